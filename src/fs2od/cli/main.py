@@ -1,0 +1,75 @@
+"""The command `fs2od`: its subcommands are imported only when they are used, so that it starts at once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from typing import cast
+
+import click
+
+from fs2od.errors import Fs2odError
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "config": "Check the facility's configuration, or print an example.",
+    "datasets": "List the datasets, or show one with its history.",
+    "download": "Download a dataset by its link.",
+    "facility": "Run the facility's side: watch folders, onboard datasets, send mail.",
+    "node": "Run the node: a single-machine Onedata.",
+    "plan": "Print what the facility would do now, and do nothing.",
+    "simulate": "Write a simulated EPU session into a folder.",
+    "up": "Run node and facility together on this machine.",
+}
+
+
+class _Commands(click.Group):
+    """Finds a subcommand in the module of its name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"fs2od.cli.{cmd_name}")
+        return cast("click.Command", getattr(module, cmd_name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 2 wrong usage, 3 configuration, 4 network or service, 5 not permitted, 6 not found, "
+    "7 disk, 8 integrity, 9 state in use or too new, 130 interrupted.",
+)
+@click.version_option(package_name="fs2od")
+def fs2od() -> None:
+    """Bring cryo-EM datasets from a microscope's file system to the people who need them, on Onedata."""
+
+
+def main() -> None:
+    """Run the command line: the one place that turns an error into one line and an exit code."""
+    try:
+        fs2od(prog_name="fs2od", standalone_mode=False)
+    except click.exceptions.Exit as left:
+        sys.exit(left.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("fs2od: interrupted", err=True)
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:
+        # The reader of a pipe left: that is its right. Nothing more may be written, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Fs2odError as error:
+        click.echo(f"fs2od: {error}", err=True)
+        sys.exit(error.exit_code)

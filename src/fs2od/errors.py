@@ -1,0 +1,87 @@
+"""Every error that fs2od raises on purpose, by what the reader can do about it.
+
+```text
+Fs2odError
+|-- OnedataError          in fs2od.onedata.errors: what a service, or the way to it, answered
+|-- ConfigurationError    a setting is missing or wrong: the message names the file, the key and what would be right
+|-- StateError            our own state on disk cannot be used
+|   |-- StateTooNew       written by a newer fs2od: use that one
+|   `-- StateInUse        another process of ours holds it: stop that one first
+|-- StorageError          the file system or the bucket refused
+|   |-- StorageFull       no space left: make room, then run the same command again
+|   `-- StorageMissing    a folder that should be there is not, or may not be read
+|-- IntegrityFailure      the bytes are not those that were promised
+`-- Interrupted           the person or the system asked us to stop
+```
+
+`exit_code` is what the command line returns; docs/reference/exit-codes.md lists them.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "ConfigurationError",
+    "Fs2odError",
+    "IntegrityFailure",
+    "Interrupted",
+    "StateError",
+    "StateInUse",
+    "StateTooNew",
+    "StorageError",
+    "StorageFull",
+    "StorageMissing",
+]
+
+
+class Fs2odError(Exception):
+    """Something that a person can act on. `str(error)` is one sentence for them, never with a secret in it."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigurationError(Fs2odError):
+    """A setting is missing or wrong."""
+
+    exit_code = 3
+
+
+class StateError(Fs2odError):
+    """Our own state on disk cannot be used."""
+
+    exit_code = 9
+
+
+class StateTooNew(StateError):
+    """The state was written by a newer fs2od; this one leaves it untouched."""
+
+
+class StateInUse(StateError):
+    """Another process of ours holds the state."""
+
+
+class StorageError(Fs2odError):
+    """The file system or the bucket refused."""
+
+    exit_code = 7
+
+
+class StorageFull(StorageError):
+    """No space is left; make room and run the same command again."""
+
+
+class StorageMissing(StorageError):
+    """A folder that should be there is not, or may not be read."""
+
+
+class IntegrityFailure(Fs2odError):
+    """The bytes are not those that were promised."""
+
+    exit_code = 8
+
+
+class Interrupted(Fs2odError):
+    """The person or the system asked us to stop."""
+
+    exit_code = 130

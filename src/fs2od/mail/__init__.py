@@ -1,0 +1,48 @@
+"""Mail: an outbox in a database handed in, letters by templates, and the ways out (a folder of files, SMTP)."""
+
+from fs2od.mail._addresses import Mailbox, Recipients, parse_mailbox, parse_recipients
+from fs2od.mail._errors import LetterError
+from fs2od.mail._folder import FolderTransport
+from fs2od.mail._letters import Letter
+from fs2od.mail._news import DatasetEvent, DatasetNews
+from fs2od.mail._numbers import human_bytes, human_count
+from fs2od.mail._outbox import (
+    OUTBOX_SCHEMA_SQL,
+    DeliveryPass,
+    LetterRecipient,
+    LetterRow,
+    LetterState,
+    Outbox,
+    pause_after,
+)
+from fs2od.mail._rendering import Rendered, render
+from fs2od.mail._smtp import SmtpSettings, SmtpTransport
+from fs2od.mail._transports import NotDelivered, Outcome, Transport
+
+__all__ = [
+    "OUTBOX_SCHEMA_SQL",
+    "DatasetEvent",
+    "DatasetNews",
+    "DeliveryPass",
+    "FolderTransport",
+    "Letter",
+    "LetterError",
+    "LetterRecipient",
+    "LetterRow",
+    "LetterState",
+    "Mailbox",
+    "NotDelivered",
+    "Outbox",
+    "Outcome",
+    "Recipients",
+    "Rendered",
+    "SmtpSettings",
+    "SmtpTransport",
+    "Transport",
+    "human_bytes",
+    "human_count",
+    "parse_mailbox",
+    "parse_recipients",
+    "pause_after",
+    "render",
+]

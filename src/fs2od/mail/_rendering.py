@@ -1,0 +1,93 @@
+"""From news to subject, text and HTML, by templates: a folder per language, and a facility's own folder before ours."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+)
+
+from fs2od.errors import ConfigurationError
+from fs2od.mail._lines import one_line
+from fs2od.mail._news import DatasetEvent, DatasetNews, checked
+from fs2od.mail._numbers import human_bytes, human_count
+
+__all__ = ["Rendered", "render"]
+
+_OURS = Path(__file__).parent / "templates"
+_LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
+_WIDTH = 72
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The words of a letter. Text and HTML hold tokens and stay out of the repr."""
+
+    subject: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+
+
+def render(
+    news: DatasetNews, *, event: DatasetEvent, language: str = "en", templates_folder: Path | None = None
+) -> Rendered:
+    """Write the mail about an event, in plain text and as HTML.
+
+    Templates are `LANGUAGE/EVENT.subject.txt`, `EVENT.txt` and `EVENT.html`, looked for in `templates_folder` first. They
+    may extend and import ours (`dataset.txt`, `dataset.html`, `words.txt`) and are given `news`, a `DatasetNews`.
+
+    Raises:
+        ConfigurationError: The language or a template is missing, or a template of the facility's own is wrong.
+        LetterError: A link, token or command in the news cannot stand in a mail.
+    """
+    news = checked(news)
+    subject, text, html = (
+        _filled(_environment(language, templates_folder, escaped=ending == "html"), f"{event}.{ending}", news)
+        for ending in ("subject.txt", "txt", "html")
+    )
+    return Rendered(one_line(subject), re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", html.strip() + "\n")
+
+
+def _filled(environment: Environment, name: str, news: DatasetNews) -> str:
+    try:
+        return environment.get_template(name).render(news=news)
+    except TemplateNotFound as error:
+        raise ConfigurationError(f"the mail template {error.name} is missing") from error
+    except TemplateSyntaxError as error:
+        raise ConfigurationError(f"the mail template {error.filename}, line {error.lineno}: {error.message}") from error
+    except TemplateError as error:
+        raise ConfigurationError(f"the mail template {name}: {error.message}") from error
+
+
+@lru_cache(maxsize=16)
+def _environment(language: str, templates_folder: Path | None, *, escaped: bool) -> Environment:
+    folders = [folder / language for folder in (templates_folder, _OURS) if folder is not None]
+    if not _LANGUAGE.fullmatch(language) or not any(folder.is_dir() for folder in folders):
+        there = ", ".join(sorted(folder.name for folder in _OURS.iterdir() if folder.is_dir()))
+        raise ConfigurationError(
+            f"there are no mail templates in the language '{one_line(language)}': there is {there}"
+        )
+    # All or nothing, not by the template's name: HTML that imports macros from a .txt would get their values unescaped.
+    environment = Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=escaped,  # noqa: S701 - plain text must not be escaped
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(wrap=_wrap, human_bytes=human_bytes, human_count=human_count)
+    return environment
+
+
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)

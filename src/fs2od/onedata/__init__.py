@@ -1,0 +1,1 @@
+"""Onedata's words: identifiers, errors, privileges, tokens, wire models, QoS expressions. No I/O happens here."""

@@ -1,0 +1,141 @@
+"""One SQLite file, its schema steps, and the two ways to use it: reading and writing."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fs2od.errors import StateError, StateInUse, StateTooNew, StorageFull, StorageMissing
+
+_BUSY_TIMEOUT_S = 10.0
+_IDLE_READERS = 8
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The schema of one kind of database, as the steps that lead to it.
+
+    Step n (counted from 1) turns version n - 1 into version n and is never changed once released: new needs are new steps.
+    """
+
+    name: str
+    steps: Sequence[str]
+
+    @property
+    def version(self) -> int:
+        """The version that this code reads and writes."""
+        return len(self.steps)
+
+
+class Database:
+    """One SQLite file in WAL mode with full synchronisation: what was committed survives a power cut.
+
+    Any thread may read at any time; writers take turns. All SQLite errors leave here as `StateError` or `StorageError`.
+    """
+
+    def __init__(self, path: Path, schema: Schema) -> None:
+        self.path = path
+        self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_IDLE_READERS)
+        self._write_lock = threading.Lock()
+        with self._wrapped():
+            if not path.parent.is_dir():
+                raise StorageMissing(f"the folder {path.parent} for {path.name} does not exist: create it")
+            self._writer = self._connect()
+            self._migrate(schema)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection for reading. Each statement sees what was committed when it began.
+
+        Raises:
+            StateError: The file is damaged or locked beyond waiting.
+        """
+        with self._wrapped():
+            try:
+                connection = self._idle.get_nowait()
+            except queue.Empty:
+                connection = self._connect()
+            try:
+                yield connection
+            finally:
+                try:
+                    self._idle.put_nowait(connection)
+                except queue.Full:
+                    connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Yield the writer's connection inside one transaction: committed at the end, rolled back on any exception.
+
+        Raises:
+            StorageFull: No space left; nothing of this transaction was kept.
+            StateInUse: Another process held the database for longer than ten seconds.
+        """
+        with self._wrapped(), self._write_lock:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                # A full disk may already have rolled back by itself.
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close every idle connection. Callers make sure that no `reading` or `writing` is under way."""
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except queue.Empty:
+                break
+        self._writer.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _migrate(self, schema: Schema) -> None:
+        found = int(self._writer.execute("PRAGMA user_version").fetchone()[0])
+        if found > schema.version:
+            self._writer.close()
+            raise StateTooNew(
+                f"{self.path} was written by a newer fs2od (version {found} of its {schema.name}, this fs2od knows "
+                f"{schema.version}): start the newer fs2od, nothing was changed"
+            )
+        for number, step in enumerate(schema.steps[found:], start=found + 1):
+            # executescript commits on its own, so the transaction is part of the script: a step happens whole or not at all.
+            self._writer.executescript(f"BEGIN IMMEDIATE;\n{step}\n;PRAGMA user_version = {number};\nCOMMIT;")
+
+    @contextmanager
+    def _wrapped(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise _as_ours(self.path, error) from error
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.IntegrityError):
+                raise
+            raise StateError(f"{self.path} is damaged ({error}): restore it from a copy") from error
+
+
+def _as_ours(path: Path, error: sqlite3.OperationalError) -> StateError | StorageFull | StorageMissing:
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if primary == sqlite3.SQLITE_FULL:
+        return StorageFull(f"no space left for {path}: make room; nothing was lost, it goes on by itself")
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StateInUse(f"{path} is held by another process: stop that one first")
+    if primary in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+        return StorageMissing(f"{path} cannot be opened for writing ({error}): check the folder and its rights")
+    return StateError(f"{path}: {error}")
