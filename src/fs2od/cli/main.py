@@ -12,9 +12,9 @@ import click
 
 from fs2od.errors import Fs2odError
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "fs2od", "main"]
 
-_COMMANDS = {
+COMMANDS = {
     "config": "Check the facility's configuration, or print an example.",
     "datasets": "List the datasets, or show one with its history.",
     "download": "Download a dataset by its link.",
@@ -30,17 +30,17 @@ class _Commands(click.Group):
     """Finds a subcommand in the module of its name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        return sorted(_COMMANDS)
+        return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"fs2od.cli.{cmd_name}")
         return cast("click.Command", getattr(module, cmd_name))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(_COMMANDS.items()))
+            formatter.write_dl(sorted(COMMANDS.items()))
 
 
 @click.command(

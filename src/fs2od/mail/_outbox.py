@@ -208,7 +208,7 @@ class Outbox:
     def _rows(self, condition: str, values: Sequence[int]) -> tuple[LetterRow, ...]:
         # `condition` is one of the texts above, never a caller's.
         with self._database.reading() as connection:
-            letters = connection.execute(f"SELECT * FROM mail_letters {condition}", values).fetchall()  # noqa: S608 - see above
+            letters = connection.execute(f"SELECT * FROM mail_letters {condition}", values).fetchall()
             recipients = defaultdict(list)
             for letter in letters:
                 query = "SELECT address, state, reason FROM mail_recipients WHERE letter = ? ORDER BY position"

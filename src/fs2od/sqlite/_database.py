@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import queue
 import sqlite3
 import threading
@@ -45,8 +47,14 @@ class Database:
         with self._wrapped():
             if not path.parent.is_dir():
                 raise StorageMissing(f"the folder {path.parent} for {path.name} does not exist: create it")
+            _make_private(path)
             self._writer = self._connect()
-            self._migrate(schema)
+            try:
+                self._migrate(schema)
+            except BaseException:
+                # Closing also rolls back a step that failed half-way, and lets go of the lock.
+                self._writer.close()
+                raise
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -109,7 +117,6 @@ class Database:
     def _migrate(self, schema: Schema) -> None:
         found = int(self._writer.execute("PRAGMA user_version").fetchone()[0])
         if found > schema.version:
-            self._writer.close()
             raise StateTooNew(
                 f"{self.path} was written by a newer fs2od (version {found} of its {schema.name}, this fs2od knows "
                 f"{schema.version}): start the newer fs2od, nothing was changed"
@@ -128,6 +135,15 @@ class Database:
             if isinstance(error, sqlite3.IntegrityError):
                 raise
             raise StateError(f"{self.path} is damaged ({error}): restore it from a copy") from error
+
+
+def _make_private(path: Path) -> None:
+    """Make the file readable by its owner only, before SQLite does; its companions take over the mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        said = f"{path} cannot be opened for writing ({error.strerror}): check the folder and its rights"
+        raise (StorageFull if error.errno == errno.ENOSPC else StorageMissing)(said) from error
 
 
 def _as_ours(path: Path, error: sqlite3.OperationalError) -> StateError | StorageFull | StorageMissing:

@@ -1,0 +1,99 @@
+"""`fs2od node`: the single-machine Onedata alone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from fs2od.cli.running import announce, run, set_up_logging
+from fs2od.node import NodeSettings, open_node
+from fs2od.node.apps import provider_app, zone_app
+from fs2od.node.certificates import ServerCertificate, ensure_certificate
+from fs2od.node.serving import Service, listen, serve
+from fs2od.portal import public_pages
+
+__all__ = ["Ports", "node"]
+
+DEFAULT_PORT = 8443
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The sockets of a node: the zone on N, the provider on N + 1."""
+
+    zone: int
+    provider: int
+
+
+@click.command(
+    epilog="Examples:\n\n  fs2od node --data /var/lib/fs2od/node\n\n"
+    "  fs2od node --data ./node --port 9443 --host data.example.org --address 0.0.0.0",
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), required=True, help="Where the node keeps its state."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65534),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="The zone's port; the provider's is the next one. 0 takes any two.",
+)
+@click.option("--host", default="localhost", show_default=True, help="The public host name, as it stands in links.")
+@click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--plain", is_flag=True, help="Switch off every extension beyond Onedata's REST.")
+@click.option("--json", "as_json", is_flag=True, help="Once ready, print one JSON line on stdout.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input closes.")
+def node(
+    *, data: Path, port: int, host: str, address: str, plain: bool, as_json: bool, verbose: bool, with_parent: bool
+) -> None:
+    """Run the node: a single-machine Onedata, with its pages."""
+    set_up_logging(verbose=verbose)
+    zone_socket = listen(port, address=address)
+    provider_socket = listen(port + 1 if port else 0, address=address)
+    ports = Ports(zone_socket.getsockname()[1], provider_socket.getsockname()[1])
+    settings = NodeSettings(
+        data=data.absolute(),
+        zone_domain=f"{host}:{ports.zone}",
+        provider_domain=f"{host}:{ports.provider}",
+        plain=plain,
+    )
+
+    async def work(stop: asyncio.Event) -> None:
+        with open_node(settings) as opened:
+            certificate = ensure_certificate(settings.data / "tls", [host])
+            token_file = settings.data / "admin.token"
+            opened.ensure_administrator(token_file)
+            pages = public_pages(opened.zone, opened.provider, ca_pem=certificate.ca.read_bytes())
+            services = [
+                Service(zone_app(opened.zone, pages=pages), zone_socket),
+                Service(provider_app(opened.provider), provider_socket),
+            ]
+            ready = asyncio.Event()
+            async with opened.working(), asyncio.TaskGroup() as group:
+                group.create_task(serve(services, certificate, stop=stop, ready=ready))
+                await ready.wait()
+                _say_ready(settings, certificate, token_file, as_json=as_json)
+
+    run(work, with_parent=with_parent)
+
+
+def _say_ready(settings: NodeSettings, certificate: ServerCertificate, token_file: Path, *, as_json: bool) -> None:
+    facts = {
+        "portal": settings.zone_url,
+        "zone": settings.zone_url,
+        "provider": settings.provider_url,
+        "ca": str(certificate.ca),
+        "admin_token_file": str(token_file),
+    }
+    lines = [
+        f"The node is ready: {settings.zone_url}",
+        f"  provider and panel   {settings.provider_url}",
+        f"  CA certificate       {certificate.ca}",
+        f"  administrator token  {token_file}",
+    ]
+    announce(facts, as_json=as_json, lines=lines)

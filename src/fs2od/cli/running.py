@@ -1,0 +1,76 @@
+"""What the long-running commands share: signals, logging, the ready line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import click
+import uvloop
+
+__all__ = ["announce", "ask_to_stop", "run", "set_up_logging"]
+
+
+def set_up_logging(*, verbose: bool) -> None:
+    """Send log records to stderr, one line each. Libraries speak only when something is wrong."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+    )
+    # It reports every connection that a reader left early, which is their right.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    logging.getLogger("fs2od").setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+def run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], *, with_parent: bool = False) -> None:
+    """Run `work(stop)` until it ends; SIGINT and SIGTERM set `stop`, a second one ends the process at once.
+
+    With `with_parent`, the end of standard input sets it, too: it is a pipe that the parent holds open while it lives.
+    """
+
+    async def until_told() -> None:
+        stop = asyncio.Event()
+        ask_to_stop(stop)
+        if with_parent:
+            await _stop_with_parent(stop)
+        await work(stop)
+
+    uvloop.run(until_told())
+
+
+def ask_to_stop(stop: asyncio.Event) -> None:
+    """Let SIGINT and SIGTERM set `stop` in the running loop."""
+    loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told)
+
+
+async def _stop_with_parent(stop: asyncio.Event) -> None:
+    class _Parent(asyncio.Protocol):
+        def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
+            stop.set()
+
+    await asyncio.get_running_loop().connect_read_pipe(_Parent, sys.stdin)
+
+
+def announce(facts: Mapping[str, object], *, as_json: bool, lines: list[str]) -> None:
+    """Say that everything is ready: one JSON line on stdout for scripts, or lines for people on stderr."""
+    if as_json:
+        click.echo(json.dumps(dict(facts)))
+        sys.stdout.flush()
+    else:
+        for line in lines:
+            click.echo(line, err=True)

@@ -1,0 +1,107 @@
+"""`fs2od up`: node and facility together on this machine, each in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from fs2od.cli.children import Child, run_children
+from fs2od.cli.node import DEFAULT_PORT
+from fs2od.cli.running import announce, run, set_up_logging
+from fs2od.errors import StorageMissing
+
+__all__ = ["up"]
+
+
+@click.command(
+    epilog="Examples:\n\n  fs2od up --data ./state --watch /data/krios1\n\n"
+    "  fs2od up --data ./state --watch /data/krios1 --port 9443 --json",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Where all state is kept: the node's, the facility's, the outbox.",
+)
+@click.option(
+    "--watch",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The folder that the microscope writes datasets into.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65533),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="The portal's port; the next two are the provider's and the operator's page's.",
+)
+@click.option("--host", default="localhost", show_default=True, help="The public host name, as it stands in links.")
+@click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--simulate", is_flag=True, help="Let a simulated microscope write a small session into the watched folder."
+)
+@click.option("--json", "as_json", is_flag=True, help="Once ready, print one JSON line on stdout.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+def up(
+    *, data: Path, watch: Path, port: int, host: str, address: str, simulate: bool, as_json: bool, verbose: bool
+) -> None:
+    """Run node and facility together on this machine.
+
+    DATA/fs2od.toml is written at the first start and then yours to edit; `fs2od config check` judges it.
+    """
+    set_up_logging(verbose=verbose)
+    home, watched = data.absolute(), watch.absolute()
+    if not watched.is_dir():
+        raise StorageMissing(f"the watched folder {watched} is not there: make it, or name another with --watch")
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageMissing(f"the data folder {home} cannot be made ({error.strerror})") from error
+    more = ["--verbose"] if verbose else []
+    place = ["--host", host, "--address", address]
+    node = Child("node", ["node", "--data", str(home / "node"), "--port", str(port), *place, "--json", *more])
+
+    async def work(stop: asyncio.Event) -> None:
+        async with run_children(stop) as children:
+            facts = await children.start(node)
+            facility = Child("facility", _facility(home, watched, facts, port + 2, [*place, *more]))
+            facts |= await children.start(facility)
+            _say_ready(facts, home, as_json=as_json)
+            if simulate:
+                await children.start_once(Child("simulated microscope", _microscope(watched)))
+            await children.watch()
+
+    run(work)
+
+
+def _facility(home: Path, watched: Path, node: dict[str, str], port: int, more: list[str]) -> list[str]:
+    return [
+        "facility", "--config", str(home / "fs2od.toml"), "--data", str(home / "facility"), "--watch", str(watched),
+        "--outbox", str(home / "outbox"), "--zone", node["zone"], "--provider", node["provider"], "--ca", node["ca"],
+        "--token-file", node["admin_token_file"], "--port", str(port), "--json", *more,
+    ]  # fmt: skip
+
+
+def _microscope(watched: Path) -> list[str]:
+    name = time.strftime("%Y%m%d_%H%M%S_demo")
+    return ["simulate", str(watched / name), "--files", "300", "--size", "120MB", "--duration", "90s"]
+
+
+def _say_ready(facts: dict[str, str], home: Path, *, as_json: bool) -> None:
+    shown = {key: facts[key] for key in ("portal", "zone", "provider", "operator", "ca", "admin_token_file")}
+    shown |= {"outbox": str(home / "outbox"), "operator_key_file": facts["operator_key_file"]}
+    lines = [
+        f"fs2od is ready: {facts['portal']}",
+        f"  operator's page   {facts['operator']}   (key: {facts['operator_key_file']})",
+        f"  outbox            {shown['outbox']}",
+        f"  configuration     {home / 'fs2od.toml'}",
+        f"  CA certificate    {facts['ca']}",
+        "  Ctrl-C stops it; the same command goes on where it was.",
+    ]
+    announce(shown, as_json=as_json, lines=lines)
+    sys.stderr.flush()

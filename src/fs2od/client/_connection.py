@@ -1,0 +1,298 @@
+"""The one way to a service: TLS, tokens, limits, redirects, retries, and errors in our own words."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Protocol, Self, TypeVar
+
+import httpx
+
+from fs2od.client._answers import error_in, read_bounded
+from fs2od.client._failures import translated
+from fs2od.client._operations import Operation
+from fs2od.client._origins import redirect_target
+from fs2od.client._retries import Retries, next_pause_s
+from fs2od.errors import ConfigurationError
+from fs2od.onedata.errors import MalformedAnswer, OnedataError
+from fs2od.onedata.tokens import Token
+
+__all__ = ["Answer", "Connection", "Observer", "Request", "Timeouts", "tls_context"]
+
+T = TypeVar("T")
+_MOST_REDIRECTS = 5
+_LARGEST_ERROR_BYTES = 1 << 20
+_LARGEST_ANSWER_BYTES = 64 << 20
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Observer(Protocol):
+    """Sees every request just before it leaves and every answer just after its head arrived, tries and redirects included.
+
+    `operation` is the operationId in Onedata's OpenAPI files. An answer that never came is not reported.
+    """
+
+    def before_request(self, method: str, operation: str) -> None:
+        """Take note that a request is about to leave."""
+        ...
+
+    def after_response(self, method: str, operation: str, status: int) -> None:
+        """Take note that an answer's head has arrived."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long to wait for a service.
+
+    Attributes:
+        connect: For a connection, TLS included.
+        silence: While nothing at all arrives or can be sent, and for a free connection of the pool.
+        answer: For one whole try of a call, however slowly the service talks; for a file's content, until it begins.
+    """
+
+    connect: timedelta = timedelta(seconds=8)
+    silence: timedelta = timedelta(seconds=30)
+    answer: timedelta = timedelta(seconds=120)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call, ready to be sent.
+
+    Attributes:
+        operation: Which call.
+        url: Where to.
+        query: Names and values, in order.
+        body: What to send.
+        headers: Besides the token's.
+        secrets: Texts that an error must not repeat.
+    """
+
+    operation: Operation
+    url: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer with a status of 200 to 299. `headers` has lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class Connection:
+    """A pool of TLS connections for one token (or for a guest), shared by any number of service objects.
+
+    Use it as an async context manager. Certificates are always verified. The token goes to the origins that the
+    service objects name, never where a redirect leads. Only calls that change nothing more when they are repeated are
+    tried again, and only after failures that may pass.
+
+    Every call of every service may raise, besides what its own docstring names:
+
+    - ConnectionLost: no answer arrived; what was asked for may have happened. Try again later, and look first.
+    - UntrustedCertificate: give the file of the authority that signed the service's certificate.
+    - Unauthorized: get a new token.
+    - Forbidden: the token's owner lacks a privilege.
+    - Busy: try again after `retry_after_s`.
+    - ServiceFault, MalformedAnswer: tell the service's operator, or us.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: Token | None,
+        ca_file: Path | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
+        largest_answer_bytes: int = _LARGEST_ANSWER_BYTES,
+        observer: Observer | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """Prepare to connect; nothing is sent yet.
+
+        Args:
+            token: Whose requests they are; None for a guest's.
+            ca_file: Certificates (PEM) to trust besides the system's.
+            transport: What carries requests instead of TLS connections, for tests.
+            timeouts: How long to wait.
+            retries: How patient to be.
+            largest_answer_bytes: The longest JSON answer that is read.
+            observer: Sees every request and answer.
+            clock: The time of day, aware; a Retry-After date is measured against it.
+            monotonic: Seconds from a clock that never jumps.
+            sleep: Pauses between tries.
+            chance: A random number in [0, 1) for the length of a pause.
+
+        Raises:
+            ConfigurationError: `ca_file` cannot be read as certificates.
+        """
+        self._token = token
+        self._timeouts = timeouts or Timeouts()
+        self._retries = retries or Retries()
+        self._largest_answer_bytes = largest_answer_bytes
+        self._observer = observer
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._chance = chance
+        self._client = _http_client(ca_file, transport, self._timeouts)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<Connection with {self._token or 'no token'}>"
+
+    async def close(self) -> None:
+        """Close all connections. Nothing can be called afterwards."""
+        await self._client.aclose()
+
+    async def answer(self, request: Request) -> Answer:
+        """Send a call and return its whole answer, trying again where that is allowed and may help.
+
+        Raises:
+            OnedataError: As the class says.
+        """
+
+        async def once() -> Answer:
+            with translated(_host(request.url)):
+                async with asyncio.timeout(self._timeouts.answer.total_seconds()):
+                    response = await self._exchange(request)
+                    try:
+                        body = await read_bounded(response, self._largest_answer_bytes)
+                    finally:
+                        await response.aclose()
+            return Answer(response.status_code, response.headers, body)
+
+        return await self._tried(request.operation, once)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[httpx.Response]:
+        """Send a call and yield its answer with the body still to come; only until then it is tried again.
+
+        Raises:
+            OnedataError: As the class says.
+        """
+
+        async def once() -> httpx.Response:
+            with translated(_host(request.url)):
+                async with asyncio.timeout(self._timeouts.answer.total_seconds()):
+                    return await self._exchange(request)
+
+        response = await self._tried(request.operation, once)
+        try:
+            yield response
+        finally:
+            with translated(_host(request.url)):
+                await response.aclose()
+
+    async def _tried(self, operation: Operation, once: Callable[[], Awaitable[T]]) -> T:
+        began_s, failed = self._monotonic(), 0
+        while True:
+            try:
+                return await once()
+            except OnedataError as error:
+                failed += 1
+                spent_s = self._monotonic() - began_s
+                pause_s = next_pause_s(self._retries, error, failed=failed, spent_s=spent_s, chance=self._chance())
+                if pause_s is None or not operation.repeatable:
+                    raise
+            await self._sleep(pause_s)
+
+    async def _exchange(self, request: Request) -> httpx.Response:
+        """Return the first answer that is no redirect, its body not yet read; raise if it is an error."""
+        url = f"{request.url}?{httpx.QueryParams(request.query)}" if request.query else request.url
+        for _ in range(_MOST_REDIRECTS + 1):
+            response = await self._send(request, url)
+            if response.status_code in _REDIRECTS and request.operation.redirected:
+                await response.aclose()
+                url = redirect_target(url, response.headers.get("Location"))
+            else:
+                return await self._accepted(request, response)
+        raise MalformedAnswer(f"{_host(request.url)} redirects too often")
+
+    async def _send(self, request: Request, url: str) -> httpx.Response:
+        operation = request.operation
+        # Compression is declined: sizes are checked against what was announced, and a small bomb stays small.
+        headers = {"Accept-Encoding": "identity", **request.headers}
+        if self._token is not None and not operation.public and _host(url) == _host(request.url):
+            headers["X-Auth-Token"] = self._token.reveal()
+        if self._observer:
+            self._observer.before_request(operation.method, operation.operation_id)
+        sent = self._client.build_request(operation.method, url, content=request.body, headers=headers)
+        response = await self._client.send(sent, stream=True, follow_redirects=False)
+        if self._observer:
+            self._observer.after_response(operation.method, operation.operation_id, response.status_code)
+        return response
+
+    async def _accepted(self, request: Request, response: httpx.Response) -> httpx.Response:
+        if response.is_success:
+            return response
+        try:
+            if response.status_code < 400:
+                raise MalformedAnswer(f"{_host(request.url)} answered with status {response.status_code}")
+            body = await read_bounded(response, _LARGEST_ERROR_BYTES)
+        finally:
+            await response.aclose()
+        secrets = (*request.secrets, self._token.reveal()) if self._token else request.secrets
+        raise error_in(response, body, request.operation.service, secrets=secrets, now=self._clock())
+
+
+def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
+    """Return a context that verifies certificates against the system's authorities, and those in `ca_file` (PEM) as well.
+
+    Raises:
+        ConfigurationError: `ca_file` cannot be read as certificates: correct the path.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:
+            raise ConfigurationError(f"{ca_file} cannot be read as certificates ({error.strerror or error})") from error
+    return context
+
+
+def _http_client(
+    ca_file: Path | None, transport: httpx.AsyncBaseTransport | None, timeouts: Timeouts
+) -> httpx.AsyncClient:
+    silence_s = timeouts.silence.total_seconds()
+    client = httpx.AsyncClient(
+        verify=tls_context(ca_file),
+        transport=transport,
+        timeout=httpx.Timeout(silence_s, connect=timeouts.connect.total_seconds()),
+        # Cookies would make one request change the next.
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        trust_env=False,
+    )
+    client.headers["User-Agent"] = "fs2od"
+    return client
+
+
+def _host(url: str) -> str:
+    return url.split("/", 3)[2]

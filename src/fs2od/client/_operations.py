@@ -1,0 +1,283 @@
+"""Every call that the client can make, with what may be done with it: repeated, made without a token, redirected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+from urllib.parse import quote
+
+from fs2od.onedata.errors import bad_value, error_of
+
+__all__ = ["OPERATIONS", "Operation", "ServiceName"]
+
+ServiceName = Literal["onezone", "oneprovider", "onepanel"]
+_PARAMETER = re.compile(r"\{([a-z_]+)\}")
+_MANY_SEGMENTS = frozenset({"path", "subpath"})
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path of a service.
+
+    Attributes:
+        service: Whose it is.
+        operation_id: Its operationId in Onedata's OpenAPI file of that service.
+        method: The HTTP method.
+        path: The path below `/api/v3/<service>`, with `{parameters}`.
+        repeatable: Whether it may be sent again when no answer came: the second time changes nothing more.
+        public: Whether it is for everyone, so that no token is sent with it.
+        redirected: Whether a redirect is followed.
+    """
+
+    service: ServiceName
+    operation_id: str
+    method: str
+    path: str
+    repeatable: bool
+    public: bool = False
+    redirected: bool = False
+
+    def url_path(self, values: Mapping[str, str]) -> str:
+        """Return the path on the server, every parameter's value quoted.
+
+        Raises:
+            Rejected: badValueIdentifier or badValueFilePath: a value is empty, or "." or "..", and would lead elsewhere.
+        """
+        filled = _PARAMETER.sub(lambda found: _quoted(found[1], values[found[1]]), self.path)
+        return f"/api/v3/{self.service}{filled.rstrip('/')}"
+
+
+def _quoted(name: str, value: str) -> str:
+    if name in _MANY_SEGMENTS:
+        return "/".join(map(_quoted_segment, value.split("/"))) if value else ""
+    if value in {"", ".", ".."}:
+        raise bad_value("Identifier", name, "is not a valid identifier")
+    return quote(value, safe="")
+
+
+def _quoted_segment(segment: str) -> str:
+    if segment in {"", ".", ".."}:
+        raise error_of("badValueFilePath", "Bad value: the path has an empty part, '.' or '..'.")
+    return quote(segment, safe="")
+
+
+def _gets(service: ServiceName, rows: str, *, public: bool = False, redirected: bool = False) -> Iterable[Operation]:
+    for row in rows.strip().splitlines():
+        operation_id, path = row.split()
+        yield Operation(service, operation_id, "GET", path, repeatable=True, public=public, redirected=redirected)
+
+
+def _others(service: ServiceName, rows: str, *, repeatable: bool, public: bool = False) -> Iterable[Operation]:
+    for row in rows.strip().splitlines():
+        operation_id, method, path = row.split()
+        yield Operation(service, operation_id, method, path, repeatable=repeatable, public=public)
+
+
+_ZONE = (
+    *_gets(
+        "onezone",
+        """
+        get_configuration /configuration
+        health /health
+        get_public_share_details /shares/{id}/public
+        """,
+        public=True,
+    ),
+    *_gets("onezone", "get_shared_data /shares/data/{file_id}/{subpath}", public=True, redirected=True),
+    *_gets(
+        "onezone",
+        """
+        get_current_user /user
+        list_user_groups /user/groups
+        list_effective_user_groups /user/effective_groups
+        list_user_spaces /user/spaces
+        list_effective_user_spaces /user/effective_spaces
+        list_effective_user_providers /user/effective_providers
+        list_current_user_admin_privileges /user/privileges
+        list_current_user_effective_admin_privileges /user/effective_privileges
+        get_group /groups/{id}
+        list_group_users /groups/{id}/users
+        list_effective_group_users /groups/{id}/effective_users
+        list_child_groups /groups/{id}/children
+        list_parent_groups /groups/{id}/parents
+        list_group_spaces /groups/{id}/spaces
+        list_user_group_privileges /groups/{id}/users/{uid}/privileges
+        get_space /spaces/{id}
+        list_space_users /spaces/{id}/users
+        list_space_groups /spaces/{id}/groups
+        list_space_providers /spaces/{id}/providers
+        list_space_shares /spaces/{id}/shares
+        list_group_space_privileges /spaces/{id}/groups/{gid}/privileges
+        list_user_space_privileges /spaces/{id}/users/{uid}/privileges
+        get_share /shares/{id}
+        oz_providers_list /providers
+        get_provider_details /providers/{id}
+        list_provider_supported_spaces /providers/{id}/spaces
+        get_named_token /tokens/named/{id}
+        get_named_token_status /tokens/named/{id}/status
+        list_named_tokens_of_user /users/{id}/tokens/named
+        list_named_tokens_of_current_user /user/tokens/named
+        get_named_token_of_user_by_name /users/{id}/tokens/named/name/{name}
+        get_named_token_of_current_user_by_name /user/tokens/named/name/{name}
+        """,
+    ),
+    *_others(
+        "onezone",
+        """
+        infer_access_token_scope POST /tokens/infer_access_token_scope
+        examine_token POST /tokens/examine
+        confine_token POST /tokens/confine
+        verify_access_token POST /tokens/verify_access_token
+        verify_identity_token POST /tokens/verify_identity_token
+        verify_invite_token POST /tokens/verify_invite_token
+        """,
+        repeatable=True,
+        public=True,
+    ),
+    *_others(
+        "onezone",
+        """
+        modify_group PATCH /groups/{id}
+        remove_group DELETE /groups/{id}
+        add_group_user PUT /groups/{id}/users/{uid}
+        remove_group_user DELETE /groups/{id}/users/{uid}
+        update_user_group_privileges PATCH /groups/{id}/users/{uid}/privileges
+        add_child_group PUT /groups/{id}/children/{cid}
+        remove_child_group DELETE /groups/{id}/children/{cid}
+        modify_space PATCH /spaces/{id}
+        remove_space DELETE /spaces/{id}
+        leave_space DELETE /user/spaces/{sid}
+        leave_group DELETE /user/groups/{gid}
+        add_space_user PUT /spaces/{id}/users/{uid}
+        remove_space_user DELETE /spaces/{id}/users/{uid}
+        update_user_space_privileges PATCH /spaces/{id}/users/{uid}/privileges
+        add_group_to_space PUT /spaces/{id}/groups/{gid}
+        remove_space_group DELETE /spaces/{id}/groups/{gid}
+        update_group_space_privileges PATCH /spaces/{id}/groups/{gid}/privileges
+        modify_share PATCH /shares/{id}
+        modify_named_token PATCH /tokens/named/{id}
+        delete_named_token DELETE /tokens/named/{id}
+        revoke_all_temporary_tokens_of_current_user DELETE /user/tokens/temporary
+        """,
+        repeatable=True,
+    ),
+    *_others(
+        "onezone",
+        """
+        create_user_group POST /user/groups
+        join_group POST /user/groups/join
+        create_user_space POST /user/spaces
+        join_space POST /user/spaces/join
+        create_group POST /groups
+        create_child_group POST /groups/{id}/children
+        create_space_for_group POST /groups/{id}/spaces
+        group_join_space POST /groups/{id}/spaces/join
+        join_parent_group POST /groups/{id}/parents/join
+        create_named_token_for_user POST /users/{id}/tokens/named
+        create_named_token_for_current_user POST /user/tokens/named
+        create_temporary_token_for_user POST /users/{id}/tokens/temporary
+        create_temporary_token_for_current_user POST /user/tokens/temporary
+        """,
+        repeatable=False,
+    ),
+)
+_PROVIDER = (
+    *_gets(
+        "oneprovider",
+        """
+        get_configuration /configuration
+        health /health
+        """,
+        public=True,
+    ),
+    *_gets(
+        "oneprovider",
+        """
+        get_all_spaces /spaces
+        get_space /spaces/{sid}
+        get_all_transfers /spaces/{sid}/transfers
+        get_attrs /data/{id}
+        list_children /data/{id}/children
+        get_json_metadata /data/{id}/metadata/json
+        get_rdf_metadata /data/{id}/metadata/rdf
+        get_xattrs /data/{id}/metadata/xattrs
+        get_data_distribution /data/{id}/distribution
+        get_file_qos_summary /data/{id}/qos/summary
+        get_share /shares/{shid}
+        get_qos_requirement /qos_requirements/{qid}
+        get_transfer_status /transfers/{tid}
+        """,
+    ),
+    *_gets("oneprovider", "download_file_content /data/{id}/content", redirected=True),
+    *_others(
+        "oneprovider",
+        """
+        lookup_file_id POST /lookup-file-id/{path}
+        evaluate_qos_expression POST /spaces/{sid}/evaluate_qos_expression
+        set_attr PUT /data/{id}
+        set_json_metadata PUT /data/{id}/metadata/json
+        remove_json_metadata DELETE /data/{id}/metadata/json
+        set_rdf_metadata PUT /data/{id}/metadata/rdf
+        remove_rdf_metadata DELETE /data/{id}/metadata/rdf
+        set_xattr PUT /data/{id}/metadata/xattrs
+        remove_xattrs DELETE /data/{id}/metadata/xattrs
+        update_share PATCH /shares/{shid}
+        remove_share DELETE /shares/{shid}
+        remove_qos_requirement DELETE /qos_requirements/{qid}
+        cancel_transfer DELETE /transfers/{tid}
+        """,
+        repeatable=True,
+    ),
+    *_others(
+        "oneprovider",
+        """
+        create_share POST /shares
+        add_qos_requirement POST /qos_requirements
+        create_transfer POST /transfers
+        rerun_transfer POST /transfers/{tid}/rerun
+        """,
+        repeatable=False,
+    ),
+)
+_PANEL = (
+    *_gets("onepanel", "get_configuration /configuration", public=True),
+    *_gets(
+        "onepanel",
+        """
+        get_provider /provider
+        get_storages /provider/storages
+        get_storage_details /provider/storages/{id}
+        get_provider_spaces /provider/spaces
+        get_space_details /provider/spaces/{id}
+        get_auto_storage_import_info /provider/spaces/{id}/storage-import/auto/info
+        """,
+    ),
+    *_others(
+        "onepanel",
+        """
+        modify_storage PATCH /provider/storages/{id}
+        remove_storage DELETE /provider/storages/{id}
+        modify_space PATCH /provider/spaces/{id}
+        revoke_space_support DELETE /provider/spaces/{id}
+        """,
+        repeatable=True,
+    ),
+    *_others(
+        "onepanel",
+        """
+        add_storage POST /provider/storages
+        support_space POST /provider/spaces
+        force_start_auto_storage_import_scan POST /provider/spaces/{id}/storage-import/auto/force-start
+        force_stop_auto_storage_import_scan POST /provider/spaces/{id}/storage-import/auto/force-stop
+        """,
+        repeatable=False,
+    ),
+)
+
+OPERATIONS: Mapping[tuple[ServiceName, str], Operation] = MappingProxyType(
+    {(operation.service, operation.operation_id): operation for operation in (*_ZONE, *_PROVIDER, *_PANEL)}
+)
+"""Every call that the client can make, by service and operationId."""

@@ -1,0 +1,11 @@
+"""Onezone's nouns, one module each. Z in the docstrings stands for `https://ZONE/api/v3/onezone`."""
+
+from fs2od.client.zone.groups import Groups
+from fs2od.client.zone.onezone import Onezone
+from fs2od.client.zone.providers import Providers
+from fs2od.client.zone.shares import ZoneShares
+from fs2od.client.zone.spaces import ZoneSpaces
+from fs2od.client.zone.tokens import Tokens
+from fs2od.client.zone.user import CurrentUser
+
+__all__ = ["CurrentUser", "Groups", "Onezone", "Providers", "Tokens", "ZoneShares", "ZoneSpaces"]

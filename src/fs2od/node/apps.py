@@ -1,0 +1,121 @@
+"""The node's two ASGI applications: the zone's origin, and the provider's with its panel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fs2od.node.http.endpoints import Doors, consumer_text, error_answer, mount, peer_ip, token_text
+from fs2od.node.panel.rest import storages as panel_storages
+from fs2od.node.panel.rest import support as panel_support
+from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.provider.rest import content, files, replication
+from fs2od.node.provider.rest import service as provider_service
+from fs2od.node.provider.rest import shares as provider_shares
+from fs2od.node.zone.callers import Caller
+from fs2od.node.zone.rest import groups, members, providers, shares, spaces, tokens, users
+from fs2od.node.zone.rest import service as zone_service
+from fs2od.node.zone.zone import Zone
+from fs2od.onedata import errors
+
+__all__ = ["provider_app", "zone_app"]
+
+_ZONE_NOUNS = (zone_service, users, groups, members, spaces, shares, tokens, providers)
+_PROVIDER_NOUNS = (provider_service, files, content, provider_shares, replication)
+_PANEL_NOUNS = (panel_storages, panel_support)
+
+
+def zone_app(zone: Zone, *, pages: Iterable[BaseRoute] = ()) -> ASGIApp:
+    """Return the application of the zone's origin: its API, and the pages that the portal hands in."""
+
+    def authenticate(request: Request) -> Caller:
+        return _authenticated(zone, request, service="ozw-onezone")
+
+    endpoints = [endpoint for noun in _ZONE_NOUNS for endpoint in noun.endpoints(zone)]
+    body_bytes = zone.settings.limits.body_bytes
+    doors = Doors(authenticate, zone.audit.record, body_bytes)
+    api = mount(endpoints, doors, prefix="/api/v3/onezone")
+    return _application([*api, *pages])
+
+
+def provider_app(provider: Oneprovider) -> ASGIApp:
+    """Return the application of the provider's origin: its API, its panel and its downloads."""
+    zone, body_bytes = provider.zone, provider.zone.settings.limits.body_bytes
+    worker, panel = f"opw-{provider.record.id}", f"opp-{provider.record.id}"
+
+    def authenticate(request: Request) -> Caller:
+        return _authenticated(zone, request, service=worker)
+
+    def authenticate_panel(request: Request) -> Caller:
+        return _authenticated(zone, request, service=panel, data_access=False)
+
+    async def download(request: Request) -> Response:
+        try:
+            return await content.download(provider, str(request.path_params["ticket"]))
+        except errors.ServiceError as error:
+            return error_answer(error)
+
+    async def share_page(request: Request) -> Response:
+        return RedirectResponse(f"{zone.settings.zone_url}/share/{request.path_params['id']}", 302)
+
+    files_api = [endpoint for noun in _PROVIDER_NOUNS for endpoint in noun.endpoints(provider)]
+    panel_api = [endpoint for noun in _PANEL_NOUNS for endpoint in noun.endpoints(provider)]
+    return _application(
+        [
+            *mount(files_api, Doors(authenticate, zone.audit.record, body_bytes), prefix="/api/v3/oneprovider"),
+            *mount(panel_api, Doors(authenticate_panel, zone.audit.record, body_bytes), prefix="/api/v3/onepanel"),
+            Route("/download/{ticket}", download),
+            Route("/share/{id}", share_page),
+        ],
+        allow_origin=True,
+    )
+
+
+def _authenticated(zone: Zone, request: Request, *, service: str, data_access: bool = True) -> Caller:
+    return zone.credentials.authenticate(
+        token_text(request),
+        service=service,
+        peer_ip=peer_ip(request),
+        data_access=data_access,
+        consumer=consumer_text(request),
+    )
+
+
+def _application(routes: list[BaseRoute], *, allow_origin: bool = False) -> ASGIApp:
+    async def unknown(_: Request, __: Exception) -> Response:
+        return error_answer(errors.not_found())
+
+    async def failed(_: Request, __: Exception) -> Response:
+        return error_answer(errors.error_of("internalServerError", "The service could not complete the request."))
+
+    app = Starlette(routes=routes, exception_handlers={404: unknown, 405: unknown, Exception: failed})
+    app.router.redirect_slashes = False
+    return _Edges(app, allow_origin=allow_origin)
+
+
+class _Edges:
+    """What holds for every answer: trailing slashes are tolerated, and nothing may be guessed from the content."""
+
+    def __init__(self, app: ASGIApp, *, allow_origin: bool) -> None:
+        self._app = app
+        self._headers = [(b"x-content-type-options", b"nosniff")]
+        if allow_origin:
+            self._headers.append((b"access-control-allow-origin", b"*"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"].rstrip("/") or "/"
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", []), *self._headers]}
+            await send(message)
+
+        await self._app({**scope, "path": path}, receive, with_headers)

@@ -1,0 +1,153 @@
+"""The local certificate authority of a node that has no certificate of its site's: made once, kept in the data folder.
+
+Source: RFC 5280.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from fs2od.errors import StateError
+
+__all__ = ["ServerCertificate", "ensure_certificate"]
+
+_CA_VALID = timedelta(days=3650)
+_SERVER_VALID = timedelta(days=397)
+_RENEW_BEFORE = timedelta(days=30)
+_ALWAYS = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class ServerCertificate:
+    """Where the server's certificate and key lie, and the authority that signed it."""
+
+    certificate: Path
+    key: Path
+    ca: Path
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the authority's certificate, as colon-separated hexadecimal pairs."""
+        authority = x509.load_pem_x509_certificate(self.ca.read_bytes())
+        return authority.fingerprint(hashes.SHA256()).hex(":").upper()
+
+
+def ensure_certificate(folder: Path, hosts: Iterable[str], *, now: datetime | None = None) -> ServerCertificate:
+    """Return a certificate for `hosts`, localhost, 127.0.0.1 and ::1, signed by the local authority in `folder`.
+
+    The authority is made once; the server's certificate is renewed 30 days before its end, or when the names change.
+
+    Raises:
+        StateError: A file in `folder` is damaged.
+    """
+    moment = now or datetime.now(UTC)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    names = tuple(dict.fromkeys([*hosts, *_ALWAYS]))
+    found = ServerCertificate(folder / "server.pem", folder / "server.key", folder / "ca.pem")
+    try:
+        if not found.ca.exists():
+            _make_authority(folder, moment)
+        if not _is_good(found, names, moment):
+            _make_server(found, folder, names, moment)
+    except ValueError as error:
+        raise StateError(f"{folder} holds a damaged certificate or key: remove the folder to make new ones") from error
+    return found
+
+
+def _is_good(found: ServerCertificate, names: tuple[str, ...], now: datetime) -> bool:
+    if not (found.certificate.exists() and found.key.exists()):
+        return False
+    certificate = x509.load_pem_x509_certificate(found.certificate.read_bytes())
+    alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return certificate.not_valid_after_utc - now > _RENEW_BEFORE and set(alternatives) == set(map(_general, names))
+
+
+def _make_authority(folder: Path, now: datetime) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fs2od local authority")])
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    authority = (
+        _builder(name, name, key.public_key(), now, _CA_VALID)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    _write_key(folder / "ca.key", key)
+    _write(folder / "ca.pem", authority.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+def _make_server(found: ServerCertificate, folder: Path, names: tuple[str, ...], now: datetime) -> None:
+    authority = x509.load_pem_x509_certificate(found.ca.read_bytes())
+    signer = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), password=None)
+    if not isinstance(signer, ec.EllipticCurvePrivateKey):
+        raise ValueError("not our key")
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
+    certificate = (
+        _builder(subject, authority.subject, key.public_key(), now, _SERVER_VALID)
+        .add_extension(x509.SubjectAlternativeName(list(map(_general, names))), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+    _write_key(found.key, key)
+    _write(found.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, now: datetime, valid: timedelta
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        # A clock that is a little slow elsewhere should not refuse what was made just now.
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + valid)
+    )
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    _write(path, pem, 0o600)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -1,0 +1,76 @@
+"""The open indexes: at most so many at once, the least recently used closed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fs2od.node.index.entries import SpaceIndex
+from fs2od.node.index.schema import INDEX_SCHEMA
+from fs2od.onedata.ids import SpaceId
+from fs2od.sqlite import Database
+
+__all__ = ["Indexes"]
+
+
+class Indexes:
+    """Opens the index of a space when it is needed, and closes the least recently used above `limit`."""
+
+    def __init__(self, folder: Path, *, limit: int) -> None:
+        self._folder = folder
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._open: OrderedDict[SpaceId, SpaceIndex] = OrderedDict()
+        self._users: dict[SpaceId, int] = {}
+        folder.mkdir(exist_ok=True)
+
+    @contextmanager
+    def using(self, space: SpaceId) -> Iterator[SpaceIndex]:
+        """Yield the index of a space, kept open while it is used. It is created if there is none."""
+        index = self._take(space)
+        try:
+            yield index
+        finally:
+            self._give_back(space)
+
+    def drop(self, space: SpaceId) -> None:
+        """Remove the index of a space with its file."""
+        with self._lock:
+            index = self._open.pop(space, None)
+            if index is not None:
+                index.database.close()
+        for suffix in ("", "-wal", "-shm"):
+            (self._folder / f"{space}.db{suffix}").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close every index."""
+        with self._lock:
+            for index in self._open.values():
+                index.database.close()
+            self._open.clear()
+
+    def _take(self, space: SpaceId) -> SpaceIndex:
+        with self._lock:
+            index = self._open.get(space)
+            if index is None:
+                index = SpaceIndex(space, Database(self._folder / f"{space}.db", INDEX_SCHEMA))
+                self._open[space] = index
+            self._open.move_to_end(space)
+            self._users[space] = self._users.get(space, 0) + 1
+            self._close_surplus()
+            return index
+
+    def _give_back(self, space: SpaceId) -> None:
+        with self._lock:
+            self._users[space] -= 1
+            if not self._users[space]:
+                del self._users[space]
+
+    def _close_surplus(self) -> None:
+        surplus = len(self._open) - self._limit
+        idle = [space for space in self._open if space not in self._users][: max(0, surplus)]
+        for space in idle:
+            self._open.pop(space).database.close()

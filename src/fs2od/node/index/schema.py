@@ -1,0 +1,46 @@
+"""The schema of `spaces/<id>.db`."""
+
+from __future__ import annotations
+
+from fs2od.sqlite import Schema
+
+__all__ = ["INDEX_SCHEMA", "ROOT"]
+
+ROOT = 1
+"""The row of the space's root directory."""
+
+_FIRST = """
+CREATE TABLE entry (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice, so that an old file id never names another file
+    parent INTEGER REFERENCES entry ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    size INTEGER NOT NULL,                 -- of a directory: the sum below it
+    files INTEGER NOT NULL DEFAULT 0,      -- of a directory: the plain files below it
+    mode INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    target TEXT,
+    created INTEGER NOT NULL,
+    scan INTEGER NOT NULL                  -- the last scan that saw it
+);
+CREATE UNIQUE INDEX entry_parent_name ON entry (parent, name);
+INSERT INTO entry (id, parent, name, kind, size, mode, mtime_ns, ctime_ns, inode, created, scan)
+    VALUES (1, NULL, '', 'DIR', 0, 509, 0, 0, 0, 0, 0);
+
+CREATE TABLE undeliverable (path TEXT PRIMARY KEY, reason TEXT NOT NULL, scan INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE scan (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, status TEXT NOT NULL, started INTEGER, stopped INTEGER,
+    created_files INTEGER NOT NULL DEFAULT 0, modified_files INTEGER NOT NULL DEFAULT 0, deleted_files INTEGER NOT NULL DEFAULT 0,
+    unmodified_files INTEGER NOT NULL DEFAULT 0, failed_files INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE metadata (
+    entry INTEGER NOT NULL REFERENCES entry ON DELETE CASCADE, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (entry, kind, key)
+) WITHOUT ROWID;
+"""
+
+INDEX_SCHEMA = Schema("space", (_FIRST,))

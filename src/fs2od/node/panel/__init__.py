@@ -1,0 +1,1 @@
+"""Onepanel on one machine: storages, support, storage import."""

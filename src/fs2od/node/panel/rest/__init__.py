@@ -1,0 +1,1 @@
+"""The panel's REST API: one module of endpoints per noun, each a thin layer over the services."""

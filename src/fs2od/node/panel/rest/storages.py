@@ -1,0 +1,155 @@
+"""The panel itself, and a provider's storages."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from fs2od.node.http import Answer, Call, Endpoint, done, json_answer
+from fs2od.node.panel.storages import StorageRecord
+from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.version import BUILD, ONEDATA_VERSION
+from fs2od.onedata import errors, wire
+from fs2od.onedata.ids import StorageId
+
+__all__ = ["endpoints", "require_cluster"]
+
+
+def require_cluster(provider: Oneprovider, call: Call, privilege: str) -> None:
+    """Let only members of the provider's cluster pass who hold `privilege`.
+
+    Raises:
+        Unauthorized: A guest.
+        Forbidden: The caller does not hold it.
+    """
+    user = provider.zone.rights.require_user(call.caller)
+    call.caller.require_all_access()
+    held = provider.zone.rights.cluster_privileges(user, provider.record.cluster)
+    if held is None or privilege not in held:
+        raise errors.forbidden()
+
+
+def endpoints(provider: Oneprovider) -> list[Endpoint]:
+    """Return the endpoints of these nouns."""
+    return [*_panel(provider), *_storages(provider)]
+
+
+def _panel(provider: Oneprovider) -> list[Endpoint]:
+    record, settings = provider.record, provider.zone.settings
+
+    def configuration(_: Call) -> Answer:
+        document = wire.PanelConfiguration(
+            service_type="oneprovider",
+            provider_id=record.id,
+            zone_domain=settings.zone_domain,
+            cluster_id=record.cluster,
+            version=ONEDATA_VERSION,
+            build=BUILD,
+            deployed=True,
+            is_registered=True,
+            provider_name=record.name,
+            provider_domain=record.domain,
+        )
+        return json_answer(document)
+
+    def about(call: Call) -> Answer:
+        require_cluster(provider, call, "cluster_view")
+        document = wire.PanelProvider(
+            id=record.id,
+            name=record.name,
+            subdomain_delegation=False,
+            domain=record.domain,
+            geo_longitude=0.0,
+            geo_latitude=0.0,
+            onezone_domain_name=settings.zone_domain,
+        )
+        return json_answer(document)
+
+    def health(_: Call) -> Answer:
+        return json_answer(wire.Health(status="healthy"))
+
+    return [
+        Endpoint("GET", "/health", "health", health),
+        Endpoint("GET", "/configuration", "get_configuration", configuration),
+        Endpoint("GET", "/provider", "get_provider", about),
+    ]
+
+
+def _storages(provider: Oneprovider) -> list[Endpoint]:
+    def every(call: Call) -> Answer:
+        require_cluster(provider, call, "cluster_view")
+        return json_answer(wire.StorageIds(ids=tuple(provider.storages.every())))
+
+    def add(call: Call) -> Answer:
+        require_cluster(provider, call, "cluster_update")
+        requests = call.read(wire.StorageRequests)
+        results = {name: _added(provider, name, request) for name, request in requests.items()}
+        failed = any(result.error is not UNSET for result in results.values())
+        return json_answer(results, status=400 if failed else 200)
+
+    def get(call: Call) -> Answer:
+        require_cluster(provider, call, "cluster_view")
+        return json_answer(_details(provider.storages.get(StorageId(call.path("id")))))
+
+    def change(call: Call) -> Answer:
+        require_cluster(provider, call, "cluster_update")
+        storage = StorageId(call.path("id"))
+        record = provider.storages.get(storage)
+        changes = call.read(wire.StorageChanges)
+        if record.name not in changes:
+            raise errors.missing(record.name)
+        wanted = changes[record.name]
+        provider.storages.change(
+            storage,
+            name=None if wanted.name is UNSET else wanted.name,
+            qos_parameters=None if wanted.qos_parameters is UNSET else wanted.qos_parameters,
+        )
+        return json_answer(_details(provider.storages.get(storage), verified=True))
+
+    def remove(call: Call) -> Answer:
+        require_cluster(provider, call, "cluster_update")
+        provider.storages.remove(StorageId(call.path("id")))
+        return done()
+
+    return [
+        Endpoint("GET", "/provider/storages", "get_storages", every),
+        Endpoint("POST", "/provider/storages", "add_storage", add),
+        Endpoint("GET", "/provider/storages/{id}", "get_storage_details", get),
+        Endpoint("PATCH", "/provider/storages/{id}", "modify_storage", change),
+        Endpoint("DELETE", "/provider/storages/{id}", "remove_storage", remove),
+    ]
+
+
+def _added(
+    provider: Oneprovider, name: str, request: wire.PosixStorageRequest | wire.S3StorageRequest
+) -> wire.StorageResult:
+    if isinstance(request, wire.S3StorageRequest):
+        refused = errors.error_of("notSupported", "S3 storages are not supported here yet.")
+        return wire.StorageResult(error=refused.inner())
+    try:
+        storage = provider.storages.add_posix(
+            name,
+            request.mount_point,
+            imported=request.imported_storage,
+            readonly=request.readonly,
+            qos_parameters=None if request.qos_parameters is UNSET else request.qos_parameters,
+        )
+    except errors.ServiceError as error:
+        return wire.StorageResult(error=error.inner())
+    return wire.StorageResult(id=storage)
+
+
+def _details(record: StorageRecord, *, verified: bool = False) -> wire.StorageDetails:
+    return wire.StorageDetails(
+        id=record.id,
+        name=record.name,
+        type="posix",
+        imported_storage=record.imported,
+        readonly=record.readonly,
+        qos_parameters=record.all_qos_parameters,
+        luma_feed="auto",
+        storage_path_type="canonical",
+        verification_passed=True if verified else UNSET,
+        mount_point=str(record.mount_point),
+        root_uid=0,
+        root_gid=0,
+    )

@@ -1,0 +1,250 @@
+"""Support: a storage granted to a space, with a size; and how its files are imported."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from fs2od.node.clock import Clock
+from fs2od.node.index import Indexes
+from fs2od.node.index.schema import ROOT
+from fs2od.node.panel.storages import Storages
+from fs2od.node.zone.epoch import Epoch
+from fs2od.onedata import errors
+from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
+from fs2od.onedata.wire import AutoImportConfig
+from fs2od.sqlite import Database
+
+__all__ = ["MINIMUM_SIZE", "ImportConfig", "Support", "Supports"]
+
+Value = TypeVar("Value")
+
+MINIMUM_SIZE = 1_000_000
+"""The smallest support, in bytes (Onezone's default)."""
+_LARGEST_SIZE = 2**63 - 1
+_LARGEST_NUMBER = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class ImportConfig:
+    """How files are imported by scans; the defaults are Onedata's."""
+
+    max_depth: int = 65535
+    sync_acl: bool = False
+    continuous_scan: bool = False
+    scan_interval_s: int = 60
+    detect_modifications: bool = True
+    detect_deletions: bool = True
+
+    def with_change(self, change: AutoImportConfig) -> ImportConfig:
+        """Return the configuration with the keys that `change` sets in their place.
+
+        Raises:
+            Rejected: badValueTooHigh.
+        """
+        for key, number in (("maxDepth", change.max_depth), ("scanInterval", change.scan_interval)):
+            if number is not UNSET and number > _LARGEST_NUMBER:
+                said = f"must be at most {_LARGEST_NUMBER}"
+                raise errors.bad_value("TooHigh", f"autoStorageImportConfig.{key}", said, limit=_LARGEST_NUMBER)
+
+        def chosen(new: Value | UnsetType, old: Value) -> Value:
+            return old if new is UNSET else new
+
+        return ImportConfig(
+            max_depth=chosen(change.max_depth, self.max_depth),
+            sync_acl=chosen(change.sync_acl, self.sync_acl),
+            continuous_scan=chosen(change.continuous_scan, self.continuous_scan),
+            scan_interval_s=chosen(change.scan_interval, self.scan_interval_s),
+            detect_modifications=chosen(change.detect_modifications, self.detect_modifications),
+            detect_deletions=chosen(change.detect_deletions, self.detect_deletions),
+        )
+
+    def document(self) -> AutoImportConfig:
+        """Return the configuration as it stands on the wire."""
+        return AutoImportConfig(
+            max_depth=self.max_depth,
+            sync_acl=self.sync_acl,
+            continuous_scan=self.continuous_scan,
+            scan_interval=self.scan_interval_s,
+            detect_modifications=self.detect_modifications,
+            detect_deletions=self.detect_deletions,
+        )
+
+
+@dataclass(frozen=True)
+class Support:
+    """One support. `config` is None unless files are imported automatically; `size_bytes` is a quota."""
+
+    space: SpaceId
+    provider: ProviderId
+    storage: StorageId
+    size_bytes: int
+    imported: bool
+    readonly: bool
+    mode: str | None
+    config: ImportConfig | None
+    dir_stats: bool = True
+    accounting: bool = False
+    created_s: int = field(default=0)
+
+
+class Supports:
+    """Grants, shows, changes and ends a provider's support of spaces."""
+
+    def __init__(
+        self, database: Database, provider: ProviderId, storages: Storages, indexes: Indexes, epoch: Epoch, clock: Clock
+    ) -> None:
+        self._database = database
+        self.provider = provider
+        self._storages = storages
+        self._indexes = indexes
+        self._epoch = epoch
+        self._clock = clock
+
+    def grant(
+        self,
+        db: sqlite3.Connection,
+        space: SpaceId,
+        storage: StorageId,
+        *,
+        size_bytes: int,
+        mode: str | None = None,
+        config: ImportConfig | None = None,
+        dir_stats: bool = True,
+        accounting: bool = False,
+    ) -> None:
+        """Support `space`, inside the transaction that consumes the invite. The caller moves the epoch after it.
+
+        Raises:
+            Rejected: badValueTooLow; badValueIdNotFound for the storage.
+            Conflict: relationAlreadyExists, spaceAlreadySupportedWithImportedStorage.
+        """
+        _require_size(size_bytes, lowest=MINIMUM_SIZE)
+        try:
+            record = self._storages.get(storage)
+        except errors.NotFound as error:
+            raise errors.bad_value("IdNotFound", "storageId", "does not exist") from error
+        self._require_free(db, space, storage, imported=record.imported)
+        chosen = (mode or "auto") if record.imported else None
+        stored = msgspec.json.encode(config or ImportConfig()).decode() if chosen == "auto" else None
+        row = (space, self.provider, storage, size_bytes, chosen, stored, dir_stats, accounting, self._clock.now_s())
+        columns = "space, provider, storage, size, import_mode, import_config, dir_stats, accounting, created"
+        db.execute(f"INSERT INTO support ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def _require_free(self, db: sqlite3.Connection, space: SpaceId, storage: StorageId, *, imported: bool) -> None:
+        there = db.execute(
+            "SELECT storage FROM support WHERE space = ? AND provider = ?", (space, self.provider)
+        ).fetchone()
+        if there is not None and there[0] == storage:
+            raise errors.relation_already_exists("space", space, "storage", storage)
+        if there is not None:
+            raise errors.relation_already_exists("space", space, "oneprovider", self.provider)
+        if not imported:
+            return
+        if db.execute("SELECT 1 FROM support WHERE storage = ?", (storage,)).fetchone() is not None:
+            # An imported storage can belong to one space only: two would register the same files.
+            raise errors.error_of("storageInUse", "The imported storage supports another space.")
+        query = "SELECT t.id FROM support AS s JOIN storage AS t ON t.id = s.storage WHERE s.space = ? AND t.imported"
+        other = db.execute(query, (space,)).fetchone()
+        if other is not None:
+            said = "The space is supported with an imported storage already."
+            details = {"spaceId": space, "storageId": other[0]}
+            raise errors.error_of("spaceAlreadySupportedWithImportedStorage", said, details)
+
+    def every(self) -> list[SpaceId]:
+        """Return the spaces that the provider supports, oldest first."""
+        with self._database.reading() as db:
+            rows = db.execute("SELECT space FROM support WHERE provider = ? ORDER BY created, space", (self.provider,))
+            return [SpaceId(row[0]) for row in rows]
+
+    def find(self, space: SpaceId) -> Support | None:
+        """Return the support of a space, or None."""
+        query = """SELECT s.*, t.imported, t.readonly FROM support AS s JOIN storage AS t ON t.id = s.storage
+            WHERE s.space = ? AND s.provider = ?"""
+        with self._database.reading() as db:
+            row = db.execute(query, (space, self.provider)).fetchone()
+        if row is None:
+            return None
+        config = row["import_config"]
+        return Support(
+            space=space,
+            provider=self.provider,
+            storage=StorageId(row["storage"]),
+            size_bytes=row["size"],
+            imported=bool(row["imported"]),
+            readonly=bool(row["readonly"]),
+            mode=row["import_mode"],
+            config=None if config is None else msgspec.json.decode(config, type=ImportConfig),
+            dir_stats=bool(row["dir_stats"]),
+            accounting=bool(row["accounting"]),
+            created_s=row["created"],
+        )
+
+    def get(self, space: SpaceId) -> Support:
+        """Return the support of a space.
+
+        Raises:
+            NotFound: The provider does not support it.
+        """
+        found = self.find(space)
+        if found is None:
+            raise errors.not_found()
+        return found
+
+    def change(
+        self,
+        space: SpaceId,
+        *,
+        size_bytes: int | None = None,
+        config: AutoImportConfig | None = None,
+        dir_stats: bool | None = None,
+        accounting: bool | None = None,
+    ) -> None:
+        """Change the size, single keys of the import configuration, or the switches; None leaves a value.
+
+        Raises:
+            NotFound: The provider does not support the space.
+            Rejected: badValueTooLow: the size is below the minimum, or below what the files occupy;
+                requiresAutoStorageImportMode.
+        """
+        support = self.get(space)
+        if size_bytes is not None:
+            _require_size(size_bytes, lowest=max(MINIMUM_SIZE, self.occupancy_bytes(space)))
+        if config is not None and support.config is None:
+            said = "The space's files are not imported automatically."
+            raise errors.error_of("requiresAutoStorageImportMode", said)
+        merged = support.config.with_change(config) if support.config is not None and config is not None else None
+        stored = None if merged is None else msgspec.json.encode(merged).decode()
+        query = """UPDATE support SET size = coalesce(?, size), import_config = coalesce(?, import_config),
+            dir_stats = coalesce(?, dir_stats), accounting = coalesce(?, accounting) WHERE space = ? AND provider = ?"""
+        with self._database.writing() as db:
+            db.execute(query, (size_bytes, stored, dir_stats, accounting, space, self.provider))
+
+    def end(self, space: SpaceId) -> None:
+        """End the support of a space and forget what was registered; the files stay as they are.
+
+        Raises:
+            NotFound: The provider does not support it.
+        """
+        self.get(space)
+        with self._database.writing() as db:
+            db.execute("DELETE FROM support WHERE space = ? AND provider = ?", (space, self.provider))
+        self._epoch.move()
+        self._indexes.drop(space)
+
+    def occupancy_bytes(self, space: SpaceId) -> int:
+        """Return how many bytes the registered files of a space have."""
+        with self._indexes.using(space) as index:
+            root = index.get(ROOT)
+        return root.size_bytes if root else 0
+
+
+def _require_size(size_bytes: int, *, lowest: int) -> None:
+    if size_bytes < lowest:
+        raise errors.bad_value("TooLow", "size", f"must be at least {lowest}", limit=lowest)
+    if size_bytes > _LARGEST_SIZE:
+        raise errors.bad_value("TooHigh", "size", f"must be at most {_LARGEST_SIZE}", limit=_LARGEST_SIZE)

@@ -1,0 +1,121 @@
+"""QoS requirements on a node whose providers hold every file once.
+
+A requirement is fulfilled when enough storages of its space match, and impossible otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fs2od.node.clock import Clock
+from fs2od.node.panel.storages import StorageRecord, Storages
+from fs2od.node.provider.access import Located
+from fs2od.node.zone.callers import Caller
+from fs2od.node.zone.rights import Rights
+from fs2od.onedata import errors, qos
+from fs2od.onedata.ids import QosRequirementId, SpaceId, StorageId, new_entity_id
+from fs2od.onedata.wire import QosStatus
+from fs2od.sqlite import Database
+
+__all__ = ["QosRequirement", "QosRequirements"]
+
+
+@dataclass(frozen=True)
+class QosRequirement:
+    """One requirement. `expression` is in the form that Onedata replies with."""
+
+    id: QosRequirementId
+    space: SpaceId
+    file_uuid: str
+    expression: str
+    replicas: int
+
+
+class QosRequirements:
+    """Adds, shows, judges and removes requirements."""
+
+    def __init__(self, database: Database, rights: Rights, storages: Storages, clock: Clock) -> None:
+        self._database = database
+        self._rights = rights
+        self._storages = storages
+        self._clock = clock
+
+    def add(self, located: Located, expression: str, replicas: int) -> QosRequirementId:
+        """Add a requirement to a file or directory.
+
+        Raises:
+            Forbidden: Without space_manage_qos.
+            Rejected: invalidQosExpression with the reason.
+        """
+        located.caller.require_all_access()
+        self._rights.require_space(located.caller, located.space, "space_manage_qos")
+        printed = qos.print_expression(qos.parse(expression))
+        requirement = QosRequirementId(new_entity_id())
+        row = (requirement, located.space, located.ref.uuid, printed, replicas, self._clock.now_s())
+        with self._database.writing() as db:
+            db.execute("INSERT INTO qos_requirement VALUES (?, ?, ?, ?, ?, ?)", row)
+        return requirement
+
+    def get(self, caller: Caller, requirement: QosRequirementId) -> QosRequirement:
+        """Return a requirement.
+
+        Raises:
+            NotFound: There is none.
+            Forbidden: Without space_view_qos.
+        """
+        self._rights.require_user(caller)
+        caller.require_all_access()
+        found = self._known(requirement)
+        self._rights.require_space(caller, found.space, "space_view_qos")
+        return found
+
+    def remove(self, caller: Caller, requirement: QosRequirementId) -> None:
+        """Remove a requirement; what was replicated stays, unprotected.
+
+        Raises:
+            NotFound: There is none.
+            Forbidden: Without space_manage_qos.
+        """
+        self._rights.require_user(caller)
+        caller.require_all_access()
+        self._rights.require_space(caller, self._known(requirement).space, "space_manage_qos")
+        with self._database.writing() as db:
+            db.execute("DELETE FROM qos_requirement WHERE id = ?", (requirement,))
+
+    def summary(self, located: Located, uuids: list[str]) -> dict[QosRequirementId, QosStatus]:
+        """Return the requirements in force for a file, given its uuid and those of all directories above it.
+
+        Raises:
+            Forbidden: Without space_view_qos.
+        """
+        self._rights.require_space(located.caller, located.space, "space_view_qos")
+        marks = ", ".join("?" * len(uuids))
+        query = f"SELECT id FROM qos_requirement WHERE space = ? AND file_uuid IN ({marks}) ORDER BY created, id"
+        with self._database.reading() as db:
+            found = [QosRequirementId(row[0]) for row in db.execute(query, (located.space, *uuids))]
+        return {requirement: self.status(self._known(requirement)) for requirement in found}
+
+    def status(self, requirement: QosRequirement) -> QosStatus:
+        """Return how a requirement stands."""
+        matching = self.matching(requirement.space, requirement.expression)
+        return "fulfilled" if len(matching) >= requirement.replicas else "impossible"
+
+    def matching(self, space: SpaceId, expression: str) -> list[StorageRecord]:
+        """Return the storages of a space that an expression matches.
+
+        Raises:
+            Rejected: invalidQosExpression with the reason.
+        """
+        parsed = qos.parse(expression)
+        with self._database.reading() as db:
+            rows = db.execute("SELECT storage FROM support WHERE space = ? ORDER BY storage", (space,)).fetchall()
+        records = [self._storages.get(StorageId(row[0])) for row in rows]
+        return [record for record in records if qos.matches(parsed, record.all_qos_parameters)]
+
+    def _known(self, requirement: QosRequirementId) -> QosRequirement:
+        query = "SELECT id, space, file_uuid, expression, replicas FROM qos_requirement WHERE id = ?"
+        with self._database.reading() as db:
+            row = db.execute(query, (requirement,)).fetchone()
+        if row is None:
+            raise errors.not_found()
+        return QosRequirement(QosRequirementId(row[0]), SpaceId(row[1]), row[2], row[3], row[4])

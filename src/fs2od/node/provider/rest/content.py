@@ -1,0 +1,124 @@
+"""Bytes of files, and directories as archives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from fs2od.node.http import Answer, Call, Endpoint
+from fs2od.node.provider.access import Located, Need
+from fs2od.node.provider.archives import tar_stream
+from fs2od.node.provider.content import FileResponse, Unsatisfiable, parse_range, streamed, unsatisfiable
+from fs2od.node.provider.provider import Oneprovider
+from fs2od.onedata import errors
+from fs2od.storage import Kind
+
+__all__ = ["download", "endpoints"]
+
+
+def endpoints(provider: Oneprovider) -> list[Endpoint]:
+    """Return the endpoints of this noun."""
+
+    async def content(call: Call) -> Answer:
+        return await answer(call, partial(provider.access.locate, call.caller, call.path("id")))
+
+    async def by_path(call: Call) -> Answer:
+        def find() -> Located:
+            top = provider.access.locate_private(call.caller, call.path("id"), Need.LOOK)
+            return provider.access.locate_below(top, call.path("path"))
+
+        return await answer(call, find)
+
+    async def answer(call: Call, find: Callable[[], Located]) -> Answer:
+        follows = _flag(call, "follow_symlinks", default=True)
+        located = await anyio.to_thread.run_sync(find)
+        if follows and located.entry.kind is Kind.SYMLINK:
+            located = await anyio.to_thread.run_sync(provider.access.followed, located)
+        return await answer_with(provider, located, call.request)
+
+    def link_value(call: Call) -> Answer:
+        located = provider.access.locate(call.caller, call.path("id"), Need.LOOK)
+        if located.entry.kind is not Kind.SYMLINK:
+            raise errors.posix("einval")
+        return Response(located.entry.target or "", media_type="application/octet-stream")
+
+    return [
+        Endpoint("GET", "/data/{id}/content", "download_file_content", content),
+        Endpoint("GET", "/data/{id}/path/{path:path}", "download_file_content_by_path", by_path),
+        Endpoint("GET", "/data/{id}/symlink_value", "get_symlink_value", link_value),
+    ]
+
+
+def _flag(call: Call, key: str, *, default: bool) -> bool:
+    given = (call.values(key) or [str(default)])[-1].lower()
+    if given not in ("true", "false"):
+        raise errors.bad_value("Boolean", key, "must be a boolean")
+    return given == "true"
+
+
+async def answer_with(provider: Oneprovider, located: Located, request: Request) -> Response:
+    """Return the bytes of a file, the way to a directory's archive, or a link's target."""
+    match located.entry.kind:
+        case Kind.DIRECTORY:
+            secret = provider.tickets.issue(located)
+            return RedirectResponse(f"{provider.zone.settings.provider_url}/download/{secret}", 302)
+        case Kind.SYMLINK:
+            return Response(located.entry.target or "", media_type="application/octet-stream")
+    return await anyio.to_thread.run_sync(_file_answer, provider, located, request.headers.get("Range"))
+
+
+async def download(provider: Oneprovider, secret: str) -> Response:
+    """Return a directory as a TAR stream, for a ticket.
+
+    Raises:
+        NotFound: The ticket is unknown or has ended.
+    """
+    located = provider.tickets.redeem(secret)
+    if not await anyio.to_thread.run_sync(provider.access.stands, located):
+        raise errors.not_found()
+    limits = provider.zone.settings.limits
+    name = located.entry.name or (located.share.name if located.share else located.space_name)
+    storage = provider.storages.get(located.support.storage).opened()
+    pieces = tar_stream(
+        located,
+        storage,
+        provider.indexes,
+        root_name=name,
+        stands=partial(provider.access.stands, located),
+        chunk_bytes=limits.chunk_bytes,
+        recheck_bytes=limits.recheck_bytes,
+    )
+    return streamed(_off_loop(pieces), name=f"{name}.tar", media_type="application/x-tar")
+
+
+async def _off_loop(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while piece := await anyio.to_thread.run_sync(partial(next, pieces, b"")):
+        yield piece
+
+
+def _file_answer(provider: Oneprovider, located: Located, wanted: str | None) -> Response:
+    size = located.entry.size_bytes
+    try:
+        part = None if wanted is None else parse_range(wanted, size)
+    except Unsatisfiable:
+        return unsatisfiable(size)
+    try:
+        source = provider.storages.get(located.support.storage).opened().open(located.path)
+    except FileNotFoundError as error:
+        raise errors.posix("enoent") from error
+    limits = provider.zone.settings.limits
+    return FileResponse(
+        source,
+        name=located.entry.name,
+        size=size,
+        part=part,
+        etag=f'"{located.entry.row:x}-{located.entry.mtime_ns:x}-{size:x}"',
+        mtime_s=located.entry.mtime_ns // 1_000_000_000,
+        stands=partial(provider.access.stands, located),
+        chunk_bytes=limits.chunk_bytes,
+        recheck_bytes=limits.recheck_bytes,
+    )

@@ -1,0 +1,114 @@
+"""A node assembled and running: its services, its first administrator, and the clockwork of its imports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fs2od.errors import Fs2odError, StorageMissing
+from fs2od.node.clock import Clock, SystemClock
+from fs2od.node.provider.provider import Oneprovider, open_provider
+from fs2od.node.settings import NodeSettings
+from fs2od.node.zone.zone import Zone, open_zone
+from fs2od.onedata import errors, privileges
+from fs2od.onedata.ids import UserId
+from fs2od.sqlite import hold_folder
+
+__all__ = ["Node", "open_node"]
+
+_ADMINISTRATOR = "admin"
+_TICK_S = 0.5
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Node:
+    """The zone and its provider, opened."""
+
+    settings: NodeSettings
+    zone: Zone
+    provider: Oneprovider
+
+    @contextlib.asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Start due imports as long as the block runs."""
+        clockwork = asyncio.create_task(self._start_imports())
+        try:
+            yield
+        finally:
+            clockwork.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await clockwork
+
+    def ensure_administrator(self, token_file: Path) -> None:
+        """Make sure that there is an administrator whose access token stands in `token_file` (mode 0600).
+
+        The file is written again when it was lost; its token is always the same named one.
+        """
+        user = self._administrator()
+        try:
+            token = self.zone.tokens.named_by_name(user, "administrator")
+        except errors.NotFound:
+            token = self.zone.tokens.issue_named(user, "administrator")
+        text = token.token.reveal()
+        if not token_file.exists() or token_file.read_text() != text + "\n":
+            _write_secret(token_file, text + "\n")
+
+    def _administrator(self) -> UserId:
+        try:
+            return self.zone.users.by_username(_ADMINISTRATOR).id
+        except errors.NotFound:
+            user = self.zone.users.add("Administrator", username=_ADMINISTRATOR, zone_privileges=privileges.ZONE_ADMIN)
+        self.zone.users.join_cluster(user, self.provider.record.cluster, privileges.CLUSTER_ADMIN)
+        return user
+
+    async def _start_imports(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self.provider.imports.start_due)
+            except Fs2odError as error:
+                _log.warning("imports could not be started: %s", error)
+            await asyncio.sleep(_TICK_S)
+
+    def close(self) -> None:
+        """Stop everything and close the databases."""
+        self.provider.close()
+        self.zone.database.close()
+
+
+@contextlib.contextmanager
+def open_node(settings: NodeSettings, *, clock: Clock | None = None) -> Iterator[Node]:
+    """Yield a node over its data folder, which no other process may use meanwhile.
+
+    Raises:
+        StateInUse: Another node uses the folder.
+        StateTooNew: A newer fs2od wrote it.
+        StorageMissing: The folder cannot be made or written.
+    """
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageMissing(f"the data folder {settings.data} cannot be made ({error.strerror})") from error
+    with hold_folder(settings.data, "node"):
+        zone = open_zone(settings, clock or SystemClock())
+        node = Node(settings, zone, open_provider(zone))
+        try:
+            yield node
+        finally:
+            node.close()
+
+
+def _write_secret(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

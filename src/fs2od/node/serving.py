@@ -1,0 +1,105 @@
+"""ASGI applications on sockets, over TLS, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from fs2od.errors import ConfigurationError
+from fs2od.node.certificates import ServerCertificate
+
+__all__ = ["Service", "listen", "serve"]
+
+_BACKLOG = 1024
+_GRACE_S = 5
+
+
+@dataclass(frozen=True)
+class Service:
+    """One application, and the socket that it listens on."""
+
+    app: ASGIApp
+    socket: socket.socket
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process, which serves several of them, and says when it answers."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(port: int, *, address: str = "127.0.0.1") -> socket.socket:
+    """Return a listening socket; port 0 takes any free one.
+
+    Raises:
+        ConfigurationError: The port is in use, or may not be used.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((address, port))
+        found.listen(_BACKLOG)
+    except OSError as error:
+        found.close()
+        reasons = {errno.EADDRINUSE: "is in use by another program", errno.EACCES: "may not be used by this user"}
+        reason = reasons.get(error.errno or 0, f"cannot be used ({error.strerror})")
+        raise ConfigurationError(f"port {port} on {address} {reason}: choose another with --port") from error
+    return found
+
+
+async def serve(
+    services: Sequence[Service], certificate: ServerCertificate | None, *, stop: asyncio.Event, ready: asyncio.Event
+) -> None:
+    """Serve all `services` until `stop` is set; `ready` is set once they answer. Without a certificate, plain HTTP.
+
+    Answers under way get five seconds to end.
+    """
+    servers = [_Server(_configuration(service, certificate)) for service in services]
+    async with asyncio.TaskGroup() as group:
+        for server, service in zip(servers, services, strict=True):
+            group.create_task(server.serve(sockets=[service.socket]))
+        for server in servers:
+            await server.up.wait()
+        ready.set()
+        await stop.wait()
+        for server in servers:
+            server.should_exit = True
+
+
+def _configuration(service: Service, certificate: ServerCertificate | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        service.app,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,  # addresses may hold tickets and join links
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=_GRACE_S,
+        backlog=_BACKLOG,
+        ssl_certfile=certificate.certificate if certificate else None,
+        ssl_keyfile=str(certificate.key) if certificate else None,
+    )

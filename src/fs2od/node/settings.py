@@ -1,0 +1,53 @@
+"""What a node is told when it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["Limits", "NodeSettings"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Every bound of the node, in one place."""
+
+    body_bytes: int = 1 << 20
+    upload_bytes: int = 1 << 30
+    listing_items: int = 10_000
+    open_indexes: int = 64
+    chunk_bytes: int = 1 << 20
+    recheck_bytes: int = 8 << 20
+    """How many bytes of an answer may leave before the access that started it is checked again."""
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """Where the node keeps its state, under which addresses it is reached, and how it behaves.
+
+    `zone_domain` and `provider_domain` are host[:port], as they stand in links and answers.
+    """
+
+    data: Path
+    zone_domain: str
+    provider_domain: str
+    name: str = "fs2od node"
+    provider_name: str = "facility"
+    file_mode: int = 0o664
+    directory_mode: int = 0o775
+    continuous_scan_interval_s: int = 60
+    excluded_names: tuple[str, ...] = ("fs2od-access.yml", ".fs2od")
+    """Files of ours that hold access information: never imported, listed or delivered."""
+    plain: bool = False
+    """Switch off every extension beyond Onedata's REST."""
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def zone_url(self) -> str:
+        """The zone's origin, without trailing slash."""
+        return f"https://{self.zone_domain}"
+
+    @property
+    def provider_url(self) -> str:
+        """The provider's origin, without trailing slash."""
+        return f"https://{self.provider_domain}"

@@ -1,0 +1,1 @@
+"""Onezone on one machine: users, groups, spaces, shares, tokens, privileges, providers."""

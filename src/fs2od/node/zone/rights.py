@@ -1,0 +1,123 @@
+"""Who may do what: effective membership through nested groups, in the one place that REST, pages and downloads ask."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from fs2od.node.zone.callers import Caller
+from fs2od.onedata import errors
+from fs2od.onedata.ids import GroupId, SpaceId, UserId
+from fs2od.sqlite import Database
+
+__all__ = ["Rights"]
+
+_EFFECTIVE_GROUPS = """
+WITH RECURSIVE mine (id) AS (
+    SELECT parent FROM group_user WHERE child = :user
+    UNION SELECT g.parent FROM group_group AS g JOIN mine ON g.child = mine.id
+)
+"""
+
+
+class Rights:
+    """Answers from the zone's tables, read fresh each time: a membership that ended grants nothing any more."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def effective_groups(self, user: UserId) -> list[GroupId]:
+        """Return the groups that `user` belongs to, directly or through child groups, sorted by id."""
+        with self._database.reading() as db:
+            rows = db.execute(_EFFECTIVE_GROUPS + "SELECT id FROM mine ORDER BY id", {"user": user})
+            return [GroupId(row[0]) for row in rows]
+
+    def effective_spaces(self, user: UserId) -> list[SpaceId]:
+        """Return the spaces that `user` belongs to, directly or through groups, sorted by id."""
+        query = """SELECT parent FROM space_user WHERE child = :user
+            UNION SELECT s.parent FROM space_group AS s JOIN mine ON s.child = mine.id ORDER BY 1"""
+        with self._database.reading() as db:
+            return [SpaceId(row[0]) for row in db.execute(_EFFECTIVE_GROUPS + query, {"user": user})]
+
+    def space_privileges(self, user: UserId, space: SpaceId) -> frozenset[str] | None:
+        """Return what `user` may do in `space`, or None if they are no member."""
+        query = """SELECT privileges FROM space_user WHERE child = :user AND parent = :in
+            UNION ALL SELECT s.privileges FROM space_group AS s JOIN mine ON s.child = mine.id WHERE s.parent = :in"""
+        return self._union(query, user, space)
+
+    def group_privileges(self, user: UserId, group: GroupId) -> frozenset[str] | None:
+        """Return what `user` may do in `group`, or None if they are no member."""
+        query = """SELECT privileges FROM group_user WHERE child = :user AND parent = :in
+            UNION ALL SELECT g.privileges FROM group_group AS g JOIN mine ON g.child = mine.id WHERE g.parent = :in"""
+        return self._union(query, user, group)
+
+    def cluster_privileges(self, user: UserId, cluster: str) -> frozenset[str] | None:
+        """Return what `user` may do in a cluster, that is a provider's or the zone's panel, or None if no member."""
+        query = "SELECT privileges FROM cluster_user WHERE child = :user AND parent = :in"
+        return self._union(query.replace("child", "user").replace("parent", "cluster"), user, cluster)
+
+    def zone_privileges(self, user: UserId) -> frozenset[str]:
+        """Return the administrative privileges (oz_…) of `user`."""
+        with self._database.reading() as db:
+            rows = db.execute("SELECT privilege FROM user_privilege WHERE user = ?", (user,))
+            return frozenset(row[0] for row in rows)
+
+    def require_user(self, caller: Caller) -> UserId:
+        """Return the caller's user.
+
+        Raises:
+            Unauthorized: A guest.
+        """
+        if caller.user is None:
+            raise errors.unauthorized()
+        return caller.user
+
+    def require_zone(self, caller: Caller, privilege: str) -> UserId:
+        """Return the caller's user, who holds an administrative privilege.
+
+        Raises:
+            Forbidden: They do not hold it.
+        """
+        user = self.require_user(caller)
+        caller.require_all_access()
+        if privilege not in self.zone_privileges(user):
+            raise errors.forbidden()
+        return user
+
+    def require_space(self, caller: Caller, space: SpaceId, *needed: str, admin: str | None = None) -> UserId:
+        """Return the caller's user, who holds every one of `needed` in `space`, or the zone's privilege `admin`.
+
+        Raises:
+            Forbidden: They do not, or the space does not exist: a stranger cannot tell which.
+        """
+        user = self.require_user(caller)
+        caller.require_space(space)
+        held = self.space_privileges(user, space)
+        # An administrator's token for data access is no administrator's.
+        self._judge(user, held, needed, None if caller.data_only else admin)
+        return user
+
+    def require_group(self, caller: Caller, group: GroupId, *needed: str, admin: str | None = None) -> UserId:
+        """Return the caller's user, who holds every one of `needed` in `group`, or the zone's privilege `admin`.
+
+        Raises:
+            Forbidden: They do not, or the group does not exist: a stranger cannot tell which.
+        """
+        user = self.require_user(caller)
+        caller.require_all_access()
+        self._judge(user, self.group_privileges(user, group), needed, admin)
+        return user
+
+    def _judge(self, user: UserId, held: frozenset[str] | None, needed: tuple[str, ...], admin: str | None) -> None:
+        if held is not None and held.issuperset(needed):
+            return
+        if admin is not None and admin in self.zone_privileges(user):
+            return
+        raise errors.forbidden()
+
+    def _union(self, query: str, user: UserId, within: str) -> frozenset[str] | None:
+        with self._database.reading() as db:
+            rows: list[sqlite3.Row] = db.execute(_EFFECTIVE_GROUPS + query, {"user": user, "in": within}).fetchall()
+        if not rows:
+            return None
+        return frozenset[str]().union(*(json.loads(row[0]) for row in rows))

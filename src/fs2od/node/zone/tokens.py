@@ -1,0 +1,258 @@
+"""Tokens: named and temporary, access, identity and invite.
+
+A named token's record holds no secret: its text is computed again from the key file, its identifier and its caveats.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fs2od.node.clock import Clock
+from fs2od.node.zone.epoch import Epoch
+from fs2od.node.zone.names import require_name
+from fs2od.node.zone.rights import Rights
+from fs2od.node.zone.secrets import KeyFile
+from fs2od.onedata import errors, tokens
+from fs2od.onedata.ids import TokenId, UserId, new_entity_id
+from fs2od.onedata.tokens import (
+    AccessToken,
+    Caveat,
+    Context,
+    Identifier,
+    Named,
+    Subject,
+    Temporary,
+    Token,
+    TokenKind,
+)
+from fs2od.sqlite import Database
+
+__all__ = ["NamedToken", "Tokens"]
+
+_LONGEST_TEMPORARY_S = 2_592_000
+_MOST_USES = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class NamedToken:
+    """One named token: its record, and the text computed from it."""
+
+    id: TokenId
+    user: UserId
+    name: str
+    kind: TokenKind
+    caveats: tuple[Caveat, ...]
+    revoked: bool
+    usage_limit: int | None
+    usage_count: int
+    privileges: tuple[str, ...]
+    custom: dict[str, Any]
+    created_s: int
+    token: Token
+
+
+class Tokens:
+    """Issues, lists and ends tokens, and knows those that it issued."""
+
+    def __init__(
+        self, database: Database, rights: Rights, keys: KeyFile, epoch: Epoch, clock: Clock, *, domain: str
+    ) -> None:
+        self._database = database
+        self._rights = rights
+        self._keys = keys
+        self._epoch = epoch
+        self._clock = clock
+        self._domain = domain
+
+    def issue_named(
+        self,
+        user: UserId,
+        name: str,
+        *,
+        kind: TokenKind | None = None,
+        caveats: Sequence[Caveat] = (),
+        usage_limit: int | None = None,
+        privileges: Collection[str] | None = None,
+        custom: dict[str, Any] | None = None,
+        revoked: bool = False,
+    ) -> NamedToken:
+        """Return a new named token of `user`. What an invite may invite to is judged by the caller (see `invites`).
+
+        Raises:
+            Rejected: badValueIdentifierOccupied with key "name", badValueName, badValueCaveat.
+        """
+        require_name(name)
+        if usage_limit is not None and usage_limit > _MOST_USES:
+            raise errors.bad_value("TooHigh", "usageLimit", f"must be at most {_MOST_USES}", limit=_MOST_USES)
+        token = TokenId(new_entity_id())
+        identifier = Identifier(Named(), Subject("user", user), kind or AccessToken(), token)
+        self._text(identifier, caveats)  # refuses caveats that do not fit before anything is stored
+        row = (
+            token, user, name, str(identifier), json.dumps([tokens.caveat_to_json(caveat) for caveat in caveats]), revoked, usage_limit,
+            None if privileges is None else json.dumps(sorted(privileges)), json.dumps(custom or {}), self._clock.now_s(),
+        )  # fmt: skip
+        columns = "id, user, name, identifier, caveats, revoked, usage_limit, privileges, custom, created"
+        try:
+            with self._database.writing() as db:
+                db.execute(f"INSERT INTO named_token ({columns}) VALUES ({', '.join('?' * len(row))})", row)
+        except sqlite3.IntegrityError as error:
+            raise errors.bad_value("IdentifierOccupied", "name", "is already occupied") from error
+        return self.named(token)
+
+    def issue_temporary(self, user: UserId, *, kind: TokenKind | None = None, caveats: Sequence[Caveat]) -> Token:
+        """Return a new temporary token of `user`.
+
+        Raises:
+            Rejected: tokenTimeCaveatRequired: it must end within 30 days.
+        """
+        until = tokens.valid_until_s(caveats)
+        if until is None or until > self._clock.now_s() + _LONGEST_TEMPORARY_S:
+            said = f"A temporary token must have a time caveat of at most {_LONGEST_TEMPORARY_S} seconds."
+            raise errors.error_of("tokenTimeCaveatRequired", said, {"maxTtl": _LONGEST_TEMPORARY_S})
+        persistence = Temporary(self._generation(user))
+        identifier = Identifier(persistence, Subject("user", user), kind or AccessToken(), TokenId(new_entity_id()))
+        return self._text(identifier, caveats)
+
+    def named(self, token: TokenId) -> NamedToken:
+        """Return a named token by its id.
+
+        Raises:
+            NotFound: There is none.
+        """
+        with self._database.reading() as db:
+            row = db.execute("SELECT * FROM named_token WHERE id = ?", (token,)).fetchone()
+        if row is None:
+            raise errors.not_found()
+        return self._as_named(row)
+
+    def named_by_name(self, user: UserId, name: str) -> NamedToken:
+        """Return a named token of a user by its name.
+
+        Raises:
+            NotFound: There is none.
+        """
+        with self._database.reading() as db:
+            row = db.execute("SELECT * FROM named_token WHERE user = ? AND name = ?", (user, name)).fetchone()
+        if row is None:
+            raise errors.not_found()
+        return self._as_named(row)
+
+    def named_of(self, user: UserId) -> list[TokenId]:
+        """Return the ids of a user's named tokens."""
+        with self._database.reading() as db:
+            rows = db.execute("SELECT id FROM named_token WHERE user = ? ORDER BY created, id", (user,))
+            return [TokenId(row[0]) for row in rows]
+
+    def change(
+        self,
+        token: TokenId,
+        *,
+        name: str | None = None,
+        revoked: bool | None = None,
+        custom: dict[str, Any] | None = None,
+    ) -> None:
+        """Rename, revoke or un-revoke a named token, or replace its custom metadata; None leaves a value.
+
+        Raises:
+            Rejected: badValueIdentifierOccupied, badValueName.
+        """
+        new_name = None if name is None else require_name(name)
+        row = (new_name, revoked, None if custom is None else json.dumps(custom), token)
+        query = """UPDATE named_token SET name = coalesce(?, name), revoked = coalesce(?, revoked),
+            custom = coalesce(?, custom) WHERE id = ?"""
+        try:
+            with self._database.writing() as db:
+                db.execute(query, row)
+        except sqlite3.IntegrityError as error:
+            raise errors.bad_value("IdentifierOccupied", "name", "is already occupied") from error
+        self._epoch.move()
+
+    def delete(self, token: TokenId) -> None:
+        """End a named token for good."""
+        with self._database.writing() as db:
+            db.execute("DELETE FROM named_token WHERE id = ?", (token,))
+        self._epoch.move()
+
+    def end_temporary(self, user: UserId) -> None:
+        """End all temporary tokens of a user."""
+        with self._database.writing() as db:
+            db.execute("UPDATE user SET token_generation = token_generation + 1 WHERE id = ?", (user,))
+        self._epoch.move()
+
+    def verify(self, token: Token, identifier: Identifier, context: Context) -> None:
+        """Accept a token of any kind that we issued, whose subject exists, that is not revoked and whose caveats hold.
+
+        Raises:
+            Rejected: tokenInvalid, tokenRevoked, tokenSubjectInvalid, tokenCaveatUnverified …
+        """
+        subject = identifier.subject
+        # The signature first: a forged token must not tell whether its subject exists.
+        tokens.verify(token, self._root_key(identifier), context)
+        if subject.type != "user" or self._is_blocked(UserId(subject.id)):
+            raise errors.error_of("tokenSubjectInvalid", "The token's subject does not exist or may not use it.")
+        if isinstance(identifier.persistence, Temporary):
+            if identifier.persistence.generation != self._generation(UserId(subject.id)):
+                raise errors.error_of("tokenRevoked", "The token has been revoked.")
+        elif self._is_revoked(identifier.token_id):
+            raise errors.error_of("tokenRevoked", "The token has been revoked.")
+
+    def count_use(self, db: sqlite3.Connection, identifier: Identifier) -> None:
+        """Count one use of an invite, inside the transaction that makes the membership.
+
+        Raises:
+            Rejected: inviteTokenUsageLimitReached.
+        """
+        if isinstance(identifier.persistence, Temporary):
+            return
+        query = """UPDATE named_token SET usage_count = usage_count + 1
+            WHERE id = ? AND (usage_limit IS NULL OR usage_count < usage_limit)"""
+        if not db.execute(query, (identifier.token_id,)).rowcount:
+            raise errors.error_of("inviteTokenUsageLimitReached", "The invite token has been used up.")
+
+    def _as_named(self, row: sqlite3.Row) -> NamedToken:
+        identifier = tokens.parse_identifier(row["identifier"])
+        caveats = tokens.caveats_from_json(json.loads(row["caveats"]))
+        return NamedToken(
+            id=TokenId(row["id"]),
+            user=UserId(row["user"]),
+            name=row["name"],
+            kind=identifier.kind,
+            caveats=caveats,
+            revoked=bool(row["revoked"]),
+            usage_limit=row["usage_limit"],
+            usage_count=row["usage_count"],
+            privileges=tuple(json.loads(row["privileges"] or "[]")),
+            custom=json.loads(row["custom"]),
+            created_s=row["created"],
+            token=self._text(identifier, caveats),
+        )
+
+    def _text(self, identifier: Identifier, caveats: Sequence[Caveat]) -> Token:
+        return tokens.create(self._domain, identifier, self._root_key(identifier), caveats)
+
+    def _root_key(self, identifier: Identifier) -> bytes:
+        persistence = identifier.persistence
+        if isinstance(persistence, Temporary):
+            return self._keys.derive(f"temporary token/{identifier.subject}/{persistence.generation}")
+        return self._keys.derive(f"named token/{identifier.token_id}")
+
+    def _generation(self, user: UserId) -> int:
+        with self._database.reading() as db:
+            row = db.execute("SELECT token_generation FROM user WHERE id = ?", (user,)).fetchone()
+        if row is None:
+            raise errors.not_found()
+        return int(row[0])
+
+    def _is_blocked(self, user: UserId) -> bool:
+        with self._database.reading() as db:
+            row = db.execute("SELECT blocked FROM user WHERE id = ?", (user,)).fetchone()
+        return row is None or bool(row[0])
+
+    def _is_revoked(self, token: TokenId) -> bool:
+        with self._database.reading() as db:
+            row = db.execute("SELECT revoked FROM named_token WHERE id = ?", (token,)).fetchone()
+        return row is None or bool(row[0])

@@ -1,0 +1,100 @@
+"""Users: the people and services that hold tokens."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from fs2od.node.clock import Clock
+from fs2od.node.zone.memberships import GROUP_USER, SPACE_USER, Memberships
+from fs2od.onedata import errors
+from fs2od.onedata.ids import GroupId, SpaceId, UserId, new_entity_id
+from fs2od.sqlite import Database
+
+__all__ = ["User", "Users"]
+
+
+@dataclass(frozen=True)
+class User:
+    """One user. `emails` is personal data: shown to the user themself only."""
+
+    id: UserId
+    full_name: str
+    username: str | None
+    emails: tuple[str, ...]
+    blocked: bool
+    created_s: int
+
+
+class Users:
+    """Adds and shows users."""
+
+    def __init__(self, database: Database, memberships: Memberships, clock: Clock) -> None:
+        self._database = database
+        self._memberships = memberships
+        self._clock = clock
+
+    def add(
+        self,
+        full_name: str,
+        *,
+        username: str | None = None,
+        emails: Collection[str] = (),
+        zone_privileges: Collection[str] = (),
+    ) -> UserId:
+        """Add a user and return their id.
+
+        Raises:
+            Conflict: The username is taken.
+        """
+        user = UserId(new_entity_id())
+        row = (user, full_name, username, json.dumps(list(emails)), self._clock.now_s())
+        try:
+            with self._database.writing() as db:
+                db.execute("INSERT INTO user (id, full_name, username, emails, created) VALUES (?, ?, ?, ?, ?)", row)
+                granted = [(user, privilege) for privilege in sorted(zone_privileges)]
+                db.executemany("INSERT INTO user_privilege VALUES (?, ?)", granted)
+        except sqlite3.IntegrityError as error:
+            raise errors.already_exists() from error
+        return user
+
+    def get(self, user: UserId) -> User:
+        """Return one user.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return self._find("id", user)
+
+    def by_username(self, username: str) -> User:
+        """Return the user of that name.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return self._find("username", username)
+
+    def join_cluster(self, user: UserId, cluster: str, privileges: Collection[str]) -> None:
+        """Make a user a member of a cluster, which is what a panel's rights are about."""
+        with self._database.writing() as db:
+            row = (cluster, user, json.dumps(sorted(privileges)))
+            db.execute("INSERT OR REPLACE INTO cluster_user (cluster, user, privileges) VALUES (?, ?, ?)", row)
+
+    def groups(self, user: UserId) -> list[GroupId]:
+        """Return the groups that the user belongs to directly."""
+        return [GroupId(parent) for parent in self._memberships.parents(GROUP_USER, user)]
+
+    def spaces(self, user: UserId) -> list[SpaceId]:
+        """Return the spaces that the user belongs to directly."""
+        return [SpaceId(parent) for parent in self._memberships.parents(SPACE_USER, user)]
+
+    def _find(self, column: str, value: str) -> User:
+        with self._database.reading() as db:
+            row = db.execute(f"SELECT * FROM user WHERE {column} = ?", (value,)).fetchone()
+        if row is None:
+            raise errors.not_found()
+        emails = tuple(json.loads(row["emails"]))
+        blocked = bool(row["blocked"])
+        return User(UserId(row["id"]), row["full_name"], row["username"], emails, blocked, row["created"])

@@ -1,0 +1,91 @@
+"""The zone assembled: every service over one database."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from fs2od.node.clock import Clock
+from fs2od.node.settings import NodeSettings
+from fs2od.node.zone.audit import Audit
+from fs2od.node.zone.credentials import Credentials
+from fs2od.node.zone.epoch import Epoch
+from fs2od.node.zone.groups import Groups
+from fs2od.node.zone.invites import Invites
+from fs2od.node.zone.memberships import Memberships
+from fs2od.node.zone.providers import Providers
+from fs2od.node.zone.rights import Rights
+from fs2od.node.zone.schema import ZONE_SCHEMA
+from fs2od.node.zone.secrets import KeyFile
+from fs2od.node.zone.shares import Shares
+from fs2od.node.zone.spaces import Spaces
+from fs2od.node.zone.tokens import Tokens
+from fs2od.node.zone.users import Users
+from fs2od.onedata.ids import ShareId
+from fs2od.sqlite import Database
+
+__all__ = ["Zone", "open_zone"]
+
+
+@dataclass(frozen=True)
+class Zone:
+    """The services of Onezone."""
+
+    settings: NodeSettings
+    database: Database
+    clock: Clock
+    epoch: Epoch
+    keys: KeyFile
+    memberships: Memberships
+    rights: Rights
+    users: Users
+    groups: Groups
+    spaces: Spaces
+    shares: Shares
+    tokens: Tokens
+    credentials: Credentials
+    invites: Invites
+    providers: Providers
+    audit: Audit
+
+    def public_url(self, share: ShareId) -> str:
+        """Return the address of a share's page."""
+        return f"{self.settings.zone_url}/share/{share}"
+
+    def public_rest_url(self, share: ShareId) -> str:
+        """Return the address of a share's public record."""
+        return f"{self.settings.zone_url}/api/v3/onezone/shares/{share}/public"
+
+
+def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
+    """Open the zone's database and key file in the node's data folder; both are made at first start.
+
+    Raises:
+        StateTooNew: A newer fs2od wrote them.
+        StorageMissing: The folder is not there or may not be written.
+    """
+    database = Database(settings.data / "zone.db", ZONE_SCHEMA)
+    keys = KeyFile(settings.data / "secret.key")
+    epoch = Epoch()
+    memberships = Memberships(database, epoch)
+    rights = Rights(database)
+    tokens = Tokens(database, rights, keys, epoch, clock, domain=re.sub(r":\d+$", "", settings.zone_domain))
+    credentials = Credentials(tokens, rights, clock)
+    return Zone(
+        settings=settings,
+        database=database,
+        clock=clock,
+        epoch=epoch,
+        keys=keys,
+        memberships=memberships,
+        rights=rights,
+        users=Users(database, memberships, clock),
+        groups=Groups(database, memberships, rights, clock),
+        spaces=Spaces(database, memberships, rights, clock),
+        shares=Shares(database, rights, epoch, clock),
+        tokens=tokens,
+        credentials=credentials,
+        invites=Invites(database, memberships, rights, tokens, credentials, clock),
+        providers=Providers(database, rights, clock),
+        audit=Audit(database, clock),
+    )

@@ -1,0 +1,74 @@
+"""Errors as pages: what happened, what it means for the data, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fs2od.errors import Fs2odError
+from fs2od.onedata import errors
+from fs2od.portal._rendering import html_page, json_twin, wants_json
+
+__all__ = ["NO_PAGE", "Problem", "problem_of", "problem_page"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One error in words for the one who reads the page."""
+
+    status: int
+    title: str
+    happened: str
+    advice: str
+    link: str = ""
+    link_says: str = ""
+
+
+NO_PAGE = Problem(
+    404,
+    "There is no such page",
+    "The address leads nowhere on this server. No data is affected.",
+    "Check that you have the whole address: mail programs like to cut long ones.",
+    "/",
+    "To the front page",
+)
+
+_NO_SHARE = Problem(
+    404,
+    "This link leads to no dataset",
+    "Either it was cut short when it was copied, or its owners have ended it. The data itself is not touched by that.",
+    "Check that you have the whole link, or ask whoever gave it to you for a new one.",
+)
+
+
+def problem_of(error: Fs2odError, *, dataset: str = "", below: bool = False) -> Problem:
+    """Return the words for an error. `dataset` is the address of the dataset's page, `below` says that a path was asked for."""
+    back = {"link": dataset, "link_says": "To the dataset"} if dataset and below else {"link": "", "link_says": ""}
+    match error:
+        case errors.PosixError(errno="eacces"):
+            said = "This part of the dataset is for its members; the link shows only what is for everybody."
+            return Problem(403, "For members only", said, "Ask whoever gave you the link.", **back)
+        case errors.PosixError() if below:
+            said = "There is nothing at this place of the dataset. While a measurement goes on, files may still change their names."
+            return Problem(404, "Not here, or not any more", said, "Look for it from the top of the dataset.", **back)
+        case errors.PosixError():
+            said = "The link stands, but the folder that it points at is gone from the storage."
+            return Problem(404, "The data is not here any more", said, "Ask the facility: it knows where the data went.")
+        case errors.NotFound():
+            return _NO_SHARE
+        case _:
+            said = "The dataset is known, but its storage cannot be reached. Nothing is lost by that."
+            return Problem(
+                503, "Not available at the moment", said, "Try again in a few minutes; then tell the facility."
+            )
+
+
+def problem_page(request: Request, problem: Problem, frame: Mapping[str, object]) -> Response:
+    """Return the error in the look of our pages, or as JSON where that was asked for."""
+    if wants_json(request) or request.url.path.endswith(".json"):
+        words = {key: value for key, value in asdict(problem).items() if value != ""}
+        return json_twin(request, {"problem": words}, status=problem.status)
+    return html_page(request, "problem.html", {**frame, "problem": problem}, status=problem.status)

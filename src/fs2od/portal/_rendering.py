@@ -1,0 +1,155 @@
+"""Answers in the look of our pages: templates, assets, compression, and the headers that keep a page to itself."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fs2od.mail import human_bytes, human_count
+from fs2od.portal._words import ago, day, moment, plural, shown_name
+
+__all__ = ["PAGE_HEADERS", "asset_route", "asset_url", "html_page", "json_twin", "wants_json"]
+
+_HERE = Path(__file__).parent
+_WORTH_PACKING = 1024
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    # Whoever has the link may read; no search engine needs to.
+    "X-Robots-Tag": "noindex",
+}
+
+
+def html_page(
+    request: Request,
+    template: str,
+    values: Mapping[str, object],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a page made from a template. Every value is escaped, unless it is `Markup`."""
+    body = _environment().get_template(template).render(values).encode()
+    return _answer(request, body, "text/html; charset=utf-8", status, headers)
+
+
+def json_twin(
+    request: Request, document: object, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return what a page says as JSON, with exact numbers."""
+    return _answer(request, msgspec.json.encode(document), "application/json", status, headers)
+
+
+def wants_json(request: Request) -> bool:
+    """Say whether a request asks for the JSON twin, by `?format=json` or by its Accept header."""
+    accepted = request.headers.get("Accept", "")
+    return request.query_params.get("format") == "json" or (
+        "application/json" in accepted and "text/html" not in accepted
+    )
+
+
+def asset_url(name: str) -> str:
+    """Return the address of one of our own files. It changes with the content, so browsers may keep it for good."""
+    return f"/assets/{_stamp()}/{name}"
+
+
+def asset_route() -> Route:
+    """Return the route that serves style sheet, script and pictures."""
+
+    def asset(request: Request) -> Response:
+        content = _assets().get(request.path_params["name"])
+        if content is None:
+            return Response(b"", 404, headers=PAGE_HEADERS)
+        name = str(request.path_params["name"])
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return _answer(request, content, kind, 200, {"Cache-Control": "public, max-age=31536000, immutable"})
+
+    return Route("/assets/{stamp}/{name}", asset)
+
+
+def _answer(
+    request: Request, body: bytes, media_type: str, status: int, headers: Mapping[str, str] | None
+) -> Response:
+    packed = len(body) > _WORTH_PACKING and "gzip" in request.headers.get("Accept-Encoding", "")
+    content = gzip.compress(body, 5, mtime=0) if packed else body
+    answer = Response(content, status, media_type=media_type, headers=PAGE_HEADERS)
+    answer.headers["Cache-Control"] = "no-cache"
+    answer.headers["Vary"] = "Accept, Accept-Encoding"
+    if packed:
+        answer.headers["Content-Encoding"] = "gzip"
+    answer.headers.update(headers or {})
+    return answer
+
+
+@cache
+def _assets() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((_HERE / "assets").iterdir()) if path.is_file()}
+
+
+@cache
+def _stamp() -> str:
+    digest = hashlib.sha256()
+    for name, content in _assets().items():
+        digest.update(name.encode() + b"\0" + content)
+    return digest.hexdigest()[:12]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Any] = {
+        "bytes": human_bytes,
+        "count": human_count,
+        "day": day,
+        "moment": moment,
+        "plural": plural,
+        "shown": shown_name,
+        "time": _time,
+        "since": _since,
+    }
+    environment.filters.update(filters)
+    environment.globals["asset"] = asset_url
+    return environment
+
+
+def _time(when: datetime, form: Literal["long", "short", "clock"] = "long") -> Markup:
+    """Return a moment in UTC, which the script turns into the reader's zone."""
+    text = {"long": moment(when), "short": f"{when:%Y-%m-%d %H:%M}", "clock": f"{when:%H:%M:%S} UTC"}[form]
+    return Markup('<time datetime="{}" data-form="{}">{}</time>').format(_iso(when), form, text)
+
+
+def _since(when: datetime, now: datetime) -> Markup:
+    """Return how long ago a moment was, with the exact moment on hover."""
+    return Markup('<time datetime="{}" title="{}" data-form="title">{}</time>').format(
+        _iso(when), escape(moment(when)), ago(when, now)
+    )
+
+
+def _iso(when: date) -> str:
+    return when.isoformat().replace("+00:00", "Z")

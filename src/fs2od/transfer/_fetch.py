@@ -1,0 +1,254 @@
+"""One file on its way to the disk: received, resumed where it broke off, checked, and only then given its name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from fs2od.errors import Fs2odError, IntegrityFailure
+from fs2od.onedata.errors import ConnectionLost
+from fs2od.transfer._destination import Destination, Partial, PartialGone
+from fs2od.transfer._entries import Entry, Names
+from fs2od.transfer._partials import PartialName, partial_name
+from fs2od.transfer._plan import Fetch
+from fs2od.transfer._share import Bytes, SharedFiles
+from fs2od.transfer._tally import Tally
+from fs2od.transfer._threads import Threads
+
+__all__ = ["FileFetch", "Patience"]
+
+_CHUNK_BYTES: Final = 1 << 20
+_WORTHWHILE_BYTES: Final = 64 << 10
+_MOST_CHANGES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a file is taken up again after its bytes broke off.
+
+    What the connection itself tries again, before the first byte of an answer, comes on top.
+
+    Attributes:
+        tries: The most tries in a row that bring next to nothing.
+        first_pause_s: The pause after the first of them; it doubles with each further one.
+        longest_pause_s: Where the doubling ends.
+    """
+
+    tries: int = 5
+    first_pause_s: float = 0.25
+    longest_pause_s: float = 10.0
+
+    def pause_s(self, misses: int) -> float:
+        """Return how long to wait after so many misses in a row; nothing after a try that brought something."""
+        return min(self.first_pause_s * 2.0 ** (misses - 1), self.longest_pause_s) if misses else 0.0
+
+
+class _BrokenOff(Exception):  # never leaves this module
+    """The bytes ended before the file did."""
+
+    def __init__(self, cause: ConnectionLost) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class FileFetch:
+    """Brings one file. `run` may be called once."""
+
+    def __init__(
+        self,
+        files: SharedFiles,
+        destination: Destination,
+        folder: Names,
+        fetch: Fetch,
+        *,
+        threads: Threads,
+        tally: Tally,
+        patience: Patience,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._files = files
+        self._destination = destination
+        self._folder = folder
+        self._entry = fetch.entry
+        self._name = fetch.partial
+        self._threads = threads
+        self._tally = tally
+        self._patience = patience
+        self._sleep = sleep
+        self._ranges = True
+        self._here = 0
+        self._furthest = 0
+        self._misses = 0
+        self._changes = 0
+
+    async def run(self) -> Entry:
+        """Return what stands on the disk when the file is whole.
+
+        Raises:
+            ConnectionLost: The connection broke off too often: run the same command again later.
+            IntegrityFailure: The bytes are not those that the listing announced.
+            StorageError: The disk refused.
+            OnedataError: The service refused.
+        """
+        while True:
+            before = self._furthest
+            try:
+                await self._bring()
+            except _BrokenOff as broken:
+                self._count_miss(broken.cause, before)
+            except PartialGone as error:
+                self._name = None
+                self._count_miss(error, before)
+            except IntegrityFailure as error:
+                await self._look_again(error)
+            else:
+                return self._entry
+            await self._sleep(self._patience.pause_s(self._misses))
+
+    def _count_miss(self, cause: Fs2odError, before: int) -> None:
+        # Progress is what no earlier try had reached: a service that always begins anew must not keep us for ever.
+        self._misses = 0 if self._furthest - before >= _WORTHWHILE_BYTES else self._misses + 1
+        if self._misses >= self._patience.tries:
+            raise cause
+
+    async def _look_again(self, error: IntegrityFailure) -> None:
+        """Go on with the file as it is now if it has changed, else once more from its beginning.
+
+        Raises:
+            IntegrityFailure: It has not changed, and was read from the beginning already; or it changes all the time.
+        """
+        now = await self._files.facts(self._entry.file_id)
+        if now.kind is self._entry.kind and now.state() != self._entry.state():
+            self._changes += 1
+            if self._changes > _MOST_CHANGES:
+                raise IntegrityFailure("it is still being written; run the same command again later") from error
+            self._tally.resized(now.size_bytes - self._entry.size_bytes)
+            self._entry = Entry(self._entry.name, now.kind, now.file_id, now.size_bytes, now.mtime_s)
+            await self._forget()
+        elif self._ranges:
+            self._ranges = False
+        else:
+            raise error
+
+    async def _bring(self) -> None:
+        self._move_to(await self._threads.run(self._size_here))
+        if self._here == self._entry.size_bytes:
+            await self._threads.run(self._finish_whole)
+            return
+        start = self._here if self._ranges else 0
+        async with self._files.content(self._entry, start=start) as content:
+            await self._accept(content)
+            await self._receive(content)
+
+    async def _accept(self, content: Bytes) -> None:
+        """Make sure that an answer continues what is here.
+
+        Raises:
+            _BrokenOff: What is here belongs to another state of the file, and was dropped.
+        """
+        name = partial_name(self._entry.name, self._entry.state(), etag=content.etag)
+        if self._name is not None and self._name != name:
+            await self._forget()
+            if content.start:
+                raise _BrokenOff(ConnectionLost("the file was replaced while it was read"))
+        self._name = name
+        self._move_to(content.start)
+
+    async def _receive(self, content: Bytes) -> None:
+        landing = _Landing(self._destination, self._folder, self._name or partial_name(self._entry.name, ""))
+        waiting = bytearray()
+        try:
+            async for chunk in content.chunks:
+                waiting += chunk
+                self._tally.received(len(chunk))
+                if self._here + len(waiting) > self._entry.size_bytes:
+                    waiting.clear()
+                    await self._threads.run(landing.discard)
+                    raise IntegrityFailure(
+                        f"the service sends more than the {self._entry.size_bytes:,} bytes announced"
+                    )
+                if len(waiting) >= _CHUNK_BYTES:
+                    await self._threads.run(landing.write, self._here, waiting)
+                    self._move_to(self._here + len(waiting))
+                    waiting = bytearray()
+            await self._land(landing, waiting)
+        except ConnectionLost as error:
+            raise _BrokenOff(error) from error
+        finally:
+            # Also when we are told to stop: what has come need not come again.
+            await self._threads.run(landing.close, self._here, waiting)
+            self._furthest = max(self._furthest, self._here + len(waiting))
+
+    async def _land(self, landing: _Landing, last: bytearray) -> None:
+        if self._here + len(last) < self._entry.size_bytes:
+            raise _BrokenOff(ConnectionLost("the answer ended before the file did"))
+        await self._threads.run(landing.finish, self._here, last, self._entry)
+        self._move_to(self._here + len(last))
+        last.clear()
+
+    async def _forget(self) -> None:
+        if self._name is not None:
+            await self._threads.run(self._destination.remove, (*self._folder, str(self._name)))
+        self._name = None
+        self._move_to(0)
+
+    def _size_here(self) -> int:
+        if self._name is None:
+            return 0
+        size = self._destination.size((*self._folder, str(self._name)))
+        if size <= self._entry.size_bytes:
+            return size
+        self._destination.remove((*self._folder, str(self._name)))
+        return 0
+
+    def _finish_whole(self) -> None:
+        name = self._name or partial_name(self._entry.name, self._entry.state())
+        landing = _Landing(self._destination, self._folder, name)
+        try:
+            landing.finish(self._here, b"", self._entry)
+        finally:
+            landing.close(0, b"")
+
+    def _move_to(self, position: int) -> None:
+        self._tally.moved(position - self._here)
+        self._here = position
+        self._furthest = max(self._furthest, position)
+
+
+class _Landing:
+    """Where the bytes of one answer go; the partial file is opened with the first of them. Methods block."""
+
+    def __init__(self, destination: Destination, folder: Names, name: PartialName) -> None:
+        self._destination = destination
+        self._folder = folder
+        self._name = name
+        self._partial: Partial | None = None
+
+    def write(self, offset: int, data: bytes | bytearray) -> None:
+        self._opened().write(offset, data)
+
+    def finish(self, offset: int, data: bytes | bytearray, entry: Entry) -> None:
+        partial = self._opened()
+        partial.write(offset, data)
+        if partial.size_bytes != entry.size_bytes:
+            partial.discard()
+            raise PartialGone("the partial file was changed by somebody else")
+        partial.finish(entry.name, mtime_s=entry.mtime_s)
+
+    def discard(self) -> None:
+        self._opened().discard()
+
+    def close(self, offset: int, rest: bytes | bytearray) -> None:
+        try:
+            if rest:
+                self.write(offset, rest)
+        finally:
+            if self._partial is not None:
+                self._partial.close()
+                self._partial = None
+
+    def _opened(self) -> Partial:
+        if self._partial is None:
+            self._partial = self._destination.open_partial(self._folder, self._name)
+        return self._partial

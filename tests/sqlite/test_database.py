@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from fs2od.errors import StateError, StateInUse, StateTooNew, StorageFull, StorageMissing
+from fs2od.sqlite import Database, Schema, hold_folder
+
+FIRST = "CREATE TABLE thing (name TEXT PRIMARY KEY, size INTEGER NOT NULL)"
+SECOND = "ALTER TABLE thing ADD COLUMN colour TEXT NOT NULL DEFAULT 'grey'"
+
+
+def _names(database: Database) -> list[str]:
+    with database.reading() as db:
+        return [row["name"] for row in db.execute("SELECT name FROM thing ORDER BY name")]
+
+
+def _put(database: Database, name: str) -> None:
+    with database.writing() as db:
+        db.execute("INSERT INTO thing (name, size) VALUES (?, 1)", (name,))
+
+
+def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:
+    first = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    _put(first, "one")
+    first.close()
+    second = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    assert _names(second) == ["one"]
+    second.close()
+
+
+def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+
+    def fail() -> None:
+        with database.writing() as db:
+            db.execute("INSERT INTO thing (name, size) VALUES ('half', 1)")
+            raise ValueError("in the middle")
+
+    with pytest.raises(ValueError, match="in the middle"):
+        fail()
+    assert _names(database) == []
+    _put(database, "after")
+    assert _names(database) == ["after"]
+    database.close()
+
+
+def test_an_older_schema_is_migrated_with_its_data(tmp_path: Path) -> None:
+    old = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    _put(old, "kept")
+    old.close()
+    new = Database(tmp_path / "a.db", Schema("things", (FIRST, SECOND)))
+    with new.reading() as db:
+        assert [tuple(row) for row in db.execute("SELECT * FROM thing")] == [("kept", 1, "grey")]
+    new.close()
+
+
+def test_a_newer_schema_is_refused_and_left_untouched(tmp_path: Path) -> None:
+    new = Database(tmp_path / "a.db", Schema("things", (FIRST, SECOND)))
+    new.close()
+    before = (tmp_path / "a.db").read_bytes()
+    with pytest.raises(StateTooNew, match="newer fs2od"):
+        Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    assert (tmp_path / "a.db").read_bytes() == before
+
+
+def test_a_broken_migration_leaves_the_old_version(tmp_path: Path) -> None:
+    Database(tmp_path / "a.db", Schema("things", (FIRST,))).close()
+    broken = "CREATE TABLE other (x); INSERT INTO nowhere VALUES (1)"
+    with pytest.raises(StateError):
+        Database(tmp_path / "a.db", Schema("things", (FIRST, broken)))
+    again = Database(tmp_path / "a.db", Schema("things", (FIRST, "CREATE TABLE other (x)")))
+    again.close()
+
+
+def test_a_file_that_is_no_database_is_said_to_be_damaged(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_bytes(b"no database at all" * 300)
+    with pytest.raises(StateError, match="damaged"):
+        Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageMissing, match="nowhere"):
+        Database(tmp_path / "nowhere" / "a.db", Schema("things", (FIRST,)))
+
+
+def test_the_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    _put(database, "one")
+    for path in tmp_path.glob("a.db*"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    database.close()
+
+
+def test_threads_read_while_another_writes(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    failures: list[BaseException] = []
+
+    def use(number: int) -> None:
+        try:
+            for step in range(20):
+                _put(database, f"{number}-{step}")
+                _names(database)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert len(_names(database)) == 160
+    database.close()
+
+
+def test_a_full_disk_is_told_as_such_and_keeps_what_was_there(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    _put(database, "kept")
+    with database.writing() as db:
+        pages = db.execute("PRAGMA page_count").fetchone()[0]
+        db.execute(f"PRAGMA max_page_count = {pages}")
+    big = "x" * 100_000
+    with pytest.raises(StorageFull, match="no space"), database.writing() as db:
+        db.execute("INSERT INTO thing (name, size) VALUES (?, 1)", (big,))
+    assert _names(database) == ["kept"]
+    database.close()
+
+
+def test_a_constraint_that_fails_stays_a_constraint_for_the_caller(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    _put(database, "one")
+    with pytest.raises(sqlite3.IntegrityError):
+        _put(database, "one")
+    database.close()
+
+
+def test_a_folder_is_held_by_one_process_only(tmp_path: Path) -> None:
+    script = textwrap.dedent("""
+        import sys, time
+        from pathlib import Path
+        from fs2od.sqlite import hold_folder
+        with hold_folder(Path(sys.argv[1]), "node"):
+            print("held", flush=True)
+            sys.stdin.read()
+    """)
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(StateInUse, match=str(other.pid)), hold_folder(tmp_path, "node"):
+            pass
+        with hold_folder(tmp_path, "facility"):
+            pass
+        other.kill()
+    with hold_folder(tmp_path, "node"):
+        assert (tmp_path / "node.lock").read_text() == f"{os.getpid()}\n"

@@ -1,0 +1,70 @@
+"""The main job, end to end, between real processes: folder, node, share, mail, page, download."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fs2od.testing import microscope
+from fs2od.testing.system import System, tree, wait_for
+
+FILES = 200
+
+
+def _session() -> microscope.Session:
+    return microscope.Session.of_files(FILES, total_bytes=20_000_000)
+
+
+def test_a_dataset_of_200_files_goes_from_the_folder_to_the_users_disk_with_equal_bytes(
+    system: System, tmp_path: Path
+) -> None:
+    facts = system.start()
+    assert facts["portal"] == facts["zone"]
+    source = system.watched / "20261123_krios"
+    microscope.write(_session(), source, start=datetime.now(UTC))
+
+    mail = system.wait_for_mail()
+    assert mail.message["To"] == "alex@example.org" or "example" in mail.message["To"]
+    with system.http() as http:
+        page = http.get(mail.link)
+        assert page.status_code == 200
+        assert "fs2od download" in page.text
+        wait_for(lambda: str(FILES) in http.get(mail.link).text, within_s=60, what="the count on the page")
+    system.wait_for_mail(2)
+
+    done = system.run("download", mail.link, str(tmp_path / "copy"), "--ca", facts["ca"], "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)
+    got = tree(tmp_path / "copy")
+    wanted = {path: digest for path, digest in tree(source).items() if Path(path).name != "fs2od-access.yml"}
+    assert got == wanted
+    assert system.stop() == 0
+
+
+def test_it_stops_cleanly_and_starts_again_where_it_was(system: System) -> None:
+    system.start()
+    source = system.watched / "dataset one"
+    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC))
+    link = system.wait_for_mail().link
+    system.wait_for_mail(2)
+    assert system.stop() == 0
+
+    system.start()
+    with system.http() as http:
+        assert http.get(link).status_code == 200
+    (source / "late.txt").write_text("a file that came later")
+    assert len(system.mails()) == 2
+
+
+def test_nothing_of_the_processes_output_holds_a_secret(system: System) -> None:
+    facts = system.start("--verbose")
+    source = system.watched / "dataset"
+    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC))
+    mail = system.wait_for_mail(2)
+    first = system.mails()[0]
+    system.stop()
+    token = Path(facts["admin_token_file"]).read_text().strip()
+    for secret in (token, first.members_token, *microscope.UNPUBLISHABLE):
+        assert secret not in system.log
+    assert mail.link == first.link
