@@ -22,6 +22,7 @@ __all__ = ["download"]
 
 T = TypeVar("T")
 _MOST_NAMED = 50
+_NAMED_IN_SUMMARY = 3
 
 
 @click.command(
@@ -46,7 +47,7 @@ def download(*, link: str, dest: Path | None, ca_file: Path | None, jobs: int, a
     fetched: run the same command again after an interruption, or when the dataset has grown.
     """
     # The HTTP library is wanted only when the command really runs: `fs2od --help` stays quick.
-    from fs2od.client import Connection  # noqa: PLC0415 - see above
+    from fs2od.client import Connection, UntrustedCertificate  # noqa: PLC0415 - see above
     from fs2od.transfer import Download, Manner, folder_name, parse_link  # noqa: PLC0415 - see above
 
     shared = parse_link(link)
@@ -57,14 +58,17 @@ def download(*, link: str, dest: Path | None, ca_file: Path | None, jobs: int, a
             folder = dest or Path(await folder_name(shared, connection=connection))
             return folder, await Download(shared, folder, connection=connection, manner=Manner(at_once=jobs)).run(show)
 
-    with _shown() as show:
-        folder, report = _until_stopped(work(show), again=again)
+    try:
+        with _shown() as show:
+            folder, report = _until_stopped(work(show), again=again)
+    except UntrustedCertificate as error:
+        raise UntrustedCertificate(f"{error}; give its authority's certificate with --ca FILE") from error
     if as_json:
         click.echo(json.dumps(_document(report, folder)))
     else:
         _tell(report, folder, again=again)
     if report.exit_code:
-        raise click.exceptions.Exit(report.exit_code)
+        raise SystemExit(report.exit_code)
 
 
 def _command(link: str, dest: Path | None, ca_file: Path | None) -> str:
@@ -89,14 +93,15 @@ def _until_stopped(work: Coroutine[Any, Any, T], *, again: str) -> T:
 
 
 def _tell(report: Report, folder: Path, *, again: str) -> None:
-    """Say for people what has become of it: names of what failed, then the sum, then what to do."""
-    for failure in report.failures[:_MOST_NAMED]:
+    """Say for people what has become of it; where much failed, each on its line before the sum."""
+    few = len(report.failures) <= _NAMED_IN_SUMMARY
+    for failure in () if few else report.failures[:_MOST_NAMED]:
         click.echo(f"failed: {failure}", err=True)
     if len(report.failures) > _MOST_NAMED:
         click.echo(f"failed: {len(report.failures) - _MOST_NAMED:,} more; --json lists them all", err=True)
     if report.stopped_by is not None:
         click.echo(f"fs2od: {report.stopped_by}", err=True)
-    click.echo(f"{report.summary()} ({folder})", err=True)
+    click.echo(f"{report.summary(names=_NAMED_IN_SUMMARY if few else 0)} ({folder})", err=True)
     if report.exit_code:
         click.echo(f"To go on: {again}", err=True)
 

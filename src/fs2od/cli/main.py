@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import cast
 
 import click
@@ -54,10 +55,13 @@ def fs2od() -> None:
     """Bring cryo-EM datasets from a microscope's file system to the people who need them, on Onedata."""
 
 
-def main() -> None:
-    """Run the command line: the one place that turns an error into one line and an exit code."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line (by default the process's own arguments).
+
+    This is the one place that turns an error into one line and an exit code.
+    """
     try:
-        fs2od(prog_name="fs2od", standalone_mode=False)
+        fs2od(arguments, prog_name="fs2od", standalone_mode=False)
     except click.exceptions.Exit as left:
         sys.exit(left.exit_code)
     except click.ClickException as error:

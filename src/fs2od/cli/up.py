@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from fs2od.cli.children import Child, run_children
+from fs2od.cli.first_configuration import ensure_configuration
 from fs2od.cli.node import DEFAULT_PORT
 from fs2od.cli.running import announce, run, set_up_logging
 from fs2od.errors import StorageMissing
@@ -69,6 +70,7 @@ def up(
     async def work(stop: asyncio.Event) -> None:
         async with run_children(stop) as children:
             facts = await children.start(node)
+            ensure_configuration(home / "fs2od.toml", node=facts, watch=watched)
             facility = Child("facility", _facility(home, watched, facts, port + 2, [*place, *more]))
             facts |= await children.start(facility)
             _say_ready(facts, home, as_json=as_json)
@@ -83,7 +85,7 @@ def _facility(home: Path, watched: Path, node: dict[str, str], port: int, more: 
     return [
         "facility", "--config", str(home / "fs2od.toml"), "--data", str(home / "facility"), "--watch", str(watched),
         "--outbox", str(home / "outbox"), "--zone", node["zone"], "--provider", node["provider"], "--ca", node["ca"],
-        "--token-file", node["admin_token_file"], "--port", str(port), "--json", *more,
+        "--token-file", node["admin_token_file"], "--tls", str(Path(node["ca"]).parent), "--port", str(port), "--json", *more,
     ]  # fmt: skip
 
 

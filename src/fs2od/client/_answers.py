@@ -84,7 +84,7 @@ def _parsed(body: bytes) -> object:
 def _without(value: object, secrets: tuple[str, ...]) -> object:
     match value:
         case str():
-            for secret in secrets:
+            for secret in filter(None, secrets):
                 value = value.replace(secret, _HIDDEN)
             return value
         case list():

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Protocol, Self, TypeVar
@@ -147,6 +146,8 @@ class Connection:
         """
         self._token = token
         self._timeouts = timeouts or Timeouts()
+        silence_s, connect_s = self._timeouts.silence.total_seconds(), self._timeouts.connect.total_seconds()
+        self._limits = {"timeout": httpx.Timeout(silence_s, connect=connect_s).as_dict()}
         self._retries = retries or Retries()
         self._largest_answer_bytes = largest_answer_bytes
         self._observer = observer
@@ -154,7 +155,8 @@ class Connection:
         self._monotonic = monotonic
         self._sleep = sleep
         self._chance = chance
-        self._client = _http_client(ca_file, transport, self._timeouts)
+        # A bare transport and no httpx.AsyncClient, which would keep cookies, read the environment and judge redirects.
+        self._transport = transport or httpx.AsyncHTTPTransport(verify=tls_context(ca_file), trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -169,7 +171,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close all connections. Nothing can be called afterwards."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def answer(self, request: Request) -> Answer:
         """Send a call and return its whole answer, trying again where that is allowed and may help.
@@ -238,13 +240,14 @@ class Connection:
     async def _send(self, request: Request, url: str) -> httpx.Response:
         operation = request.operation
         # Compression is declined: sizes are checked against what was announced, and a small bomb stays small.
-        headers = {"Accept-Encoding": "identity", **request.headers}
+        headers = {"Accept-Encoding": "identity", "User-Agent": "fs2od", **request.headers}
         if self._token is not None and not operation.public and _host(url) == _host(request.url):
             headers["X-Auth-Token"] = self._token.reveal()
         if self._observer:
             self._observer.before_request(operation.method, operation.operation_id)
-        sent = self._client.build_request(operation.method, url, content=request.body, headers=headers)
-        response = await self._client.send(sent, stream=True, follow_redirects=False)
+        sent = httpx.Request(operation.method, url, content=request.body, headers=headers, extensions=self._limits)
+        response = await self._transport.handle_async_request(sent)
+        response.request = sent
         if self._observer:
             self._observer.after_response(operation.method, operation.operation_id, response.status_code)
         return response
@@ -276,22 +279,6 @@ def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
         except OSError as error:
             raise ConfigurationError(f"{ca_file} cannot be read as certificates ({error.strerror or error})") from error
     return context
-
-
-def _http_client(
-    ca_file: Path | None, transport: httpx.AsyncBaseTransport | None, timeouts: Timeouts
-) -> httpx.AsyncClient:
-    silence_s = timeouts.silence.total_seconds()
-    client = httpx.AsyncClient(
-        verify=tls_context(ca_file),
-        transport=transport,
-        timeout=httpx.Timeout(silence_s, connect=timeouts.connect.total_seconds()),
-        # Cookies would make one request change the next.
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-        trust_env=False,
-    )
-    client.headers["User-Agent"] = "fs2od"
-    return client
 
 
 def _host(url: str) -> str:

@@ -56,10 +56,13 @@ def redirect_target(current: str, location: str | None) -> str:
         MalformedAnswer: It leads nowhere, or away from https.
     """
     try:
-        target = urljoin(current, location or "")
+        given = urlsplit(location or "")
+        # "https://" alone would be joined to the very address that answered.
+        leads = bool(location) and bool(given.netloc or not given.scheme)
+        target = urljoin(current, location) if leads else ""
     except ValueError:
         target = ""
-    if not location or _split(target) is None:
+    if _split(target) is None:
         raise MalformedAnswer("a redirect leads nowhere, or away from https")
     return target
 

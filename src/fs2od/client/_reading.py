@@ -59,7 +59,7 @@ class FileReader(abc.ABC):
         Args:
             directory: Its id; at a provider also a bare space id.
             attributes: Which of each item, in camelCase; without them only `file_id` and `name`.
-            page_items: How many items to ask for at once, from 1 to 10,000.
+            page_items: How many items to ask for at once, from 1 to 1,000.
 
         Raises:
             PosixError: enoent: it does not exist; eacces: it may not be read.

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fs2od.node.http.endpoints import Doors, consumer_text, error_answer, mount, peer_ip, token_text
+from fs2od.node.http.endpoints import Doors, Endpoint, consumer_text, error_answer, mount, peer_ip, token_text
 from fs2od.node.panel.rest import storages as panel_storages
 from fs2od.node.panel.rest import support as panel_support
 from fs2od.node.provider.provider import Oneprovider
@@ -23,11 +23,20 @@ from fs2od.node.zone.rest import service as zone_service
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors
 
-__all__ = ["provider_app", "zone_app"]
+__all__ = ["endpoints_of", "provider_app", "zone_app"]
 
 _ZONE_NOUNS = (zone_service, users, groups, members, spaces, shares, tokens, providers)
 _PROVIDER_NOUNS = (provider_service, files, content, provider_shares, replication)
 _PANEL_NOUNS = (panel_storages, panel_support)
+
+
+def endpoints_of(provider: Oneprovider) -> list[tuple[str, Endpoint]]:
+    """Return every endpoint of the three APIs with its service: "onezone", "oneprovider" or "onepanel"."""
+    return [
+        *(("onezone", endpoint) for noun in _ZONE_NOUNS for endpoint in noun.endpoints(provider.zone)),
+        *(("oneprovider", endpoint) for noun in _PROVIDER_NOUNS for endpoint in noun.endpoints(provider)),
+        *(("onepanel", endpoint) for noun in _PANEL_NOUNS for endpoint in noun.endpoints(provider)),
+    ]
 
 
 def zone_app(zone: Zone, *, pages: Iterable[BaseRoute] = ()) -> ASGIApp:

@@ -52,7 +52,8 @@ def listen(port: int, *, address: str = "127.0.0.1") -> socket.socket:
         ConfigurationError: The port is in use, or may not be used.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
+    # Named, because asyncio sets TCP_NODELAY only where it can see that this is TCP: else each answer waits 40 ms.
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((address, port))

@@ -1,5 +1,6 @@
 """The web pages: over the node's services for everybody, and over the facility's for its operator."""
 
+from fs2od.portal._operator import operator_app
 from fs2od.portal._public import public_pages
 
-__all__ = ["public_pages"]
+__all__ = ["operator_app", "public_pages"]

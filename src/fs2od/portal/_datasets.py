@@ -52,7 +52,9 @@ class Dataset:
         """What people wrote about it; empty where the facility only repeated there what the page says anyway."""
         written = self.share.description.replace("\\", "").strip()
         facts = self.facts
-        repeats = facts.title and written.startswith(f"# {facts.title}\n") and written.endswith(f"Questions: {facts.contact}")
+        repeats = (
+            facts.title and written.startswith(f"# {facts.title}\n") and written.endswith(f"Questions: {facts.contact}")
+        )
         return "" if repeats else self.share.description
 
     @property
@@ -155,8 +157,10 @@ class PublicDatasets:
     def children(self, folder: Item, position: Position) -> Page[Item]:
         """Return a page of a folder in name order."""
 
-        def fetch(after: str | None, offset: int, limit: int) -> list[Item]:
-            found = self._provider.files.children(folder.located, after=after, offset=offset, limit=limit)
+        def fetch(name: str | None, earlier: int, limit: int) -> list[Item]:
+            found = self._provider.files.children(
+                folder.located, after=name, offset=-earlier, limit=limit, inclusive=earlier > 0
+            )
             return [Item(child, (*folder.names, child.entry.name)) for child in found]
 
         return page_of(fetch, lambda item: item.name, position, size=PAGE_SIZE)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["Page", "Position", "page_of"]
+__all__ = ["Fetch", "Page", "Position", "page_of"]
 
 Item = TypeVar("Item")
 Fetch = Callable[[str | None, int, int], Sequence[Item]]
-"""Given a name to start after (or None), an offset and a limit, returns entries in name order."""
-
-_MOST_STEPS = 40
+"""Returns entries in name order. Given a name, how many entries earlier to begin, and a limit: from that name on if the
+second number is above zero, else from after it; without a name from the first entry on."""
 
 
 @dataclass(frozen=True)
@@ -49,38 +47,12 @@ def page_of(fetch: Fetch[Item], name_of: Callable[[Item], str], position: Positi
     return Page(items, skipped, previous, following)
 
 
-def _backwards(
-    fetch: Fetch[Item], name_of: Callable[[Item], str], before: str, skipped: int, size: int
-) -> Page[Item]:
-    first, kept = _last_before(fetch, name_of, before, skipped, size)
-    if not kept:
+def _backwards(fetch: Fetch[Item], name_of: Callable[[Item], str], before: str, skipped: int, size: int) -> Page[Item]:
+    found = [item for item in fetch(before, size + 1, size + 1) if name_of(item) < before]
+    if not found:
         return page_of(fetch, name_of, Position(), size=size)
-    following = Position(after=name_of(kept[-1]), skipped=first + len(kept))
-    previous = Position(before=name_of(kept[0]), skipped=first) if first else None
-    return Page(tuple(kept), first, previous, following)
-
-
-def _last_before(
-    fetch: Fetch[Item], name_of: Callable[[Item], str], before: str, skipped: int, size: int
-) -> tuple[int, deque[Item]]:
-    """Return the last `size` entries before a name and how many stand before them.
-
-    `skipped` is where to look: too high and it looks further up, too low and it reads on; within bounds, both ways.
-    """
-    offset = max(0, skipped - 2 * size)
-    found = list(fetch(None, offset, 2 * size))
-    for _ in range(_MOST_STEPS):
-        if not offset or (found and name_of(found[0]) < before):
-            break
-        offset = max(0, offset - 4 * size) if found else offset // 2
-        found = list(fetch(None, offset, 2 * size))
-    kept: deque[Item] = deque(maxlen=size)
-    seen = offset
-    for _ in range(_MOST_STEPS):
-        below = [item for item in found if name_of(item) < before]
-        kept.extend(below)
-        seen += len(below)
-        if not below or len(below) < len(found):
-            break
-        found = list(fetch(name_of(found[-1]), 0, 2 * size))
-    return seen - len(kept), kept
+    is_first = len(found) <= size
+    items = tuple(found[-size:])
+    first = 0 if is_first else max(1, skipped - len(items))
+    previous = None if is_first else Position(before=name_of(items[0]), skipped=first)
+    return Page(items, first, previous, Position(after=name_of(items[-1]), skipped=first + len(items)))

@@ -56,7 +56,9 @@ def problem_of(error: Fs2odError, *, dataset: str = "", below: bool = False) -> 
             return Problem(404, "Not here, or not any more", said, "Look for it from the top of the dataset.", **back)
         case errors.PosixError():
             said = "The link stands, but the folder that it points at is gone from the storage."
-            return Problem(404, "The data is not here any more", said, "Ask the facility: it knows where the data went.")
+            return Problem(
+                404, "The data is not here any more", said, "Ask the facility: it knows where the data went."
+            )
         case errors.NotFound():
             return _NO_SHARE
         case _:
@@ -66,9 +68,11 @@ def problem_of(error: Fs2odError, *, dataset: str = "", below: bool = False) -> 
             )
 
 
-def problem_page(request: Request, problem: Problem, frame: Mapping[str, object]) -> Response:
+def problem_page(
+    request: Request, problem: Problem, frame: Mapping[str, object], *, headers: Mapping[str, str] | None = None
+) -> Response:
     """Return the error in the look of our pages, or as JSON where that was asked for."""
     if wants_json(request) or request.url.path.endswith(".json"):
         words = {key: value for key, value in asdict(problem).items() if value != ""}
-        return json_twin(request, {"problem": words}, status=problem.status)
-    return html_page(request, "problem.html", {**frame, "problem": problem}, status=problem.status)
+        return json_twin(request, {"problem": words}, status=problem.status, headers=headers)
+    return html_page(request, "problem.html", {**frame, "problem": problem}, status=problem.status, headers=headers)

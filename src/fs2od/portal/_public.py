@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -30,6 +29,7 @@ from fs2od.portal._documents import (
     poll_after_s,
 )
 from fs2od.portal._markdown import description_html
+from fs2od.portal._names import NAMES
 from fs2od.portal._paging import Position
 from fs2od.portal._problems import NO_PAGE, problem_of, problem_page
 from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, wants_json
@@ -37,21 +37,6 @@ from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_t
 __all__ = ["public_pages"]
 
 Handler = Callable[[Request], Response]
-
-
-class _NamesConvertor(Convertor[str]):
-    """A path whose names may hold anything, also line breaks, which the ready-made convertor stops at."""
-
-    regex = r"[\s\S]*"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("names", _NamesConvertor())
 
 
 def public_pages(
@@ -77,7 +62,7 @@ def public_pages(
         asset_route(),
         *pages.routes(),
         *_front_routes(zone, authority, frame),
-        Route("/{path:names}", _nothing_here(frame)),
+        Route(f"/{{path:{NAMES}}}", _nothing_here(frame)),
     ]
 
 
@@ -95,11 +80,11 @@ class _DatasetPages:
             ("/share/{id}.json", self.twin),
             ("/share/{id}", self.dataset),
             ("/share/{id}/files", self.files),
-            ("/share/{id}/files/{path:names}", self.files),
+            (f"/share/{{id}}/files/{{path:{NAMES}}}", self.files),
             ("/share/{id}/content", self.content),
-            ("/share/{id}/content/{path:names}", self.content),
+            (f"/share/{{id}}/content/{{path:{NAMES}}}", self.content),
             ("/share/{id}/tar", self.tar),
-            ("/share/{id}/tar/{path:names}", self.tar),
+            (f"/share/{{id}}/tar/{{path:{NAMES}}}", self.tar),
         ]
         return [Route(path, self._guarded(handler)) for path, handler in handlers]
 

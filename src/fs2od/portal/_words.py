@@ -52,7 +52,8 @@ def shown_name(name: str) -> str:
 
     Two different names never look alike because of a newline or a turned reading direction.
     """
-    return "".join(map(_visible, name))
+    # Direction marks and controls are no printable characters: nearly every name ends here.
+    return name if name.isprintable() else "".join(map(_visible, name))
 
 
 def folder_name(title: str) -> str:

@@ -128,10 +128,18 @@ class System:
 
     def start(self, *more: str, within_s: float = 60, env: Mapping[str, str] | None = None) -> Mapping[str, str]:
         """Start `fs2od up` and return its ready line."""
-        self._log = (self.home / "stderr.log").open("ab")
         arguments = ["up", "--data", str(self.data), "--watch", str(self.watched), "--port", str(self.port), "--json"]
+        return self._start([*arguments, *more], within_s, env)
+
+    def start_node(self, *more: str, within_s: float = 60) -> Mapping[str, str]:
+        """Start `fs2od node` alone and return its ready line."""
+        arguments = ["node", "--data", str(self.data / "node"), "--port", str(self.port), "--json"]
+        return self._start([*arguments, *more], within_s, None)
+
+    def _start(self, arguments: list[str], within_s: float, env: Mapping[str, str] | None) -> Mapping[str, str]:
+        self._log = (self.home / "stderr.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fs2od", *arguments, *more],
+            [sys.executable, "-m", "fs2od", *arguments],
             stdout=subprocess.PIPE,
             stderr=self._log,
             env={**os.environ, **(env or {})},
@@ -194,7 +202,7 @@ class System:
             assert self.process.stdout is not None
             line += self.process.stdout.read() or b""
             if self.process.poll() is not None:
-                raise RuntimeError(f"fs2od up ended with {self.process.returncode}: {self.log[-2000:]}")
+                raise RuntimeError(f"fs2od ended with {self.process.returncode}: {self.log[-2000:]}")
             return line if line.endswith(b"\n") else None
 
         return wait_for(look, within_s=within_s, what="the ready line")

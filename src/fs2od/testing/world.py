@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from starlette.types import ASGIApp
 
 from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
@@ -73,7 +75,7 @@ class World:
     node: Node
     folder: Path
     administrator: Person
-    _transports: Mapping[str, httpx.AsyncBaseTransport]
+    _transport: httpx.AsyncBaseTransport
     _tokens: int = field(default=0)
 
     @property
@@ -187,7 +189,7 @@ class World:
         return file_id(ref.through(share))
 
     def _client(self, base: str) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=base, mounts=dict(self._transports), trust_env=False)
+        return httpx.AsyncClient(base_url=base, transport=self._transport, trust_env=False)
 
 
 @dataclass
@@ -197,16 +199,24 @@ class ServedWorld(World):
     ca: Path = Path()
 
 
+class _Origins(httpx.AsyncBaseTransport):
+    """Applications in this process, each at its host: what leads from one to the other can be followed."""
+
+    def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
+        self._transports = {host: httpx.ASGITransport(app, raise_app_exceptions=False) for host, app in apps.items()}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer as the application at the request's host does."""
+        return await self._transports[request.url.netloc.decode()].handle_async_request(request)
+
+
 @contextmanager
 def open_world(folder: Path, *, clock: Clock | None = None, plain: bool = False) -> Iterator[World]:
     """Yield a new node in `folder`, at https://zone.test and https://provider.test for its own clients only."""
     settings = NodeSettings(folder / "node", "zone.test", "provider.test", plain=plain)
     with open_node(settings, clock=clock) as node:
-        transports = {
-            settings.zone_url: httpx.ASGITransport(zone_app(node.zone), raise_app_exceptions=False),
-            settings.provider_url: httpx.ASGITransport(provider_app(node.provider), raise_app_exceptions=False),
-        }
-        yield World(node, folder, _administrator(node), transports)
+        apps = {settings.zone_domain: zone_app(node.zone), settings.provider_domain: provider_app(node.provider)}
+        yield World(node, folder, _administrator(node), _Origins(apps))
 
 
 @contextmanager
@@ -217,7 +227,8 @@ def serve_world(folder: Path, *, clock: Clock | None = None, plain: bool = False
     settings = NodeSettings(folder / "node", f"localhost:{zone_port}", f"localhost:{provider_port}", plain=plain)
     certificate = ensure_certificate(folder / "certificates", ["localhost"])
     with open_node(settings, clock=clock) as node:
-        world = ServedWorld(node, folder, _administrator(node), {}, ca=certificate.ca)
+        transport = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=str(certificate.ca)))
+        world = ServedWorld(node, folder, _administrator(node), transport, ca=certificate.ca)
         services = [Service(zone_app(node.zone), sockets[0]), Service(provider_app(node.provider), sockets[1])]
         with _in_thread(node, services, certificate):
             yield world

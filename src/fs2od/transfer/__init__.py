@@ -3,8 +3,8 @@
 from fs2od.transfer._download import Download, folder_name
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present, shown_path
 from fs2od.transfer._errand import DownloadLimits, Manner
-from fs2od.transfer._fetch import Patience
 from fs2od.transfer._links import InvalidLink, Link, LinkEnded, UnknownLink, parse_link
+from fs2od.transfer._patience import Patience
 from fs2od.transfer._plan import Fetch, Plan, Refusal, plan_download
 from fs2od.transfer._report import Failure, Progress, Report, readable_size
 

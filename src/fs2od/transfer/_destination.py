@@ -23,6 +23,14 @@ __all__ = ["Destination", "Partial", "PartialGone"]
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_FOLDER: Final = "a symbolic link or a file stands where a folder is needed"
+_SAID: Final = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the quota on the disk is used up",
+    errno.EFBIG: "it is larger than files may be here (a limit of the disk or of this account)",
+    errno.ELOOP: _NO_FOLDER,
+    errno.ENOTDIR: _NO_FOLDER,
+}
 _NS: Final = 1_000_000_000
 
 
@@ -68,7 +76,7 @@ class Destination:
             StorageError: Nothing can be written there.
         """
         probe = f".fs2od-{secrets.token_hex(8)}-probe"
-        with _told(()):
+        with _told(self.path):
             os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._root))
             try:
                 os.stat(probe.upper(), dir_fd=self._root, follow_symlinks=False)
@@ -84,7 +92,7 @@ class Destination:
         Raises:
             StorageError: It cannot be read, or a link or a file stands on the way.
         """
-        with _told(folder):
+        with _told():
             try:
                 with self._opened(folder) as handle, os.scandir(handle) as entries:
                     return {entry.name: _present(entry, handle) for entry in entries}
@@ -97,7 +105,7 @@ class Destination:
         Raises:
             StorageError: It cannot be made, or something else stands there.
         """
-        with _told(folder), self._opened(folder[:-1]) as parent:
+        with _told(), self._opened(folder[:-1]) as parent:
             try:
                 os.mkdir(folder[-1], dir_fd=parent)
             except FileExistsError:
@@ -111,7 +119,7 @@ class Destination:
         Raises:
             StorageError: It cannot be made.
         """
-        with _told(path), self._opened(path[:-1]) as parent:
+        with _told(), self._opened(path[:-1]) as parent:
             os.symlink(target, path[-1], dir_fd=parent)
 
     def size(self, path: Names) -> int:
@@ -120,7 +128,7 @@ class Destination:
         Raises:
             StorageError: It cannot be looked at.
         """
-        with _told(path), self._opened(path[:-1]) as parent:
+        with _told(), self._opened(path[:-1]) as parent:
             try:
                 return os.stat(path[-1], dir_fd=parent, follow_symlinks=False).st_size
             except FileNotFoundError:
@@ -132,7 +140,7 @@ class Destination:
         Raises:
             StorageError: It cannot be removed.
         """
-        with _told(path), self._opened(path[:-1]) as parent, contextlib.suppress(FileNotFoundError):
+        with _told(), self._opened(path[:-1]) as parent, contextlib.suppress(FileNotFoundError):
             os.unlink(path[-1], dir_fd=parent)
 
     def open_partial(self, folder: Names, name: PartialName) -> Partial:
@@ -141,7 +149,7 @@ class Destination:
         Raises:
             StorageError: It cannot be opened, or is no plain file.
         """
-        with _told((*folder, str(name))), self._opened(folder) as parent:
+        with _told(), self._opened(folder) as parent:
             return Partial(os.dup(parent), folder, name)
 
     def settle(self, folder: Names) -> None:
@@ -150,7 +158,7 @@ class Destination:
         Raises:
             StorageError: The disk reported a failure.
         """
-        with _told(folder), self._opened(folder) as handle:
+        with _told(), self._opened(folder) as handle:
             os.fsync(handle)
 
     @contextlib.contextmanager
@@ -199,14 +207,17 @@ class Partial:
         os.close(self._parent)
 
     def write(self, offset: int, data: bytes | bytearray) -> None:
-        """Write bytes from `offset` on, which is not beyond the end.
+        """Write bytes from `offset` on.
 
         Raises:
+            PartialGone: The file ends before `offset`: it is not the one that was there.
             StorageFull: The disk is full.
             StorageError: The disk reported a failure.
         """
+        if offset > self.size_bytes:
+            raise self._gone()
         view = memoryview(data)
-        with _told((*self._folder, str(self.name))):
+        with _told():
             while view:
                 written = os.pwrite(self._handle, view, offset)
                 offset += written
@@ -218,7 +229,7 @@ class Partial:
         Raises:
             StorageError: It cannot be removed.
         """
-        with _told((*self._folder, str(self.name))), contextlib.suppress(FileNotFoundError):
+        with _told(), contextlib.suppress(FileNotFoundError):
             os.unlink(str(self.name), dir_fd=self._parent)
 
     def finish(self, name: str, *, mtime_s: int) -> None:
@@ -229,12 +240,15 @@ class Partial:
             StorageFull: The disk is full.
             StorageError: The disk reported a failure, or a folder stands there.
         """
-        with _told((*self._folder, name)):
+        with _told():
             os.utime(self._handle, ns=(mtime_s * _NS, mtime_s * _NS))
             os.fsync(self._handle)
             if not self._is_still_there():
-                raise PartialGone(f"{self._shown} was taken away while it was written")
-            os.replace(str(self.name), name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+                raise self._gone()
+            try:
+                os.replace(str(self.name), name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+            except FileNotFoundError:
+                raise self._gone() from None
 
     def _is_still_there(self) -> bool:
         mine = os.fstat(self._handle)
@@ -244,29 +258,23 @@ class Partial:
             return False
         return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
 
+    def _gone(self) -> PartialGone:
+        return PartialGone(f"{self._shown} was taken away while it was written")
+
     @property
     def _shown(self) -> str:
         return shown_path((*self._folder, str(self.name)))
 
 
 @contextlib.contextmanager
-def _told(path: Names) -> Iterator[None]:
-    """Turn what the system says about `path` into an error of ours."""
+def _told(where: Path | None = None) -> Iterator[None]:
+    """Turn what the system says into an error of ours; `where` is for errors that no file or folder of the share stands for."""
     try:
         yield
     except OSError as error:
-        shown = shown_path(path)
-        if error.errno in _FULL:
-            raise StorageFull(
-                f"no space left on the disk for {shown}; make room and run the same command again"
-            ) from error
-        if error.errno == errno.EFBIG:
-            raise StorageFull(
-                f"{shown} is larger than files may be here (a limit of the disk or of this account)"
-            ) from error
-        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
-            raise StorageError(f"{shown}: a symbolic link or a file stands where a folder is needed") from error
-        raise StorageError(f"{shown}: {error.strerror}") from error
+        prefix = f"{where}: " if where else ""
+        kind = StorageFull if error.errno in _FULL else StorageError
+        raise kind(prefix + _SAID.get(error.errno or 0, f"the disk says: {error.strerror}")) from error
 
 
 def _present(entry: os.DirEntry[str], folder: int) -> Present:

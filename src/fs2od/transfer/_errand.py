@@ -9,12 +9,13 @@ from typing import Final
 
 from fs2od.client import UntrustedCertificate
 from fs2od.errors import Fs2odError, IntegrityFailure, StorageError, StorageFull
-from fs2od.onedata.errors import ConnectionLost, Forbidden, MalformedAnswer, NotFound, PosixError, Unauthorized
+from fs2od.onedata.errors import Forbidden, MalformedAnswer, NotFound, OnedataError, PosixError, Unauthorized
 from fs2od.onedata.ids import FileId
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind, Names
-from fs2od.transfer._fetch import FileFetch, Patience
+from fs2od.transfer._fetch import FileFetch
 from fs2od.transfer._links import LinkEnded
+from fs2od.transfer._patience import Patience, may_pass
 from fs2od.transfer._plan import Fetch, Plan, plan_download
 from fs2od.transfer._share import SharedFiles
 from fs2od.transfer._tally import Tally
@@ -137,11 +138,22 @@ class Errand:
         limits = self._manner.limits
         if len(folder) > limits.depth or len("/".join(folder).encode()) > _LONGEST_PATH_BYTES:
             raise IntegrityFailure("the folders lie deeper in each other than any dataset's")
-        listing = await self._files.listing(file_id, most=limits.folder_entries)
+        listing = await self._patiently_listed(file_id)
         self._entries += len(listing)
         if self._entries > limits.entries:
             raise Stopped(MalformedAnswer(f"the share lists more than {limits.entries:,} files and folders"))
         return listing
+
+    async def _patiently_listed(self, file_id: FileId) -> list[Entry]:
+        misses = 0
+        while True:
+            try:
+                return await self._files.listing(file_id, most=self._manner.limits.folder_entries)
+            except OnedataError as error:
+                misses += 1
+                if misses >= self._manner.patience.tries or not may_pass(error):
+                    raise
+                await self._manner.sleep(self._manner.patience.pause_s(misses, error))
 
     async def _planned(self, folder: Names, listing: list[Entry]) -> Plan:
         present = await self._threads.run(self._destination.scan, folder)
@@ -191,13 +203,13 @@ class Errand:
                 sleep=self._manner.sleep,
             )
             try:
-                await errand.run()
+                whole = await errand.run()
             except Fs2odError as error:
                 await self._failed((*folder, fetch.entry.name), error)
             else:
                 self._lost_in_a_row = 0
                 self._touched.add(folder)
-                self._tally.fetched()
+                self._tally.fetched(whole.size_bytes)
 
     async def _failed(self, path: Names, error: Fs2odError) -> None:
         """Take note of a failure.
@@ -208,9 +220,9 @@ class Errand:
         self._tally.failed(path, error)
         if isinstance(error, StorageFull | UntrustedCertificate):
             raise Stopped(error)
-        if isinstance(error, ConnectionLost | StorageError):
+        if may_pass(error) or isinstance(error, StorageError):
             self._lost_in_a_row += 1
-            if self._lost_in_a_row >= _GIVE_UP_AFTER:
+            if self._lost_in_a_row >= max(_GIVE_UP_AFTER, self._manner.at_once):
                 raise Stopped(error)
         elif isinstance(error, _ENDING):
             await self._check_that_link_stands()

@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 
 from fs2od.errors import Fs2odError, IntegrityFailure
-from fs2od.onedata.errors import ConnectionLost
+from fs2od.onedata.errors import Busy, ConnectionLost
 from fs2od.transfer._destination import Destination, Partial, PartialGone
-from fs2od.transfer._entries import Entry, Names
+from fs2od.transfer._entries import Entry, EntryKind, Names, Present
 from fs2od.transfer._partials import PartialName, partial_name
+from fs2od.transfer._patience import Patience, may_pass
 from fs2od.transfer._plan import Fetch
 from fs2od.transfer._share import Bytes, SharedFiles
 from fs2od.transfer._tally import Tally
 from fs2od.transfer._threads import Threads
 
-__all__ = ["FileFetch", "Patience"]
+__all__ = ["FileFetch"]
 
 _CHUNK_BYTES: Final = 1 << 20
 _WORTHWHILE_BYTES: Final = 64 << 10
 _MOST_CHANGES: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How often a file is taken up again after its bytes broke off.
-
-    What the connection itself tries again, before the first byte of an answer, comes on top.
-
-    Attributes:
-        tries: The most tries in a row that bring next to nothing.
-        first_pause_s: The pause after the first of them; it doubles with each further one.
-        longest_pause_s: Where the doubling ends.
-    """
-
-    tries: int = 5
-    first_pause_s: float = 0.25
-    longest_pause_s: float = 10.0
-
-    def pause_s(self, misses: int) -> float:
-        """Return how long to wait after so many misses in a row; nothing after a try that brought something."""
-        return min(self.first_pause_s * 2.0 ** (misses - 1), self.longest_pause_s) if misses else 0.0
-
-
-class _BrokenOff(Exception):  # never leaves this module
-    """The bytes ended before the file did."""
-
-    def __init__(self, cause: ConnectionLost) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
 
 
 class FileFetch:
@@ -95,21 +66,20 @@ class FileFetch:
             before = self._furthest
             try:
                 await self._bring()
-            except _BrokenOff as broken:
-                self._count_miss(broken.cause, before)
-            except PartialGone as error:
-                self._name = None
+            except (ConnectionLost, Busy, PartialGone) as error:
+                if isinstance(error, PartialGone) and await self._threads.run(self._stands):
+                    return self._entry
                 self._count_miss(error, before)
+                await self._sleep(self._patience.pause_s(self._misses, error))
             except IntegrityFailure as error:
                 await self._look_again(error)
             else:
                 return self._entry
-            await self._sleep(self._patience.pause_s(self._misses))
 
     def _count_miss(self, cause: Fs2odError, before: int) -> None:
         # Progress is what no earlier try had reached: a service that always begins anew must not keep us for ever.
         self._misses = 0 if self._furthest - before >= _WORTHWHILE_BYTES else self._misses + 1
-        if self._misses >= self._patience.tries:
+        if self._misses >= self._patience.tries or not (may_pass(cause) or isinstance(cause, PartialGone)):
             raise cause
 
     async def _look_again(self, error: IntegrityFailure) -> None:
@@ -145,13 +115,13 @@ class FileFetch:
         """Make sure that an answer continues what is here.
 
         Raises:
-            _BrokenOff: What is here belongs to another state of the file, and was dropped.
+            ConnectionLost: What is here belongs to another state of the file, and was dropped.
         """
         name = partial_name(self._entry.name, self._entry.state(), etag=content.etag)
         if self._name is not None and self._name != name:
             await self._forget()
             if content.start:
-                raise _BrokenOff(ConnectionLost("the file was replaced while it was read"))
+                raise ConnectionLost("the file was replaced while it was read")
         self._name = name
         self._move_to(content.start)
 
@@ -161,7 +131,6 @@ class FileFetch:
         try:
             async for chunk in content.chunks:
                 waiting += chunk
-                self._tally.received(len(chunk))
                 if self._here + len(waiting) > self._entry.size_bytes:
                     waiting.clear()
                     await self._threads.run(landing.discard)
@@ -170,22 +139,17 @@ class FileFetch:
                     )
                 if len(waiting) >= _CHUNK_BYTES:
                     await self._threads.run(landing.write, self._here, waiting)
-                    self._move_to(self._here + len(waiting))
+                    self._advance(len(waiting))
                     waiting = bytearray()
-            await self._land(landing, waiting)
-        except ConnectionLost as error:
-            raise _BrokenOff(error) from error
+            if self._here + len(waiting) < self._entry.size_bytes:
+                raise ConnectionLost("the answer ended before the file did")
+            await self._threads.run(landing.finish, self._here, waiting, self._entry)
+            self._advance(len(waiting))
+            waiting = bytearray()
         finally:
             # Also when we are told to stop: what has come need not come again.
             await self._threads.run(landing.close, self._here, waiting)
-            self._furthest = max(self._furthest, self._here + len(waiting))
-
-    async def _land(self, landing: _Landing, last: bytearray) -> None:
-        if self._here + len(last) < self._entry.size_bytes:
-            raise _BrokenOff(ConnectionLost("the answer ended before the file did"))
-        await self._threads.run(landing.finish, self._here, last, self._entry)
-        self._move_to(self._here + len(last))
-        last.clear()
+            self._advance(len(waiting))
 
     async def _forget(self) -> None:
         if self._name is not None:
@@ -209,6 +173,16 @@ class FileFetch:
             landing.finish(self._here, b"", self._entry)
         finally:
             landing.close(0, b"")
+
+    def _stands(self) -> bool:
+        """Say whether another download has put the file into its place."""
+        there = self._destination.scan(self._folder).get(self._entry.name)
+        expected = Present(EntryKind.FILE, self._entry.size_bytes, self._entry.mtime_s)
+        return there == expected
+
+    def _advance(self, by_bytes: int) -> None:
+        self._tally.received(by_bytes)
+        self._move_to(self._here + by_bytes)
 
     def _move_to(self, position: int) -> None:
         self._tally.moved(position - self._here)

@@ -14,7 +14,7 @@ __all__ = ["InvalidLink", "Link", "LinkEnded", "UnknownLink", "parse_link"]
 
 _LONGEST_LINK: Final = 2_000
 # Mail programs and word processors wrap links in these.
-_WRAPPING: Final = " \t\r\n\"'`<>()[]\u00a0\u2018\u2019\u201c\u201d\u00ab\u00bb"
+_WRAPPING: Final = " \t\r\n\"'`<>().,;\u00a0\u2018\u2019\u201c\u201d\u00ab\u00bb"
 _PATH: Final = re.compile(r"/(?:share|api/v3/onezone/shares)/([^/]+)(?:/public)?/*", re.ASCII)
 
 
@@ -61,17 +61,17 @@ def parse_link(text: str) -> Link:
     Raises:
         InvalidLink: It is no https link to a share; ask for the link again.
     """
-    cleaned = re.sub(r"\s+", "", text).strip(_WRAPPING).rstrip(".,;")
+    cleaned = re.sub(r"\s+", "", text).strip(_WRAPPING)
     if len(cleaned) > _LONGEST_LINK:
         raise InvalidLink("The link is too long to be one to a share.")
     try:
         url = urlsplit(cleaned)
         origin = _origin(url)
     except ValueError:
-        raise _unclear(cleaned) from None
+        raise _unclear() from None
     found = _PATH.fullmatch(url.path)
     if found is None or not is_entity_id(found[1]):
-        raise _unclear(cleaned)
+        raise _unclear()
     return Link(origin, ShareId(found[1]))
 
 
@@ -84,6 +84,6 @@ def _origin(url: SplitResult) -> str:
     return f"https://{host}" if url.port in {None, 443} else f"https://{host}:{url.port}"
 
 
-def _unclear(cleaned: str) -> InvalidLink:
-    shown = cleaned if len(cleaned) <= 80 else cleaned[:77] + "…"
-    return InvalidLink(f"{shown!r} is no link to shared data; one looks like https://zone.example.org/share/1a2b3c…")
+def _unclear() -> InvalidLink:
+    # The text is not repeated: it may be something else that was meant to stay secret.
+    return InvalidLink("This is no link to shared data; one looks like https://zone.example.org/share/1a2b3c…")

@@ -11,7 +11,6 @@ from fs2od.transfer._entries import Names, shown_path
 
 __all__ = ["Failure", "Progress", "Report", "readable_size"]
 
-_NAMED_IN_SUMMARY: Final = 3
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 # Which exit code speaks for a download whose files failed for several reasons: what is worst to overlook comes first.
 _GRAVEST_FIRST: Final = (8, 7, 5, 6, 4, 1)
@@ -101,16 +100,21 @@ class Report:
         codes = {failure.exit_code for failure in self.failures}
         return next((code for code in _GRAVEST_FIRST if code in codes), max(codes, default=0))
 
-    def summary(self) -> str:
-        """Return one line: "9,119 of 9,120 files, 1.84 TB; 1 could not be fetched: name: reason"."""
+    def summary(self, *, names: int = 3) -> str:
+        """Return one line: "9,119 of 9,120 files, 1.84 TB; 1 could not be fetched: name: reason".
+
+        Args:
+            names: How many of those that failed are named.
+        """
         line = f"{self.files_done:,} of {self.files_total:,} files, {readable_size(self.bytes_done)}"
         if not self.failures:
             return line
-        named = ", ".join(str(failure) for failure in self.failures[:_NAMED_IN_SUMMARY])
-        more = len(self.failures) - _NAMED_IN_SUMMARY
-        return (
-            f"{line}; {len(self.failures):,} could not be fetched: {named}{f', and {more:,} more' if more > 0 else ''}"
-        )
+        line = f"{line}; {len(self.failures):,} could not be fetched"
+        if names <= 0:
+            return line
+        named = ", ".join(str(failure) for failure in self.failures[:names])
+        more = len(self.failures) - names
+        return f"{line}: {named}{f', and {more:,} more' if more > 0 else ''}"
 
 
 def readable_size(size_bytes: int) -> str:

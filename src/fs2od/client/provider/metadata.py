@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 from fs2od.client._service import Service
 from fs2od.onedata import wire
 from fs2od.onedata.ids import FileId
 
 __all__ = ["JsonMetadata", "RdfMetadata", "Xattrs"]
+
+_ANY_JSON = cast("type[wire.JsonValue]", Any)
 
 
 class JsonMetadata:
@@ -17,22 +20,13 @@ class JsonMetadata:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    async def get(self, file: FileId, *, key_path: str | None = None, inherited: bool = False) -> wire.JsonValue:
-        """Return the document, or what lies in it at a path such as "a.b" (GET P/data/{id}/metadata/json).
-
-        Args:
-            file: Whose.
-            key_path: Names joined by dots, `[0]` for the first item of a list.
-            inherited: Whether to merge in the documents of the directories above.
+    async def get(self, file: FileId) -> wire.JsonValue:
+        """Return the document (GET P/data/{id}/metadata/json).
 
         Raises:
             PosixError: enodata: it has none; enoent: there is no such file.
         """
-        query = [("filter_type", "keypath"), ("filter", key_path)] if key_path is not None else []
-        if inherited:
-            query.append(("inherited", "true"))
-        value: wire.JsonValue = await self._service.read("get_json_metadata", object, ids={"id": file}, query=query)
-        return value
+        return await self._service.read("get_json_metadata", _ANY_JSON, ids={"id": file})
 
     async def put(self, file: FileId, value: wire.JsonValue) -> None:
         """Set the document, whatever it was (PUT P/data/{id}/metadata/json).
@@ -89,14 +83,13 @@ class Xattrs:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    async def get(self, file: FileId, *, inherited: bool = False) -> wire.JsonObject:
+    async def get(self, file: FileId) -> wire.JsonObject:
         """Return all attributes by name; none is an empty one (GET P/data/{id}/metadata/xattrs).
 
         Raises:
             PosixError: enoent: there is no such file.
         """
-        query = [("inherited", "true")] if inherited else []
-        return await self._service.read("get_xattrs", wire.JsonObject, ids={"id": file}, query=query)
+        return await self._service.read("get_xattrs", wire.JsonObject, ids={"id": file})
 
     async def put(self, file: FileId, values: Mapping[str, wire.JsonValue]) -> None:
         """Set attributes; others stay as they are (PUT P/data/{id}/metadata/xattrs).

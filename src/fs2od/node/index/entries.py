@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
+from itertools import islice
+
+import msgspec
 
 from fs2od.node.index.schema import ROOT
+from fs2od.node.index.walking import walk
 from fs2od.onedata.ids import FileRef, SpaceId, space_root_uuid
 from fs2od.sqlite import Database
 from fs2od.storage import Kind
@@ -15,12 +18,19 @@ from fs2od.storage import Kind
 __all__ = ["Entry", "SpaceIndex"]
 
 _UUID_HALF = 16
-_COLUMNS = "id, parent, name, kind, size, files, mode, mtime_ns, ctime_ns, target, created"
-_DEEPEST = 512
+_COLUMNS = """id, parent, name, kind, size, files, mode, mtime_ns, ctime_ns, target, created,
+    EXISTS (SELECT 1 FROM metadata WHERE metadata.entry = entry.id)"""
+_ANCESTRY = f"""
+WITH RECURSIVE up (row, above, depth) AS (
+    SELECT id, parent, 0 FROM entry WHERE id = ?
+    UNION ALL SELECT entry.id, entry.parent, depth + 1 FROM up JOIN entry ON entry.id = up.above WHERE depth < 512
+)
+SELECT {_COLUMNS} FROM up JOIN entry ON entry.id = up.row ORDER BY depth
+"""
+_KINDS = {kind.value: kind for kind in Kind}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One file, directory or link of a space, as registered. Sizes are bytes; a directory's is the sum below it."""
 
     row: int
@@ -34,6 +44,7 @@ class Entry:
     ctime_ns: int
     target: str | None
     created_s: int
+    has_metadata: bool = False
 
 
 class SpaceIndex:
@@ -54,12 +65,11 @@ class SpaceIndex:
         """Return the entry of a file uuid, or None."""
         if uuid == space_root_uuid(self.space):
             return self.get(ROOT)
-        if len(uuid) != 2 * _UUID_HALF or not uuid.startswith(self._uuid_prefix):
+        row = uuid.removeprefix(self._uuid_prefix)
+        if len(uuid) != 2 * _UUID_HALF or len(row) != _UUID_HALF or not set(row) <= set("0123456789abcdef"):
             return None
-        try:
-            return self.get(int(uuid[_UUID_HALF:], 16))
-        except ValueError:
-            return None
+        # SQLite's integers end at 63 bits: nothing lies beyond.
+        return None if row > "7" + "f" * (_UUID_HALF - 1) else self.get(int(row, 16))
 
     def get(self, row: int) -> Entry | None:
         """Return the entry of a row, or None."""
@@ -72,13 +82,23 @@ class SpaceIndex:
     def children(
         self, parent: int, *, after: str | None = None, limit: int, offset: int = 0, inclusive: bool = False
     ) -> list[Entry]:
-        """Return up to `limit` children in the order of their names' bytes, from after the name `after` (or at it)."""
-        comparison = ">=" if inclusive else ">"
-        where = f"parent = ? AND name {comparison} ?" if after is not None else "parent = ?"
-        given = (parent, after) if after is not None else (parent,)
-        query = f"SELECT {_COLUMNS} FROM entry WHERE {where} ORDER BY name LIMIT ? OFFSET ?"
+        """Return up to `limit` children in the order of their names' bytes.
+
+        One query whatever the page holds, and as quick at the end of a large directory as at its beginning.
+
+        Args:
+            parent: The directory's row.
+            after: The name after which the page begins, or at which with `inclusive`; None for the first one.
+            limit: How many children at most.
+            offset: How many children further the page begins, or earlier when it is negative.
+            inclusive: Whether the child called `after` belongs to the page.
+        """
         with self.database.reading() as db:
-            return [_entry(row) for row in db.execute(query, (*given, limit, offset))]
+            if offset < 0:
+                after, inclusive = _earlier(db, parent, after, -offset, inclusive=inclusive)
+            where, given = _from(parent, after, inclusive=inclusive)
+            query = f"SELECT {_COLUMNS} FROM entry WHERE {where} ORDER BY name LIMIT ? OFFSET ?"
+            return [_entry(row) for row in db.execute(query, (*given, limit, max(0, offset)))]
 
     def lookup(self, names: Sequence[str]) -> Entry | None:
         """Return what lies at a path, given as names from the root; None if nothing does.
@@ -86,14 +106,17 @@ class SpaceIndex:
         Raises:
             NotADirectoryError: A name on the way is a file.
         """
-        found = self.get(ROOT)
-        for name in names:
-            if found is None:
-                return None
-            if found.kind is not Kind.DIRECTORY:
-                raise NotADirectoryError(name)
-            found = self.child(found.row, name)
-        return found
+        query = "SELECT id, kind FROM entry WHERE parent = ? AND name = ?"
+        row, kind = ROOT, Kind.DIRECTORY.value
+        with self.database.reading() as db:
+            for name in names:
+                if kind != Kind.DIRECTORY:
+                    raise NotADirectoryError(name)
+                found = db.execute(query, (row, name)).fetchone()
+                if found is None:
+                    return None
+                row, kind = found
+        return self.get(row)
 
     def path(self, entry: Entry) -> str:
         """Return the path below the space's root, without a leading slash; "" for the root."""
@@ -101,34 +124,43 @@ class SpaceIndex:
         return "/".join(reversed(names[:-1]))
 
     def ancestry(self, entry: Entry) -> Iterator[Entry]:
-        """Yield the entry, then its parents up to the root."""
-        found: Entry | None = entry
-        for _ in range(_DEEPEST):
-            if found is None:
-                return
-            yield found
-            if found.parent is None:
-                return
-            found = self.get(found.parent)
+        """Yield the entry, then its parents up to the root, as one query found them."""
+        with self.database.reading() as db:
+            rows = db.execute(_ANCESTRY, (entry.row,)).fetchall()
+        return map(_entry, rows)
 
-    def walk(self, top: Entry, *, page: int = 1000) -> Iterator[tuple[str, Entry]]:
-        """Yield everything below `top` with its path relative to it, directories before what they hold, in name order.
+    def walk(
+        self,
+        top: Entry,
+        *,
+        after: str = "",
+        prefix: str = "",
+        enters: Callable[[str, Entry], bool] = lambda _path, _entry: True,
+        page: int = 1000,
+    ) -> Iterator[tuple[str, Entry]]:
+        """Yield everything below `top` with its path relative to it, in the order of paths, name by name.
 
-        Pages are read one by one, so memory does not grow with the tree.
+        Directories come before what they hold. Pages are read one by one, so memory grows with the depth alone.
+
+        Args:
+            top: A directory.
+            after: A path that is known already: only what comes after it is yielded. It need not exist any more.
+            prefix: Only paths that begin so are yielded.
+            enters: Says of each directory whether what it holds is wanted; asked once, after the directory was yielded.
+            page: How many entries are read at a time.
         """
-        stack: list[tuple[str, int, str | None]] = [("", top.row, None)]
-        while stack:
-            prefix, parent, after = stack.pop()
-            entries = self.children(parent, after=after, limit=page)
-            for position, entry in enumerate(entries):
-                path = prefix + entry.name
-                yield path, entry
-                if entry.kind is Kind.DIRECTORY:
-                    stack.append((prefix, parent, entry.name))
-                    stack.append((path + "/", entry.row, None))
-                    break
-                if position == page - 1:
-                    stack.append((prefix, parent, entry.name))
+        return walk(self, top.row, after=after, prefix=prefix, enters=enters, page=page)
+
+    def files(
+        self, top: Entry, *, after: str = "", prefix: str = "", limit: int, with_directories: bool = False
+    ) -> list[tuple[str, Entry]]:
+        """Return a page of the files and links at any depth below `top`, as `walk` yields them.
+
+        Fewer than `limit` mean that nothing follows.
+        """
+        found = self.walk(top, after=after, prefix=prefix)
+        wanted = (pair for pair in found if with_directories or pair[1].kind is not Kind.DIRECTORY)
+        return list(islice(wanted, limit))
 
     def set_mode(self, row: int, mode: int) -> None:
         """Change the registered mode. The file itself is never touched."""
@@ -141,6 +173,27 @@ class SpaceIndex:
         return None if row is None else _entry(row)
 
 
+def _from(parent: int, after: str | None, *, inclusive: bool) -> tuple[str, tuple[int | str, ...]]:
+    if after is None:
+        return "parent = ?", (parent,)
+    return f"parent = ? AND name {'>=' if inclusive else '>'} ?", (parent, after)
+
+
+def _earlier(
+    db: sqlite3.Connection, parent: int, after: str | None, steps: int, *, inclusive: bool
+) -> tuple[str | None, bool]:
+    """Return where a page begins (a name, and whether it belongs to the page) that starts `steps` children earlier."""
+    if after is None:
+        return None, False
+    query = f"""SELECT name FROM entry WHERE parent = ? AND name {"<" if inclusive else "<="} ?
+        ORDER BY name DESC LIMIT 1 OFFSET ?"""
+    row = db.execute(query, (parent, after, steps - 1)).fetchone()
+    return (None, False) if row is None else (row[0], True)
+
+
 def _entry(row: sqlite3.Row) -> Entry:
-    values = tuple(row)
-    return Entry(values[0], values[1], values[2], Kind(values[3]), *values[4:])
+    number, parent, name, kind, size, files, mode, mtime_ns, ctime_ns, target, created, has_metadata = row
+    known = _KINDS[kind]
+    return Entry(
+        number, parent, name, known, size, files, mode, mtime_ns, ctime_ns, target, created, bool(has_metadata)
+    )

@@ -24,7 +24,7 @@ class Indexes:
         self._limit = limit
         self._lock = threading.Lock()
         self._open: OrderedDict[SpaceId, SpaceIndex] = OrderedDict()
-        self._users: dict[SpaceId, int] = {}
+        self._users: dict[SpaceIndex, int] = {}
         folder.mkdir(exist_ok=True)
 
     @contextmanager
@@ -34,16 +34,16 @@ class Indexes:
         try:
             yield index
         finally:
-            self._give_back(space)
+            self._give_back(index)
 
     def drop(self, space: SpaceId) -> None:
-        """Remove the index of a space with its file."""
+        """Remove the index of a space with its file. Who uses it just now may finish, and writes into nothing."""
         with self._lock:
             index = self._open.pop(space, None)
-            if index is not None:
+            for suffix in ("", "-wal", "-shm"):
+                (self._folder / f"{space}.db{suffix}").unlink(missing_ok=True)
+            if index is not None and index not in self._users:
                 index.database.close()
-        for suffix in ("", "-wal", "-shm"):
-            (self._folder / f"{space}.db{suffix}").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close every index."""
@@ -59,18 +59,21 @@ class Indexes:
                 index = SpaceIndex(space, Database(self._folder / f"{space}.db", INDEX_SCHEMA))
                 self._open[space] = index
             self._open.move_to_end(space)
-            self._users[space] = self._users.get(space, 0) + 1
+            self._users[index] = self._users.get(index, 0) + 1
             self._close_surplus()
             return index
 
-    def _give_back(self, space: SpaceId) -> None:
+    def _give_back(self, index: SpaceIndex) -> None:
         with self._lock:
-            self._users[space] -= 1
-            if not self._users[space]:
-                del self._users[space]
+            self._users[index] -= 1
+            if self._users[index]:
+                return
+            del self._users[index]
+            if self._open.get(index.space) is not index:
+                index.database.close()  # dropped meanwhile
 
     def _close_surplus(self) -> None:
         surplus = len(self._open) - self._limit
-        idle = [space for space in self._open if space not in self._users][: max(0, surplus)]
+        idle = [space for space, index in self._open.items() if index not in self._users][: max(0, surplus)]
         for space in idle:
             self._open.pop(space).database.close()

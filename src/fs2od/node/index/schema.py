@@ -9,10 +9,11 @@ __all__ = ["INDEX_SCHEMA", "ROOT"]
 ROOT = 1
 """The row of the space's root directory."""
 
+# No foreign key on `parent`: it would cost a look-up per registered file, and whole folders are removed in steps anyway.
 _FIRST = """
 CREATE TABLE entry (
     id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice, so that an old file id never names another file
-    parent INTEGER REFERENCES entry ON DELETE CASCADE,
+    parent INTEGER,
     name TEXT NOT NULL,
     kind TEXT NOT NULL,
     size INTEGER NOT NULL,                 -- of a directory: the sum below it
@@ -22,17 +23,33 @@ CREATE TABLE entry (
     ctime_ns INTEGER NOT NULL,
     inode INTEGER NOT NULL,
     target TEXT,
-    created INTEGER NOT NULL,
-    scan INTEGER NOT NULL                  -- the last scan that saw it
+    created INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX entry_parent_name ON entry (parent, name);
-INSERT INTO entry (id, parent, name, kind, size, mode, mtime_ns, ctime_ns, inode, created, scan)
-    VALUES (1, NULL, '', 'DIR', 0, 509, 0, 0, 0, 0, 0);
 
-CREATE TABLE undeliverable (path TEXT PRIMARY KEY, reason TEXT NOT NULL, scan INTEGER NOT NULL) WITHOUT ROWID;
+-- What scans remember of a directory: its times before it was last listed, when that was, and when something in it was last new.
+CREATE TABLE folder (
+    entry INTEGER PRIMARY KEY REFERENCES entry ON DELETE CASCADE,
+    parent INTEGER,
+    mtime_ns INTEGER NOT NULL DEFAULT 0,
+    ctime_ns INTEGER NOT NULL DEFAULT 0,
+    inode INTEGER NOT NULL DEFAULT 0,
+    listed INTEGER NOT NULL DEFAULT 0,
+    changed INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX folder_parent ON folder (parent);
+
+INSERT INTO entry (id, parent, name, kind, size, mode, mtime_ns, ctime_ns, inode, created)
+    VALUES (1, NULL, '', 'DIR', 0, 509, 0, 0, 0, 0);
+INSERT INTO folder (entry, parent) VALUES (1, NULL);
+
+CREATE TABLE undeliverable (
+    folder INTEGER NOT NULL REFERENCES entry ON DELETE CASCADE, name TEXT NOT NULL, reason TEXT NOT NULL, scan INTEGER NOT NULL,
+    PRIMARY KEY (folder, name)
+) WITHOUT ROWID;
 
 CREATE TABLE scan (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, status TEXT NOT NULL, started INTEGER, stopped INTEGER,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, status TEXT NOT NULL, problem TEXT, started INTEGER, stopped INTEGER,
     created_files INTEGER NOT NULL DEFAULT 0, modified_files INTEGER NOT NULL DEFAULT 0, deleted_files INTEGER NOT NULL DEFAULT 0,
     unmodified_files INTEGER NOT NULL DEFAULT 0, failed_files INTEGER NOT NULL DEFAULT 0
 );

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from fs2od.errors import Fs2odError
 from fs2od.node.clock import Clock
 from fs2od.node.index import Indexes, SpaceIndex
+from fs2od.node.index.scans import ScanEnd, ScanRecord, begin_scan, end_scan, last_scan, undeliverable
 from fs2od.node.panel.scanning import Counts, ScanRules, ScanStopped, scan
 from fs2od.node.panel.storages import Storages
 from fs2od.node.panel.support import Support, Supports
@@ -21,12 +22,16 @@ from fs2od.onedata.wire import ImportStatus
 __all__ = ["ImportInfo", "Imports"]
 
 _AT_ONCE = 2
+# With thousands of spaces, each call of `start_due` looks at a part of those that are at rest.
+_TURNS = 4
+_FIRST_PAUSE_S = 5
+_LONGEST_PAUSE_S = 300
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ImportInfo:
-    """How the import of a space stands. Times are seconds since 1970."""
+    """How the import of a space stands. Times are seconds since 1970; `problem` says why the last scan failed."""
 
     status: ImportStatus | None
     started_s: int | None
@@ -34,14 +39,30 @@ class ImportInfo:
     counts: Counts
     total_scans: int
     next_scan_s: int | None
+    problem: str | None = None
 
 
 @dataclass
 class _Running:
-    stop: threading.Event
-    counts: Counts
     started_s: int
+    counts: Counts = field(default_factory=Counts)
     queued: bool = True
+    stop: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def status(self) -> ImportStatus:
+        if self.stop.is_set():
+            return "aborting"
+        return "enqueued" if self.queued else "running"
+
+
+@dataclass(frozen=True)
+class _Pause:
+    """How long a scan is not begun again by itself that could not even be recorded."""
+
+    until_s: int
+    length_s: int
 
 
 class Imports:
@@ -62,20 +83,19 @@ class Imports:
         self._rules = rules
         self._lock = threading.Lock()
         self._running: dict[SpaceId, _Running] = {}
+        self._records: dict[SpaceId, ScanRecord] = {}
+        self._pauses: dict[SpaceId, _Pause] = {}
         self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="import")
+        self._turn = 0
         self._closed = False
 
     def start_due(self) -> None:
         """Start the scans whose time has come: first ones, interrupted ones and continuous ones."""
         now_s = self._clock.now_s()
-        for space in self._supports.every():
-            support = self._supports.find(space)
-            if support is None or support.config is None or space in self._running:
-                continue
-            info = self.info(space)
-            if info.status in (None, "enqueued", "running") or (
-                info.next_scan_s is not None and now_s >= info.next_scan_s
-            ):
+        self._turn += 1
+        for position, space in enumerate(self._supports.every()):
+            at_rest = space in self._records and (position + self._turn) % _TURNS
+            if not at_rest and space not in self._running and self._is_due(space, now_s):
                 self._submit(space)
 
     def force_start(self, space: SpaceId) -> None:
@@ -110,41 +130,40 @@ class Imports:
             Rejected: requiresAutoStorageImportMode.
         """
         support = self._require_auto(space)
-        with self._indexes.using(space) as index:
-            total, last = _history(index)
+        record = self._record(space)
         running = self._running.get(space)
         if running is not None:
-            status: ImportStatus = "enqueued" if running.queued else "aborting" if running.stop.is_set() else "running"
-            return ImportInfo(status, running.started_s, None, running.counts, total, None)
-        if last is None:
-            return ImportInfo(None, None, None, Counts(), 0, None)
-        next_scan_s = None
-        if support.config is not None and support.config.continuous_scan and last.stopped_s is not None:
-            next_scan_s = last.stopped_s + support.config.scan_interval_s
-        return ImportInfo(last.status, last.started_s, last.stopped_s, last.counts, total, next_scan_s)
+            return ImportInfo(running.status, running.started_s, None, running.counts, record.total, None)
+        return ImportInfo(
+            record.status,
+            record.started_s,
+            record.stopped_s,
+            record.counts,
+            record.total,
+            _next_scan(support, record),
+            record.problem,
+        )
 
     def undeliverable(self, space: SpaceId, *, limit: int = 100) -> tuple[int, list[tuple[str, str]]]:
         """Return how many names cannot be delivered, and the first of them with the reason."""
-        with self._indexes.using(space) as index, index.database.reading() as db:
-            count = int(db.execute("SELECT count(*) FROM undeliverable").fetchone()[0])
-            rows = db.execute("SELECT path, reason FROM undeliverable ORDER BY path LIMIT ?", (limit,)).fetchall()
-        return count, [(row[0], row[1]) for row in rows]
+        with self._indexes.using(space) as index:
+            return undeliverable(index, limit=limit)
 
     def forget(self, space: SpaceId, *, wait_s: float = 30) -> None:
         """Stop the scan of a space whose support ends, and wait until it has stopped."""
         running = self._running.get(space)
-        if running is None:
-            return
-        running.stop.set()
-        ended = threading.Event()
-        self._workers.submit(ended.set)
-        ended.wait(wait_s)
+        if running is not None:
+            running.stop.set()
+            running.ended.wait(wait_s)
+        self._records.pop(space, None)
+        self._pauses.pop(space, None)
 
     def close(self) -> None:
         """Stop all scans; the next start goes on with them."""
-        self._closed = True
-        for running in list(self._running.values()):
-            running.stop.set()
+        with self._lock:
+            self._closed = True
+            for running in self._running.values():
+                running.stop.set()
         self._workers.shutdown(wait=True, cancel_futures=True)
 
     def _require_auto(self, space: SpaceId) -> Support:
@@ -154,13 +173,29 @@ class Imports:
             raise errors.error_of("requiresAutoStorageImportMode", said)
         return support
 
+    def _is_due(self, space: SpaceId, now_s: int) -> bool:
+        support, pause = self._supports.find(space), self._pauses.get(space)
+        if support is None or support.config is None or (pause is not None and now_s < pause.until_s):
+            return False
+        record = self._record(space)
+        next_scan_s = _next_scan(support, record)
+        # A clock that was set back must not put the next scan off.
+        passed = next_scan_s is not None and not (record.stopped_s or 0) <= now_s < next_scan_s
+        return record.status in (None, "running") or passed
+
+    def _record(self, space: SpaceId) -> ScanRecord:
+        known = self._records.get(space)
+        if known is None:
+            with self._indexes.using(space) as index:
+                known = self._records[space] = last_scan(index)
+        return known
+
     def _submit(self, space: SpaceId) -> bool:
         with self._lock:
             if space in self._running or self._closed:
                 return False
-            running = _Running(threading.Event(), Counts(), self._clock.now_s())
-            self._running[space] = running
-            self._workers.submit(self._run, space, running)
+            running = self._running[space] = _Running(self._clock.now_s())
+            self._workers.submit(self._run, space, running).add_done_callback(_report)
             return True
 
     def _run(self, space: SpaceId, running: _Running) -> None:
@@ -169,66 +204,57 @@ class Imports:
             if support is not None and not running.stop.is_set():
                 running.queued = False
                 self._scan(support, running)
+                self._pauses.pop(space, None)
         except Fs2odError as error:
             _log.warning("import of space %s: %s", space, error)
+            self._pause(space)
         finally:
             with self._lock:
                 del self._running[space]
+            running.ended.set()
 
     def _scan(self, support: Support, running: _Running) -> None:
-        storage = self._storages.get(support.storage).opened()
         with self._indexes.using(support.space) as index:
-            number = _begin(index, running.started_s)
-            status = "failed"
-            try:
-                scan(
-                    index,
-                    storage,
-                    number=number,
-                    rules=self._rules(support),
-                    counts=running.counts,
-                    stop=running.stop,
-                    now_s=running.started_s,
-                )
-                status = "completed"
-            except ScanStopped:
-                # Stopped because the node stops: the record stays "running", so that the next start goes on.
-                status = "running" if self._closed else "aborted"
-            finally:
-                _end(index, number, status, running.counts, self._clock.now_s())
+            number = begin_scan(index, running.started_s)
+            status, problem = self._scanned(index, support, running, number)
+            if problem is not None:
+                _log.warning("import of space %s: %s", support.space, problem)
+            end_scan(index, number, status, running.counts, self._clock.now_s(), problem)
+            self._records[support.space] = last_scan(index)
+
+    def _scanned(
+        self, index: SpaceIndex, support: Support, running: _Running, number: int
+    ) -> tuple[ScanEnd, str | None]:
+        try:
+            scan(
+                index,
+                self._storages.get(support.storage).opened(),
+                number=number,
+                rules=self._rules(support),
+                counts=running.counts,
+                stop=running.stop,
+                clock=self._clock,
+            )
+        except ScanStopped:
+            # Stopped because the node stops: the record stays "running", so that the next start goes on.
+            return "running" if self._closed else "aborted", None
+        except Fs2odError as error:
+            return "failed", str(error)
+        return "completed", None
+
+    def _pause(self, space: SpaceId) -> None:
+        before = self._pauses.get(space)
+        length_s = min(2 * before.length_s, _LONGEST_PAUSE_S) if before else _FIRST_PAUSE_S
+        self._pauses[space] = _Pause(self._clock.now_s() + length_s, length_s)
 
 
-@dataclass(frozen=True)
-class _LastScan:
-    status: ImportStatus
-    started_s: int
-    stopped_s: int | None
-    counts: Counts
+def _next_scan(support: Support, record: ScanRecord) -> int | None:
+    """Return when the next scan begins by itself: with continuous import, an interval after the last one ended."""
+    if support.config is None or not support.config.continuous_scan or record.stopped_s is None:
+        return None
+    return record.stopped_s + support.config.scan_interval_s
 
 
-def _history(index: SpaceIndex) -> tuple[int, _LastScan | None]:
-    with index.database.reading() as db:
-        total = int(db.execute("SELECT count(*) FROM scan WHERE status <> 'running'").fetchone()[0])
-        row = db.execute("SELECT * FROM scan ORDER BY id DESC LIMIT 1").fetchone()
-    if row is None:
-        return 0, None
-    names = ("created_files", "modified_files", "deleted_files", "unmodified_files", "failed_files")
-    return total, _LastScan(row["status"], row["started"], row["stopped"], Counts(*(row[name] for name in names)))
-
-
-def _begin(index: SpaceIndex, now_s: int) -> int:
-    with index.database.writing() as db:
-        # One that was cut off by a kill never reported its end: this one takes its place.
-        db.execute("DELETE FROM scan WHERE status = 'running'")
-        cursor = db.execute("INSERT INTO scan (status, started) VALUES ('running', ?)", (now_s,))
-        return int(cursor.lastrowid or 0)
-
-
-def _end(index: SpaceIndex, number: int, status: str, counts: Counts, now_s: int) -> None:
-    query = """UPDATE scan SET status = ?, stopped = ?, created_files = ?, modified_files = ?, deleted_files = ?,
-        unmodified_files = ?, failed_files = ? WHERE id = ?"""
-    values = (
-        status, None if status == "running" else now_s, counts.created, counts.modified, counts.deleted, counts.unmodified, counts.failed, number,
-    )  # fmt: skip
-    with index.database.writing() as db:
-        db.execute(query, values)
+def _report(future: Future[None]) -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        _log.error("an import ended unexpectedly", exc_info=error)

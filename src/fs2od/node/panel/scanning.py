@@ -2,60 +2,35 @@
 
 from __future__ import annotations
 
-import itertools
 import sqlite3
 import threading
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from fs2od.errors import StorageError
+from fs2od.errors import StorageError, StorageMissing
+from fs2od.node.clock import Clock
 from fs2od.node.index import SpaceIndex
+from fs2od.node.index.registration import Counts, FolderState, Registration, ScanRules, Visit
 from fs2od.node.index.schema import ROOT
-from fs2od.storage import Kind, Seen, Storage
+from fs2od.node.panel.lookahead import Lookahead, Looked, Outcome, looking_ahead
+from fs2od.storage import Storage
 
 __all__ = ["Counts", "ScanRules", "ScanStopped", "scan"]
 
-_BATCH = 1000
+# Sorted and in one transaction: so many rows of a large directory cost a third of what they cost one by one.
+_ROWS = 20_000
+_MOST_WAITING = 1000
+_AHEAD = 64
+_PAGE = 200
+# How much of the index the writer keeps in memory (KiB) and in the write-ahead log (pages): during a scan, and otherwise.
+_WORKING, _USUAL = (6_000, 4_000), (2_000, 1_000)
+_FOLDERS = """
+SELECT folder.*, entry.name, NOT EXISTS (SELECT 1 FROM entry AS child WHERE child.parent = folder.entry) AS fresh
+FROM folder JOIN entry ON entry.id = folder.entry WHERE"""
 
 
-class ScanStopped(Exception):
+class ScanStopped(Exception):  # it reports an order that was obeyed, not an error
     """The scan was told to stop."""
-
-
-@dataclass(frozen=True)
-class ScanRules:
-    """How a scan behaves. Modes are what entries are registered with: the files' own modes never count."""
-
-    file_mode: int
-    directory_mode: int
-    excluded_names: frozenset[str]
-    max_depth: int = 65535
-    detect_modifications: bool = True
-    detect_deletions: bool = True
-
-
-@dataclass
-class Counts:
-    """What a scan has done so far."""
-
-    created: int = 0
-    modified: int = 0
-    deleted: int = 0
-    unmodified: int = 0
-    failed: int = 0
-
-
-@dataclass
-class _Sums:
-    """What changed below each directory, gathered per batch and added to all directories above."""
-
-    files: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    size_bytes: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-
-    def add(self, parent: int, *, files: int, size_bytes: int) -> None:
-        self.files[parent] += files
-        self.size_bytes[parent] += size_bytes
 
 
 def scan(
@@ -66,18 +41,21 @@ def scan(
     rules: ScanRules,
     counts: Counts,
     stop: threading.Event,
-    now_s: int,
+    clock: Clock,
 ) -> None:
     """Bring `index` in line with `storage`. Interrupted at any moment, the next scan finishes the work.
 
-    Directories are handled one by one in batches, so memory does not grow with the tree.
+    Directories are listed in batches and registered in short transactions, so memory does not grow with the tree and
+    readers never wait. A directory whose times stand is passed over as `ScanRules` allow; what lies below it is not.
 
     Raises:
         ScanStopped: `stop` was set.
         StorageError: The storage's root cannot be read.
+        StorageMissing: The root is not there, or another and empty one lies in its place, as when a disk is not mounted.
     """
-    one = _Scan(index, storage, number=number, rules=rules, counts=counts, stop=stop, now_s=now_s)
-    one.run()
+    one = _Scan(index, storage, number=number, rules=rules, counts=counts, stop=stop, clock=clock)
+    with _tuned(index), looking_ahead(storage, rules, clock) as ahead:
+        one.run(ahead)
 
 
 class _Scan:
@@ -90,164 +68,131 @@ class _Scan:
         rules: ScanRules,
         counts: Counts,
         stop: threading.Event,
-        now_s: int,
+        clock: Clock,
     ) -> None:
         self._index = index
         self._storage = storage
-        self._number = number
         self._rules = rules
         self._counts = counts
         self._stop = stop
-        self._now_s = now_s
+        self._registration = Registration(index, number=number, rules=rules, counts=counts, now_s=clock.now_s())
+        self._ways: list[Iterator[Visit]] = [self._visits("folder.entry = ?", ROOT, "", -1)]
+        self._waiting: list[Looked] = []
+        self._rows = 0
 
-    def run(self) -> None:
-        pending: list[tuple[int, str, int]] = [(ROOT, "", 0)]
-        while pending:
-            row, path, depth = pending.pop()
-            if depth < self._rules.max_depth:
-                pending.extend((child, deeper, depth + 1) for child, deeper in self._directory(row, path))
-        with self._index.database.writing() as db:
-            db.execute("DELETE FROM undeliverable WHERE scan < ?", (self._number,))
-
-    def _directory(self, row: int, path: str) -> list[tuple[int, str]]:
-        below: list[tuple[int, str]] = []
-        prefix = f"{path}/" if path else ""
-        try:
-            for batch in _batched(self._storage.list(path), _BATCH):
-                if self._stop.is_set():
-                    raise ScanStopped
-                below.extend((child, prefix + name) for child, name in self._batch(row, prefix, batch))
-        except FileNotFoundError:
-            return []  # it vanished while we looked: the next scan removes it
-        except StorageError:
-            if row == ROOT:
-                raise
-            self._counts.failed += 1
-            self._refuse(path, "may not be read")
-            return []
-        self._vanished(row)
-        return below
-
-    def _batch(self, parent: int, prefix: str, batch: list[Seen]) -> list[tuple[int, str]]:
-        deliverable = {
-            seen.name: seen for seen in batch if self._is_deliverable(prefix, seen) and seen.name is not None
-        }
-        sums = _Sums()
-        below: list[tuple[int, str]] = []
-        with self._index.database.writing() as db:
-            known = self._known(db, parent, list(deliverable))
-            for name, seen in deliverable.items():
-                row = self._register(db, parent, name, seen, known.get(name), sums)
-                if seen.kind is Kind.DIRECTORY:
-                    below.append((row, name))
-            add_sums(db, sums.files, sums.size_bytes)
-        return below
-
-    def _known(self, db: sqlite3.Connection, parent: int, names: list[str]) -> dict[str, sqlite3.Row]:
-        marks = ", ".join("?" * len(names))
-        query = (
-            f"SELECT id, name, kind, size, mtime_ns, ctime_ns, inode FROM entry WHERE parent = ? AND name IN ({marks})"
-        )
-        return {row["name"]: row for row in db.execute(query, (parent, *names))}
-
-    def _register(
-        self, db: sqlite3.Connection, parent: int, name: str, seen: Seen, known: sqlite3.Row | None, sums: _Sums
-    ) -> int:
-        if known is not None and known["kind"] != seen.kind:
-            self._remove(db, parent, known, sums)
-            known = None
-        if known is None:
-            return self._create(db, parent, name, seen, sums)
-        row = int(known["id"])
-        same = _fingerprint(known) == (seen.mtime_ns, seen.ctime_ns, seen.inode)
-        if seen.kind is Kind.DIRECTORY or not self._rules.detect_modifications:
-            same = True
-        if same and (seen.kind is Kind.DIRECTORY or known["size"] == seen.size_bytes):
-            self._counts.unmodified += 1
-            db.execute("UPDATE entry SET scan = ? WHERE id = ?", (self._number, row))
-            return row
-        self._counts.modified += 1
-        db.execute(
-            "UPDATE entry SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, target = ?, scan = ? WHERE id = ?",
-            (seen.size_bytes, seen.mtime_ns, seen.ctime_ns, seen.inode, seen.target, self._number, row),
-        )
-        sums.add(parent, files=0, size_bytes=seen.size_bytes - int(known["size"]))
-        return row
-
-    def _create(self, db: sqlite3.Connection, parent: int, name: str, seen: Seen, sums: _Sums) -> int:
-        is_directory = seen.kind is Kind.DIRECTORY
-        mode = self._rules.directory_mode if is_directory else self._rules.file_mode
-        columns = "parent, name, kind, size, mode, mtime_ns, ctime_ns, inode, target, created, scan"
-        values = (
-            parent, name, seen.kind.value, seen.size_bytes, mode, seen.mtime_ns, seen.ctime_ns, seen.inode, seen.target, self._now_s, self._number,
-        )  # fmt: skip
-        cursor = db.execute(f"INSERT INTO entry ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-        self._counts.created += 1
-        if not is_directory:
-            sums.add(parent, files=seen.kind is Kind.FILE, size_bytes=seen.size_bytes)
-        return int(cursor.lastrowid or 0)
-
-    def _remove(self, db: sqlite3.Connection, parent: int, known: sqlite3.Row, sums: _Sums) -> None:
-        row = db.execute("SELECT kind, size, files FROM entry WHERE id = ?", (known["id"],)).fetchone()
-        files = int(row["files"]) if row["kind"] == Kind.DIRECTORY else int(row["kind"] == Kind.FILE)
-        sums.add(parent, files=-files, size_bytes=-int(row["size"]))
-        self._counts.deleted += max(1, files)
-        db.execute("DELETE FROM entry WHERE id = ?", (known["id"],))
-
-    def _vanished(self, parent: int) -> None:
-        if not self._rules.detect_deletions:
-            return
-        query = "SELECT id FROM entry WHERE parent = ? AND scan < ? LIMIT ?"
+    def run(self, ahead: Lookahead) -> None:
         while True:
-            with self._index.database.writing() as db:
-                gone = db.execute(query, (parent, self._number, _BATCH)).fetchall()
-                sums = _Sums()
-                for known in gone:
-                    self._remove(db, parent, known, sums)
-                add_sums(db, sums.files, sums.size_bytes)
-            if len(gone) < _BATCH:
-                return
+            self._feed(ahead)
+            if not ahead.in_flight:
+                self._flush()
+                self._feed(ahead)
+                if not ahead.in_flight:
+                    break
+            if self._stop.is_set():
+                raise ScanStopped
+            looked = ahead.take()
+            self._waiting.append(looked)
+            self._rows += len(looked.batch.entries)
+            if self._rows >= _ROWS or len(self._waiting) >= _MOST_WAITING:
+                self._flush()
+        with self._index.database.reading() as db:
+            self._counts.failed = int(db.execute("SELECT count(*) FROM undeliverable").fetchone()[0])
 
-    def _is_deliverable(self, prefix: str, seen: Seen) -> bool:
-        if seen.shown_name in self._rules.excluded_names:
-            return False
-        reason = _refusal(seen)
-        if reason is not None:
+    def _feed(self, ahead: Lookahead) -> None:
+        while self._ways and ahead.in_flight < _AHEAD:
+            visit = next(self._ways[-1], None)
+            if visit is None:
+                self._ways.pop()
+            else:
+                ahead.submit(visit)
+
+    def _flush(self) -> None:
+        """Register what is waiting, then what ended with it: what vanished, the times, and the way further down."""
+        waiting, self._waiting, self._rows = self._waiting, [], 0
+        if not waiting:
+            return
+        self._registration.register([looked.batch for looked in waiting])
+        ended = [looked.batch.visit for looked in waiting if looked.outcome is Outcome.LISTED]
+        for visit in ended:
+            if self._rules.detect_deletions:
+                self._remove_vanished(visit)
+        self._registration.finish(ended)
+        for looked in waiting:
+            self._end(looked.batch.visit, looked.outcome)
+
+    def _end(self, visit: Visit, outcome: Outcome | None) -> None:
+        if outcome is Outcome.REFUSED:
+            self._registration.refuse(visit, "may not be read")
             self._counts.failed += 1
-            self._refuse(prefix + seen.shown_name, reason)
-        return reason is None
+        if outcome is Outcome.PASSED_OVER:
+            self._registration.pass_over(visit)
+        if outcome in (Outcome.LISTED, Outcome.PASSED_OVER) and visit.depth + 1 < self._rules.max_depth:
+            self._ways.append(self._below(visit))
 
-    def _refuse(self, path: str, reason: str) -> None:
-        with self._index.database.writing() as db:
-            db.execute("INSERT OR REPLACE INTO undeliverable VALUES (?, ?, ?)", (path, reason, self._number))
+    def _remove_vanished(self, visit: Visit) -> None:
+        missing = list(self._registration.not_seen(visit))
+        if visit.row == ROOT and missing and not visit.seen and visit.stamp[2] != visit.state.stamp[2]:
+            raise StorageMissing("the storage's folder is empty and not the one that it was: is its disk mounted?")
+        # Listings may leave out what is renamed while they are read: nothing is forgotten on their word alone.
+        gone = [row for row, name in missing if not self._is_there(visit, name)]
+        visit.changed |= bool(missing)
+        if gone:
+            self._registration.remove(visit, gone)
+
+    def _is_there(self, visit: Visit, name: str) -> bool:
+        if name in self._rules.excluded_names:
+            return False
+        try:
+            return self._storage.stat(_joined(visit.path, name)).refused is None
+        except FileNotFoundError:
+            return False
+        except StorageError:
+            return True  # nobody can tell: the next scan may
+
+    def _below(self, visit: Visit) -> Iterator[Visit]:
+        return self._visits("folder.parent = ? AND folder.entry > ?", visit.row, visit.path, visit.depth)
+
+    def _visits(self, where: str, parent: int, path: str, depth: int) -> Iterator[Visit]:
+        """Yield directories to visit, page by page: they are looked up when their turn comes, so few are in memory."""
+        if depth + 1 >= self._rules.max_depth:
+            return
+        query = f"{_FOLDERS} {where} ORDER BY folder.entry LIMIT {_PAGE}"
+        paged, last = where.count("?") > 1, 0
+        while True:
+            with self._index.database.reading() as db:
+                rows = db.execute(query, (parent, last) if paged else (parent,)).fetchall()
+            yield from (_visit(row, path, depth + 1) for row in rows)
+            if not paged or len(rows) < _PAGE:
+                return
+            last = rows[-1]["entry"]
 
 
-def add_sums(db: sqlite3.Connection, files: dict[int, int], size_bytes: dict[int, int]) -> None:
-    """Add what changed directly below some directories to these and to every directory above them."""
-    for parent in files.keys() | size_bytes.keys():
-        db.execute(
-            """WITH RECURSIVE up (id) AS (VALUES (?) UNION ALL SELECT e.parent FROM entry AS e JOIN up ON e.id = up.id WHERE e.parent IS NOT NULL)
-            UPDATE entry SET files = files + ?, size = size + ? WHERE id IN (SELECT id FROM up)""",
-            (parent, files.get(parent, 0), size_bytes.get(parent, 0)),
-        )
+def _visit(row: sqlite3.Row, above: str, depth: int) -> Visit:
+    stamp = (row["mtime_ns"], row["ctime_ns"], row["inode"])
+    return Visit(
+        row=row["entry"],
+        parent=row["parent"],
+        name=row["name"],
+        path=_joined(above, row["name"]),
+        depth=depth,
+        state=FolderState(stamp, row["listed"], row["changed"]),
+        fresh=bool(row["fresh"]),
+    )
 
 
-def _refusal(seen: Seen) -> str | None:
-    """Say why an entry cannot be delivered, or None if it can."""
-    if seen.name is None:
-        return "name is not UTF-8"
-    if seen.kind is Kind.OTHER:
-        return "special file"
-    if seen.kind is Kind.SYMLINK and seen.target is not None and seen.target.startswith("/"):
-        return "link leaves the tree"
-    return None
+def _joined(above: str, name: str) -> str:
+    return f"{above}/{name}" if above else name
 
 
-def _fingerprint(row: sqlite3.Row) -> tuple[int, int, int]:
-    return int(row["mtime_ns"]), int(row["ctime_ns"]), int(row["inode"])
+@contextmanager
+def _tuned(index: SpaceIndex) -> Iterator[None]:
+    def tune(cache_kib: int, log_pages: int) -> None:
+        with index.database.writing() as db:
+            db.execute(f"PRAGMA cache_size = -{cache_kib}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {log_pages}")
 
-
-def _batched(items: Iterable[Seen], size: int) -> Iterator[list[Seen]]:
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, size)):
-        yield batch
+    tune(*_WORKING)
+    try:
+        yield
+    finally:
+        tune(*_USUAL)

@@ -112,8 +112,8 @@ class Transfers:
         Raises:
             Forbidden: Without space_view_transfers.
         """
-        self._rights.require_space(caller, space, "space_view_transfers")
         caller.require_all_access()
+        self._rights.require_space(caller, space, "space_view_transfers")
         if state != "ended":
             return []
         query = "SELECT id FROM transfer WHERE space = ? AND (created, id) > (?, ?) ORDER BY created, id LIMIT ?"
@@ -159,7 +159,7 @@ class Transfers:
             schedule_time=now_s,
             start_time=now_s,
             finish_time=now_s,
-            last_update={},
+            last_update=now_s,
             min_hist={},
             hr_hist={},
             dy_hist={},

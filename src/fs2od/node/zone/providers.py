@@ -95,12 +95,17 @@ class Providers:
         return self.known(provider)
 
     def spaces(self, caller: Caller, provider: ProviderId) -> list[SpaceId]:
-        """Return the spaces that a provider supports.
+        """Return the spaces that a provider supports, for members of its cluster and for administrators.
 
         Raises:
-            Forbidden: For those who may not see the provider.
+            Forbidden: For others.
+            NotFound: There is no such provider, for administrators.
         """
-        self.get(caller, provider)
+        user = self._rights.require_user(caller)
+        caller.require_all_access()
+        if self._rights.cluster_privileges(user, self._cluster(provider)) is None:
+            self._rights.require_zone(caller, "oz_providers_list_relationships")
+        self.known(provider)
         with self._database.reading() as db:
             rows = db.execute("SELECT space FROM support WHERE provider = ? ORDER BY space", (provider,))
             return [SpaceId(row[0]) for row in rows]

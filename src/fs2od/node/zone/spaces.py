@@ -100,8 +100,8 @@ class Spaces:
         Raises:
             Forbidden: Without space_update.
         """
-        self._rights.require_space(caller, space, "space_update", admin="oz_spaces_update")
         caller.require_all_access()
+        self._rights.require_space(caller, space, "space_update", admin="oz_spaces_update")
         self.known(space)
         new_name = None if name is None else require_name(name)
         query = """UPDATE space SET name = coalesce(?, name), description = coalesce(?, description),
@@ -120,8 +120,8 @@ class Spaces:
             Forbidden: Without space_delete.
             NotFound: There is none, for callers who may know that.
         """
-        self._rights.require_space(caller, space, "space_delete", admin="oz_spaces_delete")
         caller.require_all_access()
+        self._rights.require_space(caller, space, "space_delete", admin="oz_spaces_delete")
         self.known(space)
         with self._database.writing() as db:
             db.execute("DELETE FROM space WHERE id = ?", (space,))
@@ -131,14 +131,14 @@ class Spaces:
 
     def users(self, caller: Caller, space: SpaceId) -> list[UserId]:
         """Return the direct members that are users."""
-        self._require_view(caller, space)
         caller.require_all_access()
+        self._require_view(caller, space)
         return [UserId(child) for child in self._memberships.children(SPACE_USER, space)]
 
     def groups(self, caller: Caller, space: SpaceId) -> list[GroupId]:
         """Return the direct members that are groups."""
-        self._require_view(caller, space)
         caller.require_all_access()
+        self._require_view(caller, space)
         return [GroupId(child) for child in self._memberships.children(SPACE_GROUP, space)]
 
     def shares(self, caller: Caller, space: SpaceId) -> list[ShareId]:

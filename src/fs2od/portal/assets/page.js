@@ -77,7 +77,7 @@ class Live {
     this.swapped = Date.now();
     this.said = Date.now();
     this.state = null;
-    for (const note of main.querySelectorAll("[data-live]")) note.hidden = false;
+    for (const note of main.querySelectorAll("[data-live]")) note.textContent = " · kept up to date";
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.later(0); });
     this.later(this.wait);
   }

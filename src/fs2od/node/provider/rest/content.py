@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import anyio.to_thread
@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from fs2od.node.http import Answer, Call, Endpoint
 from fs2od.node.provider.access import Located, Need
 from fs2od.node.provider.archives import tar_stream
-from fs2od.node.provider.content import FileResponse, Unsatisfiable, parse_range, streamed, unsatisfiable
+from fs2od.node.provider.content import archive_answer, file_answer
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.onedata import errors
 from fs2od.storage import Kind
@@ -68,7 +68,7 @@ async def answer_with(provider: Oneprovider, located: Located, request: Request)
             return RedirectResponse(f"{provider.zone.settings.provider_url}/download/{secret}", 302)
         case Kind.SYMLINK:
             return Response(located.entry.target or "", media_type="application/octet-stream")
-    return await anyio.to_thread.run_sync(_file_answer, provider, located, request.headers.get("Range"))
+    return await anyio.to_thread.run_sync(_file_answer, provider, located, request)
 
 
 async def download(provider: Oneprovider, secret: str) -> Response:
@@ -77,47 +77,37 @@ async def download(provider: Oneprovider, secret: str) -> Response:
     Raises:
         NotFound: The ticket is unknown or has ended.
     """
-    located = provider.tickets.redeem(secret)
-    if not await anyio.to_thread.run_sync(provider.access.stands, located):
+    return await anyio.to_thread.run_sync(_archive_answer, provider, provider.tickets.redeem(secret))
+
+
+def _archive_answer(provider: Oneprovider, located: Located) -> Response:
+    if not provider.access.stands(located):
         raise errors.not_found()
     limits = provider.zone.settings.limits
     name = located.entry.name or (located.share.name if located.share else located.space_name)
-    storage = provider.storages.get(located.support.storage).opened()
     pieces = tar_stream(
         located,
-        storage,
+        provider.storages.get(located.support.storage).opened(),
         provider.indexes,
         root_name=name,
         stands=partial(provider.access.stands, located),
         chunk_bytes=limits.chunk_bytes,
         recheck_bytes=limits.recheck_bytes,
     )
-    return streamed(_off_loop(pieces), name=f"{name}.tar", media_type="application/x-tar")
+    return archive_answer(pieces, name=name)
 
 
-async def _off_loop(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while piece := await anyio.to_thread.run_sync(partial(next, pieces, b"")):
-        yield piece
-
-
-def _file_answer(provider: Oneprovider, located: Located, wanted: str | None) -> Response:
-    size = located.entry.size_bytes
-    try:
-        part = None if wanted is None else parse_range(wanted, size)
-    except Unsatisfiable:
-        return unsatisfiable(size)
+def _file_answer(provider: Oneprovider, located: Located, request: Request) -> Response:
     try:
         source = provider.storages.get(located.support.storage).opened().open(located.path)
     except FileNotFoundError as error:
         raise errors.posix("enoent") from error
     limits = provider.zone.settings.limits
-    return FileResponse(
+    return file_answer(
+        request.method,
+        request.headers,
         source,
         name=located.entry.name,
-        size=size,
-        part=part,
-        etag=f'"{located.entry.row:x}-{located.entry.mtime_ns:x}-{size:x}"',
-        mtime_s=located.entry.mtime_ns // 1_000_000_000,
         stands=partial(provider.access.stands, located),
         chunk_bytes=limits.chunk_bytes,
         recheck_bytes=limits.recheck_bytes,

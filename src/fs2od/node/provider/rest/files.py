@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from fs2od.storage import Kind
 
 __all__ = ["endpoints"]
 
+_INDEX = re.compile(r"\[([0-9]{1,9})\]")
 _LISTS = frozenset({"attribute", "attributes"})
 
 
@@ -98,9 +100,12 @@ def _start(request: wire.ListingRequest) -> str | None:
 
 def _of_token(token: str) -> str:
     try:
-        return parse_page_token(token)
+        text = parse_page_token(token)
     except ValueError as error:
         raise errors.posix("einval") from error
+    if page_token(text) != token.rstrip("="):
+        raise errors.posix("einval")  # base64 passes over what it does not know
+    return text
 
 
 def _wanted(request: wire.RecursiveListingRequest) -> Wanted:
@@ -130,12 +135,32 @@ def _files_document(
     )
 
 
+def _at_keypath(document: object, keypath: str) -> object:
+    """Return what lies at a path such as "a.[0].b" in a JSON document.
+
+    Raises:
+        PosixError: enodata, nothing does.
+    """
+    found = document
+    for key in keypath.split("."):
+        index = _INDEX.fullmatch(key)
+        if isinstance(found, dict) and key in found:
+            found = found[key]
+        elif isinstance(found, list) and index and int(index[1]) < len(found):
+            found = found[int(index[1])]
+        else:
+            raise errors.posix("enodata")
+    return found
+
+
 def _metadata(provider: Oneprovider) -> list[Endpoint]:
     def located(call: Call, need: Need = Need.READ) -> Located:
         return provider.access.locate(call.caller, call.path("id"), need)
 
     def get_json(call: Call) -> Answer:
-        return json_answer(provider.files.json_metadata(located(call)))
+        document = provider.files.json_metadata(located(call))
+        wanted = call.values("filter")
+        return json_answer(_at_keypath(document, wanted[-1]) if wanted else document)
 
     def put_json(call: Call) -> Answer:
         target = located(call, Need.WRITE)

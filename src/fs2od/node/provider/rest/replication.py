@@ -32,6 +32,7 @@ def _qos(provider: Oneprovider) -> list[Endpoint]:
 
     def add(call: Call) -> Answer:
         provider.zone.rights.require_user(call.caller)
+        call.caller.require_all_access()
         request = call.read(wire.QosRequirementRequest)
         located = provider.access.locate(call.caller, request.file_id, Need.MANAGE)
         requirement = provider.qos.add(located, request.expression, request.replicas_num)
@@ -66,8 +67,8 @@ def _qos(provider: Oneprovider) -> list[Endpoint]:
 
     def evaluate(call: Call) -> Answer:
         space = SpaceId(call.path("sid"))
-        provider.zone.rights.require_space(call.caller, space, "space_view_qos")
         call.caller.require_all_access()
+        provider.zone.rights.require_space(call.caller, space, "space_view_qos")
         matching = provider.qos.matching(space, call.read(wire.QosExpressionRequest).expression)
         storages = [
             wire.MatchingStorage(id=record.id, name=record.name, provider_id=record.provider) for record in matching
@@ -90,6 +91,7 @@ def _transfers(provider: Oneprovider) -> list[Endpoint]:
 
     def create(call: Call) -> Answer:
         provider.zone.rights.require_user(call.caller)
+        call.caller.require_all_access()
         request = call.read(wire.TransferRequest)
         if request.data_source_type != "file":
             raise errors.error_of("notSupported", "Transfers of views are not supported here.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fs2od.node.http import Answer, Call, Endpoint, json_answer
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.version import BUILD, ONEDATA_VERSION
+from fs2od.node.version import BUILD, COMPATIBILITY_REVISION, ONEDATA_VERSION
 from fs2od.onedata import wire
 from fs2od.onedata.ids import FileId, FileRef, SpaceId, file_id
 
@@ -24,7 +24,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
             version=ONEDATA_VERSION,
             build=BUILD,
             rtransfer_port=0,
-            compatibility_registry_revision="unknown",
+            compatibility_registry_revision=COMPATIBILITY_REVISION,
             compatible_onezone_versions=(ONEDATA_VERSION,),
             compatible_oneprovider_versions=(ONEDATA_VERSION,),
             compatible_oneclient_versions=(),

@@ -22,6 +22,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
 
     def create(call: Call) -> Answer:
         zone.rights.require_user(call.caller)
+        call.caller.require_all_access()
         request = call.read(wire.ShareRequest)
         located = provider.access.locate(call.caller, request.root(), Need.MANAGE)
         root_type: RootType = "dir" if located.entry.kind is Kind.DIRECTORY else "file"

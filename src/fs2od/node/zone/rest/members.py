@@ -68,8 +68,8 @@ def _of_kind(zone: Zone, words: _Words) -> list[Endpoint]:
         if noun == "group":
             zone.rights.require_group(call.caller, GroupId(parent), *needed, admin=admin)
         else:
-            zone.rights.require_space(call.caller, SpaceId(parent), *needed, admin=admin)
             call.caller.require_all_access()
+            zone.rights.require_space(call.caller, SpaceId(parent), *needed, admin=admin)
 
     def require_add(call: Call) -> None:
         child, admin = call.path(child_key), f"oz_{noun}s_add_relationships"

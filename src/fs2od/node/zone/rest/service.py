@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fs2od.node.http import Answer, Call, Endpoint, json_answer
-from fs2od.node.version import BUILD, ONEDATA_VERSION
+from fs2od.node.version import BUILD, COMPATIBILITY_REVISION, ONEDATA_VERSION
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import privileges, wire
 
@@ -21,7 +21,7 @@ def endpoints(zone: Zone) -> list[Endpoint]:
             build=BUILD,
             subdomain_delegation_supported=False,
             supported_id_ps=(),
-            compatibility_registry_revision="unknown",
+            compatibility_registry_revision=COMPATIBILITY_REVISION,
             compatible_oneprovider_versions=(ONEDATA_VERSION,),
             available_space_tags={},
             open_data_xrootd_server_domain=None,

@@ -1,0 +1,31 @@
+"""`fs2od config`: check the facility's configuration, or print an example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fs2od.facility import example, load_configuration
+
+__all__ = ["config"]
+
+
+@click.group(epilog="Examples:\n\n  fs2od config example > fs2od.toml\n\n  fs2od config check fs2od.toml")
+def config() -> None:
+    """Check the facility's configuration, or print an example."""
+
+
+@config.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def check(file: Path) -> None:
+    """Say whether FILE is a good configuration; if not, what is wrong where. Exit code 3 if not."""
+    found = load_configuration(file)
+    folders = ", ".join(str(watch.path) for watch in found.watch)
+    click.echo(f"{file} is good: it watches {folders}", err=True)
+
+
+@config.command(name="example")
+def print_example() -> None:
+    """Print an example with every key explained."""
+    click.echo(example(), nl=False)

@@ -1,0 +1,125 @@
+"""`fs2od datasets`: what the facility knows of its datasets."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from fs2od.errors import ConfigurationError, Fs2odError
+from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, DatasetRow, Datasets
+from fs2od.mail import human_bytes, human_count
+from fs2od.sqlite import Database
+
+__all__ = ["datasets"]
+
+_DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    envvar="FS2OD_FACILITY_DATA",
+    show_envvar=True,
+    help="The facility's folder of state.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+
+
+class UnknownDataset(Fs2odError):
+    """There is no dataset of that name."""
+
+    exit_code = 6
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog="Examples:\n\n  fs2od datasets --data ./state/facility\n\n  fs2od datasets show 20261105_A --data ./state/facility --json",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="FS2OD_FACILITY_DATA",
+    show_envvar=True,
+    help="The facility's folder of state.",
+)
+@_JSON
+@click.pass_context
+def datasets(context: click.Context, *, data: Path | None, as_json: bool) -> None:
+    """List the datasets, or show one with its history."""
+    if context.invoked_subcommand is not None:
+        return
+    if data is None:
+        raise click.UsageError("--data is missing: the facility's folder of state")
+    with closing(_opened(data)) as database:
+        rows = Datasets(database).list()
+    if as_json:
+        click.echo(msgspec.json.encode(rows).decode())
+    else:
+        _print_table(rows)
+
+
+@datasets.command()
+@click.argument("name")
+@_DATA
+@_JSON
+def show(*, name: str, data: Path, as_json: bool) -> None:
+    """Show the dataset NAME with its history, step by step."""
+    with closing(_opened(data)) as database:
+        found = Datasets(database)
+        try:
+            row, history = found.get(name), found.history(name)
+        except KeyError as error:
+            raise UnknownDataset(f"there is no dataset called {name}: see `fs2od datasets`") from error
+    if as_json:
+        document = {"dataset": msgspec.to_builtins(row), "history": msgspec.to_builtins(history)}
+        click.echo(json.dumps(document))
+        return
+    click.echo(f"{row.name}: {row.state}, {_amount(row)}")
+    for said in filter(None, (row.path, row.link, row.stuck)):
+        click.echo(f"  {said}")
+    for event in history:
+        click.echo(f"{_local(event.at)}  {event.kind:<12} {event.said}")
+
+
+@datasets.command()
+@click.argument("name")
+@_DATA
+def retry(*, name: str, data: Path) -> None:
+    """Let the facility try the dataset NAME again at once."""
+    with closing(_opened(data)) as database:
+        try:
+            Datasets(database).retry(name, datetime.now(UTC))
+        except KeyError as error:
+            raise UnknownDataset(f"there is no dataset called {name}: see `fs2od datasets`") from error
+    click.echo(f"{name} is tried again with the facility's next look", err=True)
+
+
+def _opened(data: Path) -> Database:
+    path = data / DATABASE_NAME
+    if not path.exists():
+        raise ConfigurationError(f"{path} is not there: is {data} the facility's folder of state?")
+    return Database(path, JOURNAL_SCHEMA)
+
+
+def _print_table(rows: tuple[DatasetRow, ...]) -> None:
+    if not rows:
+        click.echo("No datasets yet. One appears when a watched folder holds a folder with a metadata file.", err=True)
+        return
+    width = min(48, max(len(row.name) for row in rows))
+    for row in rows:
+        last = f"  {_local(row.last_event.at)}" if row.last_event else ""
+        said = f"  {row.stuck}" if row.stuck else ""
+        click.echo(f"{row.name:<{width}}  {row.state:<10}  {_amount(row):>24}{last}{said}")
+
+
+def _amount(row: DatasetRow) -> str:
+    if row.files is None or row.size_bytes is None:
+        return "not counted yet"
+    return f"{human_count(row.files)} files · {human_bytes(row.size_bytes)}"
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,42 @@
+"""The operator's page as a service: its key file, its certificate, its application."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from pathlib import Path
+
+from fs2od.errors import StorageMissing
+from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, Configuration
+from fs2od.node.certificates import ServerCertificate, ensure_certificate
+from fs2od.node.serving import Service
+from fs2od.portal import operator_app
+from fs2od.sqlite import Database
+
+__all__ = ["operator_service"]
+
+
+async def operator_service(
+    configuration: Configuration, data: Path, listening: socket.socket, *, tls: Path, host: str, origin: str
+) -> tuple[Service, ServerCertificate, Path]:
+    """Return the operator's page over the facility's database, its certificate, and the file of the key that opens it."""
+    key_file = data / "operator.key"
+    key = _key(key_file)
+    certificate = ensure_certificate(tls, [host])
+    database = Database(data / DATABASE_NAME, JOURNAL_SCHEMA)
+    app = operator_app(database, key=key, origin=origin, facility_name=configuration.facility.name)
+    return Service(app, listening), certificate, key_file
+
+
+def _key(path: Path) -> str:
+    """Return the operator's key, made at the first start; its file is readable by its owner only."""
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_urlsafe(24) + "\n")
+        return path.read_text().strip()
+    except OSError as error:
+        raise StorageMissing(f"{path} cannot be used ({error.strerror}): check the folder and its rights") from error

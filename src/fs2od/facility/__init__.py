@@ -1,0 +1,23 @@
+"""From a folder to an announced dataset: the facility side, which speaks to Onedata over the wire only."""
+
+from fs2od.facility._datasets import DatasetEventRow, DatasetRow, Datasets, DatasetState
+from fs2od.facility._facility import DATABASE_NAME, Facility
+from fs2od.facility._planning import Planned, plan
+from fs2od.facility.configuration import Configuration, example, load_configuration, settings_reference
+from fs2od.facility.journal import JOURNAL_SCHEMA
+
+__all__ = [
+    "DATABASE_NAME",
+    "JOURNAL_SCHEMA",
+    "Configuration",
+    "DatasetEventRow",
+    "DatasetRow",
+    "DatasetState",
+    "Datasets",
+    "Facility",
+    "Planned",
+    "example",
+    "load_configuration",
+    "plan",
+    "settings_reference",
+]

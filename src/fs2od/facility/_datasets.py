@@ -1,0 +1,161 @@
+"""Reading the journal: what command line and operator's page show."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal, NoReturn
+
+from fs2od.facility._onedata_access import ONEDATA_STATE
+from fs2od.facility.journal import ONBOARDING, Phase, Record, Step, read_records
+from fs2od.sqlite import Database
+
+__all__ = ["DatasetEventRow", "DatasetRow", "DatasetState", "Datasets"]
+
+DatasetState = Literal["needs you", "waiting", "seen", "onboarding", "acquiring", "finishing", "complete"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class DatasetEventRow:
+    """One step in a dataset's history."""
+
+    at: datetime
+    kind: str
+    said: str
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """A dataset as the operator sees it. `stuck` says why it does not go on, or is empty."""
+
+    name: str
+    path: str
+    state: DatasetState
+    phase: Phase
+    stuck: str
+    stuck_since: datetime | None
+    next_attempt_at: datetime | None
+    title: str
+    files: int | None
+    size_bytes: int | None
+    undeliverable: int
+    undeliverable_names: tuple[str, ...]
+    link: str
+    space: str
+    share: str
+    detected_at: datetime
+    completed_at: datetime | None
+    steps_done: int
+    steps: int
+    last_event: DatasetEventRow | None
+
+
+class Datasets:
+    """What the journal in a database says. Any process may read while the facility works."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self) -> tuple[DatasetRow, ...]:
+        """Return all datasets: those that need a person first, then the newest."""
+        with self._database.reading() as db:
+            last = {row["dataset"]: _event(row) for row in db.execute(_LAST_EVENTS)}
+        rows = [_row(record, last.get(record.id)) for record in read_records(self._database)]
+        return tuple(sorted(rows, key=lambda row: (row.state != "needs you", -row.detected_at.timestamp())))
+
+    def get(self, name: str) -> DatasetRow:
+        """Return one dataset.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        return next((row for row in self.list() if row.name == name), None) or _missing(name)
+
+    def history(self, name: str) -> tuple[DatasetEventRow, ...]:
+        """Return every step of a dataset, oldest first.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        with self._database.reading() as db:
+            dataset = self._id(db, name)
+            rows = db.execute("SELECT at_us, kind, said FROM event WHERE dataset = ? ORDER BY id", (dataset,))
+            return tuple(_event(row) for row in rows)
+
+    def retry(self, name: str, now: datetime) -> None:
+        """Wish that a dataset is tried again at once; the facility hears it with its next look.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        with self._database.writing() as db:
+            db.execute("INSERT INTO wish (dataset, at_us) VALUES (?, ?)", (self._id(db, name), (now - _EPOCH) // _US))
+
+    def onedata_trouble(self) -> str:
+        """Return why Onedata cannot be reached, or nothing when it can."""
+        with self._database.reading() as db:
+            row = db.execute("SELECT value FROM known WHERE key = ?", (ONEDATA_STATE,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def _id(self, db: sqlite3.Connection, name: str) -> int:
+        row = db.execute("SELECT id FROM dataset WHERE name = ?", (name,)).fetchone()
+        return _missing(name) if row is None else int(row[0])
+
+
+_US = timedelta(microseconds=1)
+_LAST_EVENTS = """SELECT dataset, at_us, kind, said FROM event
+    WHERE id IN (SELECT max(id) FROM event GROUP BY dataset)"""
+
+
+def _missing(name: str) -> NoReturn:
+    raise KeyError(name)
+
+
+def _event(row: sqlite3.Row) -> DatasetEventRow:
+    return DatasetEventRow(_EPOCH + timedelta(microseconds=row["at_us"]), row["kind"], row["said"])
+
+
+def _row(record: Record, last: DatasetEventRow | None) -> DatasetRow:
+    tally, stuck = record.tally, record.stuck
+    return DatasetRow(
+        name=record.name,
+        path=str(record.path),
+        state=_state(record),
+        phase=record.phase,
+        stuck=stuck.said if stuck else "",
+        stuck_since=stuck.since if stuck else None,
+        next_attempt_at=record.next_attempt_at if record.trouble else None,
+        title=record.facts.title if record.facts else record.name,
+        files=tally.files if tally else None,
+        size_bytes=tally.size_bytes if tally else None,
+        undeliverable=tally.undeliverable if tally else 0,
+        undeliverable_names=tally.undeliverable_names if tally else (),
+        link=record.share_url,
+        space=record.done.get(Step.SPACE, ""),
+        share=record.done.get(Step.SHARE, ""),
+        detected_at=record.detected_at,
+        completed_at=record.completed_at,
+        steps_done=len(record.done),
+        steps=len(ONBOARDING),
+        last_event=last,
+    )
+
+
+_STATES: Mapping[Phase, DatasetState] = {
+    Phase.SEEN: "seen",
+    Phase.ONBOARDING: "onboarding",
+    Phase.ACQUIRING: "acquiring",
+    Phase.FINISHING: "finishing",
+    Phase.COMPLETE: "complete",
+}
+
+
+def _state(record: Record) -> DatasetState:
+    stuck = record.stuck
+    if stuck is None:
+        return _STATES[record.phase]
+    return "needs you" if stuck.needs_you else "waiting"

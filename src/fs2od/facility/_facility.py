@@ -1,0 +1,161 @@
+"""The facility side: looks at the watched folders, decides, acts, and sends the mail, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from fs2od.client import Connection
+from fs2od.errors import ConfigurationError, Fs2odError, StorageMissing
+from fs2od.facility._passes import Passes
+from fs2od.facility._postman import Postman, mail_transport
+from fs2od.facility.configuration import Configuration
+from fs2od.facility.journal import JOURNAL_SCHEMA, FaultPoint, Journal, no_fault
+from fs2od.facility.onboarding import Connect
+from fs2od.facility.watching import Waking, require_watchable
+from fs2od.mail import Transport
+from fs2od.onedata.tokens import Token
+from fs2od.sqlite import Database, hold_folder
+
+__all__ = ["DATABASE_NAME", "Facility"]
+
+DATABASE_NAME = "facility.db"
+
+_SHORTEST_PAUSE_S = 0.1
+_LOOK_SHARE = 4
+"""Between two looks we rest at least so many times as long as the last one took: file systems are shared."""
+_PAUSE_AFTER_ERROR_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Facility:
+    """One facility side over its folder of state. Use `run` for a daemon, `once` for a single pass."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        data: Path,
+        connect: Connect | None = None,
+        clock: Callable[[], datetime] = _utc_now,
+        fault_point: FaultPoint = no_fault,
+        mail: Transport | None = None,
+    ) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            configuration: What the facility is told.
+            data: The folder of its state; made if it is missing.
+            connect: Makes the connection to Onedata; by default over TLS as configured.
+            clock: The time of day, aware.
+            fault_point: Called before and after every write of the journal.
+            mail: How letters go out; by default as configured.
+        """
+        self._configuration = configuration
+        self._data = data
+        self._connect = connect or self._connection
+        self._clock = clock
+        self._fault_point = fault_point
+        self._mail = mail
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set.
+
+        Raises:
+            StateInUse: Another facility uses the folder of state.
+            StateTooNew: A newer fs2od wrote it.
+            StorageMissing: A watched folder, or the folder of state, is missing or may not be used.
+            ConfigurationError: The token or the mail settings cannot be used.
+        """
+        require_watchable(self._configuration.watch)
+        async with self._opened() as (passes, postman):
+            waking = Waking()
+            tasks = [
+                asyncio.create_task(self._keep_looking(passes, postman, waking)),
+                asyncio.create_task(postman.keep_delivering()),
+                asyncio.create_task(stop.wait()),
+            ]
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waking.close()
+                for task in tasks:
+                    task.cancel()
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+                    raise result
+
+    async def once(self) -> None:
+        """Look once, do everything that can be done now, send the mail that is due.
+
+        Raises:
+            StateInUse: Another facility uses the folder of state.
+            Fs2odError: As for `run`.
+        """
+        require_watchable(self._configuration.watch)
+        async with self.opened() as one_pass:
+            await one_pass()
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """Yield a function that makes one pass, any number of times; for tests and scripts."""
+        async with self._opened() as (passes, postman):
+
+            async def one_pass() -> None:
+                await passes.one()
+                await postman.deliver()
+
+            yield one_pass
+
+    @contextlib.asynccontextmanager
+    async def _opened(self) -> AsyncIterator[tuple[Passes, Postman]]:
+        try:
+            self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StorageMissing(f"the folder {self._data} cannot be made ({error.strerror})") from error
+        with hold_folder(self._data, "facility"):
+            transport = self._mail or mail_transport(self._configuration.mail, self._data)
+            with contextlib.closing(Database(self._data / DATABASE_NAME, JOURNAL_SCHEMA)) as database:
+                journal = Journal(database, fault_point=self._fault_point)
+                passes = Passes(self._configuration, journal, connect=self._connect, clock=self._clock)
+                try:
+                    yield passes, Postman(journal.outbox, transport, self._clock)
+                finally:
+                    await passes.close()
+
+    async def _keep_looking(self, passes: Passes, postman: Postman, waking: Waking) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                await passes.one()
+            except ConfigurationError:
+                raise
+            except Fs2odError as error:
+                # Our own disk, most likely: nothing was lost, and the next pass does it again.
+                _log.warning("a pass broke off: %s", error)
+                await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
+                continue
+            postman.look_again()
+            waking.listen(flat=passes.flat_folders(), deep=passes.deep_folders())
+            await asyncio.sleep(max(_SHORTEST_PAUSE_S, _LOOK_SHARE * min(loop.time() - began, passes.look_s)))
+            await waking.wait(at_most_s=self._rest_s(passes))
+
+    def _rest_s(self, passes: Passes) -> float:
+        poll = self._configuration.scan.poll
+        due = passes.due_at()
+        rest: timedelta = poll if due is None else min(poll, due - self._clock())
+        return max(rest.total_seconds(), 0.0)
+
+    def _connection(self, token: Token) -> Connection:
+        return Connection(token=token, ca_file=self._configuration.onedata.ca_file)

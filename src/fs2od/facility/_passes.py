@@ -1,0 +1,239 @@
+"""One pass: look, decide, act; every dataset as far as it goes, several at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace as changed
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from fs2od.errors import Fs2odError, StateError, StorageError
+from fs2od.facility._onedata_access import OnedataAccess
+from fs2od.facility.configuration import Configuration
+from fs2od.facility.deciding import STRUCTURAL, Rules, Take, described, due_at, next_action, reconcile
+from fs2od.facility.journal import Journal, Phase, Record
+from fs2od.facility.onboarding import (
+    Connect,
+    LocalAction,
+    OnedataAction,
+    OnedataAway,
+    Performer,
+    setback_of,
+    uncounted_names,
+)
+from fs2od.facility.watching import Look, Settling, Sighting, Surveys, look
+
+__all__ = ["Passes"]
+
+_MOST_ACTIONS = 64
+
+
+class Passes:
+    """Makes passes, and remembers between them what need not survive a restart."""
+
+    def __init__(
+        self, configuration: Configuration, journal: Journal, *, connect: Connect, clock: Callable[[], datetime]
+    ) -> None:
+        self._configuration = configuration
+        self._rules = Rules(configuration)
+        self._journal = journal
+        self._connect = connect
+        self._clock = clock
+        self._settling = Settling()
+        self._surveys = Surveys()
+        self._performer = Performer(configuration, journal, self._surveys, clock)
+        self._sightings: Mapping[tuple[str, str], Sighting] = {}
+        self._onedata = OnedataAccess(configuration.onedata, journal, connect=connect, clock=clock)
+        self._idle: dict[int, tuple[Record, Sighting]] = {}
+        """Datasets for which time alone brings nothing to do, as they were then."""
+        self._looked_at = clock()
+        self.look_s = 0.0
+
+    async def one(self) -> None:
+        """Look once, and do everything that can be done now.
+
+        Raises:
+            StorageFull: The journal cannot be written; nothing is lost.
+            ConfigurationError: The token cannot be read.
+        """
+        await self._onedata.tidy()
+        seen = await self._look()
+        await self._grant_wishes()
+        await self._reconcile(seen)
+        await self._survey()
+        ready = [record.id for record in self._journal.records() if self._is_ready(record)]
+        if ready:
+            gate = asyncio.Semaphore(self._configuration.onedata.requests_at_once)
+            await _together(self._carry_on(dataset, gate) for dataset in ready)
+
+    def due_at(self) -> datetime | None:
+        """Return when the next pass could find something to do that no notice tells of."""
+        moments = [
+            due_at(record, self._sighting(record), self._rules, self._looked_at)
+            for record in self._journal.records()
+            if not self._is_idle(record, self._sighting(record))
+        ]
+        known = {record.identity for record in self._journal.records()}
+        for identity, sighting in self._sightings.items():
+            watch = self._rules.watch(sighting.folder.root)
+            if identity not in known and sighting.folder.metadata and watch:
+                moments.append(sighting.unchanged_since + watch.settle)
+        earliest = min((moment for moment in moments if moment and moment > self._looked_at), default=None)
+        away_until = self._onedata.away_until
+        return earliest if away_until is None or earliest is None else max(earliest, away_until)
+
+    def flat_folders(self) -> frozenset[Path]:
+        """Return the folders in which something may appear: the roots, and candidates that are no datasets yet."""
+        known = {record.identity for record in self._journal.records() if record.phase is not Phase.SEEN}
+        roots = {watch.path for watch in self._configuration.watch}
+        return frozenset(
+            roots | {each.folder.path for identity, each in self._sightings.items() if identity not in known}
+        )
+
+    def deep_folders(self) -> frozenset[Path]:
+        """Return the datasets whose data is being written."""
+        return frozenset(
+            record.path for record in self._journal.records() if self._is_counted(record) and self._is_running(record)
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._onedata.close()
+
+    async def _look(self) -> Look:
+        began_s, self._looked_at = time.monotonic(), self._clock()
+        seen = await asyncio.to_thread(look, self._configuration.watch)
+        self.look_s = time.monotonic() - began_s
+        self._sightings = self._settling.note(seen.folders, self._looked_at)
+        return seen
+
+    async def _grant_wishes(self) -> None:
+        wishes = await asyncio.to_thread(self._journal.wishes)
+        if not wishes:
+            return
+        for dataset in wishes:
+            record = self._journal.get(dataset)
+            again = replace(record, next_attempt_at=None, attempts=0, trouble=None, metadata=None)
+            await asyncio.to_thread(self._journal.write, again, kind="retry", said="asked for", now=self._clock())
+        await asyncio.to_thread(self._journal.grant, wishes)
+
+    async def _reconcile(self, seen: Look) -> None:
+        for action in reconcile(
+            seen, self._sightings, self._journal.records(), self._configuration.watch, self._clock()
+        ):
+            await self._performer.perform_local(action)
+
+    async def _survey(self) -> None:
+        counted = [record for record in self._journal.records() if self._is_counted(record)]
+        self._surveys.keep_only(record.id for record in counted)
+        await asyncio.gather(*(self._count(record) for record in counted))
+
+    async def _count(self, record: Record) -> None:
+        watch = self._rules.watch(record.root)
+        excluded = uncounted_names(self._configuration, watch) if watch else ()
+        tally = await self._surveys.look(record.id, record.path, excluded)
+        if tally is not None and record.next_step is not None and record.tally != tally:
+            # Wanted for the first mail only, and written down with it.
+            self._journal.pause(replace(self._journal.get(record.id), tally=tally))
+
+    def _is_counted(self, record: Record) -> bool:
+        held = record.problem is not None and record.problem.kind in STRUCTURAL
+        return (
+            record.facts is not None
+            and not held
+            and record.identity in self._sightings
+            and (record.phase is not Phase.COMPLETE or self._is_running(record))
+        )
+
+    def _is_running(self, record: Record) -> bool:
+        sighting = self._sightings.get(record.identity)
+        return sighting is not None and sighting.folder.running
+
+    def _sighting(self, record: Record) -> Sighting | None:
+        sighting = self._sightings.get(record.identity)
+        return None if sighting is None else changed(sighting, tally=self._surveys.tally(record.id))
+
+    def _is_ready(self, record: Record) -> bool:
+        """Say whether there is something to do, without asking again about what neither changed nor waits for a moment."""
+        sighting = self._sighting(record)
+        if self._is_idle(record, sighting):
+            return False
+        if next_action(record, sighting, self._rules, self._clock()) is not None:
+            return True
+        if sighting is not None and due_at(record, sighting, self._rules, self._looked_at) is None:
+            self._idle[record.id] = (record, sighting)
+        return False
+
+    def _is_idle(self, record: Record, sighting: Sighting | None) -> bool:
+        known = self._idle.get(record.id)
+        return known is not None and known[0] is record and known[1] == sighting
+
+    async def _carry_on(self, dataset: int, gate: asyncio.Semaphore) -> None:
+        async with gate:
+            for _ in range(_MOST_ACTIONS):
+                record = self._journal.get(dataset)
+                if self._surveys.tally(dataset) is None and self._is_counted(record):
+                    await self._count(record)
+                    record = self._journal.get(dataset)
+                sighting = self._sighting(record)
+                action = next_action(record, sighting, self._rules, self._clock())
+                if action is None or sighting is None:
+                    return
+                if isinstance(action, LocalAction):
+                    await self._performer.perform_local(action, sighting)
+                elif not await self._attempt(action, sighting):
+                    return
+
+    async def _attempt(self, action: OnedataAction, sighting: Sighting) -> bool:
+        """Carry out an action; `False`: it did not work out, and there is nothing more to do for the dataset now."""
+        reached = await self._onedata.reached()
+        if reached is None:
+            return False
+        try:
+            await self._performer.perform(action, sighting, *reached)
+        except (StorageError, StateError):
+            # Our own state cannot be written: that is no dataset's trouble, and nothing was lost.
+            raise
+        except Fs2odError as error:
+            doing = str(action.step) if isinstance(action, Take) else described(action)
+            await self._note(error, self._journal.get(action.dataset), doing)
+            return False
+        await self._onedata.note_well()
+        return True
+
+    async def _note(self, error: Fs2odError, record: Record, doing: str) -> None:
+        now = self._clock()
+        try:
+            setback = setback_of(error, record, now, doing=doing)
+        except OnedataAway:
+            await self._onedata.note_away(error)
+            return
+        later = replace(
+            record, attempts=record.attempts + 1, next_attempt_at=setback.next_attempt_at, trouble=setback.trouble
+        )
+        if setback.trouble is None:
+            self._journal.pause(later)
+            return
+        same = record.trouble is not None and record.trouble.said == setback.trouble.said
+        kind = "" if same else "refused" if setback.trouble.needs_you else "waits"
+        said = setback.trouble.said
+        await asyncio.to_thread(self._journal.write, later, kind=kind, said=said, now=now)
+
+
+async def _together(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all jobs; the first failure ends the others and comes out as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(job)
+    except BaseExceptionGroup as failures:
+        raise _first(failures) from None
+
+
+def _first(failure: BaseException) -> BaseException:
+    return _first(failure.exceptions[0]) if isinstance(failure, BaseExceptionGroup) else failure

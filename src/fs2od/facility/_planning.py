@@ -1,0 +1,69 @@
+"""What would be done now, found out without doing anything."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fs2od.facility._facility import DATABASE_NAME
+from fs2od.facility.configuration import Configuration
+from fs2od.facility.deciding import Adopt, Rules, decide, described
+from fs2od.facility.journal import JOURNAL_SCHEMA, Record, read_records
+from fs2od.facility.onboarding import uncounted_names
+from fs2od.facility.watching import SeenFolder, Sighting, Survey, look
+from fs2od.sqlite import Database
+
+__all__ = ["Planned", "plan"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One thing that would be done: for which dataset, and what."""
+
+    dataset: str
+    path: str
+    what: str
+
+
+def plan(configuration: Configuration, data: Path, now: datetime) -> tuple[Planned, ...]:
+    """Return what the facility would do next, dataset by dataset. No request is sent, and nothing is written.
+
+    Raises:
+        StateTooNew: A newer fs2od wrote the state.
+    """
+    rules, records, seen = Rules(configuration), _records(data), look(configuration.watch)
+    by_id = {record.id: record for record in records}
+    by_identity = {record.identity: record for record in records}
+    sightings = {
+        folder.identity: _sighting(folder, by_identity.get(folder.identity), rules, now) for folder in seen.folders
+    }
+    planned = [Planned(Path(root).name, root, f"nothing: {said}") for root, said in seen.missing.items()]
+    for action in decide(seen, sightings, records, rules, now):
+        if isinstance(action, Adopt):
+            planned.append(Planned(action.folder.shown, str(action.folder.path), described(action)))
+        else:
+            record = by_id[action.dataset]
+            planned.append(Planned(record.name, str(record.path), described(action)))
+    return tuple(planned)
+
+
+def _records(data: Path) -> list[Record]:
+    path = data / DATABASE_NAME
+    if not path.exists():
+        return []
+    with contextlib.closing(Database(path, JOURNAL_SCHEMA)) as database:
+        return list(read_records(database))
+
+
+def _sighting(folder: SeenFolder, record: Record | None, rules: Rules, now: datetime) -> Sighting:
+    watch = rules.watch(folder.root)
+    since = datetime.fromtimestamp(folder.metadata.mtime_ns / 1e9, UTC) if folder.metadata else now
+    sighting = Sighting(folder, min(since, now))
+    if record is None or record.facts is None or watch is None:
+        return sighting
+    try:
+        return replace(sighting, tally=Survey(folder.path, uncounted_names(rules.configuration, watch)).look())
+    except OSError:
+        return sighting

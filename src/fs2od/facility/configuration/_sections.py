@@ -1,0 +1,267 @@
+"""The sections of the configuration file. Each key's description is its documentation everywhere."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from fs2od.facility.configuration._values import Address, Duration, KeyPath, Size
+
+__all__ = [
+    "Access",
+    "Configuration",
+    "FacilitySection",
+    "Mail",
+    "Members",
+    "Onedata",
+    "Publish",
+    "Smtp",
+    "Watch",
+]
+
+FileName = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\x00]+$")]
+Origin = Annotated[str, StringConstraints(pattern=r"^https://[^/\s?#@]+/?$")]
+
+METADATA_FILES = ("SPA.yml", "TOMO.yml", "TRANSFER.yml", "experiment.yml")
+
+
+class Section(BaseModel):
+    """What all sections share: no unknown key, nothing changes after the start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=False)
+
+
+class Onedata(Section):
+    """Where Onedata is reached, and as whom."""
+
+    zone: Origin = Field(description="The Onezone's address, such as https://onezone.example.org.")
+    provider: Origin = Field(description="The Oneprovider's address; its panel answers there, too.")
+    token_file: Path = Field(description="File (mode 0600) that holds the access token of the facility's user.")
+    ca_file: Path | None = Field(
+        default=None, description="Certificates to trust besides the system's; also named in the download command."
+    )
+    provision: bool = Field(
+        default=False, description="Find or make the two groups by name instead of being told their ids."
+    )
+    managing_group: str | None = Field(default=None, description="Id of the group that owns every dataset's space.")
+    parent_group: str | None = Field(
+        default=None, description="Id of the group below which each dataset's two groups are made."
+    )
+    path_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="Where the provider sees the facility's folders, by the longest matching beginning of the path.",
+    )
+    support_size: Size = Field(
+        default=10 << 40, ge=1_000_000, description="How much storage a space is granted: more than any dataset needs."
+    )
+    requests_at_once: int = Field(default=8, ge=1, le=64, description="Datasets that are worked on at the same time.")
+
+    @model_validator(mode="after")
+    def _groups_are_known(self) -> Onedata:
+        if not self.provision and not (self.managing_group and self.parent_group):
+            raise ValueError("set managing_group and parent_group, or provision = true")
+        return self
+
+
+class Watch(Section):
+    """One folder that instruments write datasets into."""
+
+    path: Path = Field(description="The watched folder, absolute.")
+    glob: str = Field(
+        default="*", description="Which folders below it may be datasets: '*', or '*/*' one level deeper."
+    )
+    metadata_files: tuple[FileName, ...] = Field(
+        default=METADATA_FILES, min_length=1, description="Names of the file that makes a folder a dataset, by rank."
+    )
+    running_file: FileName = Field(default=".running", description="Its presence says that acquisition goes on.")
+    settle: Duration = Field(
+        default=timedelta(seconds=2), description="How long the metadata file must stay unchanged before it is read."
+    )
+    data_settle: Duration = Field(
+        default=timedelta(seconds=5),
+        description="How long the data must stay unchanged after the running file went, before the last import.",
+    )
+    quiet: Duration = Field(
+        default=timedelta(hours=12),
+        description="Where no running file was ever seen: complete when the data stayed unchanged for so long.",
+    )
+    name: str = Field(
+        default="{folder}",
+        max_length=100,
+        description="The dataset's name; {folder}, {instrument} and {year} stand for what they say.",
+    )
+    instrument: str = Field(default="", max_length=100, description="The instrument; else the metadata file names it.")
+    ignore_before: AwareDatetime | None = Field(
+        default=None, description="Leave alone every dataset whose metadata file was last changed before this moment."
+    )
+
+    @model_validator(mode="after")
+    def _can_be_watched(self) -> Watch:
+        if not self.path.is_absolute():
+            raise ValueError(f"path must be absolute, not '{self.path}'")
+        levels = self.glob.split("/")
+        if not all(levels) or any(level in {".", ".."} or "**" in level for level in levels) or len(levels) > 8:
+            raise ValueError("glob must be one to eight names or patterns joined by '/', without '**' and '..'")
+        try:
+            self.name.format(folder="", instrument="", year="")
+        except (KeyError, IndexError, ValueError, AttributeError) as error:
+            raise ValueError("name may use {folder}, {instrument} and {year} only") from error
+        return self
+
+
+class FacilitySection(Section):
+    """Who the facility is, as mails and pages say it."""
+
+    name: str = Field(default="Cryo-EM facility", min_length=1, max_length=100, description="The facility's name.")
+    contact: Address = Field(description="Whom users ask: one mail address.")
+    instrument: str = Field(
+        default="the microscope", max_length=100, description="What is said where nothing else names the instrument."
+    )
+    keep: Duration | None = Field(
+        default=None,
+        description="How long a dataset stays available after its completion; without it, no date is said.",
+    )
+
+
+class Publish(Section):
+    """What leaves the metadata file. Everything that is not listed stays with the facility."""
+
+    fields: tuple[KeyPath, ...] = Field(
+        default=(
+            "Sample.Name",
+            "Sample.Keywords",
+            "ProjectName",
+            "ProjectAcronym",
+            "Technique",
+            "InstrumentName",
+            "DtCreated",
+            "SAMPLE_name",
+            "SAMPLE_project_name",
+            "DATA_emMicroscopeId",
+            "DATA_experiment_type",
+            "DATA_facility_name",
+            "DATA_fmDose",
+            "DATA_imageSizeZ",
+        ),
+        description="Key paths whose values everybody may see. Only plain values and lists of them are published.",
+    )
+    title: tuple[KeyPath, ...] = Field(
+        default=("Sample.Name", "SAMPLE_name"), description="Where the title stands, by rank; else the folder's name."
+    )
+    instrument: tuple[KeyPath, ...] = Field(
+        default=("InstrumentName", "DATA_emMicroscopeId"), description="Where the instrument's name stands, by rank."
+    )
+    metadata_file: bool = Field(
+        default=False, description="Show the metadata file itself through public links. Members always see it."
+    )
+
+
+class Smtp(Section):
+    """The mail server."""
+
+    host: str = Field(min_length=1, description="The mail server's name.")
+    port: int = Field(default=587, ge=1, le=65535, description="Its port: 587 with starttls, 465 with tls.")
+    security: Literal["starttls", "tls", "plain"] = Field(
+        default="starttls", description="How the way there is encrypted; 'plain' is for this machine only."
+    )
+    username: str = Field(default="", description="The name to sign in with; empty: no sign-in.")
+    password_file: Path | None = Field(default=None, description="File (mode 0600) that holds the password.")
+    ca_file: Path | None = Field(default=None, description="Certificates to trust besides the system's.")
+    client_name: str = Field(default="", description="What we call ourselves; empty: this machine's name.")
+
+    @model_validator(mode="after")
+    def _login_is_whole(self) -> Smtp:
+        if bool(self.username) != (self.password_file is not None):
+            raise ValueError("username and password_file must be given both, or neither")
+        return self
+
+
+class Mail(Section):
+    """Who is told, and how."""
+
+    sender: Address = Field(description="The sender of all mails.")
+    to: tuple[Address, ...] = Field(default=(), description="Always told, besides whom the metadata file names.")
+    cc: tuple[Address, ...] = Field(default=(), description="Always in copy.")
+    bcc: tuple[Address, ...] = Field(default=(), description="Always in blind copy.")
+    to_keys: tuple[KeyPath, ...] = Field(
+        default=("User.Email", "User.NormalizedEmail", "PI_email"),
+        description="Where the metadata file names whom to tell; the first one that holds an address counts.",
+    )
+    cc_keys: tuple[KeyPath, ...] = Field(default=(), description="The same for copies; all of them count.")
+    bcc_keys: tuple[KeyPath, ...] = Field(default=(), description="The same for blind copies; all of them count.")
+    name_keys: tuple[KeyPath, ...] = Field(
+        default=("User.Fullname",), description="Where the experimenter's name stands, for the salutation only."
+    )
+    language: str = Field(default="en", description="The language of the mails.")
+    templates: Path | None = Field(default=None, description="Folder of mail templates that come before ours.")
+    transport: Literal["folder", "smtp"] = Field(
+        default="folder", description="'folder' writes .eml files, 'smtp' sends through [mail.smtp]."
+    )
+    folder: Path | None = Field(
+        default=None, description="Where .eml files go; by default 'outbox' beside the facility's state."
+    )
+    smtp: Smtp | None = Field(default=None, description="The mail server, for transport = 'smtp'.")
+
+    @model_validator(mode="after")
+    def _server_is_known(self) -> Mail:
+        if self.transport == "smtp" and self.smtp is None:
+            raise ValueError("transport = 'smtp' needs the section [mail.smtp]")
+        return self
+
+
+class Members(Section):
+    """The token that the experimenter hands on."""
+
+    uses: int = Field(default=20, ge=1, le=10_000, description="How many people may join with it.")
+    valid_for: Duration = Field(default=timedelta(days=90), description="How long it works.")
+
+
+class Access(Section):
+    """Where access information is left for the facility's other software."""
+
+    file: bool = Field(default=True, description="Write fs2od-access.yml (mode 0600) into the dataset's folder.")
+    write_to_metadata: bool = Field(
+        default=False, description="Also write it into the metadata file, keeping its comments, order and mode."
+    )
+    tag: str = Field(
+        default="Onedata2",
+        min_length=1,
+        max_length=64,
+        description="The key in the metadata file that it stands under.",
+    )
+
+
+class Scan(Section):
+    """How often we look, and how often Onedata is asked to."""
+
+    poll: Duration = Field(
+        default=timedelta(seconds=5), description="How often the folders are looked at where no notice comes."
+    )
+    import_pause: Duration = Field(
+        default=timedelta(seconds=5), description="Import is asked for at most so often for one dataset."
+    )
+    continuous_interval: Duration = Field(
+        default=timedelta(seconds=60), description="How often the provider scans by itself while acquisition goes on."
+    )
+
+
+class Configuration(Section):
+    """Everything that the facility side is told."""
+
+    onedata: Onedata = Field(description="Where Onedata is reached, and as whom.")
+    facility: FacilitySection = Field(description="Who the facility is, as mails and pages say it.")
+    mail: Mail = Field(description="Who is told, and how.")
+    watch: tuple[Watch, ...] = Field(min_length=1, description="The watched folders.")
+    publish: Publish = Field(default_factory=Publish, description="What leaves the metadata file.")
+    members: Members = Field(default_factory=Members, description="The token that the experimenter hands on.")
+    access: Access = Field(default_factory=Access, description="Where access information is left.")
+    scan: Scan = Field(default_factory=Scan, description="How often we look.")
+
+    @model_validator(mode="after")
+    def _watches_differ(self) -> Configuration:
+        if len({watch.path for watch in self.watch}) != len(self.watch):
+            raise ValueError("watch: the same path is given twice")
+        return self

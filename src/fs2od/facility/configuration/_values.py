@@ -1,0 +1,88 @@
+"""Values as people write them in a file: durations, sizes, mail addresses, key paths."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints
+
+from fs2od.errors import ConfigurationError
+from fs2od.mail import parse_mailbox
+
+__all__ = ["Address", "Duration", "KeyPath", "Size", "duration_text", "size_text"]
+
+_AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
+_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {
+    "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+}  # fmt: skip
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    amount, unit = _parts(value)
+    if unit not in _SECONDS:
+        raise ValueError("expected a duration such as '2 s', '5 min', '12 h' or '180 d'")
+    return timedelta(seconds=amount * _SECONDS[unit])
+
+
+def _size(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    amount, unit = _parts(value)
+    if unit not in _BYTES:
+        raise ValueError("expected a size such as '500 GB' or '10 TiB'")
+    return round(amount * _BYTES[unit])
+
+
+def _parts(value: object) -> tuple[float, str]:
+    matched = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
+    return (float(matched[1]), matched[2]) if matched else (0.0, "")
+
+
+def _address(value: str) -> str:
+    try:
+        parse_mailbox(value)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+def duration_text(value: timedelta) -> str:
+    """Write a duration as the file does, in the largest unit that leaves a whole number."""
+    seconds = value.total_seconds()
+    for unit in ("d", "h", "min", "s"):
+        if seconds and seconds % _SECONDS[unit] == 0:
+            return f"{seconds / _SECONDS[unit]:.0f} {unit}"
+    return f"{seconds * 1000:.0f} ms"
+
+
+def size_text(value: int) -> str:
+    """Write a size as the file does, in the largest unit that leaves a whole number."""
+    whole = [(value // unit_bytes, unit) for unit, unit_bytes in _BYTES.items() if value and value % unit_bytes == 0]
+    amount, unit = min(whole, default=(0, "B"))
+    return f"{amount} {unit}"
+
+
+def _length(value: Any) -> str:  # noqa: ANN401 - what pydantic hands to a serializer
+    return duration_text(value)
+
+
+def _amount(value: Any) -> str:  # noqa: ANN401 - what pydantic hands to a serializer
+    return size_text(value)
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(_length)]
+"""A duration with its unit: ms, s, min, h or d."""
+
+Size = Annotated[int, BeforeValidator(_size), PlainSerializer(_amount)]
+"""A number of bytes, with or without a unit."""
+
+Address = Annotated[str, AfterValidator(_address)]
+"""One mail address, with or without a name."""
+
+KeyPath = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^.\s][^.]*(\.[^.]+)*$")]
+"""The way to a value in a metadata file: keys joined by dots, such as `Sample.Name`."""

@@ -1,0 +1,182 @@
+"""The things that can be done next, as values: made by deciding, carried out elsewhere, shown by `plan`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fs2od.facility.journal import Problem, Step
+from fs2od.facility.watching import SeenFolder
+
+__all__ = [
+    "Action",
+    "Adopt",
+    "AskImport",
+    "CheckImport",
+    "CloseMetadata",
+    "FinishImport",
+    "Hold",
+    "Identify",
+    "NoteRunning",
+    "Publish",
+    "ReadMetadata",
+    "Release",
+    "SetContinuous",
+    "Take",
+    "TellComplete",
+    "described",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Write down a folder as a new dataset, held back by `problem` if there is one."""
+
+    folder: SeenFolder
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Report a problem with the dataset's folder; nothing else is done with it until that has gone."""
+
+    dataset: int
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Go on with a dataset whose folder is in order again."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identify:
+    """Note that the same folder has another device or inode number now, as after a new mount."""
+
+    dataset: int
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMetadata:
+    """Read the metadata file, which is new or has changed."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Take a step; `look_first`: an earlier try may have taken it already."""
+
+    dataset: int
+    step: Step
+    look_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRunning:
+    """Note that acquisition goes on, perhaps again."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetContinuous:
+    """Let the provider scan by itself, or no longer."""
+
+    dataset: int
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskImport:
+    """Ask the provider to import now what has changed."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinishImport:
+    """Count everything once more and ask for the last import."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckImport:
+    """See whether the last import has ended, and whether it saw everything."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMetadata:
+    """Close changed metadata files to public links."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Publish description and metadata as they are now."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
+class TellComplete:
+    """Write the mail that says that the dataset is complete."""
+
+    dataset: int
+
+
+Action: TypeAlias = (
+    Adopt
+    | Hold
+    | Release
+    | Identify
+    | ReadMetadata
+    | Take
+    | NoteRunning
+    | SetContinuous
+    | AskImport
+    | FinishImport
+    | CheckImport
+    | CloseMetadata
+    | Publish
+    | TellComplete
+)
+"""Everything that can be decided."""
+
+_SAID: dict[type, str] = {
+    Release: "go on: the folder is in order again",
+    Identify: "note that the same folder was mounted anew",
+    ReadMetadata: "read the metadata file",
+    NoteRunning: "note that acquisition goes on",
+    AskImport: "ask for an import of what has changed",
+    FinishImport: "ask for the last import",
+    CheckImport: "see whether the last import has ended",
+    CloseMetadata: "close the metadata file to public links",
+    Publish: "publish the description and the metadata",
+    TellComplete: "write the mail that says that it is complete",
+}
+
+
+def described(action: Action) -> str:
+    """Say in words what an action does."""
+    match action:
+        case Adopt(folder, None):
+            return f"take up {folder.shown} as a new dataset"
+        case Adopt(_, problem) if problem is not None:
+            return f"report: {problem.said}"
+        case Hold(_, problem):
+            return f"report: {problem.said}"
+        case Take(_, step, look_first):
+            return f"bring about: {step}" + (" (looking first for what an earlier try made)" if look_first else "")
+        case SetContinuous(_, on):
+            return "let the provider scan by itself" if on else "end the provider's own scans"
+        case _:
+            return _SAID[type(action)]

@@ -1,0 +1,164 @@
+"""The next action for a dataset, and when to ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from fs2od.facility.configuration import Configuration, Watch
+from fs2od.facility.deciding._actions import (
+    Action,
+    AskImport,
+    CheckImport,
+    CloseMetadata,
+    FinishImport,
+    NoteRunning,
+    Publish,
+    ReadMetadata,
+    SetContinuous,
+    Take,
+    TellComplete,
+)
+from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
+from fs2od.facility.journal import Phase, ProblemKind, Record, Step
+from fs2od.facility.metadata import publication_of
+from fs2od.facility.watching import Look, Sighting
+
+__all__ = ["Rules", "data_signature", "decide", "due_at", "next_action"]
+
+_CHECK_EVERY = timedelta(seconds=0.5)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The configuration, as deciding needs it."""
+
+    configuration: Configuration
+
+    def watch(self, root: str) -> Watch | None:
+        """Return the watch of a root, unless it is watched no longer."""
+        return next((watch for watch in self.configuration.watch if str(watch.path) == root), None)
+
+
+def decide(
+    look: Look, sightings: Mapping[tuple[str, str], Sighting], records: Iterable[Record], rules: Rules, now: datetime
+) -> list[Action]:
+    """Decide everything that can be done now: about folders, then at most one thing for each dataset."""
+    known = tuple(records)
+    actions: list[Action] = [*reconcile(look, sightings, known, rules.configuration.watch, now)]
+    touched = {getattr(action, "dataset", None) for action in actions}
+    for record in known:
+        if record.id not in touched:
+            action = next_action(record, sightings.get(record.identity), rules, now)
+            if action is not None:
+                actions.append(action)
+    return actions
+
+
+def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: datetime) -> Action | None:
+    """Decide what to do next for one dataset; None: nothing now. It is never two things, so that each is written down."""
+    watch = rules.watch(record.root)
+    if sighting is None or watch is None or _is_held(record):
+        return None
+    if sighting.folder.metadata != record.metadata:
+        settled = now - sighting.unchanged_since >= watch.settle
+        if settled:
+            return ReadMetadata(record.id)
+    if record.facts is None or (record.next_attempt_at is not None and now < record.next_attempt_at):
+        return None
+    return _onboarding(record) or _importing(record, sighting, rules, watch, now) or _keeping(record, sighting, rules)
+
+
+def due_at(record: Record, sighting: Sighting | None, rules: Rules, now: datetime) -> datetime | None:
+    """Return the next moment after `now` at which time alone could bring something; None: only when something moves."""
+    watch = rules.watch(record.root)
+    if sighting is None or watch is None or _is_held(record):
+        return None
+    moments = []
+    if sighting.folder.metadata != record.metadata:
+        moments.append(sighting.unchanged_since + watch.settle)
+    if record.next_attempt_at is not None and record.next_attempt_at > now:
+        moments.append(record.next_attempt_at)
+    elif record.phase is Phase.FINISHING:
+        moments.append(now + _CHECK_EVERY)
+    elif record.phase is not Phase.COMPLETE and Step.SUPPORT in record.done and sighting.tally is not None:
+        if not sighting.folder.running:
+            moments.append(_quiet_at(record, sighting, watch))
+        if data_signature(sighting) != record.imported and record.import_asked_at is not None:
+            moments.append(record.import_asked_at + rules.configuration.scan.import_pause)
+    # What was due already was decided already; it waits for something else.
+    return min((moment for moment in moments if moment > now), default=None)
+
+
+def data_signature(sighting: Sighting) -> str:
+    """Return what differs whenever there is something to import."""
+    return f"{sighting.tally.signature if sighting.tally else ''}/{sighting.folder.fingerprint}"
+
+
+def _is_held(record: Record) -> bool:
+    return record.problem is not None and record.problem.kind in STRUCTURAL
+
+
+def _onboarding(record: Record) -> Action | None:
+    step = record.next_step
+    if step is None:
+        return None
+    nobody_to_tell = record.problem is not None and record.problem.kind is ProblemKind.RECIPIENTS
+    if step is Step.ANNOUNCED and (nobody_to_tell or record.tally is None):
+        return None
+    return Take(record.id, step, look_first=record.begun is step)
+
+
+def _importing(record: Record, sighting: Sighting, rules: Rules, watch: Watch, now: datetime) -> Action | None:
+    if Step.SUPPORT not in record.done:
+        return None
+    if sighting.folder.running:
+        return _while_running(record, sighting, rules, now)
+    if record.phase is Phase.COMPLETE or sighting.tally is None:
+        return None
+    if record.phase is Phase.FINISHING:
+        return CheckImport(record.id)
+    if record.phase is Phase.ACQUIRING and now >= _quiet_at(record, sighting, watch):
+        return FinishImport(record.id)
+    return _ask(record, sighting, rules, now)
+
+
+def _while_running(record: Record, sighting: Sighting, rules: Rules, now: datetime) -> Action | None:
+    if not record.running_seen or record.phase in {Phase.FINISHING, Phase.COMPLETE}:
+        return NoteRunning(record.id)
+    if not record.continuous:
+        return SetContinuous(record.id, on=True)
+    return _ask(record, sighting, rules, now)
+
+
+def _ask(record: Record, sighting: Sighting, rules: Rules, now: datetime) -> Action | None:
+    if sighting.tally is None or data_signature(sighting) == record.imported:
+        return None
+    pause = rules.configuration.scan.import_pause
+    if record.import_asked_at is not None and now - record.import_asked_at < pause:
+        return None
+    return AskImport(record.id)
+
+
+def _quiet_at(record: Record, sighting: Sighting, watch: Watch) -> datetime:
+    tally = sighting.tally
+    newest = _EPOCH + timedelta(microseconds=(tally.newest_ns if tally else 0) // 1000)
+    return newest + (watch.data_settle if record.running_seen else watch.quiet)
+
+
+def _keeping(record: Record, sighting: Sighting, rules: Rules) -> Action | None:
+    """Keep in order what is announced, and tell of its completion at the very end."""
+    if record.phase not in {Phase.ACQUIRING, Phase.COMPLETE}:
+        return None
+    complete = record.phase is Phase.COMPLETE
+    if complete and record.continuous and not sighting.folder.running:
+        return SetContinuous(record.id, on=False)
+    if record.closed != sighting.folder.fingerprint and not rules.configuration.publish.metadata_file:
+        return CloseMetadata(record.id)
+    if publication_of(record, rules.configuration.facility).fingerprint != record.done[Step.PUBLISHED]:
+        return Publish(record.id)
+    if complete and record.tally is not None and record.told != record.tally.signature:
+        return TellComplete(record.id)
+    return None

@@ -1,0 +1,28 @@
+"""What was done and what is under way, dataset by dataset: written before each step takes effect."""
+
+from fs2od.facility.journal._journal import FaultPoint, Journal, no_fault, read_records
+from fs2od.facility.journal._records import (
+    ONBOARDING,
+    Facts,
+    Phase,
+    Problem,
+    ProblemKind,
+    Record,
+    Step,
+)
+from fs2od.facility.journal._schema import JOURNAL_SCHEMA
+
+__all__ = [
+    "JOURNAL_SCHEMA",
+    "ONBOARDING",
+    "Facts",
+    "FaultPoint",
+    "Journal",
+    "Phase",
+    "Problem",
+    "ProblemKind",
+    "Record",
+    "Step",
+    "no_fault",
+    "read_records",
+]

@@ -1,0 +1,125 @@
+"""The journal in facility.db: the one writer of what the facility did. Kept in memory as well, so that a look costs no query."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+import msgspec
+
+from fs2od.facility.journal._records import Record
+from fs2od.mail import Letter, Outbox
+from fs2od.sqlite import Database
+
+__all__ = ["FaultPoint", "Journal", "no_fault", "read_records"]
+
+FaultPoint: TypeAlias = Callable[[str], None]
+"""Called with a name before and after every write; a test may let it raise, or end the process."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def no_fault(name: str) -> None:
+    """Let everything go on."""
+
+
+class Journal:
+    """Reads and writes records. One process at a time holds it; any thread may call."""
+
+    def __init__(self, database: Database, *, fault_point: FaultPoint = no_fault) -> None:
+        self.database = database
+        self.outbox = Outbox(database)
+        self._fault_point = fault_point
+        self._records = {record.id: record for record in read_records(database)}
+
+    def records(self) -> tuple[Record, ...]:
+        """Return every record."""
+        return tuple(self._records.values())
+
+    def get(self, dataset: int) -> Record:
+        """Return one record as it is now."""
+        return self._records[dataset]
+
+    def add(self, record: Record, *, said: str, now: datetime) -> Record:
+        """Write down a new dataset and return it with its id."""
+        with self._writing("add") as db:
+            columns = "root, relative, name, record"
+            row = (record.root, record.relative, record.name, b"")
+            cursor = db.execute(f"INSERT INTO dataset ({columns}) VALUES (?, ?, ?, ?)", row)
+            record = msgspec.structs.replace(record, id=int(cursor.lastrowid or 0))
+            self._store(db, record, "detected", said, now)
+        self._records[record.id] = record
+        return record
+
+    def write(
+        self,
+        record: Record,
+        *,
+        kind: str = "",
+        said: str = "",
+        now: datetime,
+        letter: Letter | None = None,
+        letter_key: str = "",
+    ) -> Record:
+        """Write down a record's new state, the event that tells of it, and the letter about it: all or nothing.
+
+        Raises:
+            LetterError: The letter cannot be sent; nothing was written.
+            StorageFull: Nothing was written.
+        """
+        with self._writing(kind or "write") as db:
+            if letter is not None:
+                self.outbox.enqueue(db, letter, key=letter_key, now=now)
+            self._store(db, record, kind, said, now)
+        self._records[record.id] = record
+        return record
+
+    def pause(self, record: Record) -> None:
+        """Take a record's new pause into account without writing it down: after a restart nothing is lost by trying sooner."""
+        self._records[record.id] = record
+
+    def wishes(self) -> frozenset[int]:
+        """Return the datasets that the operator wants to be tried again now."""
+        with self.database.reading() as db:
+            return frozenset(int(row[0]) for row in db.execute("SELECT DISTINCT dataset FROM wish"))
+
+    def grant(self, datasets: Iterable[int]) -> None:
+        """Forget wishes that were heard."""
+        with self._writing("grant") as db:
+            db.executemany("DELETE FROM wish WHERE dataset = ?", [(dataset,) for dataset in datasets])
+
+    def known(self, key: str) -> str | None:
+        """Return what the facility knows under a key."""
+        with self.database.reading() as db:
+            row = db.execute("SELECT value FROM known WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def know(self, key: str, value: str) -> None:
+        """Remember a value."""
+        with self._writing("know") as db:
+            db.execute("INSERT OR REPLACE INTO known VALUES (?, ?)", (key, value))
+
+    def _store(self, db: sqlite3.Connection, record: Record, kind: str, said: str, now: datetime) -> None:
+        db.execute("UPDATE dataset SET record = ? WHERE id = ?", (msgspec.json.encode(record), record.id))
+        if kind:
+            row = (record.id, (now - _EPOCH) // timedelta(microseconds=1), kind, said)
+            db.execute("INSERT INTO event (dataset, at_us, kind, said) VALUES (?, ?, ?, ?)", row)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[sqlite3.Connection]:
+        self._fault_point(f"journal {name}: before")
+        with self.database.writing() as db:
+            yield db
+        self._fault_point(f"journal {name}: after")
+
+
+def read_records(database: Database) -> Iterator[Record]:
+    """Yield every record of a journal, oldest first."""
+    decoder = msgspec.json.Decoder(Record)
+    with database.reading() as db:
+        rows = db.execute("SELECT record FROM dataset ORDER BY id").fetchall()
+    for row in rows:
+        yield decoder.decode(row[0])

@@ -1,0 +1,158 @@
+"""What the journal says about one dataset."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from fs2od.facility.watching import SeenFile, Tally
+from fs2od.onedata.wire import JsonValue
+
+__all__ = ["ONBOARDING", "Facts", "Phase", "Problem", "ProblemKind", "Record", "Step"]
+
+
+class Step(StrEnum):
+    """One thing to bring about at Onedata or beside it. Each can be repeated and finds what an earlier try made."""
+
+    SPACE = "space"
+    STORAGE = "storage"
+    SUPPORT = "support"
+    OWNERS = "owners group"
+    MEMBERS = "members group"
+    MEMBERS_TOKEN = "members token"  # noqa: S105 - the name of a step
+    OWNERS_TOKEN = "owners token"  # noqa: S105 - the name of a step
+    OWNERS_RIGHTS = "owners rights"
+    MEMBERS_RIGHTS = "members rights"
+    PRIVACY = "metadata file closed"
+    SHARE = "share"
+    PUBLISHED = "description and metadata"
+    ACCESS_FILE = "access file"
+    ACCESS_TAG = "access in metadata file"
+    ANNOUNCED = "announced"
+
+
+ONBOARDING = tuple(Step)
+"""All steps from a folder to an announced dataset, in their order."""
+
+
+class Phase(StrEnum):
+    """How far a dataset is."""
+
+    SEEN = "seen"
+    """Its metadata file was not yet read, or cannot be."""
+    ONBOARDING = "onboarding"
+    ACQUIRING = "acquiring"
+    """Announced; data may still come."""
+    FINISHING = "finishing"
+    """The last import is under way."""
+    COMPLETE = "complete"
+
+
+class ProblemKind(StrEnum):
+    """Why a dataset does not go on."""
+
+    METADATA = "metadata"
+    NAME = "name"
+    NESTED = "nested"
+    RENAMED = "renamed"
+    REMOVED = "removed"
+    REPLACED = "replaced"
+    METADATA_LOST = "metadata lost"
+    RECIPIENTS = "recipients"
+    REFUSED = "refused"
+    """Onedata said no; more of the same will not help."""
+    WAITING = "waiting"
+    """Something failed that may pass by itself."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What is wrong, in one sentence for the operator, and since when. `about` tells whether it is still the same one."""
+
+    kind: ProblemKind
+    said: str
+    since: datetime
+    about: str = ""
+
+    @property
+    def needs_you(self) -> bool:
+        """Say whether it stays until a person does something."""
+        return self.kind is not ProblemKind.WAITING
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What was taken from the metadata file: the published values by key path, and whom to tell."""
+
+    title: str
+    instrument: str
+    experimenter: str
+    published: dict[str, JsonValue]
+    to: tuple[str, ...]
+    cc: tuple[str, ...]
+    bcc: tuple[str, ...]
+    complaints: tuple[str, ...] = ()
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One dataset. `done` maps finished steps to what came of them: an id, an address, or a word."""
+
+    id: int
+    root: str
+    relative: str
+    name: str
+    unique_name: str
+    """Stands in Onedata for whatever is made for this dataset, and for nothing else."""
+    device: int
+    inode: int
+    detected_at: datetime
+    phase: Phase = Phase.SEEN
+    begun: Step | None = None
+    """The step that may have taken effect without our knowing."""
+    done: dict[Step, str] = msgspec.field(default_factory=dict)
+    facts: Facts | None = None
+    metadata: SeenFile | None = None
+    """The metadata file as it was when it was last read, well or not."""
+    problem: Problem | None = None
+    """What is wrong with the folder or its metadata file."""
+    trouble: Problem | None = None
+    """What went wrong in the last attempt to go on."""
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    root_file: str = ""
+    share_url: str = ""
+    members_token_until: datetime | None = None
+    running_seen: bool = False
+    continuous: bool = False
+    imported: str = ""
+    """What the data looked like when an import was last asked for."""
+    import_asked_at: datetime | None = None
+    scans_before: int = 0
+    """How many scans had ended when the last import was asked for."""
+    closed: str = ""
+    """What the metadata files looked like when they were last closed to public links."""
+    tally: Tally | None = None
+    completed_at: datetime | None = None
+    told: str = ""
+    """What the data looked like when its completion was last told by mail."""
+
+    @property
+    def path(self) -> Path:
+        """Where the dataset lies."""
+        return Path(self.root, self.relative)
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What makes it one dataset: root and relative path."""
+        return self.root, self.relative
+
+    @property
+    def stuck(self) -> Problem | None:
+        """What an operator should hear about first."""
+        return self.problem or self.trouble
+
+    @property
+    def next_step(self) -> Step | None:
+        """The first step that is not done."""
+        return next((step for step in ONBOARDING if step not in self.done), None)

@@ -1,0 +1,22 @@
+"""The metadata file: reading it safely, choosing what of it is published, and leaving access information."""
+
+from fs2od.facility.metadata._access_file import ACCESS_FILE_NAME, AccessInformation, write_access_file
+from fs2od.facility.metadata._facts import facts_of
+from fs2od.facility.metadata._publication import Publication, available_until, publication_of
+from fs2od.facility.metadata._reading import MetadataProblem, read_metadata
+from fs2od.facility.metadata._whole_files import NotWritable
+from fs2od.facility.metadata._writing_back import write_into_metadata
+
+__all__ = [
+    "ACCESS_FILE_NAME",
+    "AccessInformation",
+    "MetadataProblem",
+    "NotWritable",
+    "Publication",
+    "available_until",
+    "facts_of",
+    "publication_of",
+    "read_metadata",
+    "write_access_file",
+    "write_into_metadata",
+]

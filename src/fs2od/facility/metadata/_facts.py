@@ -1,0 +1,103 @@
+"""What is taken from a metadata file: values at the allowed key paths, and nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from fs2od.facility.configuration import Configuration, Watch
+from fs2od.facility.journal import Facts
+from fs2od.mail import parse_recipients
+from fs2od.onedata.wire import JsonValue
+
+__all__ = ["facts_of"]
+
+_MOST_CHARACTERS = 500
+_MOST_ITEMS = 50
+
+
+def facts_of(metadata: Mapping[str, Any], *, folder: str, configuration: Configuration, watch: Watch | None) -> Facts:
+    """Choose what may be published and whom to tell; pure."""
+    publish, mail = configuration.publish, configuration.mail
+    to, complaints = _first_recipients(metadata, mail.to_keys)
+    cc, about_cc = _all_recipients(metadata, mail.cc_keys)
+    bcc, about_bcc = _all_recipients(metadata, mail.bcc_keys)
+    instrument = (watch.instrument if watch else "") or _first_text(metadata, publish.instrument)
+    return Facts(
+        title=_first_text(metadata, publish.title) or folder,
+        instrument=instrument or configuration.facility.instrument,
+        experimenter=_first_text(metadata, mail.name_keys),
+        published=_published(metadata, publish.fields),
+        to=_distinct((*to, *mail.to)),
+        cc=_distinct((*cc, *mail.cc)),
+        bcc=_distinct((*bcc, *mail.bcc)),
+        complaints=(*complaints, *about_cc, *about_bcc),
+    )
+
+
+def _published(metadata: Mapping[str, Any], paths: Iterable[str]) -> dict[str, JsonValue]:
+    found = {path: _plain(_value(metadata, path)) for path in paths}
+    return {path: value for path, value in found.items() if value not in (None, "", [])}
+
+
+def _value(metadata: Mapping[str, Any], path: str) -> object:
+    value: object = metadata
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _plain(value: object) -> JsonValue:
+    """Return a plain value or a list of such; a mapping is never one, whatever it holds."""
+    if isinstance(value, list | tuple):
+        items = [_scalar(item) for item in value[:_MOST_ITEMS]]
+        return [item for item in items if item is not None]
+    return _scalar(value)
+
+
+def _scalar(value: object) -> JsonValue:
+    match value:
+        case bool() | int():
+            return value if abs(value) < 1 << 53 else str(value)
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case datetime() | date():
+            return value.isoformat()
+        case str():
+            return " ".join("".join(c if c.isprintable() else " " for c in value).split())[:_MOST_CHARACTERS]
+        case _:
+            return None
+
+
+def _first_text(metadata: Mapping[str, Any], paths: Iterable[str]) -> str:
+    texts = (_scalar(_value(metadata, path)) for path in paths)
+    return next((str(text) for text in texts if text not in (None, "")), "")
+
+
+def _first_recipients(metadata: Mapping[str, Any], paths: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
+    complaints: list[str] = []
+    for path in paths:
+        found, about = _all_recipients(metadata, (path,))
+        complaints += about
+        if found:
+            return found, complaints
+    return (), complaints
+
+
+def _all_recipients(metadata: Mapping[str, Any], paths: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
+    found: list[str] = []
+    complaints: list[str] = []
+    for path in paths:
+        value = _value(metadata, path)
+        if value in (None, ""):
+            continue
+        recipients = parse_recipients(value)
+        found += [mailbox.address for mailbox in recipients.mailboxes]
+        complaints += [f"{path}: {complaint}" for complaint in recipients.complaints]
+    return tuple(found), complaints
+
+
+def _distinct(addresses: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(addresses))

@@ -1,0 +1,31 @@
+"""Bringing about at Onedata what a dataset needs: one module for each part, every step repeatable."""
+
+from fs2od.facility.onboarding._importing import uncounted_names
+from fs2od.facility.onboarding._letters import NobodyToTell, announced_letter, complete_letter
+from fs2od.facility.onboarding._names import dataset_name, provider_path, unique_name
+from fs2od.facility.onboarding._performing import LocalAction, OnedataAction, Performer
+from fs2od.facility.onboarding._provisioning import Groups, provide_groups
+from fs2od.facility.onboarding._services import Connect, Services, read_token
+from fs2od.facility.onboarding._setbacks import NotYet, OnedataAway, Setback, setback_of
+
+__all__ = [
+    "Connect",
+    "Groups",
+    "LocalAction",
+    "NobodyToTell",
+    "NotYet",
+    "OnedataAction",
+    "OnedataAway",
+    "Performer",
+    "Services",
+    "Setback",
+    "announced_letter",
+    "complete_letter",
+    "dataset_name",
+    "provide_groups",
+    "provider_path",
+    "read_token",
+    "setback_of",
+    "uncounted_names",
+    "unique_name",
+]

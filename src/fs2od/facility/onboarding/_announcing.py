@@ -1,0 +1,128 @@
+"""The last steps, beside Onedata: access information for the facility's software, and mail for people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from fs2od.errors import StorageError
+from fs2od.facility.deciding import Rules
+from fs2od.facility.journal import Journal, Record, Step
+from fs2od.facility.metadata import (
+    AccessInformation,
+    MetadataProblem,
+    NotWritable,
+    write_access_file,
+    write_into_metadata,
+)
+from fs2od.facility.onboarding._letters import announced_letter, complete_letter
+from fs2od.facility.onboarding._setbacks import FolderTrouble
+from fs2od.facility.onboarding._steps import Outcome, Scene, progressed
+from fs2od.onedata.ids import TokenId
+from fs2od.onedata.tokens import Token
+
+__all__ = ["Announcer"]
+
+
+@dataclass
+class Announcer:
+    """Takes the steps that end onboarding, and tells of the completion."""
+
+    journal: Journal
+    clock: Callable[[], datetime]
+
+    async def take(self, scene: Scene, step: Step) -> None:
+        """Take one of the last steps."""
+        match step:
+            case Step.ACCESS_FILE:
+                await self._done(scene, step, await self._access_file(scene))
+            case Step.ACCESS_TAG:
+                await self._done(scene, step, await self._access_tag(scene))
+            case _:
+                await self._announce(scene)
+
+    async def tell_complete(self, scene: Scene) -> None:
+        """Write the mail that says that everything is there, in one transaction with the note of it."""
+        record = scene.record
+        signature = record.tally.signature if record.tally else "none"
+        letter = complete_letter(record, scene.configuration)
+        await asyncio.to_thread(
+            self.journal.write,
+            replace(record, told=signature, attempts=0, trouble=None, next_attempt_at=None),
+            kind="complete",
+            said="complete; mail written",
+            now=self.clock(),
+            letter=letter,
+            letter_key=f"{record.unique_name}/complete/{signature}",
+        )
+
+    async def _announce(self, scene: Scene) -> None:
+        record = scene.record
+        watch = Rules(scene.configuration).watch(record.root)
+        letter = announced_letter(
+            record,
+            scene.configuration,
+            members_token=await self._token(scene, Step.MEMBERS_TOKEN),
+            owners_token=await self._token(scene, Step.OWNERS_TOKEN),
+            quiet=not scene.folder.running and watch is not None and is_quiet(record, watch.quiet, self.clock()),
+        )
+        after = progressed(record, Step.ANNOUNCED, Outcome("written", ""))
+        await asyncio.to_thread(
+            self.journal.write,
+            after,
+            kind=str(Step.ANNOUNCED),
+            said="mail written",
+            now=self.clock(),
+            letter=letter,
+            letter_key=f"{record.unique_name}/announced",
+        )
+
+    async def _access_file(self, scene: Scene) -> Outcome:
+        if not scene.configuration.access.file:
+            return Outcome("off", "no access file, as configured")
+        try:
+            await asyncio.to_thread(write_access_file, scene.folder.path, await self._information(scene))
+        except NotWritable as error:
+            return Outcome("not writable", f"no access file: {error}; access information stays with the facility")
+        except StorageError as error:
+            raise FolderTrouble(str(error)) from error
+        return Outcome("written", "access file written")
+
+    async def _access_tag(self, scene: Scene) -> Outcome:
+        settings, file = scene.configuration.access, scene.folder.metadata
+        if not settings.write_to_metadata or file is None:
+            return Outcome("off", "metadata file left as it is")
+        path = scene.folder.path / file.name
+        try:
+            information = await self._information(scene)
+            await asyncio.to_thread(write_into_metadata, path, information, tag=settings.tag)
+        except NotWritable as error:
+            return Outcome("not writable", f"metadata file left as it is: {error}")
+        except (MetadataProblem, StorageError) as error:
+            raise FolderTrouble(str(error)) from error
+        return Outcome("written", f"access information written into {file.name}")
+
+    async def _information(self, scene: Scene) -> AccessInformation:
+        return AccessInformation(
+            zone=scene.configuration.onedata.zone.rstrip("/"),
+            space=scene.space,
+            public_url=scene.record.share_url,
+            invite_token=(await self._token(scene, Step.MEMBERS_TOKEN)).reveal(),
+        )
+
+    async def _token(self, scene: Scene, step: Step) -> Token:
+        # Fetched each time: no token is kept in the journal.
+        return (await scene.services.zone.tokens.named(TokenId(scene.record.done[step]))).token
+
+    async def _done(self, scene: Scene, step: Step, outcome: Outcome) -> None:
+        record = progressed(scene.record, step, outcome)
+        await asyncio.to_thread(self.journal.write, record, kind=str(step), said=outcome.said, now=self.clock())
+
+
+def is_quiet(record: Record, quiet: timedelta, now: datetime) -> bool:
+    """Say whether acquisition seems to have ended long ago; pure."""
+    return record.tally is not None and now.timestamp() - record.tally.newest_ns / 1e9 >= quiet.total_seconds()

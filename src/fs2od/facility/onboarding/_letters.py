@@ -1,0 +1,122 @@
+"""The two letters about a dataset."""
+
+from __future__ import annotations
+
+import shlex
+
+from fs2od.errors import Fs2odError
+from fs2od.facility.configuration import Configuration
+from fs2od.facility.journal import Facts, Phase, Record
+from fs2od.facility.metadata import available_until
+from fs2od.mail import DatasetEvent, DatasetNews, Letter, Mailbox, parse_mailbox, parse_recipients, render
+from fs2od.onedata.tokens import Token
+
+__all__ = ["NobodyToTell", "announced_letter", "complete_letter"]
+
+_CA_NOTE = (
+    "The certificate of this server is known to the facility only: save the CA file that the facility gives out, "
+    "and name it in the command."
+)
+
+
+class NobodyToTell(Fs2odError):
+    """Neither the metadata file nor the configuration names a mail address."""
+
+
+def announced_letter(
+    record: Record, configuration: Configuration, *, members_token: Token, owners_token: Token, quiet: bool
+) -> Letter:
+    """Write the letter that brings the link, the members' token and the personal join link.
+
+    Raises:
+        NobodyToTell: There is no recipient.
+        ConfigurationError: A mail template is wrong.
+        LetterError: A value cannot stand in a mail.
+    """
+    news = _news(
+        record,
+        configuration,
+        complete=quiet,
+        members_token=members_token.reveal(),
+        personal_join_link=f"{configuration.onedata.zone.rstrip('/')}/join#{owners_token.reveal()}",
+    )
+    return _letter(record, configuration, news, "announced")
+
+
+def complete_letter(record: Record, configuration: Configuration) -> Letter:
+    """Write the letter that says that everything is there. It brings no token: the first letter did.
+
+    Raises:
+        NobodyToTell: There is no recipient.
+        ConfigurationError: A mail template is wrong.
+    """
+    news = _news(record, configuration, complete=record.phase is Phase.COMPLETE)
+    return _letter(record, configuration, news, "complete")
+
+
+def _news(
+    record: Record,
+    configuration: Configuration,
+    *,
+    complete: bool,
+    members_token: str = "",
+    personal_join_link: str = "",
+) -> DatasetNews:
+    facts, facility, tally = _facts(record), configuration.facility, record.tally
+    contact = parse_mailbox(facility.contact)
+    return DatasetNews(
+        instrument=facts.instrument,
+        title=facts.title,
+        link=record.share_url,
+        download_command=_command(record, configuration),
+        files=tally.files if tally else 0,
+        size_bytes=tally.size_bytes if tally else 0,
+        state="complete" if complete else "acquiring",
+        facility_name=facility.name,
+        contact=contact.address,
+        experimenter_name=facts.experimenter,
+        ca_note=_CA_NOTE if configuration.onedata.ca_file else "",
+        members_token=members_token,
+        members_token_uses=configuration.members.uses,
+        members_token_until=record.members_token_until,
+        personal_join_link=personal_join_link,
+        undeliverable=tally.undeliverable if tally else 0,
+        undeliverable_names=tally.undeliverable_names if tally else (),
+        available_until=available_until(record, facility),
+    )
+
+
+def _command(record: Record, configuration: Configuration) -> str:
+    words = ["fs2od", "download", record.share_url, record.unique_name]
+    if configuration.onedata.ca_file is not None:
+        words += ["--ca", str(configuration.onedata.ca_file)]
+    return shlex.join(words)
+
+
+def _letter(record: Record, configuration: Configuration, news: DatasetNews, event: DatasetEvent) -> Letter:
+    facts, mail = _facts(record), configuration.mail
+    to = _mailboxes(facts.to)
+    if not to:
+        keys = ", ".join(configuration.mail.to_keys)
+        raise NobodyToTell(f"nobody to tell: no mail address at {keys}, and mail.to is empty")
+    written = render(news, event=event, language=mail.language, templates_folder=mail.templates)
+    return Letter(
+        sender=parse_mailbox(mail.sender),
+        to=to,
+        cc=_mailboxes(facts.cc),
+        bcc=_mailboxes(facts.bcc),
+        subject=written.subject,
+        text=written.text,
+        html=written.html,
+        reply_to=parse_mailbox(configuration.facility.contact),
+    )
+
+
+def _facts(record: Record) -> Facts:
+    if record.facts is None:
+        raise AssertionError("a dataset without facts is not told about")
+    return record.facts
+
+
+def _mailboxes(addresses: tuple[str, ...]) -> tuple[Mailbox, ...]:
+    return parse_recipients(list(addresses)).mailboxes

@@ -1,0 +1,201 @@
+"""Carrying out what was decided: the journal first, then the world, then the journal again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from fs2od.facility.configuration import Configuration
+from fs2od.facility.deciding import (
+    Adopt,
+    AskImport,
+    CheckImport,
+    CloseMetadata,
+    FinishImport,
+    Hold,
+    Identify,
+    NoteRunning,
+    Publish,
+    ReadMetadata,
+    Release,
+    Rules,
+    SetContinuous,
+    Take,
+    TellComplete,
+)
+from fs2od.facility.journal import Journal, Phase, Problem, ProblemKind, Record, Step
+from fs2od.facility.metadata import MetadataProblem, facts_of, read_metadata
+from fs2od.facility.onboarding._announcing import Announcer
+from fs2od.facility.onboarding._importing import Importer
+from fs2od.facility.onboarding._names import dataset_name, unique_name
+from fs2od.facility.onboarding._provisioning import Groups
+from fs2od.facility.onboarding._services import Services
+from fs2od.facility.onboarding._steps import STEPS, Outcome, Scene, close_metadata_files, progressed, publish
+from fs2od.facility.watching import SeenFolder, Sighting, Surveys
+
+__all__ = ["LocalAction", "OnedataAction", "Performer"]
+
+LocalAction = Adopt | Hold | Release | Identify | ReadMetadata | NoteRunning
+"""What needs nothing from Onedata, and so is done while it is away."""
+
+OnedataAction = Take | SetContinuous | AskImport | FinishImport | CheckImport | CloseMetadata | Publish | TellComplete
+
+
+@dataclass
+class Performer:
+    """Carries out actions. Every method may be repeated after any failure."""
+
+    configuration: Configuration
+    journal: Journal
+    surveys: Surveys
+    clock: Callable[[], datetime]
+    _fresh: set[tuple[int, Step]] = field(default_factory=set)
+    """Steps that this very process has begun and not yet tried."""
+
+    async def perform_local(self, action: LocalAction, sighting: Sighting | None = None) -> None:
+        """Carry out what needs nothing from Onedata.
+
+        Raises:
+            StorageFull: The journal could not be written; nothing was done.
+        """
+        match action:
+            case Adopt(folder, problem):
+                await asyncio.to_thread(self._adopt, folder, problem)
+            case Hold(dataset, problem):
+                await self._write(replace(self.journal.get(dataset), problem=problem), "needs you", problem.said)
+            case Release(dataset):
+                # Read again: what was wrong with the metadata file may still be.
+                released = replace(self.journal.get(dataset), problem=None, metadata=None)
+                await self._write(released, "goes on", "the folder is in order again")
+            case Identify(dataset, device, inode):
+                await self._write(replace(self.journal.get(dataset), device=device, inode=inode))
+            case NoteRunning(dataset):
+                await self._note_running(self.journal.get(dataset))
+            case ReadMetadata(dataset):
+                if sighting is not None:
+                    await self._read(self.journal.get(dataset), sighting.folder)
+            case _:
+                assert_never(action)
+
+    async def perform(self, action: OnedataAction, sighting: Sighting, services: Services, groups: Groups) -> None:
+        """Carry out what needs Onedata.
+
+        Raises:
+            Fs2odError: It did not work out; `setback_of` says what to make of it.
+        """
+        scene = self._scene(action.dataset, sighting, services, groups)
+        importer = Importer(self.journal, self.surveys, self.clock)
+        match action:
+            case Take(_, step, look_first):
+                await self._take(scene, step, look_first=look_first)
+            case SetContinuous(_, on):
+                await importer.set_continuous(scene, on=on)
+            case AskImport():
+                await importer.ask(scene, sighting)
+            case FinishImport():
+                await importer.finish(scene, sighting)
+            case CheckImport():
+                await importer.check(scene, sighting)
+            case CloseMetadata():
+                await self._close(scene, importer)
+            case Publish():
+                await self._publish(scene)
+            case TellComplete():
+                await Announcer(self.journal, self.clock).tell_complete(scene)
+            case _:
+                assert_never(action)
+
+    def _scene(self, dataset: int, sighting: Sighting, services: Services, groups: Groups) -> Scene:
+        record = self.journal.get(dataset)
+        return Scene(record, sighting.folder, self.configuration, services, groups, self.journal, self.clock())
+
+    async def _take(self, scene: Scene, step: Step, *, look_first: bool) -> None:
+        record = scene.record
+        if record.begun is not step:
+            record = await self._write(replace(record, begun=step))
+        look_first = look_first and (record.id, step) not in self._fresh
+        self._fresh.discard((record.id, step))
+        scene = Scene(**{**scene.__dict__, "record": record, "look_first": look_first})
+        if step in STEPS:
+            await self._done(scene, step, await STEPS[step](scene))
+        else:
+            await Announcer(self.journal, self.clock).take(scene, step)
+
+    async def _done(self, scene: Scene, step: Step, outcome: Outcome) -> None:
+        record = progressed(scene.record, step, outcome)
+        await self._write(record, str(step), outcome.said)
+        if record.begun is not None:
+            self._fresh.add((record.id, record.begun))
+
+    async def _close(self, scene: Scene, importer: Importer) -> None:
+        fingerprint = scene.folder.fingerprint
+        await close_metadata_files(scene)
+        if scene.record.closed == fingerprint + "?":
+            await self._write(replace(scene.record, closed=fingerprint), "closed", "changed metadata file closed again")
+            return
+        # A file that was deleted and written anew is a new one to the provider, so it is closed again after the scan.
+        await importer.force(scene)
+        await self._write(replace(scene.record, closed=fingerprint + "?", next_attempt_at=importer.soon()))
+
+    async def _publish(self, scene: Scene) -> None:
+        done = {**scene.record.done, Step.PUBLISHED: await publish(scene)}
+        await self._write(replace(scene.record, done=done), "published", "description and metadata, as allowed")
+
+    def _adopt(self, folder: SeenFolder, problem: Problem | None) -> None:
+        watch = Rules(self.configuration).watch(folder.root)
+        if watch is None:
+            return
+        now = self.clock()
+        name = dataset_name(folder, watch, {record.name for record in self.journal.records()}, now)
+        record = Record(
+            id=0,
+            root=folder.root,
+            relative=folder.shown,
+            name=name,
+            unique_name=unique_name(name),
+            device=folder.device,
+            inode=folder.inode,
+            detected_at=now,
+            problem=problem,
+        )
+        self.journal.add(record, said=problem.said if problem else str(folder.path), now=now)
+
+    async def _read(self, record: Record, folder: SeenFolder) -> None:
+        if folder.metadata is None:
+            return
+        try:
+            metadata = await asyncio.to_thread(read_metadata, folder.path / folder.metadata.name)
+        except MetadataProblem as error:
+            malformed = Problem(ProblemKind.METADATA, str(error), self.clock())
+            held = replace(record, metadata=folder.metadata, problem=malformed)
+            await self._write(held, "needs you", str(error))
+            return
+        watch = Rules(self.configuration).watch(folder.root)
+        facts = facts_of(metadata, folder=record.name, configuration=self.configuration, watch=watch)
+        problem = None if facts.to else self._nobody(record)
+        phase = Phase.ONBOARDING if record.phase is Phase.SEEN else record.phase
+        read = replace(record, metadata=folder.metadata, facts=facts, problem=problem, phase=phase)
+        said = "; ".join((f"{folder.metadata.name} read", *facts.complaints))
+        await self._write(
+            read, "metadata" if problem is None else "needs you", said if problem is None else problem.said
+        )
+
+    def _nobody(self, record: Record) -> Problem | None:
+        if Step.ANNOUNCED in record.done:
+            return None
+        keys = ", ".join(self.configuration.mail.to_keys)
+        return Problem(ProblemKind.RECIPIENTS, f"nobody to tell: no mail address at {keys}", self.clock())
+
+    async def _note_running(self, record: Record) -> None:
+        phase = Phase.ONBOARDING if record.next_step is not None else Phase.ACQUIRING
+        said = "acquisition goes on again" if record.running_seen else "acquisition goes on"
+        noted = replace(record, running_seen=True, phase=phase, completed_at=None)
+        await self._write(noted, "acquiring", said)
+
+    async def _write(self, record: Record, kind: str = "", said: str = "") -> Record:
+        return await asyncio.to_thread(self.journal.write, record, kind=kind, said=said, now=self.clock())

@@ -1,0 +1,79 @@
+"""Finding what an earlier try made, by the unique name that it was given: looked at is only what the journal does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from fs2od.facility.journal import Journal, Step
+from fs2od.facility.onboarding._services import Services
+from fs2od.onedata import wire
+from fs2od.onedata.errors import Forbidden, NotFound
+from fs2od.onedata.ids import GroupId, ShareId, SpaceId, StorageId
+
+__all__ = ["find_child", "find_share", "find_space", "find_storage", "find_token"]
+
+Id = TypeVar("Id", bound=str)
+
+
+async def find_space(services: Services, journal: Journal, owner: GroupId, name: str) -> SpaceId | None:
+    """Return the space of that name among the managing group's."""
+    spaces = await services.zone.groups.spaces(owner)
+
+    async def name_of(space: SpaceId) -> str:
+        return (await services.zone.spaces.get(space)).name
+
+    return await _first(_unknown(spaces, journal, Step.SPACE), name_of, name)
+
+
+async def find_storage(services: Services, journal: Journal, name: str) -> StorageId | None:
+    """Return the storage of that name among the provider's."""
+    storages = await services.panel.storages.list()
+
+    async def name_of(storage: StorageId) -> str:
+        return (await services.panel.storages.get(storage)).name
+
+    return await _first(_unknown(storages, journal, Step.STORAGE), name_of, name)
+
+
+async def find_child(services: Services, journal: Journal, parent: GroupId, name: str) -> GroupId | None:
+    """Return the group of that name among the parent group's children."""
+    children = await services.zone.groups.children(parent)
+
+    async def name_of(group: GroupId) -> str:
+        return (await services.zone.groups.get(group)).name
+
+    return await _first(_unknown(children, journal, Step.OWNERS, Step.MEMBERS), name_of, name)
+
+
+async def find_share(services: Services, space: SpaceId, name: str) -> ShareId | None:
+    """Return the share of that name among the space's."""
+
+    async def name_of(share: ShareId) -> str:
+        return (await services.provider.shares.get(share)).name
+
+    return await _first(await services.zone.spaces.shares(space), name_of, name)
+
+
+async def find_token(services: Services, name: str) -> wire.NamedTokenDetails | None:
+    """Return our named token of that name."""
+    try:
+        return await services.zone.tokens.named_by_name(name)
+    except NotFound:
+        return None
+
+
+def _unknown(ids: Iterable[Id], journal: Journal, *steps: Step) -> list[Id]:
+    known = {record.done.get(step) for record in journal.records() for step in steps}
+    # Lists are oldest first, and what we look for is young.
+    return [each for each in ids if each not in known][::-1]
+
+
+async def _first(ids: Iterable[Id], name_of: Callable[[Id], Awaitable[str]], name: str) -> Id | None:
+    for each in ids:
+        try:
+            if await name_of(each) == name:
+                return each
+        except (Forbidden, NotFound):
+            continue
+    return None

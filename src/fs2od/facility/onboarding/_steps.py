@@ -1,0 +1,276 @@
+"""The steps of onboarding, one function each: bring it about, or find that it is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from fs2od.facility.configuration import Configuration
+from fs2od.facility.journal import Journal, Phase, Record, Step
+from fs2od.facility.metadata import publication_of
+from fs2od.facility.onboarding._names import provider_path
+from fs2od.facility.onboarding._provisioning import Groups
+from fs2od.facility.onboarding._recovery import find_child, find_share, find_space, find_storage, find_token
+from fs2od.facility.onboarding._services import Services
+from fs2od.facility.onboarding._setbacks import NotYet
+from fs2od.facility.watching import SeenFolder
+from fs2od.onedata import wire
+from fs2od.onedata.errors import Conflict, Forbidden, NotFound, PosixError
+from fs2od.onedata.ids import FileId, GroupId, ShareId, SpaceId, StorageId
+from fs2od.onedata.privileges import GroupPrivilege, SpacePrivilege
+from fs2od.onedata.tokens import InviteToken, InviteType, Time
+
+__all__ = ["STEPS", "Outcome", "Scene", "close_metadata_files", "is_continuous", "progressed", "publish"]
+
+_SUPPORT_TOKEN_S = 300
+_CLOSED = 0o640
+_ASK_AGAIN = 8
+
+OWNERS_IN_GROUP = (
+    GroupPrivilege.VIEW,
+    GroupPrivilege.ADD_USER,
+    GroupPrivilege.REMOVE_USER,
+    GroupPrivilege.SET_PRIVILEGES,
+)
+MEMBERS_IN_GROUP = (GroupPrivilege.VIEW,)
+OWNERS_IN_SPACE = (
+    SpacePrivilege.VIEW,
+    SpacePrivilege.READ_DATA,
+    SpacePrivilege.ADD_SUPPORT,
+    SpacePrivilege.VIEW_QOS,
+    SpacePrivilege.MANAGE_QOS,
+    SpacePrivilege.VIEW_TRANSFERS,
+    SpacePrivilege.SCHEDULE_REPLICATION,
+)
+MEMBERS_IN_SPACE = (SpacePrivilege.VIEW, SpacePrivilege.READ_DATA)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a step works on: one dataset, as journal and folder show it, and the services to work with."""
+
+    record: Record
+    folder: SeenFolder
+    configuration: Configuration
+    services: Services
+    groups: Groups
+    journal: Journal
+    now: datetime
+    look_first: bool = False
+
+    @property
+    def space(self) -> SpaceId:
+        """The dataset's space."""
+        return SpaceId(self.record.done[Step.SPACE])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a step: an id or a word for the journal, a sentence for the history, changes of the record."""
+
+    result: str
+    said: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+TakeStep: TypeAlias = Callable[[Scene], Awaitable[Outcome]]
+
+
+async def _space(scene: Scene) -> Outcome:
+    name, managing, services = scene.record.unique_name, scene.groups.managing, scene.services
+    found = await find_space(services, scene.journal, managing, name) if scene.look_first else None
+    space = found or await services.zone.spaces.create_for_group(managing, name)
+    return Outcome(space, f"space {name}")
+
+
+async def _storage(scene: Scene) -> Outcome:
+    name, services = scene.record.unique_name, scene.services
+    found = await find_storage(services, scene.journal, name) if scene.look_first else None
+    mount_point = provider_path(scene.folder.path, scene.configuration.onedata.path_map)
+    storage = found or await services.panel.storages.add_posix(name, mount_point, imported=True, readonly=True)
+    return Outcome(storage, f"storage at {mount_point}, imported in place, read-only")
+
+
+async def _support(scene: Scene) -> Outcome:
+    space, services = scene.space, scene.services
+    said = "support with automatic import"
+    if scene.look_first and (support := await _support_of(scene)) is not None:
+        return Outcome(space, said, {"continuous": is_continuous(support)})
+    until = Time(int(scene.now.timestamp()) + _SUPPORT_TOKEN_S)
+    token = await services.zone.tokens.create_temporary(InviteToken(InviteType.SUPPORT_SPACE, space), caveats=[until])
+    try:
+        await services.panel.spaces.support(
+            token,
+            scene.configuration.onedata.support_size,
+            StorageId(scene.record.done[Step.STORAGE]),
+            storage_import=_import_settings(scene),
+        )
+    except Conflict:
+        support = await services.panel.spaces.get(space)
+        return Outcome(space, said, {"continuous": is_continuous(support)})
+    return Outcome(space, said, {"continuous": scene.folder.running})
+
+
+async def _support_of(scene: Scene) -> wire.SupportDetails | None:
+    try:
+        return await scene.services.panel.spaces.get(scene.space)
+    except (NotFound, Forbidden):
+        # Releases differ in how they say that a space is not supported.
+        return None
+
+
+def is_continuous(support: wire.SupportDetails) -> bool:
+    """Say whether the provider scans a space again and again."""
+    settings = support.storage_import
+    config = UNSET if settings is UNSET else settings.auto_storage_import_config
+    return config is not UNSET and config.continuous_scan is True
+
+
+def _import_settings(scene: Scene) -> wire.StorageImport:
+    interval = scene.configuration.scan.continuous_interval
+    config = wire.AutoImportConfig(
+        continuous_scan=scene.folder.running, scan_interval=max(1, round(interval.total_seconds()))
+    )
+    return wire.StorageImport(mode="auto", auto_storage_import_config=config)
+
+
+def _group(kind: str) -> TakeStep:
+    async def take(scene: Scene) -> Outcome:
+        name, parent = f"{scene.record.unique_name} {kind}", scene.groups.parent
+        found = await find_child(scene.services, scene.journal, parent, name) if scene.look_first else None
+        group = found or await scene.services.zone.groups.create_child(parent, name)
+        return Outcome(group, f"group of {kind}")
+
+    return take
+
+
+async def _members_token(scene: Scene) -> Outcome:
+    members = scene.configuration.members
+    until = _whole_second(scene.now + members.valid_for)
+    name = f"{scene.record.unique_name} members"
+    found = await find_token(scene.services, name) if scene.look_first else None
+    if found is not None:
+        return Outcome(found.id, "invite token for members", {"members_token_until": _until(found) or until})
+    created = await scene.services.zone.tokens.create_named(
+        name,
+        _joining(scene, Step.MEMBERS),
+        caveats=[Time(int(until.timestamp()))],
+        usage_limit=members.uses,
+        privileges=MEMBERS_IN_GROUP,
+    )
+    return Outcome(created.token_id, "invite token for members", {"members_token_until": until})
+
+
+async def _owners_token(scene: Scene) -> Outcome:
+    name = f"{scene.record.unique_name} owners"
+    found = await find_token(scene.services, name) if scene.look_first else None
+    if found is not None:
+        return Outcome(found.id, "personal invite for the owner")
+    created = await scene.services.zone.tokens.create_named(
+        name, _joining(scene, Step.OWNERS), usage_limit=1, privileges=OWNERS_IN_GROUP
+    )
+    return Outcome(created.token_id, "personal invite for the owner")
+
+
+def _joining(scene: Scene, group: Step) -> InviteToken:
+    return InviteToken(InviteType.USER_JOIN_GROUP, scene.record.done[group])
+
+
+def _until(token: wire.NamedTokenDetails) -> datetime | None:
+    moments = [caveat["validUntil"] for caveat in token.caveats if caveat.get("type") == "time"]
+    return datetime.fromtimestamp(min(moments), UTC) if moments else None
+
+
+def _whole_second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)
+
+
+def _rights(group: Step, privileges: tuple[SpacePrivilege, ...]) -> TakeStep:
+    async def take(scene: Scene) -> Outcome:
+        # A conflict says that an earlier try of ours did it.
+        with contextlib.suppress(Conflict):
+            await scene.services.zone.spaces.add_group(scene.space, GroupId(scene.record.done[group]), privileges)
+        return Outcome("given", f"rights of the {group}")
+
+    return take
+
+
+async def _privacy(scene: Scene) -> Outcome:
+    if scene.configuration.publish.metadata_file:
+        return Outcome("open", "the metadata file is public, as configured")
+    if scene.record.attempts % _ASK_AGAIN == _ASK_AGAIN - 1:
+        # The first scan starts by itself, but may have come too early, or failed.
+        with contextlib.suppress(Conflict):
+            await scene.services.panel.imports.force_start(scene.space)
+    await close_metadata_files(scene)
+    return Outcome("closed", "metadata file closed to public links", {"closed": scene.folder.fingerprint})
+
+
+async def close_metadata_files(scene: Scene) -> None:
+    """Take the metadata files' read permission for others away, in the provider's index only. Links then do not deliver them.
+
+    Raises:
+        NotYet: One is not imported yet.
+    """
+    space = scene.space
+    for file in scene.folder.metadata_files:
+        try:
+            found = await scene.services.provider.files.lookup(f"{scene.record.unique_name}@{space}/{file.name}")
+            await scene.services.provider.files.set_permissions(found, _CLOSED)
+        except PosixError as error:
+            if error.errno != "enoent":
+                raise
+            raise NotYet(f"{file.name} is not imported yet") from error
+
+
+async def _share(scene: Scene) -> Outcome:
+    name, space, services = scene.record.unique_name, scene.space, scene.services
+    root = (await services.provider.spaces.get(space)).file_id
+    found = await find_share(services, space, name) if scene.look_first else None
+    share = found or await services.provider.shares.create(root, name)
+    url = (await services.provider.shares.get(ShareId(share))).public_url
+    return Outcome(share, f"public link {url}", {"root_file": root, "share_url": url})
+
+
+async def _published(scene: Scene) -> Outcome:
+    return Outcome(await publish(scene), "description and metadata, as allowed")
+
+
+async def publish(scene: Scene) -> str:
+    """Publish what may be published, and return its fingerprint."""
+    publication = publication_of(scene.record, scene.configuration.facility)
+    share = ShareId(scene.record.done[Step.SHARE])
+    await scene.services.provider.shares.change(share, description=publication.description)
+    await scene.services.provider.files.json_metadata.put(FileId(scene.record.root_file), publication.metadata)
+    return publication.fingerprint
+
+
+STEPS: Mapping[Step, TakeStep] = {
+    Step.SPACE: _space,
+    Step.STORAGE: _storage,
+    Step.SUPPORT: _support,
+    Step.OWNERS: _group("owners"),
+    Step.MEMBERS: _group("members"),
+    Step.MEMBERS_TOKEN: _members_token,
+    Step.OWNERS_TOKEN: _owners_token,
+    Step.OWNERS_RIGHTS: _rights(Step.OWNERS, OWNERS_IN_SPACE),
+    Step.MEMBERS_RIGHTS: _rights(Step.MEMBERS, MEMBERS_IN_SPACE),
+    Step.PRIVACY: _privacy,
+    Step.SHARE: _share,
+    Step.PUBLISHED: _published,
+}
+"""How each step at Onedata is taken. The steps beside it are the performer's."""
+
+
+def progressed(record: Record, step: Step, outcome: Outcome) -> Record:
+    """Return the record after a step: it is done, the next one is begun, and old troubles are forgotten; pure."""
+    done = {**record.done, step: outcome.result}
+    after = replace(record, done=done, attempts=0, trouble=None, next_attempt_at=None, **outcome.changes)
+    phase = Phase.ACQUIRING if after.next_step is None and after.phase is Phase.ONBOARDING else after.phase
+    return replace(after, begun=after.next_step, phase=phase)

@@ -1,0 +1,21 @@
+"""What lies in the watched folders: looks by scans, tallies of a dataset's files, and notices that wake us."""
+
+from fs2od.facility.watching._look import Look, SeenFile, SeenFolder, look, require_watchable
+from fs2od.facility.watching._settling import Settling, Sighting
+from fs2od.facility.watching._survey import Survey, Tally
+from fs2od.facility.watching._surveys import Surveys
+from fs2od.facility.watching._waking import Waking
+
+__all__ = [
+    "Look",
+    "SeenFile",
+    "SeenFolder",
+    "Settling",
+    "Sighting",
+    "Survey",
+    "Surveys",
+    "Tally",
+    "Waking",
+    "look",
+    "require_watchable",
+]

@@ -1,0 +1,180 @@
+"""What the operator sees at a glance, and its JSON twins: pure functions of what the journal and the outbox say."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from fs2od.facility import DatasetEventRow, DatasetRow, DatasetState
+from fs2od.mail import LetterRow, LetterState
+from fs2od.portal._words import plural
+
+__all__ = [
+    "Glance",
+    "Stage",
+    "dataset_document",
+    "event_document",
+    "glance_document",
+    "letter_document",
+    "next_words",
+    "stages_of",
+]
+
+_POLL_S = 3
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage on a dataset's way, and how far it is there."""
+
+    name: str
+    state: Literal["done", "now", "not yet"]
+
+
+@dataclass(frozen=True)
+class Glance:
+    """Everything on the operator's first page at one moment."""
+
+    rows: tuple[DatasetRow, ...]
+    letters: dict[LetterState, int]
+    onedata_trouble: str
+    now: datetime
+
+    @property
+    def stuck(self) -> tuple[DatasetRow, ...]:
+        """The datasets that wait for a person."""
+        return tuple(row for row in self.rows if row.state == "needs you")
+
+    @property
+    def acquiring(self) -> int:
+        """How many datasets still grow."""
+        return sum(row.state in ("acquiring", "finishing") for row in self.rows)
+
+    @property
+    def complete(self) -> int:
+        """How many are complete."""
+        return sum(row.state == "complete" for row in self.rows)
+
+    @property
+    def under_way(self) -> int:
+        """How many are on their way to being announced, or try again by themselves."""
+        return sum(row.state in ("seen", "onboarding", "waiting") for row in self.rows)
+
+    @property
+    def version(self) -> str:
+        """A text that changes whenever the page would."""
+        told = repr(([_told(row) for row in self.rows], sorted(self.letters.items()), self.onedata_trouble))
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The sentence that is read out when something changes."""
+        said = [
+            plural(self.acquiring, "dataset") + " acquiring",
+            f"{len(self.stuck)} need you",
+            f"{self.complete} complete",
+        ]
+        return {"announcement": ", ".join(said)}
+
+
+def stages_of(row: DatasetRow) -> tuple[Stage, ...]:
+    """Return the stages of a dataset's way in their order."""
+    mailed = row.phase in ("acquiring", "finishing", "complete")
+    done = (("seen", True), ("registered", bool(row.share)), ("mailed", mailed), ("complete", row.phase == "complete"))
+    stages: list[Stage] = []
+    for name, reached in done:
+        is_next = not reached and all(stage.state == "done" for stage in stages)
+        stages.append(Stage(name, "done" if reached else "now" if is_next else "not yet"))
+    return tuple(stages)
+
+
+def next_words(row: DatasetRow) -> str:
+    """Say what happens next with a dataset."""
+    if row.state == "onboarding":
+        return f"It is being registered: {row.steps_done} of {row.steps} steps are done. Then the mail goes out."
+    return _NEXT[row.state]
+
+
+_NEXT: dict[DatasetState, str] = {
+    "needs you": "Nothing, until somebody does what is said above. A changed metadata file is then read by itself.",
+    "waiting": "It is tried again by itself.",
+    "seen": "Its metadata file is read as soon as it has settled.",
+    "acquiring": "New files are imported as they come. When the running file is gone and nothing moves, it is complete.",
+    "finishing": "The last import is under way. Then it is complete, and a mail says so.",
+    "complete": "Nothing. Were files to change again, they would be imported.",
+}
+
+
+def glance_document(glance: Glance) -> dict[str, Any]:
+    """Return the twin of the operator's first page."""
+    return {
+        "summary": {**Counter(row.state for row in glance.rows), "datasets": len(glance.rows)},
+        "letters": glance.letters,
+        "onedata_trouble": glance.onedata_trouble or None,
+        "datasets": [dataset_document(row) for row in glance.rows],
+        "as_of": _iso(glance.now),
+        "poll_after_s": _POLL_S,
+        "version": glance.version,
+        "state": str(len(glance.stuck)),
+        "words": glance.words,
+    }
+
+
+def dataset_document(row: DatasetRow) -> dict[str, Any]:
+    """Return one dataset with exact numbers and moments."""
+    return {
+        "name": row.name,
+        "title": row.title,
+        "path": row.path,
+        "state": row.state,
+        "stuck": row.stuck or None,
+        "stuck_since": _iso(row.stuck_since),
+        "next_attempt_at": _iso(row.next_attempt_at),
+        "stages": {stage.name: stage.state for stage in stages_of(row)},
+        "files": row.files,
+        "size_bytes": row.size_bytes,
+        "undeliverable": {"count": row.undeliverable, "names": list(row.undeliverable_names)},
+        "link": row.link or None,
+        "space_id": row.space or None,
+        "share_id": row.share or None,
+        "detected_at": _iso(row.detected_at),
+        "completed_at": _iso(row.completed_at),
+        "last_event": None if row.last_event is None else event_document(row.last_event),
+    }
+
+
+def event_document(event: DatasetEventRow) -> dict[str, Any]:
+    """Return one step of a history."""
+    return {"at": _iso(event.at), "kind": event.kind, "said": event.said}
+
+
+def letter_document(letter: LetterRow) -> dict[str, Any]:
+    """Return a letter without its content, which holds tokens."""
+    recipients: Sequence[dict[str, str]] = [
+        {"address": each.address, "state": each.state, "reason": each.reason} for each in letter.recipients
+    ]
+    return {
+        "id": letter.id,
+        "subject": letter.subject,
+        "sender": letter.sender,
+        "recipients": recipients,
+        "state": letter.state,
+        "attempts": letter.attempts,
+        "queued_at": _iso(letter.queued_at),
+        "next_attempt_at": _iso(letter.next_attempt_at),
+        "finished_at": _iso(letter.finished_at),
+        "last_error": letter.last_error or None,
+    }
+
+
+def _told(row: DatasetRow) -> tuple[object, ...]:
+    last = row.last_event.at if row.last_event else None
+    return (row.name, row.state, row.stuck, row.files, row.size_bytes, row.steps_done, last)
+
+
+def _iso(when: datetime | None) -> str | None:
+    return None if when is None else when.isoformat().replace("+00:00", "Z")

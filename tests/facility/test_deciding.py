@@ -1,0 +1,220 @@
+"""The next action for one dataset: decided from facts, for every mixture of facts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from fs2od.facility.configuration import Configuration
+from fs2od.facility.deciding import (
+    STRUCTURAL,
+    AskImport,
+    CheckImport,
+    CloseMetadata,
+    FinishImport,
+    NoteRunning,
+    Publish,
+    ReadMetadata,
+    Rules,
+    SetContinuous,
+    Take,
+    TellComplete,
+    data_signature,
+    due_at,
+    next_action,
+    pause_after_setback,
+)
+from fs2od.facility.journal import ONBOARDING, Facts, Phase, Problem, ProblemKind, Record, Step
+from fs2od.facility.metadata import publication_of
+from fs2od.facility.watching import SeenFile, SeenFolder, Sighting, Tally
+
+NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
+ROOT = "/data/krios1"
+FILE = SeenFile("SPA.yml", 100, 1_000_000_000, 7)
+FACTS = Facts("grid 2", "Krios", "Alex Example", {}, ("alex@example.org",), (), ())
+CONFIGURATION = Configuration.model_validate(
+    {
+        "onedata": {"zone": "https://z.example.org", "provider": "https://p.example.org", "token_file": "t", "provision": True},
+        "facility": {"contact": "desk@example.org"},
+        "mail": {"sender": "desk@example.org"},
+        "watch": [{"path": ROOT}],
+    }
+)  # fmt: skip
+RULES = Rules(CONFIGURATION)
+OLD_NS = int((NOW - timedelta(days=2)).timestamp() * 1e9)
+FRESH_NS = int((NOW - timedelta(seconds=1)).timestamp() * 1e9)
+
+
+def tally(newest_ns: int = OLD_NS, signature: str = "s") -> Tally:
+    return Tally(3, 300, 0, (), newest_ns, signature)
+
+
+def sighting(*, running: bool = False, count: Tally | None = None, file: SeenFile = FILE) -> Sighting:
+    folder = SeenFolder(ROOT, "A", 1, 1, (file,), running=running)
+    return Sighting(folder, NOW - timedelta(minutes=1), count)
+
+
+def announced(**changes: object) -> Record:
+    """A dataset after its onboarding, with everything in order."""
+    record = Record(
+        id=1, root=ROOT, relative="A", name="A", unique_name="A-x", device=1, inode=1, detected_at=NOW - timedelta(hours=1),
+        phase=Phase.ACQUIRING, done=dict.fromkeys(ONBOARDING, "x"), facts=FACTS, metadata=FILE,
+        closed=sighting().folder.fingerprint, tally=tally(),
+    )  # fmt: skip
+    record = replace(record, **changes)
+    published = publication_of(record, CONFIGURATION.facility).fingerprint
+    return replace(record, done={**record.done, Step.PUBLISHED: published})
+
+
+def decided(record: Record, seen: Sighting | None, now: datetime = NOW) -> object:
+    return next_action(record, seen, RULES, now)
+
+
+def test_the_metadata_file_comes_first() -> None:
+    fresh = Record(1, ROOT, "A", "A", "A-x", 1, 1, NOW)
+    assert decided(fresh, sighting()) == ReadMetadata(1)
+
+
+def test_steps_are_taken_in_their_order_and_looked_for_when_they_were_begun() -> None:
+    record = replace(announced(), done={}, phase=Phase.ONBOARDING, begun=None)
+    for step in ONBOARDING:
+        assert decided(record, sighting()) == Take(1, step, look_first=False)
+        begun = replace(record, begun=step)
+        assert decided(begun, sighting()) == Take(1, step, look_first=True)
+        record = replace(record, done={**record.done, step: "x"})
+
+
+def test_nothing_is_tried_before_the_pause_is_over() -> None:
+    record = replace(announced(), done={}, next_attempt_at=NOW + timedelta(seconds=1))
+    assert decided(record, sighting()) is None
+    assert isinstance(decided(record, sighting(), NOW + timedelta(seconds=1)), Take)
+
+
+def test_while_it_runs_the_provider_scans_by_itself_and_is_asked_when_something_changed() -> None:
+    record = announced()
+    running = sighting(running=True, count=tally(FRESH_NS))
+    assert decided(record, running) == NoteRunning(1)
+    record = replace(record, running_seen=True)
+    assert decided(record, running) == SetContinuous(1, on=True)
+    record = replace(record, continuous=True)
+    assert decided(record, running) == AskImport(1)
+    record = replace(record, imported=data_signature(running), import_asked_at=NOW)
+    assert decided(record, running) is None
+    more = sighting(running=True, count=tally(FRESH_NS, "more"))
+    assert decided(record, more) is None, "at most every five seconds"
+    assert decided(record, more, NOW + timedelta(seconds=5)) == AskImport(1)
+    assert due_at(record, more, RULES, NOW) == NOW + timedelta(seconds=5)
+
+
+def test_when_the_running_file_went_the_data_settles_before_the_last_import() -> None:
+    record = announced(running_seen=True, imported=data_signature(sighting(count=tally(FRESH_NS))))
+    seen = sighting(count=tally(FRESH_NS))
+    assert decided(record, seen) is None
+    assert decided(record, seen, NOW + timedelta(seconds=4)) == FinishImport(1)
+
+
+def test_without_a_running_file_only_the_quiet_period_ends_acquisition() -> None:
+    seen = sighting(count=tally(FRESH_NS))
+    record = announced(imported=data_signature(seen))
+    assert decided(record, seen, NOW + timedelta(hours=11)) is None
+    assert decided(record, seen, NOW + timedelta(hours=12)) == FinishImport(1)
+
+
+def test_the_completion_is_published_before_it_is_told() -> None:
+    seen = sighting(count=tally())
+    record = announced(phase=Phase.FINISHING, running_seen=True, continuous=True)
+    assert decided(record, seen) == CheckImport(1)
+    record = replace(record, phase=Phase.COMPLETE, completed_at=NOW)
+    assert decided(record, seen) == SetContinuous(1, on=False)
+    record = replace(record, continuous=False)
+    assert decided(record, seen) == Publish(1)
+    published = publication_of(record, CONFIGURATION.facility).fingerprint
+    record = replace(record, done={**record.done, Step.PUBLISHED: published})
+    assert decided(record, seen) == TellComplete(1)
+    record = replace(record, told="s")
+    assert decided(record, seen) is None
+    assert due_at(record, seen, RULES, NOW) is None
+
+
+def test_a_complete_dataset_opens_again_when_its_running_file_comes_back() -> None:
+    record = announced(phase=Phase.COMPLETE, running_seen=True, completed_at=NOW, told="s")
+    assert decided(record, sighting(running=True, count=tally())) == NoteRunning(1)
+
+
+def test_a_changed_metadata_file_is_read_and_closed_again() -> None:
+    changed = SeenFile("SPA.yml", 200, 2_000_000_000, 8)
+    record = announced(phase=Phase.COMPLETE, completed_at=NOW, told="s")
+    seen = sighting(count=tally(), file=changed)
+    assert decided(record, seen) == ReadMetadata(1)
+    assert decided(replace(record, metadata=changed), seen) == CloseMetadata(1)
+
+
+def test_nobody_to_tell_holds_back_the_mail_only() -> None:
+    problem = Problem(ProblemKind.RECIPIENTS, "nobody to tell", NOW)
+    done = {step: "x" for step in ONBOARDING if step is not Step.ANNOUNCED}
+    record = replace(announced(problem=problem), done=done, phase=Phase.ONBOARDING)
+    assert decided(record, sighting(count=tally())) == AskImport(1)
+
+
+problems = st.one_of(st.none(), st.builds(Problem, st.sampled_from(ProblemKind), st.just("x"), st.just(NOW)))
+mixtures = st.builds(
+    announced,
+    phase=st.sampled_from(Phase),
+    problem=problems,
+    facts=st.sampled_from([FACTS, None]),
+    metadata=st.sampled_from([FILE, None]),
+    running_seen=st.booleans(),
+    continuous=st.booleans(),
+    imported=st.sampled_from(["", "s/SPA.yml:100:1000000000:7"]),
+    import_asked_at=st.sampled_from([None, NOW, NOW - timedelta(hours=1)]),
+    next_attempt_at=st.sampled_from([None, NOW, NOW + timedelta(hours=1)]),
+    told=st.sampled_from(["", "s"]),
+    done=st.integers(0, len(ONBOARDING)).map(lambda count: dict.fromkeys(ONBOARDING[:count], "x") | {Step.PUBLISHED: ""}),
+)  # fmt: skip
+seen_mixtures = st.one_of(
+    st.none(),
+    st.builds(
+        sighting, running=st.booleans(), count=st.sampled_from([None, tally(), tally(FRESH_NS), tally(OLD_NS, "t")])
+    ),
+)
+
+
+@settings(deadline=None)
+@given(mixtures, seen_mixtures)
+def test_every_mixture_of_facts_has_an_answer_and_the_same_facts_have_the_same(
+    record: Record, seen: Sighting | None
+) -> None:
+    action = decided(record, seen)
+    assert action == decided(record, seen)
+    if seen is None or (record.problem is not None and record.problem.kind in STRUCTURAL):
+        assert action is None
+    if isinstance(action, TellComplete):
+        assert record.phase is Phase.COMPLETE
+    if isinstance(action, Take):
+        assert action.step is record.next_step
+
+
+@settings(deadline=None)
+@given(mixtures, seen_mixtures, st.timedeltas(timedelta(0), timedelta(days=3)))
+def test_when_nothing_is_to_be_done_due_at_names_the_moment_from_which_something_is(
+    record: Record, seen: Sighting | None, later: timedelta
+) -> None:
+    due = due_at(record, seen, RULES, NOW)
+    if decided(record, seen) is None and (due is None or NOW + later < due):
+        assert decided(record, seen, NOW + later) is None
+
+
+@settings(deadline=None)
+@given(st.sampled_from([ProblemKind.WAITING, ProblemKind.REFUSED]), st.integers(1, 100))
+def test_pauses_grow_up_to_an_hour(kind: ProblemKind, attempts: int) -> None:
+    pause = pause_after_setback(kind, attempts)
+    assert timedelta(seconds=1) <= pause <= pause_after_setback(kind, attempts + 1) <= timedelta(hours=1)
+
+
+def test_the_watched_folder_is_the_rules_own() -> None:
+    assert RULES.watch(str(Path(ROOT))) is CONFIGURATION.watch[0]
+    assert RULES.watch("/elsewhere") is None

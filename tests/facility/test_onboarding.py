@@ -1,0 +1,279 @@
+"""From a folder to a link in the mailbox, against the real node in process."""
+
+from __future__ import annotations
+
+import stat
+
+import httpx
+import pytest
+from ruamel.yaml import YAML
+from tests.facility.conftest import METADATA, PROVIDER, ZONE, World
+
+from fs2od.client import Onepanel, Onezone
+from fs2od.facility.journal import ONBOARDING, Step
+from fs2od.onedata.ids import GroupId, ShareId, SpaceId, TokenId
+
+NAME = "20261103_P2"
+
+
+async def test_a_folder_becomes_an_announced_dataset(world: World) -> None:
+    world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+    (letter,) = world.letters()
+    assert letter["To"] == "alex@example.org"
+    assert letter["Subject"] == "Your data from the microscope: 70S ribosome, grid 2"
+    text = letter.get_body(("plain",))
+    assert text is not None
+    lines = text.get_content().splitlines()
+    assert world.rows()[NAME].link in lines
+    record = world.records()[NAME]
+    async with world.onedata() as (zone, _, _):
+        members = await zone.tokens.named(TokenId(record.done[Step.MEMBERS_TOKEN]))
+        owners = await zone.tokens.named(TokenId(record.done[Step.OWNERS_TOKEN]))
+    assert members.token.reveal() in lines
+    assert f"https://{ZONE}/join#{owners.token.reveal()}" in lines
+
+
+async def test_each_step_is_in_the_history_in_its_order(world: World) -> None:
+    world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+    history = world.history(NAME)
+    assert history[:2] == ["detected", "metadata"]
+    assert [kind for kind in history if kind in set(ONBOARDING)] == list(ONBOARDING)
+
+
+async def test_owners_and_members_get_their_rights_and_no_more(world: World) -> None:
+    world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+    done = world.records()[NAME].done
+    space, owners, members = SpaceId(done[Step.SPACE]), GroupId(done[Step.OWNERS]), GroupId(done[Step.MEMBERS])
+    async with world.onedata() as (zone, _, panel):
+        assert set(await zone.spaces.group_privileges(space, members)) == {"space_view", "space_read_data"}
+        assert set(await zone.spaces.group_privileges(space, owners)) == {
+            "space_view", "space_read_data", "space_add_support", "space_view_qos", "space_manage_qos", "space_view_transfers",
+            "space_schedule_replication",
+        }  # fmt: skip
+        invite = (await zone.tokens.named(TokenId(done[Step.OWNERS_TOKEN]))).metadata
+        assert (invite.usage_limit, set(invite.privileges or ())) == (
+            1,
+            {"group_view", "group_add_user", "group_remove_user", "group_set_privileges"},
+        )
+        token = await zone.tokens.named(TokenId(done[Step.MEMBERS_TOKEN]))
+        assert token.metadata.usage_limit == 20
+        assert [caveat["type"] for caveat in token.caveats] == ["time"]
+        storage = (await panel.spaces.get(space)).storage_id
+        details = await panel.storages.get(storage)
+        assert details.imported_storage
+        assert details.readonly
+
+
+async def test_acquisition_ends_with_a_last_import_and_a_second_mail(world: World) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        space = SpaceId(world.rows()[NAME].space)
+        async with world.onedata() as (_, _, panel):
+            assert await _is_continuous(panel, space)
+        (folder / "late.mrc").write_bytes(b"y" * 1000)
+        (folder / ".running").unlink()
+        await world.until(one_pass, lambda: len(world.letters()) == 2)
+        async with world.onedata() as (_, _, panel):
+            assert not await _is_continuous(panel, space)
+            assert (await panel.spaces.get(space)).space_occupancy >= 1303
+    row = world.rows()[NAME]
+    assert (row.state, row.files, row.size_bytes) == ("complete", 4, 1303)
+    (complete,) = [letter for letter in world.letters() if "complete" in str(letter["Subject"])]
+    body = complete.get_body(("plain",))
+    assert body is not None
+    assert "is complete: 4 files · 1.30 kB." in " ".join(body.get_content().split())
+    document = await _public_metadata(world)
+    assert document["fs2od"]["state"] == "complete"
+    assert document["fs2od"]["files"] == 4
+
+
+async def test_a_dataset_that_opens_again_is_not_announced_again(world: World) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        (folder / ".running").unlink()
+        await world.until(one_pass, lambda: len(world.letters()) == 2)
+        (folder / ".running").touch()
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        assert (await _public_metadata(world))["fs2od"]["state"] == "acquiring"
+        (folder / ".running").unlink()
+        await world.until(one_pass, world.is_in("complete", NAME))
+        for _ in range(5):
+            await one_pass()
+    # Nothing was added meanwhile, so there is nothing new to tell either.
+    assert len(world.letters()) == 2
+
+
+async def test_more_data_after_completion_is_told_once_more(world: World) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        (folder / ".running").unlink()
+        await world.until(one_pass, lambda: len(world.letters()) == 2)
+        (folder / "more.mrc").write_bytes(b"z" * 500)
+        (folder / ".running").touch()
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        (folder / ".running").unlink()
+        await world.until(one_pass, lambda: len(world.letters()) == 3)
+    assert [subject for subject in world.subjects() if "complete" not in subject] == [
+        "Your data from the microscope: 70S ribosome, grid 2"
+    ]
+
+
+async def test_without_a_running_file_the_quiet_period_decides(world: World) -> None:
+    world.dataset()
+    configuration = world.configuration(watch={"quiet": "2 h"})
+    async with world.facility(configuration=configuration).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        world.clock.move(minutes=110)
+        await one_pass()
+        assert world.rows()[NAME].state == "acquiring"
+        world.clock.move(minutes=20)
+        await world.until(one_pass, world.is_in("complete", NAME))
+
+
+async def test_names_that_cannot_be_delivered_are_counted_and_named(world: World) -> None:
+    folder = world.dataset(running=True)
+    (folder / "away").symlink_to("/etc/hostname")
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        (folder / ".running").unlink()
+        await world.until(one_pass, lambda: len(world.letters()) == 2)
+    (complete,) = [letter for letter in world.letters() if "complete" in str(letter["Subject"])]
+    body = complete.get_body(("plain",))
+    assert body is not None
+    assert "3 of 4 files can be delivered; 1 cannot: away (link leaves the dataset)." in " ".join(
+        body.get_content().split()
+    )
+
+
+async def test_the_access_file_is_the_facilitys_own(world: World) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+    path, row = folder / "fs2od-access.yml", world.rows()[NAME]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    said = YAML(typ="safe").load(path.read_text())
+    assert (said["PublicURL"], said["Space"], said["Onezone"]) == (row.link, row.space, f"https://{ZONE}")
+    assert not [each for each in folder.parent.iterdir() if each.name.endswith(".partial")]
+
+
+async def test_access_information_goes_into_the_metadata_file_only_when_asked_for(world: World) -> None:
+    folder = world.dataset(running=True)
+    configuration = world.configuration(access={"write_to_metadata": True, "file": False})
+    async with world.facility(configuration=configuration).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        for _ in range(3):
+            world.clock.move(seconds=3)
+            await one_pass()
+    text = (folder / "SPA.yml").read_text()
+    assert text.startswith(METADATA)
+    assert YAML(typ="safe").load(text)["Onedata2"]["PublicURL"] == world.rows()[NAME].link
+    assert not (folder / "fs2od-access.yml").exists()
+
+
+async def test_two_folders_of_one_name_are_two_datasets_with_two_names(world: World) -> None:
+    other = world.folder / "krios2"
+    world.dataset(running=True)
+    (other / NAME).mkdir(parents=True)
+    (other / NAME / "SPA.yml").write_text(METADATA)
+    document = world.configuration().model_dump()
+    document["watch"] = [*document["watch"], {"path": other}]
+    configuration = type(world.configuration()).model_validate(document)
+    async with world.facility(configuration=configuration).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME, f"{NAME} (krios2)"))
+    links = {row.link for row in world.rows().values()}
+    assert len(links) == 2
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ("User: {Email: [broken\n", "SPA.yml line 2: "),
+        ("", "SPA.yml: is empty"),
+        ("- just\n- a list\n", "SPA.yml line 1: expected a mapping, found a list"),
+        ("a: " + "x" * (1 << 20), "SPA.yml: is larger than 1 MiB"),
+    ],
+)
+async def test_a_bad_metadata_file_holds_that_dataset_back_until_it_changes(
+    world: World, metadata: str, said: str
+) -> None:
+    bad, good = world.dataset("bad", metadata=metadata, running=True), world.dataset("good", running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", "good"))
+        row = world.rows()["bad"]
+        assert row.state == "needs you"
+        assert row.stuck.startswith(said)
+        assert (bad / "SPA.yml").read_text() == metadata
+        (bad / "SPA.yml").write_text(METADATA)
+        await world.until(one_pass, world.is_in("acquiring", "bad"))
+    assert good.exists()
+
+
+async def test_without_a_recipient_everything_but_the_mail_is_done(world: World) -> None:
+    folder = world.dataset(metadata="Sample: {Name: lonely}\n", running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(
+            one_pass, lambda: world.rows()[NAME].steps_done == len(ONBOARDING) - 1 if world.rows() else False
+        )
+        row = world.rows()[NAME]
+        assert row.state == "needs you"
+        assert row.stuck == "nobody to tell: no mail address at User.Email, User.NormalizedEmail, PI_email"
+        (folder / "SPA.yml").write_text(METADATA)
+        await world.until(one_pass, lambda: len(world.letters()) == 1)
+
+
+async def test_a_refusal_is_shown_with_its_reason_and_tried_again_on_demand(world: World) -> None:
+    world.dataset(running=True)
+    configuration = world.configuration(onedata={"path_map": {str(world.watched): "/nowhere"}})
+    async with world.facility(configuration=configuration).opened() as one_pass:
+        await world.until(one_pass, world.is_in("needs you", NAME), step_s=2)
+    row = world.rows()[NAME]
+    assert row.stuck.startswith("storage: ")
+    assert row.next_attempt_at is not None
+    world.retry(NAME)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+
+
+async def _is_continuous(panel: Onepanel, space: SpaceId) -> bool:
+    settings = (await panel.spaces.get(space)).storage_import
+    assert settings
+    assert settings.auto_storage_import_config
+    return settings.auto_storage_import_config.continuous_scan is True
+
+
+async def _public_metadata(world: World) -> dict[str, dict[str, object]]:
+    share = ShareId(world.rows()[NAME].share)
+    async with httpx.AsyncClient(transport=world.transport) as guest:
+        public = (await guest.get(f"https://{ZONE}/api/v3/onezone/shares/{share}/public")).json()
+        answer = await guest.get(f"https://{PROVIDER}/api/v3/oneprovider/data/{public['rootFileId']}/metadata/json")
+    document: dict[str, dict[str, object]] = answer.json()
+    return document
+
+
+async def test_the_groups_are_made_once_and_remembered(world: World) -> None:
+    world.dataset("one", running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", "one"))
+    world.dataset("two", running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", "two"))
+    async with world.onedata() as (zone, _, _):
+        names = [(await zone.groups.get(group)).name for group in await zone.user.groups()]
+        assert sorted(name for name in names if name.startswith("fs2od ")) == ["fs2od datasets", "fs2od managers"]
+        assert len(await _spaces(zone, "fs2od managers")) == 2
+
+
+async def _spaces(zone: Onezone, group_name: str) -> tuple[SpaceId, ...]:
+    for group in await zone.user.groups():
+        if (await zone.groups.get(group)).name == group_name:
+            return await zone.groups.spaces(group)
+    return ()

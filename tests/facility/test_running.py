@@ -1,0 +1,376 @@
+"""The daemon: real notices, real time, and bad days."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from tests.facility.conftest import METADATA, World
+
+from fs2od.errors import ConfigurationError, Fs2odError, StateInUse, StateTooNew, StorageFull, StorageMissing
+from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, Configuration, Facility, plan
+from fs2od.facility._passes import Passes
+from fs2od.facility.journal import Journal, Phase, Record, Step
+from fs2od.facility.metadata import facts_of, publication_of
+from fs2od.facility.watching import look
+from fs2od.sqlite import Database, hold_folder
+
+NAME = "20261103_P2"
+
+
+class Requests:
+    """Counts requests by operation."""
+
+    def __init__(self) -> None:
+        self.sent: Counter[str] = Counter()
+
+    def before_request(self, method: str, operation: str) -> None:
+        self.sent[f"{method} {operation}"] += 1
+
+    def after_response(self, method: str, operation: str, status: int) -> None:
+        """Nothing to count."""
+
+
+def real_time(world: World, configuration: Configuration | None = None) -> Facility:
+    return Facility(
+        configuration or world.configuration(watch={"settle": "200 ms", "data_settle": "200 ms"}),
+        data=world.state,
+        connect=world.connection,
+    )
+
+
+async def wait_for_letters(world: World, count: int, at_most_s: float = 60) -> None:
+    async with asyncio.timeout(at_most_s):
+        while len(list((world.state / "outbox").glob("*.eml"))) < count:  # noqa: ASYNC110 - another program's files
+            await asyncio.sleep(0.05)
+
+
+async def test_it_works_by_itself_until_it_is_told_to_stop(world: World) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(real_time(world).run(stop))
+    await asyncio.sleep(0.5)
+    folder = world.dataset(running=True)
+    await wait_for_letters(world, 1)
+    (folder / "late.mrc").write_bytes(b"x" * 10)
+    (folder / ".running").unlink()
+    await wait_for_letters(world, 2)
+    stop.set()
+    async with asyncio.timeout(10):
+        await running
+    assert world.rows()[NAME].state == "complete"
+
+
+async def test_it_rests_when_it_waits_for_a_person(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    really = Passes.one
+
+    async def counted(passes: Passes) -> None:
+        nonlocal looks
+        looks += 1
+        await really(passes)
+
+    monkeypatch.setattr(Passes, "one", counted)
+    world.dataset("lonely", metadata="Sample: {Name: lonely}\n")
+    world.dataset("bad", metadata="[")
+    stop = asyncio.Event()
+    running = asyncio.create_task(real_time(world).run(stop))
+    await asyncio.sleep(4)
+    looks_before = looks
+    await asyncio.sleep(3)
+    stop.set()
+    await running
+    assert world.rows()["lonely"].steps_done == 14
+    assert looks - looks_before <= 4
+
+
+async def test_stopped_in_the_middle_it_goes_on_where_it_was(world: World) -> None:
+    folder = world.dataset(running=True)
+    for _ in range(4):
+        stop = asyncio.Event()
+        running = asyncio.create_task(real_time(world).run(stop))
+        await asyncio.sleep(0.4)
+        stop.set()
+        await running
+    stop = asyncio.Event()
+    running = asyncio.create_task(real_time(world).run(stop))
+    await wait_for_letters(world, 1)
+    (folder / ".running").unlink()
+    await wait_for_letters(world, 2)
+    stop.set()
+    await running
+
+
+async def test_a_second_daemon_on_one_folder_says_so_and_leaves(world: World) -> None:
+    world.state.mkdir()
+    with hold_folder(world.state, "facility"), pytest.raises(StateInUse, match="is used by another facility"):
+        await world.facility().run(asyncio.Event())
+
+
+async def test_a_state_of_a_newer_version_is_left_untouched(world: World) -> None:
+    world.state.mkdir()
+    database = Database(world.state / DATABASE_NAME, JOURNAL_SCHEMA)
+    with database.writing() as db:
+        db.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(StateTooNew):
+        await world.facility().run(asyncio.Event())
+
+
+async def test_a_missing_watched_folder_is_one_clear_line(world: World) -> None:
+    world.watched.rmdir()
+    with pytest.raises(StorageMissing, match="the watched folder"):
+        await world.facility().run(asyncio.Event())
+
+
+async def test_a_missing_token_is_one_clear_line(world: World) -> None:
+    world.dataset(running=True)
+    world.token_file.unlink()
+    with pytest.raises(ConfigurationError, match=r"onedata\.token_file"):
+        async with asyncio.timeout(30):
+            await real_time(world).run(asyncio.Event())
+
+
+async def test_while_onedata_is_away_detection_goes_on_and_then_it_catches_up(world: World) -> None:
+    requests = Requests()
+    async with world.facility(observer=requests).opened() as one_pass:
+        world.dataset("before", running=True)
+        await world.until(one_pass, world.is_in("acquiring", "before"))
+        world.transport.away = True
+        world.dataset("meanwhile", running=True)
+        world.dataset("bad", metadata="- no mapping\n", running=True)
+        sent = sum(requests.sent.values())
+        for _ in range(360):
+            await one_pass()
+            world.clock.move(seconds=10)
+        assert sum(requests.sent.values()) - sent < 200, "an hour away costs few requests"
+        rows = world.rows()
+        assert rows["meanwhile"].phase is Phase.ONBOARDING
+        assert rows["meanwhile"].title == "70S ribosome, grid 2"
+        assert rows["bad"].state == "needs you"
+        assert "nobody answers" in world.trouble()
+        world.transport.away = False
+        await world.until(one_pass, world.is_in("acquiring", "meanwhile"))
+        assert world.trouble() == ""
+
+
+async def test_a_refused_token_is_read_again_from_its_file(world: World) -> None:
+    world.dataset(running=True)
+    good = world.token_file.read_text()
+    world.token_file.write_text("MDAxwrong\n")
+    async with world.facility().opened() as one_pass:
+        for _ in range(8):
+            await one_pass()
+            world.clock.move(seconds=1)
+        assert world.trouble()
+        world.token_file.write_text(good)
+        world.clock.move(minutes=1)
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+
+
+async def test_a_full_disk_loses_nothing(world: World) -> None:
+    """Every write of the journal finds the disk full once, in turn."""
+    folder = world.dataset(running=True)
+    failed: set[int] = set()
+    count = 0
+
+    def full_once(name: str) -> None:
+        nonlocal count
+        if not name.endswith("before"):
+            return
+        count += 1
+        if count % 2 and len(failed) < 40:
+            failed.add(count)
+            raise StorageFull("no space left for facility.db")
+
+    async with world.facility(fault_point=full_once).opened() as one_pass:
+
+        async def tolerant() -> None:
+            try:
+                await one_pass()
+            except StorageFull:
+                return
+
+        await world.until(
+            tolerant, lambda: len(world.letters()) == 1 if (world.state / DATABASE_NAME).exists() else False
+        )
+        (folder / ".running").unlink()
+        await world.until(tolerant, lambda: len(world.letters()) == 2)
+    assert len(failed) > 20
+    async with world.onedata() as (_, _, panel):
+        assert list(await panel.spaces.list()) == [world.rows()[NAME].space]
+
+
+async def test_really_full_sqlite_says_so_and_recovers(world: World) -> None:
+    world.dataset(running=True)
+    world.state.mkdir()
+    database = Database(world.state / DATABASE_NAME, JOURNAL_SCHEMA)
+    journal = Journal(database)
+    with database.writing() as db:
+        pages = db.execute("PRAGMA page_count").fetchone()[0]
+    database._writer.execute(f"PRAGMA max_page_count = {pages}")
+    record = Record(0, "/data", "A", "A" * 20_000, "A-x", 1, 1, datetime.now(UTC))
+    with pytest.raises(StorageFull):
+        journal.add(record, said="x" * 20_000, now=datetime.now(UTC))
+    assert journal.records() == ()
+    database._writer.execute(f"PRAGMA max_page_count = {pages + 1000}")
+    assert journal.add(record, said="x", now=datetime.now(UTC)).id == 1
+    database.close()
+
+
+async def test_a_look_at_2000_known_datasets_takes_under_a_second_and_no_request(world: World) -> None:
+    _known_datasets(world, 2000)
+    requests = Requests()
+    async with world.facility(observer=requests).opened() as one_pass:
+        await one_pass()
+        began = time.perf_counter()
+        await one_pass()
+        spent = time.perf_counter() - began
+    assert not requests.sent
+    assert spent < 1
+
+
+async def test_nothing_is_asked_while_nothing_changes(world: World) -> None:
+    world.dataset(running=True)
+    requests = Requests()
+    async with world.facility(observer=requests).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        await world.until(one_pass, lambda: bool(world.records()[NAME].imported))
+        for _ in range(4):
+            world.clock.move(seconds=6)
+            await one_pass()
+        before = sum(requests.sent.values())
+        for _ in range(20):
+            world.clock.move(seconds=6)
+            await one_pass()
+        assert sum(requests.sent.values()) == before
+
+
+async def test_import_is_asked_for_at_most_every_five_seconds(world: World) -> None:
+    folder = world.dataset(running=True)
+    requests = Requests()
+    async with world.facility(observer=requests).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        before = requests.sent["POST force_start_auto_storage_import_scan"]
+        for number in range(30):
+            (folder / f"new_{number}").touch()
+            world.clock.move(seconds=1)
+            await one_pass()
+    asked = requests.sent["POST force_start_auto_storage_import_scan"] - before
+    assert 3 <= asked <= 7
+
+
+async def test_onboarding_costs_few_requests(world: World) -> None:
+    requests = Requests()
+    async with world.facility(observer=requests).opened() as one_pass:
+        world.dataset("first", running=True)
+        await world.until(one_pass, world.is_in("acquiring", "first"))
+        before = sum(requests.sent.values()) - requests.sent["POST lookup_file_id"]
+        world.dataset("second", running=True)
+        await world.until(
+            one_pass, lambda: "announced" in world.history("second") if "second" in world.rows() else False
+        )
+        spent = sum(requests.sent.values()) - requests.sent["POST lookup_file_id"] - before
+    assert spent <= 24
+
+
+async def test_a_renamed_folder_is_reported_and_goes_on_when_it_is_named_back(world: World) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        renamed = folder.rename(folder.with_name("renamed"))
+        await one_pass()
+        world.clock.move(seconds=5)
+        await one_pass()
+        assert list(world.rows()) == [NAME]
+        assert "seems to be called" in world.rows()[NAME].stuck
+        renamed.rename(folder)
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+    assert len(world.letters()) == 1
+
+
+async def test_a_dataset_inside_another_is_refused(world: World) -> None:
+    folder = world.dataset("outer", running=True)
+    (folder / "inner").mkdir()
+    (folder / "inner" / "SPA.yml").write_text(METADATA)
+    document = world.configuration().model_dump()
+    document["watch"] = [*document["watch"], {"path": world.folder, "glob": "watched/*/*"}]
+    async with world.facility(configuration=Configuration.model_validate(document)).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", "outer"))
+        row = world.rows()["watched/outer/inner"]
+    assert row.state == "needs you"
+    assert "nested datasets are not taken up" in row.stuck
+    assert row.space == ""
+
+
+async def test_the_plan_says_what_would_be_done_and_does_nothing(world: World) -> None:
+    folder = world.dataset(running=True)
+    os.utime(folder / "SPA.yml", (time.time() - 60, time.time() - 60))
+    (step,) = plan(world.configuration(), world.state, datetime.now(UTC))
+    assert (step.dataset, step.what) == (NAME, f"take up {NAME} as a new dataset")
+    assert not world.state.exists()
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+    (folder / "new.mrc").touch()
+    world.clock.move(seconds=10)
+    assert [each.what for each in plan(world.configuration(), world.state, world.clock())] == [
+        "ask for an import of what has changed"
+    ]
+
+
+async def test_no_token_is_in_the_journal_or_in_an_error(world: World) -> None:
+    world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+    record = world.records()[NAME]
+    with world.database() as database, database.reading() as db:
+        said = str(
+            [tuple(row) for table in ("dataset", "event", "known") for row in db.execute(f"SELECT * FROM {table}")]
+        )
+    assert record.done[Step.SPACE] in said
+    assert "MDAx" not in said
+
+
+def test_the_journal_refuses_what_cannot_be_sent_and_writes_nothing(tmp_path: Path) -> None:
+    journal = Journal(Database(tmp_path / "facility.db", JOURNAL_SCHEMA))
+    now = datetime.now(UTC)
+    record = journal.add(Record(0, "/data", "A", "A", "A-x", 1, 1, now), said="", now=now)
+
+    def die(_: str) -> None:
+        raise Fs2odError("stop")
+
+    journal._fault_point = die
+    with pytest.raises(Fs2odError):
+        journal.write(replace(record, phase=Phase.COMPLETE), now=now)
+    again = Journal(Database(tmp_path / "facility.db", JOURNAL_SCHEMA))
+    assert again.records() == (record,)
+
+
+def _known_datasets(world: World, count: int) -> None:
+    """Write datasets and their records as they are long after their completion."""
+    configuration = world.configuration()
+    facts = facts_of({"User": {"Email": "a@example.org"}}, folder="x", configuration=configuration, watch=None)
+    now = datetime.now(UTC)
+    world.state.mkdir()
+    for number in range(count):
+        folder = world.watched / f"d{number:04}"
+        folder.mkdir()
+        (folder / "SPA.yml").write_text("a: 1\n")
+    database = Database(world.state / DATABASE_NAME, JOURNAL_SCHEMA)
+    database._writer.execute("PRAGMA synchronous = OFF")
+    journal = Journal(database)
+    for folder_seen in look(configuration.watch).folders:
+        record = Record(
+            id=0, root=folder_seen.root, relative=folder_seen.relative, name=folder_seen.relative,
+            unique_name=folder_seen.relative, device=folder_seen.device, inode=folder_seen.inode, detected_at=now,
+            phase=Phase.COMPLETE, done=dict.fromkeys(Step, "x"), facts=facts, metadata=folder_seen.metadata,
+            closed=folder_seen.fingerprint, completed_at=now,
+        )  # fmt: skip
+        published = publication_of(record, configuration.facility).fingerprint
+        journal.add(replace(record, done={**record.done, Step.PUBLISHED: published}), said="", now=now)
+    database.close()

@@ -1,0 +1,229 @@
+"""Looking at folders: what is found, what it costs, and what wakes us."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fs2od.errors import StorageMissing
+from fs2od.facility.configuration import Watch
+from fs2od.facility.watching import Settling, Survey, Waking, look, require_watchable
+
+NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
+
+
+def dataset(root: Path, name: str, file: str = "SPA.yml") -> Path:
+    folder = root / name
+    folder.mkdir(parents=True)
+    (folder / file).write_text("a: 1\n")
+    return folder
+
+
+def found(root: Path, **settings: object) -> dict[str, str]:
+    watch = Watch.model_validate({"path": root, **settings})
+    return {each.shown: each.metadata.name if each.metadata else "" for each in look([watch]).folders}
+
+
+def test_direct_children_are_seen_with_their_metadata_file(tmp_path: Path) -> None:
+    dataset(tmp_path, "one")
+    dataset(tmp_path, "two", "TOMO.yml")
+    dataset(tmp_path, "three/below")
+    (tmp_path / "file").touch()
+    (tmp_path / ".hidden").mkdir()
+    assert found(tmp_path) == {"one": "SPA.yml", "two": "TOMO.yml", "three": ""}
+
+
+def test_a_glob_looks_deeper(tmp_path: Path) -> None:
+    dataset(tmp_path, "2026/one")
+    dataset(tmp_path, "2026/two")
+    dataset(tmp_path, "old/three")
+    assert found(tmp_path, glob="20*/*") == {"2026/one": "SPA.yml", "2026/two": "SPA.yml"}
+
+
+def test_of_several_metadata_files_the_first_by_rank_counts(tmp_path: Path) -> None:
+    (dataset(tmp_path, "one", "experiment.yml") / "TOMO.yml").write_text("b: 2\n")
+    (folder,) = look([Watch(path=tmp_path)]).folders
+    assert [file.name for file in folder.metadata_files] == ["TOMO.yml", "experiment.yml"]
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    elsewhere = dataset(tmp_path / "elsewhere", "real")
+    (tmp_path / "watched" / "one").mkdir(parents=True)
+    (tmp_path / "watched" / "link").symlink_to(elsewhere)
+    (tmp_path / "watched" / "one" / "SPA.yml").symlink_to(elsewhere / "SPA.yml")
+    assert found(tmp_path / "watched") == {"one": ""}
+
+
+def test_a_folder_that_two_watches_match_is_seen_once(tmp_path: Path) -> None:
+    dataset(tmp_path, "krios/one")
+    seen = look([Watch(path=tmp_path, glob="*/*"), Watch(path=tmp_path / "krios")])
+    assert [each.shown for each in seen.folders] == ["krios/one"]
+
+
+def test_a_name_that_is_not_utf8_is_seen(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/grid\xff")).mkdir()
+    (folder,) = look([Watch(path=tmp_path)]).folders
+    assert folder.shown == "grid\\xff"
+
+
+def test_a_missing_root_is_said_to_be_missing_and_hides_no_other(tmp_path: Path) -> None:
+    dataset(tmp_path / "there", "one")
+    seen = look([Watch(path=tmp_path / "gone"), Watch(path=tmp_path / "there")])
+    assert seen.missing == {str(tmp_path / "gone"): "No such file or directory"}
+    assert len(seen.folders) == 1
+
+
+def test_at_the_start_a_missing_root_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        StorageMissing, match=r"the watched folder .*gone cannot be read .*: create it, mount it or correct"
+    ):
+        require_watchable([Watch(path=tmp_path / "gone")])
+
+
+def test_2000_folders_are_looked_at_in_well_under_a_second(tmp_path: Path) -> None:
+    for number in range(2000):
+        dataset(tmp_path, f"dataset_{number:04}")
+    began = time.perf_counter()
+    seen = look([Watch(path=tmp_path)])
+    spent = time.perf_counter() - began
+    assert len(seen.folders) == 2000
+    assert spent < 1
+
+
+def test_settling_counts_from_when_we_saw_it_first(tmp_path: Path) -> None:
+    folder = dataset(tmp_path, "one")
+    os.utime(folder / "SPA.yml", (0, 0))
+    settling, watches = Settling(), [Watch(path=tmp_path)]
+
+    def since(now: datetime) -> datetime:
+        (sighting,) = settling.note(look(watches).folders, now).values()
+        return sighting.unchanged_since
+
+    assert since(NOW) == NOW
+    assert since(NOW + timedelta(seconds=1)) == NOW
+    (folder / "SPA.yml").write_text("a: 2, longer\n")
+    assert since(NOW + timedelta(seconds=2)) == NOW + timedelta(seconds=2)
+
+
+def test_a_survey_counts_files_bytes_and_what_cannot_be_delivered(tmp_path: Path) -> None:
+    (tmp_path / "below" / "deep").mkdir(parents=True)
+    (tmp_path / "a").write_bytes(b"12345")
+    (tmp_path / "below" / "deep" / "b").write_bytes(b"123")
+    (tmp_path / "SPA.yml").write_text("not counted\n")
+    (tmp_path / "inside").symlink_to("below/deep/b")
+    (tmp_path / "outside").symlink_to("/etc/passwd")
+    (tmp_path / "up").symlink_to("../elsewhere")
+    os.mkfifo(tmp_path / "below" / "pipe")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff")).touch()
+    tally = Survey(tmp_path, {"SPA.yml"}).look()
+    assert (tally.files, tally.size_bytes, tally.undeliverable) == (2, 8, 4)
+    assert tally.undeliverable_names == (
+        "below/pipe (special file)",
+        "odd\\xff (name is not UTF-8)",
+        "outside (link leaves the dataset)",
+        "up (link leaves the dataset)",
+    )
+
+
+def test_a_survey_notices_new_growing_and_vanished_files(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    growing = tmp_path / "below" / "growing"
+    growing.write_bytes(b"1")
+    survey, seen = Survey(tmp_path), []
+    seen.append(survey.look())
+    with growing.open("ab") as file:
+        file.write(b"2")
+    seen.append(survey.look())
+    (tmp_path / "below" / "new").touch()
+    seen.append(survey.look())
+    growing.unlink()
+    seen.append(survey.look())
+    assert len({tally.signature for tally in seen}) == 4
+    assert [(tally.files, tally.size_bytes) for tally in seen] == [(1, 1), (1, 2), (2, 2), (1, 0)]
+
+
+def test_a_survey_that_finds_nothing_new_says_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1")
+    survey = Survey(tmp_path)
+    assert survey.look() == survey.look() == Survey(tmp_path).look()
+
+
+def test_settled_files_are_not_looked_at_again(tmp_path: Path) -> None:
+    for number in range(2000):
+        (tmp_path / f"movie_{number}").touch()
+    much_later_ns = time.time_ns() + 3600 * 10**9
+    survey = Survey(tmp_path)
+    first = survey.look(now_ns=much_later_ns)
+    began = time.perf_counter()
+    assert survey.look(now_ns=much_later_ns) == first
+    assert time.perf_counter() - began < 0.02
+
+
+changes = st.lists(
+    st.tuples(st.sampled_from(["write", "append", "delete", "mkdir"]), st.sampled_from(["a", "b", "d/a", "d/e/a"])),
+    max_size=12,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(changes)
+def test_looking_again_finds_what_looking_for_the_first_time_finds(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
+) -> None:
+    root = tmp_path_factory.mktemp("survey")
+    survey = Survey(root)
+    for what, name in steps:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        match what:
+            case "write":
+                path.write_bytes(b"x" * len(name))
+            case "append":
+                with path.open("ab") as file:
+                    file.write(b"more")
+            case "delete":
+                path.unlink(missing_ok=True)
+            case _:
+                (root / "d" / "e").mkdir(parents=True, exist_ok=True)
+        assert survey.look() == Survey(root).look()
+
+
+async def test_a_new_folder_wakes_us_at_once(tmp_path: Path) -> None:
+    waking = Waking()
+    waking.listen(flat=[tmp_path], deep=[])
+    try:
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        (tmp_path / "new").mkdir()
+        await waking.wait(at_most_s=10)
+        assert time.monotonic() - began < 5
+    finally:
+        waking.close()
+
+
+async def test_a_file_deep_in_a_dataset_wakes_us(tmp_path: Path) -> None:
+    waking = Waking()
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    waking.listen(flat=[], deep=[tmp_path])
+    try:
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        (tmp_path / "a" / "b" / "movie").touch()
+        await waking.wait(at_most_s=10)
+        assert time.monotonic() - began < 5
+    finally:
+        waking.close()
+
+
+async def test_a_folder_that_cannot_be_listened_to_costs_only_time(tmp_path: Path) -> None:
+    waking = Waking()
+    waking.listen(flat=[tmp_path / "gone"], deep=[])
+    await waking.wait(at_most_s=0.2)
+    waking.close()

@@ -1,0 +1,675 @@
+"""Scans of real directories: what lies there is registered, whatever happened since the last one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fs2od.errors import StorageError, StorageMissing
+from fs2od.node.index import Entry, Indexes, SpaceIndex
+from fs2od.node.index.registration import FolderState
+from fs2od.node.index.scans import undeliverable
+from fs2od.node.index.schema import ROOT
+from fs2od.node.panel.lookahead import may_pass_over
+from fs2od.node.panel.scanning import Counts, ScanRules, ScanStopped, scan
+from fs2od.onedata.ids import SpaceId
+from fs2od.storage import Kind, PosixStorage, Seen, Storage
+
+SPACE = SpaceId("a" * 32)
+RULES = ScanRules(file_mode=0o664, directory_mode=0o775, excluded_names=frozenset({"fs2od-access.yml", ".fs2od"}))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1_800_000_000
+
+    def now_s(self) -> int:
+        return self.seconds
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+
+class Spy(PosixStorage):
+    """Notes what is listed, and runs something while it is."""
+
+    def __init__(self, mount_point: Path) -> None:
+        super().__init__(mount_point)
+        self.listed: list[str] = []
+        self.meanwhile: Callable[[str, Seen], None] = lambda _path, _seen: None
+
+    def list(self, path: str) -> Iterator[Seen]:
+        self.listed.append(path)
+        for seen in super().list(path):
+            self.meanwhile(path, seen)
+            yield seen
+
+
+class World:
+    """A directory, its index, and scans of the one into the other."""
+
+    def __init__(self, root: Path, index: SpaceIndex) -> None:
+        self.root = root
+        self.index = index
+        self.clock = Clock()
+        self.storage = Spy(root)
+        self.stop = threading.Event()
+        self.scans = 0
+
+    def scan(self, rules: ScanRules = RULES, storage: Storage | None = None) -> Counts:
+        self.scans += 1
+        self.storage.listed.clear()
+        counts = Counts()
+        scan(
+            self.index,
+            storage or self.storage,
+            number=self.scans,
+            rules=rules,
+            counts=counts,
+            stop=self.stop,
+            clock=self.clock,
+        )
+        return counts
+
+    def settle(self) -> None:
+        """Scan until every directory is quiet, and let the file system's clock tick."""
+        for _ in range(3):
+            self.scan()
+            self.clock.seconds += RULES.quiet_s
+        probe = self.root.parent / "probe"
+        probe.touch()
+        before = probe.stat().st_mtime_ns
+        while probe.stat().st_mtime_ns == before:
+            probe.touch()
+
+    def write(self, path: str, content: bytes = b"x") -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        return file
+
+    def found(self) -> dict[str, Entry]:
+        root = self.index.get(ROOT)
+        assert root is not None
+        return dict(self.index.walk(root))
+
+    def paths(self) -> set[str]:
+        return set(self.found())
+
+    def undeliverable(self) -> dict[str, str]:
+        count, named = undeliverable(self.index, limit=100)
+        assert count == len(named)
+        return dict(named)
+
+    def check(self) -> None:
+        """The index says what the directory says, and every sum is what a recount gives."""
+        assert facts_of_index(self.found()) == facts_of(self.root)
+        self.check_sums()
+
+    def check_sums(self) -> None:
+        entries = self.found()
+        root = self.index.get(ROOT)
+        assert root is not None
+        for path, directory in [("", root), *((p, e) for p, e in entries.items() if e.kind is Kind.DIRECTORY)]:
+            prefix = f"{path}/" if path else ""
+            below = [e for p, e in entries.items() if p.startswith(prefix) and e.kind is not Kind.DIRECTORY]
+            files = sum(entry.kind is Kind.FILE for entry in below)
+            assert (directory.files, directory.size_bytes) == (files, sum(entry.size_bytes for entry in below)), path
+
+
+def facts_of_index(entries: dict[str, Entry]) -> dict[str, tuple[object, ...]]:
+    return {
+        path: (entry.kind.value,)
+        if entry.kind is Kind.DIRECTORY
+        else (entry.kind.value, entry.size_bytes, entry.mtime_ns, entry.ctime_ns, entry.target)
+        for path, entry in entries.items()
+    }
+
+
+def facts_of(root: Path) -> dict[str, tuple[object, ...]]:
+    """What os.walk says about a tree of deliverable names."""
+    found: dict[str, tuple[object, ...]] = {}
+    for above, directories, files in os.walk(root):
+        for name in directories + files:
+            path = Path(above, name)
+            key = str(path.relative_to(root))
+            facts = path.lstat()
+            if path.is_symlink():
+                found[key] = ("SYMLNK", facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, os.readlink(path))  # noqa: PTH115
+            elif path.is_dir():
+                found[key] = ("DIR",)
+            else:
+                found[key] = ("REG", facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, None)
+    return found
+
+
+@pytest.fixture
+def indexes(tmp_path: Path) -> Iterator[Indexes]:
+    indexes = Indexes(tmp_path / "spaces", limit=4)
+    yield indexes
+    indexes.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path, indexes: Indexes) -> Iterator[World]:
+    root = tmp_path / "root"
+    root.mkdir()
+    with indexes.using(SPACE) as index:
+        yield World(root, index)
+
+
+def test_a_first_scan_registers_every_file_directory_and_link(world: World) -> None:
+    world.write("Images-Disc1/GridSquare_1/Data/one.mrc", b"12345")
+    world.write("Images-Disc1/GridSquare_1/Data/one.xml", b"<x/>")
+    (world.root / "empty").mkdir()
+    (world.root / "link").symlink_to("Images-Disc1/GridSquare_1")
+    counts = world.scan()
+    assert counts == Counts(created=7)
+    world.check()
+
+
+def test_a_second_scan_finds_nothing_new(world: World) -> None:
+    world.write("a/b/c")
+    world.scan()
+    assert world.scan() == Counts(unmodified=3)
+    world.check()
+
+
+def test_registered_modes_are_those_of_the_rules_and_survive_scans(world: World) -> None:
+    world.write("dir/file").chmod(0o600)
+    world.scan()
+    entries = world.found()
+    assert (entries["dir"].mode, entries["dir/file"].mode) == (0o775, 0o664)
+    world.index.set_mode(entries["dir/file"].row, 0o640)
+    world.write("dir/file", b"changed")
+    world.scan()
+    assert world.found()["dir/file"].mode == 0o640
+    assert (world.root / "dir" / "file").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_grown_file_is_modified_and_keeps_its_id(world: World) -> None:
+    world.write("file", b"1")
+    world.scan()
+    before = world.found()["file"].row
+    world.write("file", b"1234")
+    assert world.scan() == Counts(modified=1)
+    world.check()
+    assert world.found()["file"].row == before
+
+
+def test_other_content_at_equal_size_and_time_is_noticed(world: World) -> None:
+    file = world.write("file", b"old")
+    facts = file.stat()
+    world.settle()
+    other = world.write("other", b"new")
+    os.utime(other, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    other.replace(file)
+    assert world.scan().modified == 1
+    world.check()
+
+
+def test_content_rewritten_in_place_with_its_time_put_back_is_noticed_by_its_ctime(world: World) -> None:
+    file = world.write("file", b"old")
+    world.scan()
+    facts = file.stat()
+    world.clock.seconds += 10
+    with file.open("r+b") as opened:
+        opened.write(b"new")
+    os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    while file.stat().st_ctime_ns == facts.st_ctime_ns:
+        os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert world.scan().modified == 1
+    world.check()
+
+
+def test_vanished_files_and_folders_are_removed_with_all_below(world: World) -> None:
+    for path in ("keep", "a/b/c/1", "a/b/c/2", "a/b/d", "a/e"):
+        world.write(path, b"123")
+    world.scan()
+    shutil.rmtree(world.root / "a" / "b")
+    assert world.scan() == Counts(deleted=5, unmodified=3)
+    world.check()
+    shutil.rmtree(world.root / "a")
+    assert world.scan() == Counts(deleted=2, unmodified=1)
+    world.check()
+
+
+def test_removing_a_folder_of_many_thousand_files_goes_in_steps(world: World) -> None:
+    for number in range(7000):
+        (world.root / "many").mkdir(exist_ok=True)
+        (world.root / "many" / str(number)).touch()
+    world.write("many/deeper/file", b"12")
+    world.scan()
+    shutil.rmtree(world.root / "many")
+    assert world.scan().deleted == 7003
+    world.check()
+
+
+def test_a_file_becomes_a_folder_and_a_file_again(world: World) -> None:
+    world.write("thing", b"file")
+    world.scan()
+    first = world.found()["thing"].row
+    (world.root / "thing").unlink()
+    world.write("thing/inside", b"12")
+    assert world.scan() == Counts(created=2, deleted=1)
+    world.check()
+    shutil.rmtree(world.root / "thing")
+    world.write("thing", b"again")
+    assert world.scan() == Counts(created=1, deleted=2)
+    world.check()
+    assert world.found()["thing"].row > first
+
+
+def test_a_renamed_folder_is_found_under_its_new_name(world: World) -> None:
+    world.write("GridSquare_1/Data/a")
+    world.settle()
+    (world.root / "GridSquare_1").rename(world.root / "GridSquare_2")
+    world.scan()
+    world.check()
+
+
+def test_two_folders_that_change_places_are_told_apart(world: World) -> None:
+    world.write("a/1", b"1")
+    world.write("b/2", b"22")
+    world.settle()
+    (world.root / "a").rename(world.root / "c")
+    (world.root / "b").rename(world.root / "a")
+    (world.root / "c").rename(world.root / "b")
+    world.scan()
+    world.check()
+
+
+def test_names_that_differ_in_case_or_are_awkward_are_registered_as_they_are(world: World) -> None:
+    names = ("File", "file", "two\nlines", "quo\"ted'", "-rf", "a" * 255, "é" * 127, "100%", "#", "名前", " ", "\\")
+    for name in names:
+        world.write(name)
+    world.scan()
+    assert world.paths() == set(names)
+    world.check()
+
+
+def test_what_cannot_be_delivered_is_counted_and_named_with_its_path(world: World) -> None:
+    world.write("dir/good")
+    os.mkfifo(world.root / "dir" / "fifo")
+    (world.root / "dir" / "out").symlink_to("../../x")
+    (world.root / "absolute").symlink_to("/etc/passwd")
+    with open(os.fsencode(world.root) + b"/dir/bad\xff", "wb"):  # noqa: PTH123  # pathlib has no names of bytes
+        pass
+    assert world.scan() == Counts(created=2, failed=4)
+    assert world.undeliverable() == {
+        "absolute": "link leaves the tree",
+        "dir/bad\\xff": "name is not UTF-8",
+        "dir/fifo": "special file (FIFO)",
+        "dir/out": "link leaves the tree",
+    }
+    assert world.paths() == {"dir", "dir/good"}
+
+
+def test_what_can_be_delivered_again_is_no_longer_named(world: World) -> None:
+    os.mkfifo(world.root / "thing")
+    world.write("dir/file")
+    os.mkfifo(world.root / "dir" / "gone")
+    world.scan()
+    (world.root / "thing").unlink()
+    world.write("thing")
+    shutil.rmtree(world.root / "dir")
+    assert world.scan().failed == 0
+    assert world.undeliverable() == {}
+    world.check()
+
+
+def test_a_file_that_becomes_special_is_removed_and_named(world: World) -> None:
+    world.write("thing")
+    world.settle()
+    (world.root / "thing").unlink()
+    with socket.socket(socket.AF_UNIX) as server:
+        here = Path.cwd()
+        os.chdir(world.root)
+        try:
+            server.bind("thing")
+        finally:
+            os.chdir(here)
+        assert world.scan() == Counts(deleted=1, failed=1)
+    assert world.paths() == set()
+
+
+def test_names_of_folders_passed_over_stay_named_and_counted(world: World) -> None:
+    os.mkfifo(world.root / "fifo")
+    world.settle()
+    assert world.scan().failed == 1
+    assert world.storage.listed == []
+    assert world.undeliverable() == {"fifo": "special file (FIFO)"}
+
+
+def test_our_own_access_files_never_appear(world: World) -> None:
+    world.write("fs2od-access.yml", b"token: secret")
+    world.write("dir/fs2od-access.yml", b"token: secret")
+    world.write(".fs2od/zone.db")
+    world.write("dir/file")
+    assert world.scan() == Counts(created=2)
+    assert world.paths() == {"dir", "dir/file"}
+    assert world.undeliverable() == {}
+
+
+def test_what_is_excluded_later_is_removed(world: World) -> None:
+    world.write("secret.yml")
+    world.write("data")
+    world.scan()
+    rules = ScanRules(0o664, 0o775, frozenset({"secret.yml"}))
+    assert world.scan(rules) == Counts(deleted=1, unmodified=1)
+    assert world.paths() == {"data"}
+
+
+@pytest.mark.parametrize(("depth", "paths"), [(1, {"a"}), (2, {"a", "a/b"}), (3, {"a", "a/b", "a/b/c"})])
+def test_a_scan_goes_no_deeper_than_it_is_told(world: World, depth: int, paths: set[str]) -> None:
+    world.write("a/b/c/d/e")
+    world.scan(ScanRules(0o664, 0o775, frozenset(), max_depth=depth))
+    assert world.paths() == paths
+
+
+def test_without_detection_of_changes_registered_files_stay_as_they_are(world: World) -> None:
+    world.write("file", b"1")
+    world.scan()
+    world.write("file", b"12345")
+    world.write("new", b"1")
+    assert world.scan(ScanRules(0o664, 0o775, frozenset(), detect_modifications=False)) == Counts(
+        created=1, unmodified=1
+    )
+    assert world.found()["file"].size_bytes == 1
+    world.check_sums()
+
+
+def test_without_detection_of_deletions_vanished_files_stay(world: World) -> None:
+    world.write("dir/file")
+    world.write("swapped")
+    world.scan()
+    shutil.rmtree(world.root / "dir")
+    (world.root / "swapped").unlink()
+    (world.root / "swapped").mkdir()
+    counts = world.scan(ScanRules(0o664, 0o775, frozenset(), detect_deletions=False))
+    assert counts.deleted == 0
+    assert world.paths() == {"dir", "dir/file", "swapped"}
+    world.check_sums()
+
+
+def test_a_quiet_folder_is_passed_over_and_one_that_changed_is_not(world: World) -> None:
+    world.write("a/1")
+    world.write("b/2")
+    world.settle()
+    assert world.scan() == Counts(unmodified=4)
+    assert world.storage.listed == []
+    world.write("a/3")
+    assert world.scan() == Counts(created=1, unmodified=4)
+    assert world.storage.listed == ["a"]
+    world.check()
+
+
+def test_a_file_that_grows_in_a_folder_whose_times_stand_is_followed(world: World) -> None:
+    file = world.write("dir/log", b"1")
+    for round_number in range(2, 8):
+        world.scan()
+        world.clock.seconds += RULES.quiet_s - 1
+        with file.open("ab") as opened:
+            opened.write(b"x")
+        assert world.scan().modified == 1, round_number
+        world.check()
+
+
+def test_a_folder_passed_over_is_looked_at_again_in_the_end(world: World) -> None:
+    file = world.write("dir/file", b"1")
+    world.settle()
+    with file.open("ab") as opened:
+        opened.write(b"x")
+    assert world.scan().modified == 0
+    world.clock.seconds += RULES.trust_s
+    assert world.scan().modified == 1
+    world.check()
+
+
+def test_a_folder_changed_while_it_is_listed_is_listed_again(world: World) -> None:
+    world.write("dir/1")
+    world.storage.meanwhile = lambda path, _: world.write("dir/late").touch() if path == "dir" else None
+    world.settle()
+    world.storage.meanwhile = lambda *_: None
+    world.scan()
+    world.check()
+
+
+def test_passing_over_needs_equal_times_quiet_and_a_listing_not_long_ago() -> None:
+    stamp = (1, 2, 3)
+    quiet = FolderState(stamp, listed_s=1000, changed_s=1000 - RULES.quiet_s)
+    assert may_pass_over(quiet, stamp, 1001, RULES)
+    assert not may_pass_over(quiet, (1, 2, 4), 1001, RULES)
+    assert not may_pass_over(quiet, stamp, 1000 + RULES.trust_s, RULES)
+    assert not may_pass_over(quiet, stamp, 999, RULES), "the clock was set back"
+    assert not may_pass_over(FolderState(stamp, 1000, 1001 - RULES.quiet_s), stamp, 1001, RULES)
+    assert not may_pass_over(FolderState(), (0, 0, 0), 1001, RULES)
+
+
+def test_a_file_that_vanishes_between_listing_and_look_is_not_an_error(world: World) -> None:
+    for number in range(5):
+        world.write(f"dir/{number}")
+    world.scan()
+
+    def remove(path: str, _: Seen) -> None:
+        if path == "dir":
+            for number in range(3):
+                (world.root / "dir" / str(number)).unlink(missing_ok=True)
+
+    world.storage.meanwhile = remove
+    world.scan()
+    world.storage.meanwhile = lambda *_: None
+    world.scan()
+    world.check()
+
+
+def test_a_folder_that_vanishes_before_it_is_listed_is_not_an_error(world: World) -> None:
+    world.write("a/1")
+    world.write("b/2")
+    world.storage.meanwhile = lambda *_: shutil.rmtree(world.root / "b", ignore_errors=True)
+    world.scan()
+    world.storage.meanwhile = lambda *_: None
+    world.scan()
+    world.check()
+
+
+def test_a_listing_that_repeats_and_leaves_out_names_harms_nothing(world: World) -> None:
+    """POSIX lets a listing do both while names are moved."""
+    for name in ("a", "b", "c"):
+        world.write(name, name.encode())
+
+    class Odd(Spy):
+        def list(self, path: str) -> Iterator[Seen]:
+            seen = list(super().list(path))
+            yield from seen[:2]
+            yield from seen[:2]
+
+    odd = Odd(world.root)
+    assert world.scan(storage=odd).created == 2
+    world.check_sums()
+    world.scan()
+    world.check()
+    assert world.scan(storage=odd).deleted == 0
+    world.check()
+
+
+def test_entries_that_others_register_meanwhile_are_taken_over(world: World) -> None:
+    world.write("file", b"12345")
+
+    def register(_: str, seen: Seen) -> None:
+        columns = "parent, name, kind, size, mode, mtime_ns, ctime_ns, inode, created"
+        with world.index.database.writing() as db:
+            db.execute(f"INSERT INTO entry ({columns}) VALUES (1, ?, 'REG', 0, 420, 0, 0, 0, 0)", (seen.name,))
+            db.execute("UPDATE entry SET files = 1 WHERE id = 1")
+
+    world.storage.meanwhile = register
+    assert world.scan() == Counts(modified=1)
+    world.check()
+
+
+def test_a_folder_that_may_not_be_read_is_named_and_what_is_known_of_it_stays(world: World) -> None:
+    world.write("closed/file")
+    world.write("open/file")
+    world.scan()
+    world.write("open/new")
+
+    class Closed(Spy):
+        def list(self, path: str) -> Iterator[Seen]:
+            if path == "closed":
+                raise StorageError("no rights")
+            return super().list(path)
+
+    assert world.scan(storage=Closed(world.root)).failed == 1
+    assert world.undeliverable() == {"closed": "may not be read"}
+    world.check()
+    assert world.scan().failed == 0
+    assert world.undeliverable() == {}
+
+
+def test_a_root_that_is_not_there_fails_the_scan_and_removes_nothing(world: World) -> None:
+    world.write("dir/file")
+    world.scan()
+    world.root.rename(world.root.with_name("away"))
+    with pytest.raises(StorageMissing):
+        world.scan()
+    assert world.paths() == {"dir", "dir/file"}
+
+
+def test_an_empty_folder_in_the_place_of_the_root_removes_nothing(world: World) -> None:
+    """So looks a disk that is not mounted."""
+    world.write("dir/file")
+    world.scan()
+    world.root.rename(world.root.with_name("away"))
+    world.root.mkdir()
+    with pytest.raises(StorageMissing, match="mounted"):
+        world.scan()
+    assert world.paths() == {"dir", "dir/file"}
+    world.root.rmdir()
+    world.root.with_name("away").rename(world.root)
+    world.scan()
+    world.check()
+
+
+def test_a_root_that_was_emptied_is_empty(world: World) -> None:
+    world.write("dir/file")
+    world.scan()
+    shutil.rmtree(world.root / "dir")
+    world.scan()
+    assert world.paths() == set()
+    world.check()
+
+
+def test_a_root_that_goes_away_during_a_scan_fails_it_and_removes_nothing(world: World) -> None:
+    for number in range(10):
+        world.write(f"{number}/file")
+    world.scan()
+
+    def unmount(path: str, _: Seen) -> None:
+        if path == "5":
+            world.root.rename(world.root.with_name("away"))
+
+    world.storage.meanwhile = unmount
+    with pytest.raises(StorageMissing):
+        world.scan()
+    assert len(world.paths()) == 20
+
+
+def test_a_stopped_scan_leaves_right_sums_and_the_next_one_finishes(world: World) -> None:
+    for number in range(300):
+        world.write(f"{number}/file", b"12")
+
+    def stop(path: str, _: Seen) -> None:
+        if path == "150":
+            world.stop.set()
+
+    world.storage.meanwhile = stop
+    with pytest.raises(ScanStopped):
+        world.scan()
+    world.check_sums()
+    world.stop.clear()
+    world.storage.meanwhile = lambda *_: None
+    world.scan()
+    world.check()
+
+
+def test_readers_see_whole_states_while_a_scan_runs(world: World) -> None:
+    for folder in range(20):
+        for number in range(100):
+            world.write(f"{folder}/{number}", b"123")
+    done = threading.Event()
+    wrong: list[str] = []
+
+    def read() -> None:
+        while not done.is_set():
+            with world.index.database.reading() as db:
+                query = "SELECT (SELECT size FROM entry WHERE id = 1), (SELECT coalesce(sum(size), 0) FROM entry WHERE kind = 'REG')"
+                root, files = db.execute(query).fetchone()
+            if root != files:
+                wrong.append(f"{root} {files}")
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        world.scan()
+    finally:
+        done.set()
+        reader.join(60)
+    assert wrong == []
+    world.check()
+
+
+PROGRAM = """
+import sys, threading
+from pathlib import Path
+from fs2od.node.clock import SystemClock
+from fs2od.node.index import Indexes
+from fs2od.node.panel import scanning
+from fs2od.storage import PosixStorage
+scanning._ROWS = 400
+with Indexes(Path(sys.argv[2]), limit=1).using(sys.argv[3]) as index:
+    print("begins", flush=True)
+    rules = scanning.ScanRules(0o664, 0o775, frozenset())
+    scanning.scan(index, PosixStorage(Path(sys.argv[1])), number=1, rules=rules, counts=scanning.Counts(),
+                  stop=threading.Event(), clock=SystemClock())
+    print("ends", flush=True)
+"""
+
+
+def test_a_scan_that_is_killed_again_and_again_is_finished_by_the_next(tmp_path: Path) -> None:
+    root, state = tmp_path / "root", tmp_path / "spaces"
+    for folder in range(40):
+        (root / f"sub{folder}").mkdir(parents=True)
+        for number in range(250):
+            (root / f"sub{folder}" / f"movie{number}").write_bytes(b"1" * (number % 7))
+    killed_inside = 0
+    for delay_s in (0.0, 0.02, 0.05, 0.1, 0.15, 0.25):
+        command = [sys.executable, "-c", PROGRAM, str(root), str(state), SPACE]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"begins\n"
+            time.sleep(delay_s)
+            process.send_signal(signal.SIGKILL)
+            killed_inside += b"ends" not in process.stdout.read()
+        # Between the kills the tree goes on changing.
+        (root / f"new{delay_s}").mkdir()
+        shutil.rmtree(root / f"sub{int(delay_s * 100)}")
+    assert killed_inside > 0
+    indexes = Indexes(state, limit=1)
+    with indexes.using(SPACE) as index:
+        world = World(root, index)
+        world.clock.seconds = int(time.time())
+        world.check_sums()
+        world.scan()
+        world.check()
+    indexes.close()

@@ -1,0 +1,61 @@
+"""A real browser, and what every page has to stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+SCREENSHOTS = Path(__file__).parents[3] / "test-results" / "screenshots"
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 360, "height": 740}
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium. Name it after the site in a test's arguments: it closes first, and no connection is left."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+def open_page(browser: Browser, url: str, **how: Any) -> Page:  # noqa: ANN401 - Playwright's own options
+    page = browser.new_context(**{"ignore_https_errors": True, "viewport": DESKTOP, **how}).new_page()
+    page.goto(url)
+    return page
+
+
+def shoot(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def assert_fits(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def assert_accessible(page: Page) -> None:
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => Number(h.tagName[1]))")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(following <= level + 1 for level, following in pairwise(levels))
+    assert page.locator("main").count() == page.locator("header.bar").count() == page.locator("footer").count() == 1
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.title()
+    unnamed = """[...document.querySelectorAll('a,button,input')].filter(e => e.type !== 'hidden' &&
+        !(e.ariaLabel || e.textContent.trim() || e.labels?.length)).map(e => e.outerHTML)"""
+    assert page.evaluate(unnamed) == []
+    assert page.evaluate("[...document.images].filter(i => !i.hasAttribute('alt')).length") == 0
+    assert page.evaluate(
+        "new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size === document.querySelectorAll('[id]').length"
+    )
+    assert page.evaluate("[...document.querySelectorAll('th')].every(th => th.scope)")

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from tests.portal.conftest import START, OperatorPages, needs_you
+
+from fs2od.facility import Datasets
+from fs2od.facility.journal import Phase, Problem, ProblemKind
+from fs2od.mail import NotDelivered, Outcome
+
+
+async def test_the_first_page_says_at_a_glance_how_things_stand(operator: OperatorPages) -> None:
+    operator.world.add("A", Phase.ACQUIRING)
+    operator.world.add("B", Phase.COMPLETE)
+    operator.world.add("C", Phase.SEEN, problem=needs_you("SPA.yml line 7: expected a mapping"))
+    await operator.sign_in()
+    html = await operator.get("/")
+    for label, number in (("Acquiring", "1"), ("Need you", "1"), ("Complete", "1"), ("Mail", "ok"), ("Onedata", "ok")):
+        assert f"<dt>{label}</dt><dd" in html
+        assert f">{number}</dd>" in html
+    assert "SPA.yml line 7: expected a mapping" in html
+    assert 'action="/retry/C"' in html
+    assert html.index("Needs you") < html.index("All datasets")
+
+
+async def test_nothing_stuck_means_no_list_of_it(operator: OperatorPages) -> None:
+    operator.world.add("A", Phase.COMPLETE)
+    await operator.sign_in()
+    assert "Needs you" not in await operator.get("/")
+
+
+async def test_no_datasets_yet_says_when_there_will_be(operator: OperatorPages) -> None:
+    await operator.sign_in()
+    assert "A folder appears here within seconds" in await operator.get("/")
+    assert "No letters yet" in await operator.get("/outbox")
+
+
+async def test_the_twin_tells_the_same_exactly(operator: OperatorPages) -> None:
+    operator.world.add("A", Phase.ACQUIRING)
+    await operator.sign_in()
+    document = json.loads(await operator.get("/datasets.json"))
+    (row,) = document["datasets"]
+    assert row["size_bytes"] == 1_840_000_000_000
+    assert row["stages"] == {"seen": "done", "registered": "done", "mailed": "done", "complete": "now"}
+    assert document["summary"] == {"acquiring": 1, "datasets": 1}
+    assert document["as_of"] == "2026-11-05T16:00:00Z"
+    before = document["version"]
+    operator.world.add("B", Phase.SEEN)
+    assert json.loads(await operator.get("/datasets.json"))["version"] != before
+
+
+async def test_a_history_shows_every_step_and_what_is_next(operator: OperatorPages) -> None:
+    record = operator.world.add("20261105_A", Phase.ACQUIRING)
+    operator.world.journal.write(record, kind="announced", said="mail written", now=START + timedelta(minutes=1))
+    await operator.sign_in()
+    html = await operator.get("/dataset/20261105_A")
+    assert html.index("detected") < html.index("mail written")
+    assert "When the running file is gone" in html
+    assert "bad name" in html
+    document = json.loads(await operator.get("/dataset/20261105_A?format=json"))
+    assert [event["kind"] for event in document["history"]] == ["detected", "announced"]
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+async def test_every_state_has_its_page(operator: OperatorPages, phase: Phase) -> None:
+    operator.world.add("A", phase)
+    operator.world.add("W", phase, problem=Problem(ProblemKind.WAITING, "Onedata is away", START))
+    await operator.sign_in()
+    assert "Next" in await operator.get("/dataset/A")
+    assert "Onedata is away" in await operator.get("/dataset/W")
+
+
+async def test_trying_again_is_a_wish_that_the_facility_hears(operator: OperatorPages) -> None:
+    record = operator.world.add("A/B ü?", Phase.SEEN, problem=needs_you("wrong"))
+    await operator.sign_in()
+    answer = await operator.post("/retry/A%2FB%20%C3%BC%3F")
+    assert answer.headers["Location"] == "/dataset/A%2FB%20%C3%BC%3F"
+    assert operator.world.journal.wishes() == {record.id}
+    assert "Try again now" in await operator.get(answer.headers["Location"])
+
+
+async def test_a_button_on_the_first_page_fits_a_name_with_any_character(operator: OperatorPages) -> None:
+    operator.world.add('<script>"\n', Phase.SEEN, problem=needs_you("<img src=x onerror=alert(1)>"))
+    await operator.sign_in()
+    html = await operator.get("/")
+    assert "<script>" not in html.replace('<script type="module"', "")
+    assert "<img src=x" not in html
+    assert "/retry/%3Cscript%3E%22%0A" in html
+    assert "onerror" in await operator.get("/dataset/%3Cscript%3E%22%0A")
+
+
+async def test_many_datasets_come_in_pages(operator: OperatorPages) -> None:
+    for number in range(205):
+        operator.world.add(f"D{number:03}", Phase.COMPLETE)
+    await operator.sign_in()
+    first = await operator.get("/")
+    assert "of 205" in first
+    assert "D000" not in first
+    assert "D000" in await operator.get("/?skipped=200")
+    assert "D000" in await operator.get("/?skipped=99999")
+
+
+async def test_the_outbox_shows_letters_and_why_they_were_refused(operator: OperatorPages) -> None:
+    operator.world.letter("Your data from Titan Krios")
+
+    class Refusing:
+        def send(self, message: bytes, sender: str, recipients: Sequence[str], *, name: str) -> Outcome:  # noqa: ARG002 - the shape of a transport
+            return Outcome(refused=tuple(NotDelivered(each, "550 <no such user>") for each in recipients))
+
+    operator.world.journal.outbox.deliver(Refusing(), operator.world.now)
+    await operator.sign_in()
+    html = await operator.get("/outbox")
+    assert "Your data from Titan Krios" in html
+    assert "550 &lt;no such user&gt;" in html
+    assert "1 refused" in await operator.get("/")
+    document = json.loads(await operator.get("/outbox.json"))
+    assert document["letters"][0]["recipients"] == [
+        {"address": "alex@example.org", "state": "refused", "reason": "550 <no such user>"}
+    ]
+
+
+async def test_a_refused_letter_can_be_sent_again(operator: OperatorPages) -> None:
+    letter = operator.world.letter("Subject")
+    await operator.sign_in()
+    assert "Send now" in await operator.get(f"/outbox/{letter}")
+    operator.world.now += timedelta(hours=1)
+    answer = await operator.post(f"/outbox/{letter}/retry")
+    assert answer.headers["Location"] == f"/outbox/{letter}"
+    assert operator.world.journal.outbox.next_attempt_at() == operator.world.now
+
+
+async def test_a_letter_is_shown_where_it_can_do_nothing(operator: OperatorPages) -> None:
+    letter = operator.world.letter("Subject", html="<script>alert(1)</script><b>bold</b>", text="Hello <b>Alex</b>")
+    await operator.sign_in()
+    html = await operator.get(f"/outbox/{letter}")
+    assert "Hello &lt;b&gt;Alex&lt;/b&gt;" in html
+    assert 'sandbox=""' in html
+    assert "alert(1)" not in html
+    framed = await operator.client.get(f"/outbox/{letter}/html")
+    assert "<b>bold</b>" in framed.text
+    policy = framed.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox; default-src 'none'")
+    assert "script-src" not in policy
+    assert framed.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_letter_s_twin_holds_no_content(operator: OperatorPages) -> None:
+    letter = operator.world.letter("Subject", text="the-token-itself", html="<p>the-token-itself</p>")
+    await operator.sign_in()
+    for path in ("/outbox.json", f"/outbox/{letter}?format=json", "/outbox"):
+        assert "the-token-itself" not in await operator.get(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/dataset/none", "/outbox/77", "/outbox/77/html", "/outbox/99999999999999999999", "/no"]
+)
+async def test_what_is_not_there_is_said_so(operator: OperatorPages, path: str) -> None:
+    await operator.sign_in()
+    assert "There is no such page" in await operator.get(path, status=404)
+
+
+@pytest.mark.parametrize("path", ["/retry/none", "/outbox/77/retry"])
+async def test_a_button_for_what_is_gone_does_nothing(operator: OperatorPages, path: str) -> None:
+    await operator.sign_in()
+    assert (await operator.post(path)).status_code == 404
+
+
+async def test_when_onedata_is_away_the_page_says_what_it_means(operator: OperatorPages) -> None:
+    assert Datasets(operator.world.database).onedata_trouble() == ""
+    operator.world.journal.know("onedata", "")
+    await operator.sign_in()
+    assert "away" not in await operator.get("/")

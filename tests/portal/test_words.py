@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fs2od.portal._words import ago, day, folder_name, moment, plural, shown_name
+
+NOW = datetime(2026, 11, 5, 14, 2, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-30, "just now"),
+        (0, "just now"),
+        (12, "12 s ago"),
+        (89, "89 s ago"),
+        (300, "5 min ago"),
+        (3 * 3600, "3 h ago"),
+        (5 * 86400, "5 days ago"),
+        (40 * 86400, "on 26 September 2026"),
+    ],
+)
+def test_time_that_passed_is_said_in_the_unit_that_fits(seconds: int, words: str) -> None:
+    assert ago(NOW - timedelta(seconds=seconds), NOW) == words
+
+
+def test_a_moment_names_its_zone_and_is_told_in_it() -> None:
+    assert moment(datetime(2026, 11, 5, 15, 2, tzinfo=timezone(timedelta(hours=1)))) == "5 November 2026, 14:02 UTC"
+    assert day(date(2027, 3, 12)) == "12 March 2027"
+
+
+def test_one_file_is_no_files() -> None:
+    assert [plural(count, "file") for count in (0, 1, 9120)] == ["0 files", "1 file", "9,120 files"]
+
+
+def test_what_cannot_be_seen_in_a_name_is_made_visible() -> None:
+    assert shown_name("a\nb\tc") == "a\u240ab\u2409c"
+    assert shown_name("photo\u202egpj.exe") == "photo[U+202E]gpj.exe"
+    assert shown_name("\x7f\x85\u2028") == "\u2421[U+0085][U+2028]"
+    assert shown_name("Größe 試料 🧊") == "Größe 試料 🧊"
+
+
+@given(st.text(max_size=80))
+def test_a_folder_name_is_fit_for_any_shell(title: str) -> None:
+    name = folder_name(title)
+    assert 0 < len(name) <= 48
+    assert name[0] != "-"
+    assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+def test_a_folder_name_resembles_the_title() -> None:
+    assert folder_name("70S ribosome, grid 2") == "70s-ribosome-grid-2"
+    assert folder_name("試料") == "dataset"

@@ -1,0 +1,203 @@
+"""What goes wrong at a facility: each with one clear line, a distinct exit code, and nothing lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from fs2od.testing import microscope
+from fs2od.testing.system import System, free_ports, wait_for
+
+
+def _write_dataset(folder: Path, *, email: str = "alex@example.org") -> None:
+    folder.mkdir(parents=True)
+    (folder / "movie.mrc").write_bytes(os.urandom(3000))
+    (folder / "SPA.yml").write_text(f"Sample: {{Name: {folder.name}}}\nUser: {{Email: {email}}}\n")
+
+
+def _fails(system: System, *arguments: str, code: int) -> str:
+    """Run a command that must fail with `code`, and return its one line."""
+    done = system.run(*arguments)
+    assert done.returncode == code, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return lines[0]
+
+
+def test_a_port_in_use_is_one_clear_line(system: System) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", system.port))
+        taken.listen()
+        arguments = ["--data", str(system.data), "--port", str(system.port)]
+        said = _fails(system, "node", *arguments, code=3)
+        assert f"port {system.port}" in said
+        assert "--port" in said
+
+
+def test_up_passes_on_why_its_node_did_not_start(system: System) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", system.port))
+        taken.listen()
+        arguments = ["--data", str(system.data), "--watch", str(system.watched), "--port", str(system.port)]
+        done = system.run("up", *arguments)
+        assert done.returncode == 3
+        assert f"port {system.port}" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_watched_folder_that_is_missing_is_named(system: System) -> None:
+    arguments = ["--data", str(system.data), "--watch", str(system.home / "nowhere"), "--port", str(system.port)]
+    said = _fails(system, "up", *arguments, code=7)
+    assert "nowhere" in said
+
+
+def test_a_second_daemon_on_the_same_state_says_so_and_leaves(system: System) -> None:
+    system.start()
+    node = system.data / "node"
+    said = _fails(system, "node", "--data", str(node), "--port", str(free_ports()), code=9)
+    assert "another node" in said
+    arguments = ["--config", str(system.data / "fs2od.toml"), "--data", str(system.data / "facility"), "--once"]
+    assert "another facility" in _fails(system, "facility", *arguments, code=9)
+
+
+@pytest.mark.parametrize("database", ["node/zone.db", "facility/facility.db"])
+def test_state_of_a_newer_version_is_refused_and_left_as_it_is(system: System, database: str) -> None:
+    system.start()
+    system.stop()
+    path = system.data / database
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 4711")
+    before = path.read_bytes()
+    arguments = ["--data", str(system.data), "--watch", str(system.watched), "--port", str(system.port)]
+    done = system.run("up", *arguments)
+    assert done.returncode == 9
+    assert "newer fs2od" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert path.read_bytes() == before
+
+
+def test_while_the_node_is_away_datasets_are_still_detected_and_it_catches_up(system: System) -> None:
+    facts = system.start()
+    system.stop()
+    _write_dataset(system.watched / "while away")
+    state = system.data / "facility"
+    arguments = [
+        "facility", "--config", str(system.data / "fs2od.toml"), "--data", str(state), "--outbox", str(system.data / "outbox"),
+        "--zone", facts["zone"], "--provider", facts["provider"], "--ca", facts["ca"],
+        "--token-file", facts["admin_token_file"], "--port", "0", "--json",
+    ]  # fmt: skip
+    with subprocess.Popen([sys.executable, "-m", "fs2od", *arguments], stdout=subprocess.DEVNULL) as facility:
+        try:
+            wait_for(lambda: _states(system, state).get("while away"), what="the dataset")
+            assert not system.mails()
+            system.start_node()
+            mail = system.wait_for_mail(within_s=90)
+            assert "while away" in mail.text
+        finally:
+            facility.terminate()
+            assert facility.wait(30) == 0
+
+
+def _states(system: System, state: Path) -> dict[str, str]:
+    done = system.run("datasets", "--data", str(state), "--json")
+    return {row["name"]: row["state"] for row in json.loads(done.stdout)} if done.returncode == 0 else {}
+
+
+def test_a_killed_node_is_started_again_and_nothing_is_missing(system: System) -> None:
+    system.start()
+    node = _pid_of(system.data / "node" / "node.lock")
+    os.kill(node, 9)
+    microscope.write(
+        microscope.Session.of_files(30),
+        system.watched / "later",
+        start=datetime.now(UTC),
+        duration=timedelta(seconds=4),
+    )
+    system.wait_for_mail(2, within_s=90)
+    assert len(system.mails()) == 2
+    assert _pid_of(system.data / "node" / "node.lock") != node
+
+
+def test_when_the_supervisor_is_killed_its_children_end(system: System) -> None:
+    system.start()
+    children = [_pid_of(system.data / "node" / "node.lock"), _pid_of(system.data / "facility" / "facility.lock")]
+    system.kill()
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), within_s=30, what="their end")
+
+
+def _pid_of(lock: Path) -> int:
+    return int(lock.read_text())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b"Sample: [unclosed", "SPA.yml"),
+        (b"- a\n- list\n", "mapping"),
+        (b"a: 1\n" + b"#" * (1 << 20), "1 MiB"),
+    ],
+)
+def test_a_bad_metadata_file_holds_back_its_dataset_only(system: System, content: bytes, said: str) -> None:
+    system.start()
+    _write_dataset(system.watched / "bad")
+    (system.watched / "bad" / "SPA.yml").write_bytes(content)
+    _write_dataset(system.watched / "good")
+    assert "good" in system.wait_for_mail().text
+    state = system.data / "facility"
+    wait_for(lambda: _states(system, state).get("bad") == "needs you", what="the complaint")
+    shown = system.run("datasets", "show", "bad", "--data", str(state)).stdout
+    assert said in shown
+    assert (system.watched / "bad" / "SPA.yml").read_bytes() == content
+    (system.watched / "bad" / "SPA.yml").write_text("Sample: {Name: mended}\nUser: {Email: alex@example.org}\n")
+    assert "mended" in system.wait_for_mail(2).text
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB of its own, as root mounts it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    place = tmp_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(place)], check=True)
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_loses_nothing_and_it_goes_on_when_there_is_room(small_disk: Path) -> None:
+    with System(small_disk) as system:
+        system.watched.rmdir()
+        watched = small_disk.parent / "watched"
+        watched.mkdir()
+        system.watched = watched
+        system.start()
+        filler = small_disk / "filler"
+        _fill(filler)
+        _write_dataset(watched / "in need of room")
+        wait_for(lambda: "no space" in system.log or "enospc" in system.log, within_s=30, what="the complaint")
+        assert not system.mails()
+        filler.unlink()
+        assert "in need of room" in system.wait_for_mail(within_s=90).text
+        assert len(system.mails()) == 1
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        block = 1 << 16
+        while block:
+            try:
+                file.write(bytes(block))
+            except OSError:
+                block //= 2

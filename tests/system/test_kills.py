@@ -1,0 +1,151 @@
+"""The real facility process, killed at every journal write, request and reply in turn, until a run is untouched."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fs2od.cli.main import main
+from fs2od.testing.system import System, wait_for
+
+# Forked from a process that has everything imported already: real processes, but each starts in a blink.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["fs2od.cli.facility", "fs2od.cli.main", "fs2od.testing.faults"])
+MOST = 400
+CONFIGURATION = """
+[onedata]
+zone = {zone}
+provider = {provider}
+ca_file = {ca}
+token_file = {token}
+provision = true
+[facility]
+contact = "desk@example.org"
+[mail]
+sender = "desk@example.org"
+folder = {outbox}
+[[watch]]
+path = {watched}
+settle = "0s"
+data_settle = "0s"
+quiet = "0s"
+"""
+
+
+@dataclass(frozen=True)
+class Facility:
+    """The facility's side of one try: its own state, watched folder and outbox, at a node shared by all tries."""
+
+    home: Path
+    name: str
+
+    @property
+    def watched(self) -> Path:
+        return self.home / "watched"
+
+    def prepare(self, facts: dict[str, str]) -> None:
+        dataset = self.watched / self.name
+        (dataset / "movies").mkdir(parents=True)
+        (dataset / "movies" / "one.mrc").write_bytes(os.urandom(2000))
+        (dataset / "SPA.yml").write_text(f"Sample: {{Name: Sample {self.name}}}\nUser: {{Email: alex@example.org}}\n")
+        values = {
+            "zone": facts["zone"],
+            "provider": facts["provider"],
+            "ca": facts["ca"],
+            "token": facts["admin_token_file"],
+        }
+        values |= {"outbox": str(self.home / "outbox"), "watched": str(self.watched)}
+        text = CONFIGURATION.format(**{key: json.dumps(value) for key, value in values.items()})
+        (self.home / "fs2od.toml").write_text(text)
+
+    def once(self, *, fault_at: int | None = None) -> int:
+        """Let a real process look once, and return its exit code; a killed one's is -9."""
+        arguments = [
+            "facility",
+            "--config",
+            str(self.home / "fs2od.toml"),
+            "--data",
+            str(self.home / "state"),
+            "--once",
+        ]
+        if fault_at is not None:
+            arguments += ["--fault-at", str(fault_at)]
+        process = FORKS.Process(target=main, args=(arguments,))
+        process.start()
+        process.join(120)
+        code = process.exitcode
+        process.close()
+        assert code in (0, -signal.SIGKILL), f"it ended with {code}"
+        return code
+
+    def mails(self) -> list[str]:
+        return sorted(path.name for path in (self.home / "outbox").glob("*.eml"))
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with System(tmp_path_factory.mktemp("node")) as system:
+        system.start_node()
+        yield system
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("untouched_before", "first", "stride"), [(0, 1, 2), (0, 2, 2), (1, 1, 1)])
+def test_killed_at_any_point_it_ends_with_one_of_everything(
+    node: System, tmp_path: Path, untouched_before: int, first: int, stride: int
+) -> None:
+    """Kill the first look (onboarding and announcement), and the second one (completion), at each of their fault points."""
+    for number in range(first, MOST, stride):
+        facility = Facility(tmp_path / str(number), f"kill{untouched_before}x{number}")
+        facility.prepare(dict(node.facts))
+        for _ in range(untouched_before):
+            assert facility.once() == 0
+        untouched = facility.once(fault_at=number) == 0
+        _finish(facility)
+        _require_one_of_everything(node, facility)
+        if untouched:
+            break
+    else:
+        pytest.fail("no run was untouched")
+    assert number > 15
+
+
+def _finish(facility: Facility) -> None:
+    def done() -> bool:
+        facility.once()
+        return len(facility.mails()) >= 2
+
+    wait_for(done, within_s=60, what="both mails")
+    assert len(facility.mails()) == 2
+
+
+def _require_one_of_everything(node: System, facility: Facility) -> None:
+    """Count through REST, by the dataset's name, which all names made for it begin with."""
+    prefix = f"{facility.name}-"
+    with node.http(administrator=True) as http:
+        zone, panel = f"{node.facts['zone']}/api/v3/onezone", f"{node.facts['provider']}/api/v3/onepanel"
+
+        def names(ids: list[str], path: str) -> list[str]:
+            found = [http.get(f"{path}/{each}").raise_for_status().json()["name"] for each in ids]
+            return [name for name in found if name.startswith(prefix)]
+
+        spaces = http.get(f"{zone}/user/effective_spaces").raise_for_status().json()["spaces"]
+        mine = [space for space in spaces if names([space], f"{zone}/spaces")]
+        assert len(mine) == 1
+        assert len(http.get(f"{zone}/spaces/{mine[0]}/shares").raise_for_status().json()["shares"]) == 1
+        storages = http.get(f"{panel}/provider/storages").raise_for_status().json()["ids"]
+        assert len(names(storages, f"{panel}/provider/storages")) == 1
+        groups = http.get(f"{zone}/user/effective_groups").raise_for_status().json()["groups"]
+        assert len(names(groups, f"{zone}/groups")) == 2
+        tokens = http.get(f"{zone}/user/tokens/named").raise_for_status().json()["tokens"]
+        kinds = sorted(name.rpartition(" ")[2] for name in names(tokens, f"{zone}/tokens/named"))
+        assert kinds == ["members", "owners"]
+        members = http.get(f"{zone}/spaces/{mine[0]}/groups").raise_for_status().json()["groups"]
+        assert len(members) == 3
