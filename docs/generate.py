@@ -15,7 +15,7 @@ import click
 from fs2od.cli.main import fs2od
 from fs2od.facility import settings_reference
 from fs2od.node import NodeSettings, open_node
-from fs2od.node.apps import endpoints_by_api
+from fs2od.node.apps import endpoints_of
 from fs2od.onedata.errors import STATUS_OF
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -69,9 +69,11 @@ def _endpoints() -> str:
     with tempfile.TemporaryDirectory() as folder:
         settings = NodeSettings(Path(folder), "localhost:8443", "localhost:8444")
         with open_node(settings) as node:
-            for prefix, endpoints in endpoints_by_api(node.zone, node.provider).items():
-                lines += ["", f"## `{prefix}`", "", "| method | path | operation |", "|---|---|---|"]
-                lines += [f"| {each.method} | `{each.path}` | `{each.operation}` |" for each in endpoints]
+            served = endpoints_of(node.provider)
+    for service in ("onezone", "oneprovider", "onepanel"):
+        lines += ["", f"## `/api/v3/{service}`", "", "| method | path | operation |", "|---|---|---|"]
+        mine = [each for name, each in served if name == service]
+        lines += [f"| {each.method} | `{each.path}` | `{each.operation}` |" for each in mine]
     return "\n".join(lines) + "\n"
 
 

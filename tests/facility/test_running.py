@@ -223,16 +223,13 @@ async def test_really_full_sqlite_says_so_and_recovers(world: World) -> None:
     database.close()
 
 
-async def test_a_look_at_2000_known_datasets_takes_under_a_second_and_no_request(world: World) -> None:
+async def test_a_look_at_2000_known_datasets_sends_no_request(world: World) -> None:
     _known_datasets(world, 2000)
     requests = Requests()
     async with world.facility(observer=requests).opened() as one_pass:
         await one_pass()
-        began = time.perf_counter()
         await one_pass()
-        spent = time.perf_counter() - began
     assert not requests.sent
-    assert spent < 1
 
 
 async def test_nothing_is_asked_while_nothing_changes(world: World) -> None:

@@ -18,9 +18,9 @@ import pytest
 
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.node.index import Entry, Indexes, SpaceIndex
-from fs2od.node.index.registration import FolderState
 from fs2od.node.index.scans import undeliverable
 from fs2od.node.index.schema import ROOT
+from fs2od.node.index.visits import FolderState
 from fs2od.node.panel.lookahead import may_pass_over
 from fs2od.node.panel.scanning import Counts, ScanRules, ScanStopped, scan
 from fs2od.onedata.ids import SpaceId

@@ -86,7 +86,7 @@ def serve_portal(folder: Path) -> Iterator[tuple[World, Path]]:
         apps = [zone_app(node.zone, pages=pages), provider_app(node.provider)]
         services = [Service(app, found) for app, found in zip(apps, sockets, strict=True)]
         with in_thread(services, certificate):
-            yield World(node, folder, administrator(node), httpx.AsyncHTTPTransport()), certificate.ca
+            yield World(node, folder, administrator(node), {}), certificate.ca
 
 
 def administrator(node: Node) -> Person:

@@ -100,6 +100,23 @@ def test_the_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     database.close()
 
 
+def test_opened_twice_by_us_and_once_by_another_process_nothing_is_lost(tmp_path: Path) -> None:
+    schema = Schema("things", (FIRST,))
+    first = Database(tmp_path / "a.db", schema)
+    second = Database(tmp_path / "a.db", schema)
+    script = "import sys; from pathlib import Path; from fs2od.sqlite import Database, Schema\n" + (
+        "db = Database(Path(sys.argv[1]), Schema('things', (sys.argv[2],)))\nwith db.reading() as c: c.execute('SELECT * FROM thing').fetchall()\ndb.close()"
+    )
+    _put(first, "before")
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.db"), FIRST], check=True)
+    _put(first, "after")
+    first.close()
+    second.close()
+    fresh = Database(tmp_path / "a.db", schema)
+    assert _names(fresh) == ["after", "before"]
+    fresh.close()
+
+
 def test_threads_read_while_another_writes(tmp_path: Path) -> None:
     database = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
     failures: list[BaseException] = []

@@ -137,10 +137,11 @@ async def test_files_that_cannot_be_read_are_named_and_the_rest_arrives(
     (dataset.folder / "SPA.yml").unlink()
     report, _ = await bring(world, share, out)
     assert [(str(failure), failure.exit_code) for failure in report.failures] == [
-        ("Grids/Square_1/movie.mrc: the link gives no access to it", 5),
+        ("Grids/Square_1/movie.mrc: the link gives no access to it", 0),
         ("SPA.yml: it is not there any more", 6),
     ]
-    assert report.exit_code == 5
+    assert report.exit_code == 6
+    assert [failure.path[-1] for failure in report.withheld] == ["movie.mrc"]
     assert set(files_in(out)) == FILES.keys() - {"Grids/Square_1/movie.mrc", "SPA.yml"}
 
 

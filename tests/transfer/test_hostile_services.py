@@ -15,7 +15,17 @@ import trustme
 from fs2od.client import Connection, Retries
 from fs2od.errors import IntegrityFailure
 from fs2od.onedata.errors import ConnectionLost, MalformedAnswer
-from fs2od.transfer import Download, DownloadLimits, LinkEnded, Manner, Patience, Report, UnknownLink, parse_link
+from fs2od.transfer import (
+    Download,
+    DownloadLimits,
+    LinkEnded,
+    Manner,
+    Patience,
+    Report,
+    UnknownLink,
+    parse_link,
+    readable_size,
+)
 
 SHARE = "5f785efc3a98d2190a03813a097ff8eacha577"
 DATA = bytes(range(256)) * 1024
@@ -493,9 +503,18 @@ async def test_a_refused_file_does_not_keep_the_others(bench: Bench) -> None:
 
     zone = Zone([item("a"), item("b")], {"b": DATA}, replies={"id-a/content": refused})
     report = await bench.run(zone)
-    assert report.exit_code == 5
+    assert report.exit_code == 0
     assert bench.found() == {"b": DATA}
-    assert report.summary().endswith("1 could not be fetched: a: the link gives no access to it")
+    assert report.summary() == f"1 of 1 files, {readable_size(len(DATA))}; 1 for members only: a"
+
+
+async def test_a_link_that_gives_nothing_at_all_is_not_a_success(bench: Bench) -> None:
+    async def refused(_: Asked, writer: asyncio.StreamWriter) -> None:
+        body = b'{"error":{"id":"posix","description":"no","details":{"errno":"eacces"}}}'
+        writer.write(answer("400 Bad Request", body))
+
+    zone = Zone([item("a")], {}, replies={"id-a/content": refused})
+    assert (await bench.run(zone)).exit_code == 5
 
 
 async def test_a_link_that_ends_in_the_middle_stops_the_run_and_keeps_what_came(bench: Bench) -> None:

@@ -19,9 +19,16 @@ def report(*failures: Failure, stopped_by: Fs2odError | None = None) -> Report:
 
 
 def test_the_summary_says_how_many_and_which_one_is_missing() -> None:
-    failure = Failure(("a", "b.mrc"), posix("eacces"))
+    failure = Failure(("a", "b.mrc"), forbidden())
     said = "9,119 of 9,120 files, 1.84 TB; 1 could not be fetched: a/b.mrc: the link gives no access to it"
     assert report(failure).summary() == said
+
+
+def test_what_the_link_does_not_give_is_told_apart_and_is_no_failure() -> None:
+    withheld = report(Failure(("SPA.yml",), posix("eacces")))
+    assert withheld.summary() == "9,119 of 9,119 files, 1.84 TB; 1 for members only: SPA.yml"
+    assert withheld.exit_code == 0
+    assert not withheld.missing
 
 
 def test_the_summary_names_a_few_and_counts_the_rest() -> None:
@@ -35,7 +42,6 @@ def test_the_summary_names_a_few_and_counts_the_rest() -> None:
         (ConnectionLost("gone"), 4),
         (unauthorized(), 5),
         (forbidden(), 5),
-        (posix("eacces"), 5),
         (not_found(), 6),
         (posix("enoent"), 6),
         (posix("eio"), 4),

@@ -94,11 +94,11 @@ def _until_stopped(work: Coroutine[Any, Any, T], *, again: str) -> T:
 
 def _tell(report: Report, folder: Path, *, again: str) -> None:
     """Say for people what has become of it; where much failed, each on its line before the sum."""
-    few = len(report.failures) <= _NAMED_IN_SUMMARY
-    for failure in () if few else report.failures[:_MOST_NAMED]:
+    few = len(report.missing) <= _NAMED_IN_SUMMARY
+    for failure in () if few else report.missing[:_MOST_NAMED]:
         click.echo(f"failed: {failure}", err=True)
-    if len(report.failures) > _MOST_NAMED:
-        click.echo(f"failed: {len(report.failures) - _MOST_NAMED:,} more; --json lists them all", err=True)
+    if len(report.missing) > _MOST_NAMED:
+        click.echo(f"failed: {len(report.missing) - _MOST_NAMED:,} more; --json lists them all", err=True)
     if report.stopped_by is not None:
         click.echo(f"fs2od: {report.stopped_by}", err=True)
     click.echo(f"{report.summary(names=_NAMED_IN_SUMMARY if few else 0)} ({folder})", err=True)
@@ -119,8 +119,9 @@ def _document(report: Report, folder: Path) -> dict[str, object]:
         "elapsed_s": round(report.elapsed_s, 3),
         "failures": [
             {"path": "/".join(failure.path), "reason": failure.reason, "exit_code": failure.exit_code}
-            for failure in report.failures
+            for failure in report.missing
         ],
+        "for_members_only": ["/".join(failure.path) for failure in report.withheld],
         "stopped_by": str(report.stopped_by) if report.stopped_by is not None else None,
         "summary": report.summary(),
     }

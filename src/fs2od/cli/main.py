@@ -61,7 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     This is the one place that turns an error into one line and an exit code.
     """
     try:
-        fs2od(arguments, prog_name="fs2od", standalone_mode=False)
+        # Outside its standalone mode click returns the code of an early exit instead of raising it.
+        code = fs2od(arguments, prog_name="fs2od", standalone_mode=False)
+        if isinstance(code, int) and code:
+            sys.exit(code)
     except click.exceptions.Exit as left:
         sys.exit(left.exit_code)
     except click.ClickException as error:

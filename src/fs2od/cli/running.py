@@ -13,6 +13,8 @@ from typing import Any
 import click
 import uvloop
 
+from fs2od.errors import Fs2odError
+
 __all__ = ["announce", "ask_to_stop", "run", "set_up_logging"]
 
 
@@ -42,7 +44,19 @@ def run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], *, with_pare
             await _stop_with_parent(stop)
         await work(stop)
 
-    uvloop.run(until_told())
+    try:
+        uvloop.run(until_told())
+    except BaseExceptionGroup as group:
+        # Tasks that run together fail as a group; people want the one reason.
+        raise _first_reason(group) from group
+
+
+def _first_reason(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    reasons = group.subgroup(Fs2odError)
+    found: BaseException = reasons if reasons is not None else group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
 
 
 def ask_to_stop(stop: asyncio.Event) -> None:

@@ -231,6 +231,8 @@ class Connection:
         for _ in range(_MOST_REDIRECTS + 1):
             response = await self._send(request, url)
             if response.status_code in _REDIRECTS and request.operation.redirected:
+                # Read to its end, so that the connection can be used again.
+                await read_bounded(response, _LARGEST_ERROR_BYTES)
                 await response.aclose()
                 url = redirect_target(url, response.headers.get("Location"))
             else:

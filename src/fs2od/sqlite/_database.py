@@ -138,9 +138,15 @@ class Database:
 
 
 def _make_private(path: Path) -> None:
-    """Make the file readable by its owner only, before SQLite does; its companions take over the mode."""
+    """Make a new file readable by its owner only, before SQLite does; its companions take over the mode.
+
+    An existing file is not even opened: closing any descriptor of it would drop the locks that SQLite holds on it in this
+    process (POSIX advisory locks belong to process and file), and another process would then clear away our log.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         said = f"{path} cannot be opened for writing ({error.strerror}): check the folder and its rights"
         raise (StorageFull if error.errno == errno.ENOSPC else StorageMissing)(said) from error

@@ -173,7 +173,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _corrected(definitions: dict[str, Any]) -> dict[str, Any]:
     found = copy.deepcopy(definitions)
-    for name in ("AdminPrivileges", "SpacePrivileges", "SpaceManagerPrivileges"):
+    for name in ("AdminPrivileges", "SpacePrivileges", "SpaceManagerPrivileges", "GroupPrivileges"):
         if name in found:
             del found[name]["items"]["enum"]  # lacks some, such as oz_tokens_manage and those for archives
     if token := found.get("ListPageToken"):

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from starlette.types import ASGIApp
 
 from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
@@ -75,8 +74,13 @@ class World:
     node: Node
     folder: Path
     administrator: Person
-    _transport: httpx.AsyncBaseTransport
+    _transports: Mapping[str, httpx.AsyncBaseTransport]
     _tokens: int = field(default=0)
+
+    @property
+    def transports(self) -> Mapping[str, httpx.AsyncBaseTransport]:
+        """The way to each origin, for clients of one's own."""
+        return self._transports
 
     @property
     def zone(self) -> httpx.AsyncClient:
@@ -189,7 +193,7 @@ class World:
         return file_id(ref.through(share))
 
     def _client(self, base: str) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=base, transport=self._transport, trust_env=False)
+        return httpx.AsyncClient(base_url=base, transport=_Origins(self._transports), trust_env=False)
 
 
 @dataclass
@@ -200,14 +204,18 @@ class ServedWorld(World):
 
 
 class _Origins(httpx.AsyncBaseTransport):
-    """Applications in this process, each at its host: what leads from one to the other can be followed."""
+    """All origins of a node behind one client, so that what leads from one to the other can be followed.
 
-    def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
-        self._transports = {host: httpx.ASGITransport(app, raise_app_exceptions=False) for host, app in apps.items()}
+    Cheaper than a client's own mounts, which prepare for TLS each time.
+    """
+
+    def __init__(self, transports: Mapping[str, httpx.AsyncBaseTransport]) -> None:
+        self._transports = transports
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer as the application at the request's host does."""
-        return await self._transports[request.url.netloc.decode()].handle_async_request(request)
+        """Answer as the request's origin does."""
+        origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
+        return await self._transports[origin].handle_async_request(request)
 
 
 @contextmanager
@@ -215,8 +223,9 @@ def open_world(folder: Path, *, clock: Clock | None = None, plain: bool = False)
     """Yield a new node in `folder`, at https://zone.test and https://provider.test for its own clients only."""
     settings = NodeSettings(folder / "node", "zone.test", "provider.test", plain=plain)
     with open_node(settings, clock=clock) as node:
-        apps = {settings.zone_domain: zone_app(node.zone), settings.provider_domain: provider_app(node.provider)}
-        yield World(node, folder, _administrator(node), _Origins(apps))
+        apps = {settings.zone_url: zone_app(node.zone), settings.provider_url: provider_app(node.provider)}
+        transports = {origin: httpx.ASGITransport(app, raise_app_exceptions=False) for origin, app in apps.items()}
+        yield World(node, folder, _administrator(node), transports)
 
 
 @contextmanager
@@ -228,7 +237,8 @@ def serve_world(folder: Path, *, clock: Clock | None = None, plain: bool = False
     certificate = ensure_certificate(folder / "certificates", ["localhost"])
     with open_node(settings, clock=clock) as node:
         transport = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=str(certificate.ca)))
-        world = ServedWorld(node, folder, _administrator(node), transport, ca=certificate.ca)
+        transports = dict.fromkeys((settings.zone_url, settings.provider_url), transport)
+        world = ServedWorld(node, folder, _administrator(node), transports, ca=certificate.ca)
         services = [Service(zone_app(node.zone), sockets[0]), Service(provider_app(node.provider), sockets[1])]
         with _in_thread(node, services, certificate):
             yield world

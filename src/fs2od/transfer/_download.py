@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from fs2od.client import Connection
-from fs2od.errors import Fs2odError
 from fs2od.onedata.errors import NotFound
 from fs2od.transfer._destination import Destination
-from fs2od.transfer._errand import Errand, Manner, Stopped
+from fs2od.transfer._errand import Errand, Manner
 from fs2od.transfer._links import Link, UnknownLink
 from fs2od.transfer._report import Progress, Report
 from fs2od.transfer._share import SharedFiles
@@ -74,14 +73,10 @@ class Download:
         except NotFound as error:
             raise _unknown(self._link) from error
         tally = Tally(progress)
-        stopped_by: Fs2odError | None = None
         with Threads(self._manner.at_once + 1) as threads, await threads.run(Destination, self._path) as destination:
             folds_case = await threads.run(destination.folds_case)
             errand = Errand(self._files, destination, threads, tally, self._manner, folds_case=folds_case)
-            try:
-                await errand.run(root)
-            except* Stopped as stops:
-                stopped_by = _first(stops)
+            stopped_by = await errand.run(root)
             await errand.settle()
         return tally.report(elapsed_s=self._monotonic() - began_s, stopped_by=stopped_by)
 
@@ -103,8 +98,3 @@ async def folder_name(link: Link, *, connection: Connection) -> str:
 
 def _unknown(link: Link) -> UnknownLink:
     return UnknownLink(f"{link} leads nowhere: it has ended, or is not complete; ask whoever sent it")
-
-
-def _first(stops: BaseExceptionGroup[Stopped]) -> Fs2odError:
-    found = stops.exceptions[0]
-    return found.cause if isinstance(found, Stopped) else _first(found)

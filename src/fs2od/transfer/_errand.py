@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fs2od.client import UntrustedCertificate
-from fs2od.errors import Fs2odError, IntegrityFailure, StorageError, StorageFull
+from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError, StorageFull
 from fs2od.onedata.errors import Forbidden, MalformedAnswer, NotFound, OnedataError, PosixError, Unauthorized
 from fs2od.onedata.ids import FileId
 from fs2od.transfer._destination import Destination
@@ -21,10 +21,11 @@ from fs2od.transfer._share import SharedFiles
 from fs2od.transfer._tally import Tally
 from fs2od.transfer._threads import Threads
 
-__all__ = ["DownloadLimits", "Errand", "Manner", "Stopped"]
+__all__ = ["DownloadLimits", "Errand", "Manner"]
 
 _GIVE_UP_AFTER: Final = 8
 _LONGEST_PATH_BYTES: Final = 4_000
+_GRACE_S: Final = 2.0
 _ENDING: Final = (Unauthorized, Forbidden, NotFound, PosixError)
 
 
@@ -60,14 +61,6 @@ class Manner:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
-class Stopped(Exception):  # the reason is `cause`; it never leaves the room
-    """Nothing more can come: everything else is to stop, too."""
-
-    def __init__(self, cause: Fs2odError) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
-
-
 class Errand:
     """One run of a download over an open destination."""
 
@@ -91,17 +84,30 @@ class Errand:
         self._entries = 0
         self._lost_in_a_row = 0
         self._touched: set[Names] = set()
+        self._stopping = asyncio.Event()
+        self._cause: Fs2odError | None = None
 
-    async def run(self, root: Entry) -> None:
-        """Bring everything below `root`.
-
-        Raises:
-            ExceptionGroup: Of `Stopped`, when nothing more can come.
-        """
+    async def run(self, root: Entry) -> Fs2odError | None:
+        """Bring everything below `root`, and return why not everything was tried, if so."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._manner.at_once):
-                group.create_task(self._work())
-            group.create_task(self._walk(root))
+            tasks = [group.create_task(self._work()) for _ in range(self._manner.at_once)]
+            tasks.append(group.create_task(self._walk(root)))
+            guard = group.create_task(self._end_stragglers(tasks))
+            await asyncio.wait(tasks)
+            guard.cancel()
+        return self._cause
+
+    def _stop(self, cause: Fs2odError) -> None:
+        """Let everything end soon: nothing more can come."""
+        self._cause = self._cause or cause
+        self._stopping.set()
+
+    async def _end_stragglers(self, tasks: list[asyncio.Task[None]]) -> None:
+        # A task that is cancelled while it connects leaves its socket open, so they get the time to end by themselves.
+        await self._stopping.wait()
+        await asyncio.wait(tasks, timeout=_GRACE_S)
+        for task in tasks:
+            task.cancel()
 
     async def settle(self) -> None:
         """Wait until the names of all fetched files are safe against a power cut.
@@ -123,7 +129,7 @@ class Errand:
 
     async def _walk_folders(self, root: FileId) -> None:
         ahead: list[tuple[Names, FileId]] = [((), root)]
-        while ahead:
+        while ahead and not self._stopping.is_set():
             folder, file_id = ahead.pop()
             try:
                 listing = await self._listed(folder, file_id)
@@ -141,7 +147,8 @@ class Errand:
         listing = await self._patiently_listed(file_id)
         self._entries += len(listing)
         if self._entries > limits.entries:
-            raise Stopped(MalformedAnswer(f"the share lists more than {limits.entries:,} files and folders"))
+            self._stop(MalformedAnswer(f"the share lists more than {limits.entries:,} files and folders"))
+            return []
         return listing
 
     async def _patiently_listed(self, file_id: FileId) -> list[Entry]:
@@ -177,6 +184,8 @@ class Errand:
             if await self._on_disk((*folder, entry.name), self._destination.make_folder, (*folder, entry.name))
         ]
         for fetch in plan.fetch:
+            if self._stopping.is_set():
+                break
             await self._queue.put((folder, fetch))
         return entered
 
@@ -191,6 +200,8 @@ class Errand:
 
     async def _work(self) -> None:
         while (job := await self._queue.get()) is not None:
+            if self._stopping.is_set():
+                continue
             folder, fetch = job
             errand = FileFetch(
                 self._files,
@@ -201,9 +212,12 @@ class Errand:
                 tally=self._tally,
                 patience=self._manner.patience,
                 sleep=self._manner.sleep,
+                stopping=self._stopping,
             )
             try:
                 whole = await errand.run()
+            except Interrupted:
+                continue
             except Fs2odError as error:
                 await self._failed((*folder, fetch.entry.name), error)
             else:
@@ -212,26 +226,21 @@ class Errand:
                 self._tally.fetched(whole.size_bytes)
 
     async def _failed(self, path: Names, error: Fs2odError) -> None:
-        """Take note of a failure.
-
-        Raises:
-            Stopped: It stands in the way of everything else, too.
-        """
+        """Take note of a failure, and stop if it stands in the way of everything else, too."""
         self._tally.failed(path, error)
         if isinstance(error, StorageFull | UntrustedCertificate):
-            raise Stopped(error)
-        if may_pass(error) or isinstance(error, StorageError):
+            self._stop(error)
+        elif may_pass(error) or isinstance(error, StorageError):
             self._lost_in_a_row += 1
             if self._lost_in_a_row >= max(_GIVE_UP_AFTER, self._manner.at_once):
-                raise Stopped(error)
+                self._stop(error)
         elif isinstance(error, _ENDING):
             await self._check_that_link_stands()
 
     async def _check_that_link_stands(self) -> None:
         try:
             await self._files.name()
-        except NotFound as error:
-            ended = LinkEnded("the link was ended while its files were fetched; what has arrived stays")
-            raise Stopped(ended) from error
+        except NotFound:
+            self._stop(LinkEnded("the link was ended while its files were fetched; what has arrived stays"))
         except Fs2odError as error:
-            raise Stopped(error) from error
+            self._stop(error)

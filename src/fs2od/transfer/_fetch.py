@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from fs2od.errors import Fs2odError, IntegrityFailure
+from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted
 from fs2od.onedata.errors import Busy, ConnectionLost
 from fs2od.transfer._destination import Destination, Partial, PartialGone
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present
@@ -37,6 +38,7 @@ class FileFetch:
         tally: Tally,
         patience: Patience,
         sleep: Callable[[float], Awaitable[None]],
+        stopping: asyncio.Event,
     ) -> None:
         self._files = files
         self._destination = destination
@@ -47,6 +49,7 @@ class FileFetch:
         self._tally = tally
         self._patience = patience
         self._sleep = sleep
+        self._stopping = stopping
         self._ranges = True
         self._here = 0
         self._furthest = 0
@@ -61,8 +64,10 @@ class FileFetch:
             IntegrityFailure: The bytes are not those that the listing announced.
             StorageError: The disk refused.
             OnedataError: The service refused.
+            Interrupted: `stopping` was set; what has arrived is kept.
         """
         while True:
+            self._check_stopping()
             before = self._furthest
             try:
                 await self._bring()
@@ -81,6 +86,10 @@ class FileFetch:
         self._misses = 0 if self._furthest - before >= _WORTHWHILE_BYTES else self._misses + 1
         if self._misses >= self._patience.tries or not (may_pass(cause) or isinstance(cause, PartialGone)):
             raise cause
+
+    def _check_stopping(self) -> None:
+        if self._stopping.is_set():
+            raise Interrupted("the download is being stopped")
 
     async def _look_again(self, error: IntegrityFailure) -> None:
         """Go on with the file as it is now if it has changed, else once more from its beginning.
@@ -130,6 +139,7 @@ class FileFetch:
         waiting = bytearray()
         try:
             async for chunk in content.chunks:
+                self._check_stopping()
                 waiting += chunk
                 if self._here + len(waiting) > self._entry.size_bytes:
                     waiting.clear()

@@ -50,9 +50,14 @@ class Failure:
     error: Fs2odError
 
     @property
+    def is_withheld(self) -> bool:
+        """Whether the link shows it but does not give it: it is for the dataset's members. Trying again would not help."""
+        return isinstance(self.error, PosixError) and self.error.errno in {"eacces", "eperm"}
+
+    @property
     def exit_code(self) -> int:
-        """The exit code that stands for the reason."""
-        return exit_code_of(self.error)
+        """The exit code that stands for the reason; 0 for what the link does not give."""
+        return 0 if self.is_withheld else exit_code_of(self.error)
 
     @property
     def reason(self) -> str:
@@ -73,7 +78,7 @@ class Report:
         files_present: Files that were there already.
         bytes_done: Bytes of all files that are whole on the disk.
         bytes_fetched: Bytes that this run brought, those of unfinished files included.
-        failures: What did not come, by name.
+        failures: What did not come, by name, what the link does not give included.
         elapsed_s: How long the run took.
         stopped_by: Why the run ended before everything was tried; None when it did not.
     """
@@ -93,10 +98,25 @@ class Report:
         return self.files_fetched + self.files_present
 
     @property
+    def withheld(self) -> tuple[Failure, ...]:
+        """What the link shows but does not give."""
+        return tuple(failure for failure in self.failures if failure.is_withheld)
+
+    @property
+    def missing(self) -> tuple[Failure, ...]:
+        """What should have come and did not."""
+        return tuple(failure for failure in self.failures if not failure.is_withheld)
+
+    @property
     def exit_code(self) -> int:
-        """0 when everything is there; else the code of what stopped the run, or of the gravest failure."""
+        """0 when everything that the link gives is there; else the code of what stopped the run, or of the gravest failure.
+
+        A link that gives nothing at all is 5, not permitted.
+        """
         if self.stopped_by is not None:
             return exit_code_of(self.stopped_by)
+        if self.withheld and not self.files_done:
+            return 5
         codes = {failure.exit_code for failure in self.failures}
         return next((code for code in _GRAVEST_FIRST if code in codes), max(codes, default=0))
 
@@ -106,15 +126,20 @@ class Report:
         Args:
             names: How many of those that failed are named.
         """
-        line = f"{self.files_done:,} of {self.files_total:,} files, {readable_size(self.bytes_done)}"
-        if not self.failures:
-            return line
-        line = f"{line}; {len(self.failures):,} could not be fetched"
-        if names <= 0:
-            return line
-        named = ", ".join(str(failure) for failure in self.failures[:names])
-        more = len(self.failures) - names
-        return f"{line}: {named}{f', and {more:,} more' if more > 0 else ''}"
+        offered = self.files_total - len(self.withheld)
+        line = f"{self.files_done:,} of {offered:,} files, {readable_size(self.bytes_done)}"
+        for failures, said in ((self.missing, "could not be fetched"), (self.withheld, "for members only")):
+            if failures:
+                line = f"{line}; {len(failures):,} {said}{_named(failures, names)}"
+        return line
+
+
+def _named(failures: tuple[Failure, ...], names: int) -> str:
+    if names <= 0:
+        return ""
+    shown = [shown_path(each.path) if each.is_withheld else str(each) for each in failures[:names]]
+    more = len(failures) - names
+    return f": {', '.join(shown)}{f', and {more:,} more' if more > 0 else ''}"
 
 
 def readable_size(size_bytes: int) -> str:

@@ -24,7 +24,7 @@ __all__ = ["MetadataProblem", "parse_metadata", "read_file", "read_metadata"]
 _MOST_BYTES = 1 << 20
 _MOST_DEPTH = 64
 _MOST_NODES = 200_000
-_DEEP = re.compile(r"(?:[\[{]\s*+){%d}" % _MOST_DEPTH)
+_DEEP = re.compile(rf"(?:[\[{{]\s*+){{{_MOST_DEPTH}}}")
 
 
 class MetadataProblem(Exception):

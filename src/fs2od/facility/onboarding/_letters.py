@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
-from fs2od.errors import Fs2odError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from fs2od.errors import ConfigurationError, Fs2odError
 from fs2od.facility.configuration import Configuration
 from fs2od.facility.journal import Facts, Phase, Record
 from fs2od.facility.metadata import available_until
@@ -14,8 +18,8 @@ from fs2od.onedata.tokens import Token
 __all__ = ["NobodyToTell", "announced_letter", "complete_letter"]
 
 _CA_NOTE = (
-    "The certificate of this server is known to the facility only: save the CA file that the facility gives out, "
-    "and name it in the command."
+    "The server's certificate is signed by an authority of the facility's own, which the command names by --ca. Elsewhere, "
+    "save that file from the dataset's page and name it instead; its SHA-256 fingerprint must be {fingerprint}"
 )
 
 
@@ -75,7 +79,7 @@ def _news(
         facility_name=facility.name,
         contact=contact.address,
         experimenter_name=facts.experimenter,
-        ca_note=_CA_NOTE if configuration.onedata.ca_file else "",
+        ca_note=_ca_note(configuration.onedata.ca_file),
         members_token=members_token,
         members_token_uses=configuration.members.uses,
         members_token_until=record.members_token_until,
@@ -86,8 +90,18 @@ def _news(
     )
 
 
+def _ca_note(ca_file: Path | None) -> str:
+    if ca_file is None:
+        return ""
+    try:
+        authority = x509.load_pem_x509_certificate(ca_file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"onedata.ca_file {ca_file} cannot be read as a certificate") from error
+    return _CA_NOTE.format(fingerprint=authority.fingerprint(hashes.SHA256()).hex(":").upper())
+
+
 def _command(record: Record, configuration: Configuration) -> str:
-    words = ["fs2od", "download", record.share_url, record.unique_name]
+    words = ["fs2od", "download", record.share_url, record.unique_name.rpartition("-")[0] or record.unique_name]
     if configuration.onedata.ca_file is not None:
         words += ["--ca", str(configuration.onedata.ca_file)]
     return shlex.join(words)

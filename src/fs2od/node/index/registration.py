@@ -9,104 +9,26 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from operator import attrgetter
 
 import msgspec
 
 from fs2od.node.index.entries import SpaceIndex
 from fs2od.node.index.removal import remove
 from fs2od.node.index.schema import ROOT
-from fs2od.node.index.sums import Sums
-from fs2od.storage import Kind, Seen
+from fs2od.node.index.visits import Batch, Counts, ScanRules, Visit
+from fs2od.node.index.writing import Writer, is_same
+from fs2od.storage import Seen
 
-__all__ = ["Batch", "Counts", "FolderState", "Registration", "ScanRules", "Stamp", "Visit"]
-
-Stamp = tuple[int, int, int]
-"""What changes with a directory's list of names: mtime_ns, ctime_ns and inode."""
+__all__ = ["Registration"]
 
 _NAMES = 400
-_ROWS = 200
-_COLUMNS = "parent, name, size, mtime_ns, ctime_ns, inode, kind, mode, created"
-_ONE_FILE = f"INSERT INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 'REG', ?, ?)"
-_MANY_FILES = f"INSERT INTO entry ({_COLUMNS}) VALUES " + ", ".join(
-    f"({', '.join(f'?{number}' for number in range(first, first + 6))}, 'REG', ?1, ?2)"
-    for first in range(3, 3 + 6 * _ROWS, 6)
-)
 # All rows in one: stepping through them would give up Python's lock and take it back for each.
-_KNOWN = f"""SELECT json_group_array(json_array(id, name, kind, size, mtime_ns, ctime_ns, inode)) FROM entry
-    WHERE parent = ? AND name IN ({", ".join("?" * _NAMES)})"""
+_KNOWN = "SELECT json_group_array(json_array(id, name, kind, size, mtime_ns, ctime_ns, inode)) FROM "
+_KNOWN_BY_NAME = f"{_KNOWN} entry WHERE parent = ? AND name IN ({', '.join('?' * _NAMES)})"
+_KNOWN_OF_ALL = f"{_KNOWN} (SELECT * FROM entry WHERE parent = ? LIMIT ?)"
+_MOST_OF_ALL = 2_000
 _Row = tuple[int, str, str, int, int, int, int]
 _ROWS_DECODER = msgspec.json.Decoder(list[_Row])
-_BY_NAME = attrgetter("name")
-
-
-@dataclass(frozen=True)
-class ScanRules:
-    """How a scan behaves. Modes are what entries are registered with: the files' own modes never count.
-
-    `quiet_s` is how long nothing new must have been seen in a directory before scans pass over it while its times stand,
-    `trust_s` how long they do so at most before they look again.
-    """
-
-    file_mode: int
-    directory_mode: int
-    excluded_names: frozenset[str]
-    max_depth: int = 65535
-    detect_modifications: bool = True
-    detect_deletions: bool = True
-    quiet_s: int = 60
-    trust_s: int = 900
-
-
-@dataclass
-class Counts:
-    """What a scan has done so far."""
-
-    created: int = 0
-    modified: int = 0
-    deleted: int = 0
-    unmodified: int = 0
-    failed: int = 0
-
-
-@dataclass(frozen=True)
-class FolderState:
-    """What earlier scans remember of a directory. Times of ours are seconds since 1970; 0 means never."""
-
-    stamp: Stamp = (0, 0, 0)
-    listed_s: int = 0
-    changed_s: int = 0
-
-
-@dataclass
-class Visit:
-    """One directory in one scan.
-
-    `fresh` says that nothing in it was registered before, `seen` holds the rows that were found again, and `changed`
-    says that something in it was new, different or gone, or may be readable tomorrow.
-    """
-
-    row: int
-    parent: int | None
-    name: str
-    path: str
-    depth: int
-    state: FolderState
-    fresh: bool
-    stamp: Stamp = (0, 0, 0)
-    listed_s: int = 0
-    changed: bool = False
-    seen: array[int] = field(default_factory=lambda: array("q"))
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Some entries of a visited directory, and what of it cannot be delivered, with the reasons."""
-
-    visit: Visit
-    entries: list[Seen]
-    refused: list[tuple[str, str]]
 
 
 class Registration:
@@ -128,6 +50,7 @@ class Registration:
         for batch in batches:
             missing, different = self._judged(batch)
             batch.visit.changed |= bool(missing or different)
+            batch.visit.registered += len(batch.entries)
             new.append((batch.visit, missing))
             changed.append((batch.visit, different))
         refused = [(batch.visit.row, *one, self._number) for batch in batches for one in batch.refused]
@@ -188,8 +111,9 @@ class Registration:
         missing: list[Seen] = []
         different: list[Seen] = []
         replaced: list[int] = []
+        known_of_all = self._known_of_all(visit.row) if batch.is_all else None
         for entries in _pieces(batch.entries, _NAMES):
-            known = self._known(visit.row, entries)
+            known = self._known(visit.row, entries) if known_of_all is None else known_of_all
             for seen in entries:
                 row = known.get(seen.name)
                 if row is None:
@@ -200,7 +124,7 @@ class Registration:
                     missing.append(seen)
                     continue
                 visit.seen.append(row[0])
-                if _is_same(row, seen) or not self._rules.detect_modifications:
+                if is_same(row, seen) or not self._rules.detect_modifications:
                     self._counts.unmodified += 1
                 else:
                     different.append(seen)
@@ -212,8 +136,15 @@ class Registration:
         names = [seen.name for seen in entries]
         names += names[-1:] * (_NAMES - len(names))
         with self._index.database.reading() as db:
-            found = db.execute(_KNOWN, (parent, *names)).fetchone()[0]
+            found = db.execute(_KNOWN_BY_NAME, (parent, *names)).fetchone()[0]
         return {row[1]: row for row in _ROWS_DECODER.decode(found)}
+
+    def _known_of_all(self, parent: int) -> dict[str, _Row] | None:
+        """Return all that is registered in a directory, in its order and so with less search; None if that is much."""
+        with self._index.database.reading() as db:
+            found = db.execute(_KNOWN_OF_ALL, (parent, _MOST_OF_ALL)).fetchone()[0]
+        rows = _ROWS_DECODER.decode(found)
+        return None if len(rows) == _MOST_OF_ALL else {row[1]: row for row in rows}
 
     def _write(
         self,
@@ -223,13 +154,13 @@ class Registration:
     ) -> None:
         try:
             with self._index.database.writing() as db:
-                writer = _Writer(db, self._rules, self._now_s)
+                writer = Writer(db, self._rules, self._now_s)
                 writer.add(new)
                 self._finish_writing(writer, db, changed, refused)
         except sqlite3.IntegrityError:
             # A name came twice: listings may repeat one that is renamed meanwhile, and others write here, too.
             with self._index.database.writing() as db:
-                writer = _Writer(db, self._rules, self._now_s)
+                writer = Writer(db, self._rules, self._now_s)
                 for visit, entries in new:
                     for seen in entries:
                         writer.settle(visit.row, seen)
@@ -239,7 +170,7 @@ class Registration:
 
     def _finish_writing(
         self,
-        writer: _Writer,
+        writer: Writer,
         db: sqlite3.Connection,
         changed: list[tuple[Visit, list[Seen]]],
         refused: list[tuple[int, str, str, int]],
@@ -249,72 +180,6 @@ class Registration:
                 writer.settle(visit.row, seen)
         writer.sums.apply(db)
         _refuse(db, refused)
-
-
-class _Writer:
-    """The statements of one transaction."""
-
-    def __init__(self, db: sqlite3.Connection, rules: ScanRules, now_s: int) -> None:
-        self._db = db
-        self._rules = rules
-        self._now_s = now_s
-        self.sums = Sums()
-        self.created = 0
-        self.modified = 0
-
-    def add(self, new: list[tuple[Visit, list[Seen]]]) -> None:
-        """Register what is not registered yet.
-
-        Raises:
-            IntegrityError: Some of it is.
-        """
-        waiting: list[object] = []
-        for visit, entries in sorted(new, key=lambda pair: pair[0].row):
-            files = [seen for seen in entries if seen.kind is Kind.FILE]
-            files.sort(key=_BY_NAME)
-            for seen in files:
-                waiting += (visit.row, seen.name, seen.size_bytes, seen.mtime_ns, seen.ctime_ns, seen.inode)
-            self.sums.add(visit.row, files=len(files), size_bytes=sum(seen.size_bytes for seen in files))
-            self.created += len(files)
-            if len(files) < len(entries):
-                for seen in entries:
-                    if seen.kind is not Kind.FILE:
-                        self._create(visit.row, seen)
-        self._add_files(waiting)
-
-    def settle(self, parent: int, seen: Seen) -> None:
-        """Bring one entry in line with what was seen, whatever is registered by now."""
-        query = "SELECT id, name, kind, size, mtime_ns, ctime_ns, inode FROM entry WHERE parent = ? AND name = ?"
-        row = self._db.execute(query, (parent, seen.name)).fetchone()
-        if row is None:
-            self._create(parent, seen)
-        elif row[2] == seen.kind and not _is_same(row, seen):
-            query = "UPDATE entry SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, target = ? WHERE id = ?"
-            self._db.execute(
-                query, (seen.size_bytes, seen.mtime_ns, seen.ctime_ns, seen.inode, seen.target, row[0])
-            )  # fmt: skip
-            self.sums.add(parent, files=0, size_bytes=seen.size_bytes - row[3])
-            self.modified += 1
-
-    def _add_files(self, values: list[object]) -> None:
-        mode, width = self._rules.file_mode, 6 * _ROWS
-        whole = len(values) - len(values) % width
-        for first in range(0, whole, width):
-            self._db.execute(_MANY_FILES, (mode, self._now_s, *values[first : first + width]))
-        rest = [(*values[first : first + 6], mode, self._now_s) for first in range(whole, len(values), 6)]
-        self._db.executemany(_ONE_FILE, rest)
-
-    def _create(self, parent: int, seen: Seen) -> None:
-        is_directory = seen.kind is Kind.DIRECTORY
-        mode = self._rules.directory_mode if is_directory else self._rules.file_mode
-        query = f"INSERT INTO entry ({_COLUMNS}, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        times = (seen.mtime_ns, seen.ctime_ns, seen.inode)
-        values = (parent, seen.name, seen.size_bytes, *times, seen.kind.value, mode, self._now_s, seen.target)
-        row = self._db.execute(query, values).lastrowid
-        if is_directory:
-            self._db.execute("INSERT INTO folder (entry, parent) VALUES (?, ?)", (row, parent))
-        self.sums.add_entry(parent, seen.kind, seen.size_bytes)
-        self.created += 1
 
 
 class _Marks:
@@ -332,15 +197,6 @@ class _Marks:
     def __contains__(self, row: int) -> bool:
         position = row - self._lowest
         return 0 <= position < len(self._marks) and bool(self._marks[position])
-
-
-def _is_same(row: Sequence[int | str], seen: Seen) -> bool:
-    """Say whether an entry is registered as it was seen. Of a directory only its name counts: its times change with what it holds."""
-    return (
-        (row[5] == seen.ctime_ns and row[4] == seen.mtime_ns and row[3] == seen.size_bytes and row[6] == seen.inode)
-        or seen.kind is Kind.DIRECTORY
-        or row[2] != seen.kind
-    )
 
 
 def _refuse(db: sqlite3.Connection, refused: list[tuple[int, str, str, int]]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from fs2od.node.index.entries import SpaceIndex
-from fs2od.node.index.registration import Counts
+from fs2od.node.index.visits import Counts
 
 __all__ = ["ScanEnd", "ScanRecord", "begin_scan", "end_scan", "last_scan", "undeliverable"]
 

@@ -16,7 +16,7 @@ from itertools import islice
 
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.node.clock import Clock
-from fs2od.node.index.registration import Batch, FolderState, ScanRules, Stamp, Visit
+from fs2od.node.index.visits import Batch, FolderState, ScanRules, Stamp, Visit
 from fs2od.storage import Seen, Storage
 
 __all__ = ["Lookahead", "Looked", "Outcome", "looking_ahead", "may_pass_over"]
@@ -123,16 +123,18 @@ class Lookahead:
         if may_pass_over(visit.state, visit.stamp, visit.listed_s, self._rules):
             raise _PassedOver
         entries = iter(self._storage.list(visit.path))
+        is_first = True
         while seen := list(islice(entries, _BATCH)):
-            yield self._sorted_out(visit, seen)
+            yield self._sorted_out(visit, seen, is_all=is_first and len(seen) < _BATCH)
+            is_first = False
 
-    def _sorted_out(self, visit: Visit, seen: list[Seen]) -> Batch:
+    def _sorted_out(self, visit: Visit, seen: list[Seen], *, is_all: bool) -> Batch:
         excluded = self._rules.excluded_names
         wanted = [one for one in seen if one.name not in excluded]
         refused = [(one.name, one.refused) for one in wanted if one.refused is not None]
         if refused:
             wanted = [one for one in wanted if one.refused is None]
-        return Batch(visit, wanted, refused)
+        return Batch(visit, wanted, refused, is_all)
 
     def _put(self, looked: Looked) -> None:
         if looked.outcome is None and not looked.batch.entries and not looked.batch.refused:

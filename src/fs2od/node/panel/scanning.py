@@ -10,15 +10,17 @@ from contextlib import contextmanager
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.node.clock import Clock
 from fs2od.node.index import SpaceIndex
-from fs2od.node.index.registration import Counts, FolderState, Registration, ScanRules, Visit
+from fs2od.node.index.registration import Registration
 from fs2od.node.index.schema import ROOT
+from fs2od.node.index.visits import Counts, FolderState, ScanRules, Visit
 from fs2od.node.panel.lookahead import Lookahead, Looked, Outcome, looking_ahead
 from fs2od.storage import Storage
 
 __all__ = ["Counts", "ScanRules", "ScanStopped", "scan"]
 
-# Sorted and in one transaction: so many rows of a large directory cost a third of what they cost one by one.
-_ROWS = 20_000
+# How many rows a transaction has: few, so that listing and registering overlap; more for a directory that is already large,
+# because each transaction then touches most of its part of the sorted index.
+_ROWS, _MOST_ROWS = 4_000, 20_000
 _MOST_WAITING = 1000
 _AHEAD = 64
 _PAGE = 200
@@ -93,10 +95,13 @@ class _Scan:
             looked = ahead.take()
             self._waiting.append(looked)
             self._rows += len(looked.batch.entries)
-            if self._rows >= _ROWS or len(self._waiting) >= _MOST_WAITING:
+            if self._rows >= self._enough(looked.batch.visit) or len(self._waiting) >= _MOST_WAITING:
                 self._flush()
         with self._index.database.reading() as db:
             self._counts.failed = int(db.execute("SELECT count(*) FROM undeliverable").fetchone()[0])
+
+    def _enough(self, visit: Visit) -> int:
+        return min(_MOST_ROWS, max(_ROWS, visit.registered // 2))
 
     def _feed(self, ahead: Lookahead) -> None:
         while self._ways and ahead.in_flight < _AHEAD:
@@ -116,7 +121,8 @@ class _Scan:
         for visit in ended:
             if self._rules.detect_deletions:
                 self._remove_vanished(visit)
-        self._registration.finish(ended)
+        if ended:
+            self._registration.finish(ended)
         for looked in waiting:
             self._end(looked.batch.visit, looked.outcome)
 

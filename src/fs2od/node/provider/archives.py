@@ -12,7 +12,8 @@ from typing import BinaryIO
 from fs2od.errors import StorageError
 from fs2od.node.index import Entry, Indexes
 from fs2od.node.provider.access import Located
-from fs2od.node.provider.content import AccessEnded, state_of
+from fs2od.node.provider.content import state_of
+from fs2od.node.provider.streaming import AccessEnded
 from fs2od.storage import Kind, Storage
 
 __all__ = ["header", "tar_stream"]

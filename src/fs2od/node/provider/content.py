@@ -6,44 +6,30 @@ read while the last one is sent. Sources: RFC 9110 §14 and §15.3.7, and the RE
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Mapping, Sequence
 from email.utils import formatdate
 from typing import BinaryIO
 from urllib.parse import quote
 
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.responses import Response
 
+from fs2od.errors import StorageError
 from fs2od.node.provider.attributes import content_type
-from fs2od.node.provider.byte_ranges import Part, State, Unsatisfiable, judge, parse_range
+from fs2od.node.provider.byte_ranges import Part, State, judge
+from fs2od.node.provider.streaming import AccessEnded, StreamedResponse
 
 __all__ = [
-    "AccessEnded",
-    "FileResponse",
-    "StreamedResponse",
-    "Unsatisfiable",
     "archive_answer",
     "content_disposition",
     "file_answer",
     "http_date",
-    "parse_range",
     "state_of",
-    "streamed",
-    "unsatisfiable",
 ]
 
 _NS = 1_000_000_000
-# Threads that wait for slow disks, beside those of the services, which must not wait for them.
-_READERS = ThreadPoolExecutor(32, thread_name_prefix="content")
-
-
-class AccessEnded(Exception):  # it reports what was done on purpose
-    """An answer is cut off, because its access ended or its file changed: nobody may take what was sent for the whole."""
 
 
 def state_of(source: BinaryIO) -> State:
@@ -67,8 +53,7 @@ def http_date(seconds: int) -> str:
     return formatdate(seconds, usegmt=True)
 
 
-def unsatisfiable(size: int) -> Response:
-    """Return 416 with the size of the file and an empty body."""
+def _unsatisfiable(size: int) -> Response:
     return Response(b"", 416, headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"})
 
 
@@ -97,6 +82,9 @@ def file_answer(
         chunk_bytes: How many bytes are read at a time.
         recheck_bytes: After how many bytes `stands` is asked again.
         headers: More headers for the answer.
+
+    Raises:
+        StorageError: The file cannot be read, or changes just now.
     """
     state = state_of(source)
     verdict = judge(method, request_headers, state)
@@ -108,14 +96,27 @@ def file_answer(
     }
     if verdict.status == 416 or not verdict.parts:
         source.close()
-        return unsatisfiable(state.size) if verdict.status == 416 else _bodiless(verdict.status, common)
+        return _unsatisfiable(state.size) if verdict.status == 416 else _bodiless(verdict.status, common)
     framed = _Framed.of(verdict.status, verdict.parts, state.size, content_type(name))
     common |= {"Content-Disposition": content_disposition(name), **framed.headers}
     if method == "HEAD" or not framed.length:
         source.close()
         return Response(b"", verdict.status, headers=common | {"Content-Length": str(framed.length)})
     chunks = _file_chunks(source, state, framed, stands=stands, chunk_bytes=chunk_bytes, recheck_bytes=recheck_bytes)
-    return StreamedResponse(chunks, source.close, verdict.status, headers=common, length=framed.length)
+    # Read here, in the caller's thread: a range of one chunk, as a mount asks for, then needs no other.
+    first = _first_of(chunks, source)
+    return StreamedResponse(chunks, source.close, verdict.status, headers=common, length=framed.length, first=first)
+
+
+def _first_of(chunks: Generator[bytes, None, None], source: BinaryIO) -> bytes | None:
+    try:
+        return next(chunks, None)
+    except OSError as error:
+        source.close()
+        raise StorageError(f"the file cannot be read ({error.strerror}): check the disk") from error
+    except AccessEnded as error:
+        source.close()
+        raise StorageError(f"{error}: ask again") from error
 
 
 def _bodiless(status: int, headers: Mapping[str, str]) -> Response:
@@ -193,138 +194,7 @@ def _file_chunks(
     yield held + framed.end if framed.end else held
 
 
-class StreamedResponse(Response):
-    """Sends pieces of bytes that are made in threads, the next one while the last one leaves; memory stays flat.
-
-    When the client goes away, nothing more is made. An exception of the pieces' maker cuts the connection, so that nobody
-    takes a part for the whole.
-    """
-
-    def __init__(
-        self,
-        pieces: Generator[bytes, None, None],
-        close: Callable[[], None],
-        status: int = 200,
-        *,
-        headers: Mapping[str, str],
-        length: int | None = None,
-    ) -> None:
-        """Prepare the answer.
-
-        Args:
-            pieces: Makes the body; called by one thread at a time. Nothing that may block is left to do after the last one.
-            close: Called once in the end, however it comes.
-            status: The status.
-            headers: The headers, with Content-Type.
-            length: The number of bytes, where it is known.
-        """
-        super().__init__(b"", status, headers=headers)
-        self._pieces = pieces
-        self._close = close
-        self._length = length
-        if length is None:
-            del self.headers["Content-Length"]
-        else:
-            self.headers["Content-Length"] = str(length)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send headers and body.
-
-        Raises:
-            AccessEnded: The answer was cut off on purpose. The server closes the connection.
-        """
-        if scope["method"] == "HEAD":
-            await asyncio.to_thread(self._end)
-            await send(self._start())
-            await send({"type": "http.response.body", "body": b""})
-            return
-        left = asyncio.create_task(_left(receive))
-        making = self._make()
-        is_sent = False
-        try:
-            # Before the headers: what cannot be read at all is an error, and no broken answer.
-            piece = await asyncio.shield(making)
-            await send(self._start())
-            sent = 0
-            while piece is not None and not left.done():
-                sent += len(piece)
-                is_sent = sent == self._length
-                if not is_sent:
-                    making = self._make()
-                await send({"type": "http.response.body", "body": piece, "more_body": not is_sent})
-                piece = None if is_sent else await asyncio.shield(making)
-            if not is_sent and not left.done():
-                await send({"type": "http.response.body", "body": b""})
-                is_sent = True
-        finally:
-            left.cancel()
-            await self._finish(making, is_sent=is_sent)
-
-    def _start(self) -> Message:
-        return {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-
-    def _make(self) -> asyncio.Future[bytes | None]:
-        return asyncio.get_running_loop().run_in_executor(_READERS, next, self._pieces, None)
-
-    async def _finish(self, making: asyncio.Future[bytes | None], *, is_sent: bool) -> None:
-        if not making.done():
-            await asyncio.wait([making])  # a thread still reads from what is about to be closed
-        if not making.cancelled():
-            making.exception()
-        if is_sent:
-            self._end()
-        else:
-            await asyncio.get_running_loop().run_in_executor(_READERS, self._end)
-
-    def _end(self) -> None:
-        self._pieces.close()
-        self._close()
-
-
-async def _left(receive: Receive) -> None:
-    """Return when the client has gone, or the answer is complete."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 def archive_answer(pieces: Generator[bytes, None, None], *, name: str) -> Response:
     """Return a TAR as a download whose length nobody knows beforehand."""
     headers = {"Content-Disposition": content_disposition(f"{name}.tar"), "Content-Type": "application/x-tar"}
     return StreamedResponse(pieces, pieces.close, headers=headers)
-
-
-class FileResponse(StreamedResponse):
-    """Sends a part of an open file as the caller understood the request, and closes it; `file_answer` understands more."""
-
-    def __init__(
-        self,
-        source: BinaryIO,
-        *,
-        name: str,
-        size: int,
-        part: Part | None,
-        etag: str,
-        mtime_s: int,
-        stands: Callable[[], bool],
-        chunk_bytes: int,
-        recheck_bytes: int,
-    ) -> None:
-        status = 200 if part is None else 206
-        framed = _Framed.of(status, [part or (0, size)], size, content_type(name))
-        chunks = _file_chunks(
-            source, state_of(source), framed, stands=stands, chunk_bytes=chunk_bytes, recheck_bytes=recheck_bytes
-        )
-        headers = {
-            "Accept-Ranges": "bytes",
-            "Content-Disposition": content_disposition(name),
-            "ETag": etag,
-            "Last-Modified": http_date(mtime_s),
-            **framed.headers,
-        }
-        super().__init__(chunks, source.close, status, headers=headers, length=framed.length)
-
-
-def streamed(chunks: AsyncIterator[bytes], *, name: str, media_type: str) -> StreamingResponse:
-    """Return a download of unknown length, made while it is sent."""
-    headers = {"Content-Disposition": content_disposition(name)}
-    return StreamingResponse(chunks, media_type=media_type, headers=headers)

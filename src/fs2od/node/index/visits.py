@@ -1,0 +1,83 @@
+"""What a scan carries from listing to registering: its rules, its counts, and one directory at a time."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+
+from fs2od.storage import Seen
+
+__all__ = ["Batch", "Counts", "FolderState", "ScanRules", "Stamp", "Visit"]
+
+Stamp = tuple[int, int, int]
+"""What changes with a directory's list of names: mtime_ns, ctime_ns and inode."""
+
+
+@dataclass(frozen=True)
+class ScanRules:
+    """How a scan behaves. Modes are what entries are registered with: the files' own modes never count.
+
+    `quiet_s` is how long nothing new must have been seen in a directory before scans pass over it while its times stand,
+    `trust_s` how long they do so at most before they look again.
+    """
+
+    file_mode: int
+    directory_mode: int
+    excluded_names: frozenset[str]
+    max_depth: int = 65535
+    detect_modifications: bool = True
+    detect_deletions: bool = True
+    quiet_s: int = 60
+    trust_s: int = 900
+
+
+@dataclass
+class Counts:
+    """What a scan has done so far."""
+
+    created: int = 0
+    modified: int = 0
+    deleted: int = 0
+    unmodified: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class FolderState:
+    """What earlier scans remember of a directory. Times of ours are seconds since 1970; 0 means never."""
+
+    stamp: Stamp = (0, 0, 0)
+    listed_s: int = 0
+    changed_s: int = 0
+
+
+@dataclass
+class Visit:
+    """One directory in one scan.
+
+    `fresh` says that nothing in it was registered before, `registered` counts what is by now, `seen` holds the rows that were found again, and `changed`
+    says that something in it was new, different or gone, or may be readable tomorrow.
+    """
+
+    row: int
+    parent: int | None
+    name: str
+    path: str
+    depth: int
+    state: FolderState
+    fresh: bool
+    stamp: Stamp = (0, 0, 0)
+    listed_s: int = 0
+    changed: bool = False
+    registered: int = 0
+    seen: array[int] = field(default_factory=lambda: array("q"))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some entries of a visited directory, or all, and what of it cannot be delivered, with the reasons."""
+
+    visit: Visit
+    entries: list[Seen]
+    refused: list[tuple[str, str]]
+    is_all: bool = False
