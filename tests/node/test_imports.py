@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -160,6 +161,20 @@ def test_a_scan_under_way_cannot_be_forced_again_and_can_be_stopped(world: World
         world.imports.force_stop(world.space)
     world.clock.seconds += 60
     assert world.tick().status == "completed"
+
+
+def test_a_scan_stopped_before_it_began_counts_as_aborted(world: World) -> None:
+    release = threading.Event()
+    workers = world.imports._workers
+    for _ in range(2):
+        workers.submit(release.wait, 30)
+    world.imports.force_start(world.space)
+    assert world.info().status == "enqueued"
+    world.imports.force_stop(world.space)
+    assert world.info().status == "aborting"
+    release.set()
+    assert world.wait().status == "aborted"
+    assert world.files() == 0
 
 
 def test_a_storage_that_is_not_there_fails_the_scan_and_says_why(world: World) -> None:

@@ -24,6 +24,8 @@ from fs2od.storage import Kind, PosixStorage, Seen
 
 NAMES = st.sampled_from(["a", "b", "A", "c d", "é"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
+ANY = st.integers(0, 1000)
+"""Which of what is there; see `chosen`."""
 RULES = ScanRules(file_mode=0o664, directory_mode=0o775, excluded_names=frozenset({"fs2od-access.yml"}))
 
 
@@ -85,32 +87,50 @@ class Tree(RuleBasedStateMachine):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
 
-    @rule(path=PATHS, content=st.binary(min_size=1, max_size=4))
-    def write_in_place(self, path: str, content: bytes) -> None:
-        file = self.root / path
-        if file.is_file() and not file.is_symlink():
+    @rule(which=ANY, content=st.binary(min_size=1, max_size=4))
+    def write_in_place(self, which: int, content: bytes) -> None:
+        file = self.chosen(which, Kind.FILE)
+        if file is not None:
             facts = file.stat()
             with file.open("r+b") as opened:
                 opened.write(content)
             if content[0] % 2:  # as `rsync --inplace --times` leaves it
                 os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
-            self.hidden.add(path)
+            self.hidden.add(str(file.relative_to(self.root)))
 
-    @rule(path=PATHS, content=st.binary(max_size=4))
-    def replace(self, path: str, content: bytes) -> None:
+    @rule(path=PATHS, pause_s=st.integers(0, RULES.quiet_s - 1), pauses=st.integers(1, 3))
+    def write_slowly_while_scans_go_on(self, path: str, pause_s: int, pauses: int) -> None:
         file = self.root / path
-        if file.is_file():
+        if not self.free(file):
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"1")
+        for _ in range(pauses):
+            self.run_scan(PosixStorage(self.root), threading.Event())
+            self.clock.seconds += pause_s
+            with file.open("ab") as opened:
+                opened.write(b"more")
+        self.run_scan(PosixStorage(self.root), threading.Event())
+        self.hidden.discard(path)
+        self.compare()
+
+    @rule(which=ANY, content=st.binary(max_size=4))
+    def replace(self, which: int, content: bytes) -> None:
+        file = self.chosen(which, Kind.FILE)
+        if file is not None:
             other = self.folder / "partial"
             other.write_bytes(content)
             other.replace(file)
 
-    @rule(path=PATHS)
-    def remove(self, path: str) -> None:
-        file = self.root / path
-        if file.is_symlink() or file.is_file():
-            file.unlink()
-        elif file.is_dir():
+    @rule(which=ANY)
+    def remove(self, which: int) -> None:
+        file = self.chosen(which)
+        if file is None:
+            return
+        if kind_of(file) is Kind.DIRECTORY:
             shutil.rmtree(file)
+        else:
+            file.unlink()
 
     @rule(path=PATHS)
     def make_folder(self, path: str) -> None:
@@ -123,12 +143,15 @@ class Tree(RuleBasedStateMachine):
         if self.free(file) and file.parent.is_dir() and file.parent.relative_to(self.root).parts:
             file.symlink_to(to)
 
-    @rule(path=PATHS, to=PATHS)
-    def rename(self, path: str, to: str) -> None:
-        source, target = self.root / path, self.root / to
+    @rule(which=ANY, to=PATHS)
+    def rename(self, which: int, to: str) -> None:
+        source, target = self.chosen(which), self.root / to
+        if source is None:
+            return
+        path = str(source.relative_to(self.root))
         if any(one.is_symlink() for one in (source, *source.rglob("*"))):
             return  # elsewhere it could lead out of the tree
-        if source.exists() and self.free(target) and not target.is_relative_to(source):
+        if self.free(target) and not target.is_relative_to(source):
             target.parent.mkdir(parents=True, exist_ok=True)
             source.rename(target)
             self.hidden = {
@@ -172,6 +195,10 @@ class Tree(RuleBasedStateMachine):
                 below = [e for p, e in entries.items() if p.startswith(prefix) and e.kind is not Kind.DIRECTORY]
                 files = sum(entry.kind is Kind.FILE for entry in below)
                 assert (directory.files, directory.size_bytes) == (files, sum(e.size_bytes for e in below))
+
+    def chosen(self, which: int, kind: Kind | None = None) -> Path | None:
+        there = sorted(path for path in self.root.rglob("*") if kind is None or kind_of(path) is kind)
+        return there[which % len(there)] if there else None
 
     def free(self, path: Path) -> bool:
         """Say whether something can be made at a path."""
@@ -224,6 +251,6 @@ def facts_of_entry(entry: Entry) -> tuple[int, int, int]:
 
 TestTree = Tree.TestCase
 TestTree.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestTree = pytest.mark.timeout(600)(TestTree)

@@ -178,21 +178,17 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def test_a_full_disk_loses_nothing_and_it_goes_on_when_there_is_room(small_disk: Path) -> None:
-    with System(small_disk) as system:
-        system.watched.rmdir()
-        watched = small_disk.parent / "watched"
-        watched.mkdir()
-        system.watched = watched
-        system.start()
-        filler = small_disk / "filler"
-        _fill(filler)
-        _write_dataset(watched / "in need of room")
-        wait_for(lambda: "no space" in system.log or "enospc" in system.log, within_s=30, what="the complaint")
-        assert not system.mails()
-        filler.unlink()
-        assert "in need of room" in system.wait_for_mail(within_s=90).text
-        assert len(system.mails()) == 1
+def test_a_full_disk_loses_nothing_and_it_goes_on_when_there_is_room(system: System, small_disk: Path) -> None:
+    system.data = small_disk / "data"
+    system.start()
+    filler = small_disk / "filler"
+    _fill(filler)
+    _write_dataset(system.watched / "in need of room")
+    wait_for(lambda: "no space left" in system.log, within_s=30, what="the complaint")
+    assert not system.mails()
+    filler.unlink()
+    assert "in need of room" in system.wait_for_mail(within_s=90).text
+    assert len(system.mails()) == 1
 
 
 def _fill(path: Path) -> None:

@@ -201,7 +201,7 @@ class Imports:
     def _run(self, space: SpaceId, running: _Running) -> None:
         try:
             support = self._supports.find(space)
-            if support is not None and not running.stop.is_set():
+            if support is not None:
                 running.queued = False
                 self._scan(support, running)
                 self._pauses.pop(space, None)

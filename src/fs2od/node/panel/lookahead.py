@@ -22,7 +22,7 @@ from fs2od.storage import Seen, Storage
 __all__ = ["Lookahead", "Looked", "Outcome", "looking_ahead", "may_pass_over"]
 
 _BATCH = 500
-_WAITING = 20
+_WAITING = 10
 _POLL_S = 0.2
 
 

@@ -20,12 +20,12 @@ __all__ = ["Counts", "ScanRules", "ScanStopped", "scan"]
 
 # How many rows a transaction has: few, so that listing and registering overlap; more for a directory that is already large,
 # because each transaction then touches most of its part of the sorted index.
-_ROWS, _MOST_ROWS = 4_000, 20_000
+_ROWS, _MOST_ROWS = 4_000, 16_000
 _MOST_WAITING = 1000
-_AHEAD = 64
+_AHEAD = 32
 _PAGE = 200
 # How much of the index the writer keeps in memory (KiB) and in the write-ahead log (pages): during a scan, and otherwise.
-_WORKING, _USUAL = (6_000, 4_000), (2_000, 1_000)
+_WORKING, _USUAL = (4_000, 2_000), (2_000, 1_000)
 _FOLDERS = """
 SELECT folder.*, entry.name, NOT EXISTS (SELECT 1 FROM entry AS child WHERE child.parent = folder.entry) AS fresh
 FROM folder JOIN entry ON entry.id = folder.entry WHERE"""

@@ -1,0 +1,40 @@
+"""Run the benchmarks side by side with what people would use instead, and write the tables anew.
+
+Usage: python bench [NAME...] [--quick]. Without names all run; --quick takes smaller cases and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+# `python bench` puts this folder on the path, `python -m bench` the one above; the modules are bench.* in both.
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bench import content, facility, imports, report
+
+BENCHES = {
+    "imports": imports.measure,
+    "content": content.measure,
+    "facility": facility.measure,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BENCHES)}")
+    parser.add_argument("--quick", action="store_true", help="smaller cases; write nothing")
+    chosen = parser.parse_args()
+    unknown = set(chosen.names) - set(BENCHES)
+    if unknown:
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
+    for name in chosen.names or BENCHES:
+        with tempfile.TemporaryDirectory(prefix="fs2od-bench-") as folder:
+            sections = BENCHES[name](Path(folder), quick=chosen.quick)
+        if not chosen.quick:
+            report.write(sections)
+
+
+main()

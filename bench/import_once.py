@@ -1,0 +1,69 @@
+"""Import one folder into a new index three times, in a process of its own whose memory is measured.
+
+Usage: python -m bench.import_once FOLDER STATE. Prints JSON: seconds of each scan, files, peak memory in MB.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+# The whole node is loaded, as where it runs.
+from fs2od.node import NodeSettings
+from fs2od.node.apps import provider_app
+from fs2od.node.index import Indexes
+from fs2od.node.panel.scanning import Counts, ScanRules, scan
+from fs2od.node.serving import serve
+from fs2od.onedata.ids import SpaceId
+from fs2od.storage import PosixStorage
+
+LOADED = (NodeSettings, provider_app, serve)
+
+
+class Clock:
+    """A clock that can be put forward, so that folders become quiet."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0
+
+    def now_s(self) -> int:
+        """Return the seconds since 1970."""
+        return int(time.time()) + self.ahead_s
+
+    def now(self) -> datetime:
+        """Return the moment."""
+        return datetime.fromtimestamp(self.now_s(), UTC)
+
+
+def main() -> None:
+    folder, state = Path(sys.argv[1]), Path(sys.argv[2])
+    rules = ScanRules(file_mode=0o664, directory_mode=0o775, excluded_names=frozenset({"fs2od-access.yml"}))
+    indexes, clock = Indexes(state, limit=1), Clock()
+    seconds: list[float] = []
+    counts = Counts()
+    with indexes.using(SpaceId("a" * 32)) as index:
+        for number in (1, 2, 3):
+            counts = Counts()
+            began = time.perf_counter()
+            scan(
+                index,
+                PosixStorage(folder),
+                number=number,
+                rules=rules,
+                counts=counts,
+                stop=threading.Event(),
+                clock=clock,
+            )
+            seconds.append(time.perf_counter() - began)
+            clock.ahead_s += rules.quiet_s
+    indexes.close()
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "entries": counts.unmodified, "peak_mb": peak_mb}))
+
+
+main()
