@@ -64,8 +64,16 @@ def test_nothing_of_the_processes_output_holds_a_secret(system: System) -> None:
     microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=4))
     mail = system.wait_for_mail(2)
     first = system.mails()[0]
+    arguments = _arguments_of(system)
     system.stop()
     token = Path(facts["admin_token_file"]).read_text().strip()
     for secret in (token, first.members_token, *microscope.UNPUBLISHABLE):
         assert secret not in system.log
+        assert secret not in arguments
     assert mail.link == first.link
+
+
+def _arguments_of(system: System) -> str:
+    """Return the arguments of all processes that the system started, as everybody on the machine can see them."""
+    locks = (system.data / "node" / "node.lock", system.data / "facility" / "facility.lock")
+    return "".join(Path(f"/proc/{lock.read_text().strip()}/cmdline").read_text() for lock in locks)

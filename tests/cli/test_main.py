@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fs2od.cli.main import COMMANDS
+
+HEAVY = ("numpy", "httpx", "starlette", "pydantic", "rich", "cryptography", "PIL", "ruamel")
+
+
+def fs2od(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fs2od", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_help_lists_every_command_and_every_exit_code() -> None:
+    done = fs2od("--help")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in COMMANDS)
+    assert "9 state" in done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_explains_itself(name: str) -> None:
+    done = fs2od(name, "--help")
+    assert done.returncode == 0
+    assert f"fs2od {name}" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["up"], ["node", "--port", "many"], ["download"]])
+def test_wrong_usage_is_told_with_code_2(arguments: list[str]) -> None:
+    done = fs2od(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "Error:" in done.stderr
+
+
+def test_the_command_starts_without_what_it_does_not_need() -> None:
+    script = (
+        "import sys\nfrom fs2od.cli import main\n"
+        "try:\n    main(['--version'])\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_example_configuration_is_good_once_its_folders_are_named(tmp_path: Path) -> None:
+    example = fs2od("config", "example")
+    assert example.returncode == 0
+    path = tmp_path / "fs2od.toml"
+    path.write_text(example.stdout)
+    done = fs2od("config", "check", str(path))
+    assert done.returncode == 0, done.stderr
+    assert "is good" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[watch]\n", "TOML"),
+        ("[onedata]\nzoen = 'https://z'\n", "onedata.zoen: there is no such key"),
+        ("", "must be given"),
+    ],
+)
+def test_a_wrong_configuration_names_file_and_key(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "fs2od.toml"
+    path.write_text(text)
+    done = fs2od("config", "check", str(path))
+    assert done.returncode == 3
+    assert said in done.stderr
+    assert str(path) in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_missing_configuration_is_told_in_one_line(tmp_path: Path) -> None:
+    done = fs2od("facility", "--config", str(tmp_path / "none.toml"), "--data", str(tmp_path), "--once")
+    assert done.returncode == 3
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_datasets_of_a_folder_that_is_no_state_are_told_in_one_line(tmp_path: Path) -> None:
+    done = fs2od("datasets", "--data", str(tmp_path))
+    assert done.returncode == 3
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_plan_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
+    watched = tmp_path / "watched"
+    (watched / "dataset").mkdir(parents=True)
+    (watched / "dataset" / "SPA.yml").write_text("User: {Email: alex@example.org}\n")
+    path = tmp_path / "fs2od.toml"
+    path.write_text(
+        "[onedata]\nzone = 'https://localhost:1'\nprovider = 'https://localhost:2'\ntoken_file = 'token'\nprovision = true\n"
+        "[facility]\ncontact = 'desk@example.org'\n[mail]\nsender = 'desk@example.org'\n"
+        f"[[watch]]\npath = '{watched}'\nsettle = '0s'\n"
+    )
+    before = sorted(tmp_path.rglob("*"))
+    done = fs2od("plan", "--config", str(path), "--data", str(tmp_path / "state"), "--json")
+    assert done.returncode == 0, done.stderr
+    assert '"what"' in done.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_reader_that_leaves_the_pipe_is_no_error() -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m fs2od config example | head -n 1"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "Traceback" not in done.stderr
