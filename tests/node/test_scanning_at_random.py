@@ -75,6 +75,7 @@ class Tree(RuleBasedStateMachine):
         self.clock = Clock()
         self.scans = 0
         self.hidden: set[str] = set()
+        self.latest_s = self.clock.seconds
 
     def teardown(self) -> None:
         self.cleanup.close()
@@ -179,7 +180,7 @@ class Tree(RuleBasedStateMachine):
     @precondition(lambda self: self.hidden)
     @rule()
     def look_again_in_the_end(self) -> None:
-        self.clock.seconds += RULES.trust_s
+        self.clock.seconds = self.latest_s + RULES.trust_s
         self.run_scan(PosixStorage(self.root), threading.Event())
         self.hidden.clear()
         self.compare()
@@ -209,6 +210,7 @@ class Tree(RuleBasedStateMachine):
 
     def run_scan(self, storage: PosixStorage, stop: threading.Event) -> None:
         self.tick()
+        self.latest_s = max(self.latest_s, self.clock.seconds)
         self.scans += 1
         scan(
             self.index, storage, number=self.scans, rules=RULES, counts=Counts(), stop=stop, clock=self.clock
@@ -251,6 +253,6 @@ def facts_of_entry(entry: Entry) -> tuple[int, int, int]:
 
 TestTree = Tree.TestCase
 TestTree.settings = settings(
-    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestTree = pytest.mark.timeout(600)(TestTree)

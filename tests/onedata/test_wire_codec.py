@@ -103,7 +103,7 @@ def test_a_body_that_is_no_json_object_is_malformed(body: bytes) -> None:
     st.dictionaries(
         st.sampled_from(["token", "size", "storageId", "storageImport"]),
         st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
             lambda inner: (
                 st.lists(inner) | st.dictionaries(st.sampled_from(["mode", "autoStorageImportConfig"]), inner)
             ),

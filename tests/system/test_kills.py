@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from fs2od.cli.main import main
@@ -97,41 +98,59 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.mark.parametrize("first", range(1, STRIDE + 1))
 def test_killed_at_any_point_it_ends_with_one_of_everything(node: System, tmp_path: Path, first: int) -> None:
     facts = dict(node.facts)
-    for number in range(first, MOST, STRIDE):
-        facility = Facility(tmp_path / str(number), f"kill{number}")
-        facility.prepare(facts)
-        untouched = facility.run(facts, fault_at=number)
-        if not untouched:
-            assert facility.run(facts)
-        assert len(facility.mails()) == 2
-        _require_one_of_everything(node, facility)
-        if untouched:
-            break
-    else:
-        pytest.fail("no run was untouched")
+    with node.http(administrator=True) as http:
+        for number in range(first, MOST, STRIDE):
+            facility = Facility(tmp_path / str(number), f"kill{number}")
+            facility.prepare(facts)
+            before = Things.at(node, http)
+            untouched = facility.run(facts, fault_at=number)
+            if not untouched:
+                assert facility.run(facts)
+            assert len(facility.mails()) == 2
+            # The managing and the parent group are made by the first facility of all, and found by the others.
+            _require_one_of_everything(node, http, before, provisioned=0 if before.groups else 2)
+            if untouched:
+                break
+        else:
+            pytest.fail("no run was untouched")
     assert number > 80
 
 
-def _require_one_of_everything(node: System, facility: Facility) -> None:
-    """Count through REST, by the dataset's name, which all names made for it begin with."""
-    prefix = f"{facility.name}-"
-    with node.http(administrator=True) as http:
+@dataclass(frozen=True)
+class Things:
+    """Everything at the node that a dataset could have left behind, by its ids."""
+
+    spaces: frozenset[str]
+    storages: frozenset[str]
+    groups: frozenset[str]
+    tokens: frozenset[str]
+
+    @classmethod
+    def at(cls, node: System, http: httpx.Client) -> Things:
+        """Count through REST."""
         zone, panel = f"{node.facts['zone']}/api/v3/onezone", f"{node.facts['provider']}/api/v3/onepanel"
 
-        def names(ids: list[str], path: str) -> list[str]:
-            found = [http.get(f"{path}/{each}").raise_for_status().json()["name"] for each in ids]
-            return [name for name in found if name.startswith(prefix)]
+        def ids(url: str, key: str) -> frozenset[str]:
+            return frozenset(http.get(url).raise_for_status().json()[key])
 
-        spaces = http.get(f"{zone}/user/effective_spaces").raise_for_status().json()["spaces"]
-        mine = [space for space in spaces if names([space], f"{zone}/spaces")]
-        assert len(mine) == 1
-        assert len(http.get(f"{zone}/spaces/{mine[0]}/shares").raise_for_status().json()["shares"]) == 1
-        storages = http.get(f"{panel}/provider/storages").raise_for_status().json()["ids"]
-        assert len(names(storages, f"{panel}/provider/storages")) == 1
-        groups = http.get(f"{zone}/user/effective_groups").raise_for_status().json()["groups"]
-        assert len(names(groups, f"{zone}/groups")) == 2
-        tokens = http.get(f"{zone}/user/tokens/named").raise_for_status().json()["tokens"]
-        kinds = sorted(name.rpartition(" ")[2] for name in names(tokens, f"{zone}/tokens/named"))
-        assert kinds == ["members", "owners"]
-        members = http.get(f"{zone}/spaces/{mine[0]}/groups").raise_for_status().json()["groups"]
-        assert len(members) == 3
+        return cls(
+            ids(f"{zone}/user/effective_spaces", "spaces"),
+            ids(f"{panel}/provider/storages", "ids"),
+            ids(f"{zone}/user/effective_groups", "groups"),
+            ids(f"{zone}/user/tokens/named", "tokens"),
+        )
+
+
+def _require_one_of_everything(node: System, http: httpx.Client, before: Things, *, provisioned: int) -> None:
+    """Make sure that since `before` there is one new dataset's worth of things, and `provisioned` groups of the facility."""
+    zone = f"{node.facts['zone']}/api/v3/onezone"
+    after = Things.at(node, http)
+    (space,) = after.spaces - before.spaces
+    assert len(after.storages - before.storages) == 1
+    assert len(after.groups - before.groups) == 2 + provisioned
+    tokens = [
+        http.get(f"{zone}/tokens/named/{token}").raise_for_status().json() for token in after.tokens - before.tokens
+    ]
+    assert sorted(token["name"].rpartition(" ")[2] for token in tokens) == ["members", "owners"]
+    assert len(http.get(f"{zone}/spaces/{space}/shares").raise_for_status().json()["shares"]) == 1
+    assert len(http.get(f"{zone}/spaces/{space}/groups").raise_for_status().json()["groups"]) == 3

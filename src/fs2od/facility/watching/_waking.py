@@ -16,6 +16,7 @@ __all__ = ["Waking"]
 _GATHER_MS = 100
 _CHECK_STOP_MS = 500
 _RENEW_AFTER_S = 60.0
+_JOIN_WITHIN_S = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class Waking:
 
     def __init__(self) -> None:
         self._moved = asyncio.Event()
+        self._closing: list[_Watcher] = []
         self._flat: tuple[frozenset[Path], _Watcher | None] = (frozenset(), None)
         self._deep: tuple[frozenset[Path], _Watcher | None] = (frozenset(), None)
 
@@ -48,10 +50,13 @@ class Waking:
         self._moved.set()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and wait for the threads to end: one that outlives the interpreter may bring it down."""
         for _, watcher in (self._flat, self._deep):
             if watcher is not None:
-                watcher.close()
+                self._close(watcher)
+        for watcher in self._closing:
+            watcher.join()
+        self._closing.clear()
         self._flat = self._deep = (frozenset(), None)
 
     def _changed(
@@ -61,7 +66,7 @@ class Waking:
         if folders == wanted and (watcher is None or not watcher.is_to_be_renewed()):
             return before
         if watcher is not None:
-            watcher.close()
+            self._close(watcher)
         if not wanted:
             return wanted, None
         loop = asyncio.get_running_loop()
@@ -73,6 +78,10 @@ class Waking:
                 return  # the loop has ended
 
         return wanted, _Watcher(wanted, moved, recursive=recursive)
+
+    def _close(self, watcher: _Watcher) -> None:
+        watcher.close()
+        self._closing = [each for each in (*self._closing, watcher) if each.is_alive()]
 
 
 class _Watcher:
@@ -88,8 +97,14 @@ class _Watcher:
         # Not at once: what made it end is most likely still so.
         return not self._thread.is_alive() and time.monotonic() - self._began_s > _RENEW_AFTER_S
 
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def close(self) -> None:
         self._stop.set()
+
+    def join(self) -> None:
+        self._thread.join(_JOIN_WITHIN_S)
 
     def _run(self, folders: frozenset[Path], moved: Callable[[], None], recursive: bool) -> None:
         try:
