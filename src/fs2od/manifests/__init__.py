@@ -1,1 +1,40 @@
-"""What a dataset consists of: entries, checksums, parts and seal. Filled when checksums are published."""
+"""What a dataset consists of, as its sidecar says it: entries with checksums, numbered parts, and the seal. Pure.
+
+Only the standard library and Python 3.8, because the single-file downloader is made from these very modules. The format
+is explained for people in docs/reference/sidecar.md.
+"""
+
+from fs2od.manifests._digests import Digester, piece_ranges
+from fs2od.manifests._entries import MOST_FILE_BYTES, PIECE_BYTES, Gone, ManifestEntry, is_listable, sha256sums_line
+from fs2od.manifests._manifest import Manifest
+from fs2od.manifests._parts import MOST_PART_BYTES, BrokenPart, Part, dump_part, parse_part
+from fs2od.manifests._places import MANIFEST, SEAL, SIDECAR, SUMS, part_name, part_number
+from fs2od.manifests._seal import Seal, dump_seal, parse_seal, seal_of, seal_over
+
+__all__ = [
+    "MANIFEST",
+    "MOST_FILE_BYTES",
+    "MOST_PART_BYTES",
+    "PIECE_BYTES",
+    "SEAL",
+    "SIDECAR",
+    "SUMS",
+    "BrokenPart",
+    "Digester",
+    "Gone",
+    "Manifest",
+    "ManifestEntry",
+    "Part",
+    "Seal",
+    "dump_part",
+    "dump_seal",
+    "is_listable",
+    "parse_part",
+    "parse_seal",
+    "part_name",
+    "part_number",
+    "piece_ranges",
+    "seal_of",
+    "seal_over",
+    "sha256sums_line",
+]

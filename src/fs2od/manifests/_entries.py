@@ -1,0 +1,59 @@
+"""One file as the manifest knows it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["MOST_FILE_BYTES", "PIECE_BYTES", "Gone", "ManifestEntry", "is_listable", "sha256sums_line"]
+
+PIECE_BYTES = 8 << 20
+"""Files larger than this also have a checksum for each piece of this size."""
+
+MOST_FILE_BYTES = 16 << 40
+"""Larger files are not listed: their pieces alone would make a part too large to be read at once."""
+
+_MOST_PATH_BYTES = 4096
+
+
+class ManifestEntry(NamedTuple):
+    """A file: its path below the dataset's root with '/' between names, and its checksums in lower-case hexadecimal digits.
+
+    `crc32` is that of ZIP (IEEE 802.3). `pieces` holds the SHA-256 of every piece, for files larger than one piece.
+    A tuple, because a dataset may have a million of them.
+    """
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    sha256: str
+    crc32: int
+    pieces: tuple[str, ...] = ()
+
+
+class Gone(NamedTuple):
+    """A file that an earlier part listed, and that is there no more."""
+
+    path: str
+
+
+def is_listable(path: str) -> bool:
+    """Say whether a manifest may name a path: relative, whole, within bounds, valid UTF-8, and never out of the dataset."""
+    if not path or "\0" in path or any(name in {"", ".", ".."} for name in path.split("/")):
+        return False
+    try:
+        return len(path.encode()) <= _MOST_PATH_BYTES
+    except UnicodeEncodeError:
+        return False
+
+
+def sha256sums_line(entry: ManifestEntry) -> str:
+    r"""Return the line for `sha256sum --check`, with its end.
+
+    GNU coreutils manual, "md5sum invocation": a name with a newline or a backslash is escaped, and the line begins with
+    a backslash then.
+    """
+    # A file called "-" would be taken for standard input.
+    path = "./-" if entry.path == "-" else entry.path
+    escaped = path.replace("\\", "\\\\").replace("\n", "\\n")
+    mark = "" if escaped == path else "\\"
+    return f"{mark}{entry.sha256}  {escaped}\n"
