@@ -60,4 +60,23 @@ CREATE TABLE metadata (
 ) WITHOUT ROWID;
 """
 
-INDEX_SCHEMA = Schema("space", (_FIRST,))
+# No times of the inode in `checksum` where the facility's sidecar said it: there size and modification time decide, as for
+# every reader of the sidecar. What was read here is bound to the inode as well.
+_CHECKSUMS = """
+CREATE TABLE checksum (
+    entry INTEGER PRIMARY KEY REFERENCES entry ON DELETE CASCADE,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER, inode INTEGER,
+    sha256 BLOB, crc32 INTEGER NOT NULL, piece_bytes INTEGER NOT NULL DEFAULT 0, pieces BLOB NOT NULL DEFAULT x''
+);
+
+-- What the sidecar says of paths that are not registered yet.
+CREATE TABLE checksum_ahead (
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    sha256 BLOB NOT NULL, crc32 INTEGER NOT NULL, piece_bytes INTEGER NOT NULL, pieces BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- The sidecar's parts that were taken in.
+CREATE TABLE manifest_part (entry INTEGER PRIMARY KEY REFERENCES entry ON DELETE CASCADE);
+"""
+
+INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS))

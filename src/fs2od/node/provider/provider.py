@@ -10,6 +10,7 @@ from fs2od.node.panel.scanning import ScanRules
 from fs2od.node.panel.storages import Storages
 from fs2od.node.panel.support import ImportConfig, Support, Supports
 from fs2od.node.provider.access import Access
+from fs2od.node.provider.checksums import Checksums
 from fs2od.node.provider.files import Files
 from fs2od.node.provider.qos import QosRequirements
 from fs2od.node.provider.tickets import Tickets
@@ -36,6 +37,7 @@ class Oneprovider:
     qos: QosRequirements
     transfers: Transfers
     tickets: Tickets
+    checksums: Checksums
 
     def forget_space(self, space: SpaceId) -> None:
         """Stop importing a space that is gone, and drop what was registered of it."""
@@ -51,6 +53,7 @@ class Oneprovider:
     def close(self) -> None:
         """Stop scans and close the indexes."""
         self.imports.close()
+        self.checksums.close()
         self.indexes.close()
 
 
@@ -86,6 +89,7 @@ def open_provider(zone: Zone) -> Oneprovider:
         qos=QosRequirements(zone.database, zone.rights, storages, clock),
         transfers=Transfers(zone.database, zone.rights, supports, clock),
         tickets=Tickets(clock),
+        checksums=Checksums(indexes, supports, storages),
     )
     provider.drop_orphans()
     zone.spaces.when_removed(provider.forget_space)
