@@ -10,7 +10,7 @@ import binascii
 import hmac
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -164,7 +164,7 @@ class Context:
         now: The time, aware.
         peer_ip: The client's address.
         consumer: Who uses the token, as proven by an identity token or by consuming an invitation.
-        consumer_groups: The ids of the groups that the consumer belongs to.
+        consumer_groups: Returns the ids of the groups that the consumer belongs to; asked only if a caveat wants to know.
         interface: The way the request came in.
         service: The service that processes the token, such as `opw-<provider id>`.
         allow_data_access: Whether what is asked for is data access, so that `data.*` and `interface = oneclient` pass.
@@ -174,7 +174,7 @@ class Context:
     now: datetime
     peer_ip: IPv4Address | IPv6Address | None = None
     consumer: Subject | None = None
-    consumer_groups: Collection[str] = ()
+    consumer_groups: Callable[[], Collection[str]] = tuple
     interface: InterfaceName | None = None
     service: str | None = None
     allow_data_access: bool = False
@@ -377,7 +377,7 @@ def _is_among(address: IPv4Address | IPv6Address | None, networks: Iterable[str]
 def _identities(context: Context) -> frozenset[str]:
     if context.consumer is None:
         return frozenset()
-    groups = frozenset().union(*(_with_wildcard(f"grp-{group}") for group in context.consumer_groups))
+    groups = frozenset().union(*(_with_wildcard(f"grp-{group}") for group in context.consumer_groups()))
     return groups | _with_wildcard(str(context.consumer))
 
 

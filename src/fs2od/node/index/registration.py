@@ -43,8 +43,8 @@ class Registration:
         with index.database.reading() as db:
             self._newest = int(db.execute("SELECT max(id) FROM entry").fetchone()[0])
 
-    def register(self, batches: Sequence[Batch]) -> None:
-        """Register what is new and what changed, in one transaction if there is anything of that kind."""
+    def register(self, batches: Sequence[Batch], finished: Sequence[Visit] = ()) -> None:
+        """Register what is new and what changed, and that visits have ended, in one transaction if there is anything."""
         new: list[tuple[Visit, list[Seen]]] = []
         changed: list[tuple[Visit, list[Seen]]] = []
         for batch in batches:
@@ -55,7 +55,9 @@ class Registration:
             changed.append((batch.visit, different))
         refused = [(batch.visit.row, *one, self._number) for batch in batches for one in batch.refused]
         if refused or any(entries for _, entries in (*new, *changed)):
-            self._write(new, changed, refused)
+            self._write(new, changed, refused, finished)
+        elif finished:
+            self.finish(finished)
 
     def refuse(self, visit: Visit, reason: str) -> None:
         """Note that a directory cannot be listed. What is registered below it stays."""
@@ -65,18 +67,19 @@ class Registration:
     def finish(self, visits: Sequence[Visit]) -> None:
         """Write down that directories were listed to the end: their times, and what of them can be delivered again."""
         with self._index.database.writing() as db:
-            for visit in visits:
-                changed = visit.changed or visit.stamp != visit.state.stamp
-                changed_s = visit.listed_s if changed else visit.state.changed_s
-                query = (
-                    "UPDATE folder SET mtime_ns = ?, ctime_ns = ?, inode = ?, listed = ?, changed = ? WHERE entry = ?"
-                )
-                db.execute(query, (*visit.stamp, visit.listed_s, changed_s, visit.row))
-                if visit.stamp != visit.state.stamp:
-                    query = "UPDATE entry SET mtime_ns = ?, ctime_ns = ?, inode = ? WHERE id = ?"
-                    db.execute(query, (*visit.stamp, visit.row))
-                db.execute("DELETE FROM undeliverable WHERE folder = ? AND scan < ?", (visit.row, self._number))
-                db.execute("DELETE FROM undeliverable WHERE folder = ? AND name = ?", (visit.parent, visit.name))
+            self._finish(db, visits)
+
+    def _finish(self, db: sqlite3.Connection, visits: Sequence[Visit]) -> None:
+        query = "UPDATE folder SET mtime_ns = ?, ctime_ns = ?, inode = ?, listed = ?, changed = ? WHERE entry = ?"
+        for visit in visits:
+            changed = visit.changed or visit.stamp != visit.state.stamp
+            changed_s = visit.listed_s if changed else visit.state.changed_s
+            db.execute(query, (*visit.stamp, visit.listed_s, changed_s, visit.row))
+        moved = [(*visit.stamp, visit.row) for visit in visits if visit.stamp != visit.state.stamp]
+        db.executemany("UPDATE entry SET mtime_ns = ?, ctime_ns = ?, inode = ? WHERE id = ?", moved)
+        done = [(visit.row, self._number, visit.parent, visit.name) for visit in visits]
+        query = "DELETE FROM undeliverable WHERE (folder = ? AND scan < ?) OR (folder = ? AND name = ?)"
+        db.executemany(query, done)
 
     def not_seen(self, visit: Visit) -> Iterator[tuple[int, str]]:
         """Yield rows and names that are registered in a directory and were not seen in it."""
@@ -151,35 +154,31 @@ class Registration:
         new: list[tuple[Visit, list[Seen]]],
         changed: list[tuple[Visit, list[Seen]]],
         refused: list[tuple[int, str, str, int]],
+        finished: Sequence[Visit],
     ) -> None:
         try:
             with self._index.database.writing() as db:
                 writer = Writer(db, self._rules, self._now_s)
                 writer.add(new)
-                self._finish_writing(writer, db, changed, refused)
+                _settle(writer, changed)
+                _refuse(db, refused)
+                self._finish(db, finished)
         except sqlite3.IntegrityError:
             # A name came twice: listings may repeat one that is renamed meanwhile, and others write here, too.
             with self._index.database.writing() as db:
                 writer = Writer(db, self._rules, self._now_s)
-                for visit, entries in new:
-                    for seen in entries:
-                        writer.settle(visit.row, seen)
-                self._finish_writing(writer, db, changed, refused)
+                _settle(writer, [*new, *changed])
+                _refuse(db, refused)
+                self._finish(db, finished)
         self._counts.created += writer.created
         self._counts.modified += writer.modified
 
-    def _finish_writing(
-        self,
-        writer: Writer,
-        db: sqlite3.Connection,
-        changed: list[tuple[Visit, list[Seen]]],
-        refused: list[tuple[int, str, str, int]],
-    ) -> None:
-        for visit, entries in changed:
-            for seen in entries:
-                writer.settle(visit.row, seen)
-        writer.sums.apply(db)
-        _refuse(db, refused)
+
+def _settle(writer: Writer, changed: list[tuple[Visit, list[Seen]]]) -> None:
+    for visit, entries in changed:
+        for seen in entries:
+            writer.settle(visit.row, seen)
+    writer.apply_sums()
 
 
 class _Marks:

@@ -98,6 +98,11 @@ class Imports:
             if not at_rest and space not in self._running and self._is_due(space, now_s):
                 self._submit(space)
 
+    def start_if_due(self, space: SpaceId) -> None:
+        """Start the scan of one space if its time has come, as that of a space that was just supported."""
+        if space not in self._running and self._is_due(space, self._clock.now_s()):
+            self._submit(space)
+
     def force_start(self, space: SpaceId) -> None:
         """Start a scan now.
 

@@ -80,6 +80,7 @@ class _Scan:
         self._registration = Registration(index, number=number, rules=rules, counts=counts, now_s=clock.now_s())
         self._ways: list[Iterator[Visit]] = [self._visits("folder.entry = ?", ROOT, "", -1)]
         self._waiting: list[Looked] = []
+        self._ended: list[Visit] = []
         self._rows = 0
 
     def run(self, ahead: Lookahead) -> None:
@@ -97,6 +98,7 @@ class _Scan:
             self._rows += len(looked.batch.entries)
             if self._rows >= self._enough(looked.batch.visit) or len(self._waiting) >= _MOST_WAITING:
                 self._flush()
+        self._registration.finish(self._ended)
         with self._index.database.reading() as db:
             self._counts.failed = int(db.execute("SELECT count(*) FROM undeliverable").fetchone()[0])
 
@@ -116,13 +118,12 @@ class _Scan:
         waiting, self._waiting, self._rows = self._waiting, [], 0
         if not waiting:
             return
-        self._registration.register([looked.batch for looked in waiting])
-        ended = [looked.batch.visit for looked in waiting if looked.outcome is Outcome.LISTED]
-        for visit in ended:
-            if self._rules.detect_deletions:
+        # What ended before is written down now: one transaction less to wait for.
+        self._registration.register([looked.batch for looked in waiting], self._ended)
+        self._ended = [looked.batch.visit for looked in waiting if looked.outcome is Outcome.LISTED]
+        if self._rules.detect_deletions:
+            for visit in self._ended:
                 self._remove_vanished(visit)
-        if ended:
-            self._registration.finish(ended)
         for looked in waiting:
             self._end(looked.batch.visit, looked.outcome)
 

@@ -207,10 +207,9 @@ class Access:
         support = self._supports.find(space)
         if support is None:
             raise self.not_supported(space)
-        held = self._rights.space_privileges(user, space) or frozenset()
-        if "space_read_data" not in held:
-            raise errors.posix("eacces")
-        if need is Need.WRITE and ("space_write_data" not in held or caller.data.readonly):
+        needed = {"space_read_data", *(["space_write_data"] if need is Need.WRITE else [])}
+        held = self._rights.space_privileges(user, space, needed=needed) or frozenset()
+        if not needed <= held or (need is Need.WRITE and caller.data.readonly):
             raise errors.posix("eacces")
         return support
 

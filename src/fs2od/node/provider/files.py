@@ -95,10 +95,9 @@ class Files:
         user = self._rights.require_user(caller)
         first, *names = _resolved(path)
         name, at, wanted = first.partition("@")
-        for space in self._rights.effective_spaces(user):
-            if (at and space != wanted) or not caller.sees_space(space):
-                continue
-            if self._spaces.known(space).name == name:
+        for space in self._spaces.named(name):
+            is_meant = caller.sees_space(space) and (not at or space == wanted)
+            if is_meant and self._rights.space_privileges(user, space, needed=["space_view"]) is not None:
                 return self._access.locate_path(caller, space, names, Need.LOOK)
         raise errors.posix("enoent")
 

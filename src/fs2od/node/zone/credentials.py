@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 from fs2od.node.clock import Clock
@@ -72,7 +73,8 @@ class Credentials:
         if identity is None:
             return context
         subject = self.verify_identity(identity, context).identifier.subject
-        return replace(context, consumer=subject, consumer_groups=self._rights.effective_groups(UserId(subject.id)))
+        groups = partial(self._rights.effective_groups, UserId(subject.id))
+        return replace(context, consumer=subject, consumer_groups=groups)
 
     def verify_identity(self, token: Token, context: Context) -> tokens.Examined:
         """Return what a valid identity token says.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 from fs2od.node.clock import Clock
@@ -58,17 +59,17 @@ class Invites:
             Rejected: inviteTokenSubjectNotAuthorized; inviteTokenTargetIdInvalid; notSupported for kinds without a target here.
         """
         if kind.invite_type in _GROUP_RIGHTS:
-            held = self._rights.group_privileges(user, GroupId(kind.target_id))
-            needed, setting = _GROUP_RIGHTS[kind.invite_type], "group_set_privileges"
+            needed = {_GROUP_RIGHTS[kind.invite_type], *(["group_set_privileges"] if with_privileges else [])}
+            held = self._rights.group_privileges(user, GroupId(kind.target_id), needed=needed)
         elif kind.invite_type in _SPACE_RIGHTS:
-            held = self._rights.space_privileges(user, SpaceId(kind.target_id))
-            needed, setting = _SPACE_RIGHTS[kind.invite_type], "space_set_privileges"
+            needed = {_SPACE_RIGHTS[kind.invite_type], *(["space_set_privileges"] if with_privileges else [])}
+            held = self._rights.space_privileges(user, SpaceId(kind.target_id), needed=needed)
         else:
             raise errors.error_of("notSupported", f"Invites of type {kind.invite_type.value} are not supported here.")
         if held is None and not self._exists(kind):
             said = "The target of the invite does not exist."
             raise errors.error_of("inviteTokenTargetIdInvalid", said, {"id": kind.target_id})
-        if not {needed, *([setting] if with_privileges else [])} <= (held or frozenset()):
+        if not needed <= (held or frozenset()):
             said = "The creator of the invite token may not invite to this target."
             raise errors.error_of("inviteTokenSubjectNotAuthorized", said)
 
@@ -116,7 +117,7 @@ class Invites:
             Rejected: As for `join`.
         """
         consumer = Subject("user", user)
-        groups = self._rights.effective_groups(user)
+        groups = partial(self._rights.effective_groups, user)
         context = Context(now=self._clock.now(), peer_ip=peer_ip, consumer=consumer, consumer_groups=groups)
         identifier, kind = self._credentials.invitation(token, context)
         if kind.invite_type is not expected:

@@ -83,4 +83,7 @@ CREATE INDEX transfer_space ON transfer (space, created);
 CREATE TABLE audit (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, user TEXT, action TEXT NOT NULL, subject TEXT NOT NULL, details TEXT NOT NULL DEFAULT '{}');
 """
 
-ZONE_SCHEMA = Schema("zone", (_FIRST,))
+# Paths begin with a space's name, and there are thousands of spaces.
+_SPACE_NAMES = "CREATE INDEX space_name ON space (name);"
+
+ZONE_SCHEMA = Schema("zone", (_FIRST, _SPACE_NAMES))

@@ -93,7 +93,7 @@ def _granted(provider: Oneprovider, call: Call, request: wire.SupportRequest) ->
         )
         zone.tokens.count_use(db, identifier)
     zone.epoch.move()
-    provider.imports.start_due()
+    provider.imports.start_if_due(space)
     return space
 
 

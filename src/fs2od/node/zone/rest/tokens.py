@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 from msgspec import UNSET
@@ -147,7 +148,7 @@ def _inspection(zone: Zone) -> list[Endpoint]:
     def context_of(call: Call, request: wire.VerifyIdentityTokenRequest) -> Context:
         context = Context(now=zone.clock.now(), peer_ip=_address(request.peer_ip) or call.peer_ip)
         if request.consumer_token is None and call.caller.user is not None:
-            groups = zone.rights.effective_groups(call.caller.user)
+            groups = partial(zone.rights.effective_groups, call.caller.user)
             return replace(context, consumer=Subject("user", call.caller.user), consumer_groups=groups)
         return zone.credentials.consumed_by(context, request.consumer_token)
 
