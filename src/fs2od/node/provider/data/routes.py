@@ -1,0 +1,158 @@
+"""The routes of the data's plain addresses: /share/ID/files/…, /share/ID/SHA256SUMS, /share/ID/files.meta4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import partial
+from urllib.parse import quote
+
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from fs2od.errors import Fs2odError
+from fs2od.node.provider.access import Located
+from fs2od.node.provider.content import content_disposition
+from fs2od.node.provider.data.file_addresses import file_at
+from fs2od.node.provider.data.finding import find, given_in
+from fs2od.node.provider.data.folder_index import INDEX_HEADERS, STYLE, folder_page
+from fs2od.node.provider.data.listings import metalink, sha256sums
+from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.provider.streaming import StreamedResponse
+from fs2od.node.zone.zone import Zone
+from fs2od.onedata import errors
+from fs2od.onedata.ids import ShareId
+from fs2od.storage import Kind
+
+__all__ = ["BULK_PATHS", "discovery_routes", "file_routes"]
+
+BULK_PATHS = 20_000
+"""How many files one request for many may name."""
+
+_VERSION = 1
+_ANSWERS = {
+    "enoent": (404, "There is nothing at this address."),
+    "enotdir": (404, "There is nothing at this address."),
+    "eacces": (403, "This is not for everybody who has the link."),
+}
+_DOCUMENT = {"Cache-Control": "no-cache", "Content-Security-Policy": "default-src 'none'; sandbox"}
+
+Handler = Callable[[Request], Response]
+
+
+class _BelowConvertor(Convertor[str]):
+    """Matches everything, also line breaks; the ready-made one for paths stops there."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("below", _BelowConvertor())
+
+
+def discovery_routes(zone: Zone) -> list[BaseRoute]:
+    """Return the zone's route that tells a downloader where the data's plain addresses are; none with `plain`."""
+    document = {
+        "version": _VERSION,
+        "data": f"{zone.settings.provider_url}/share/{{id}}",
+        "bulk_paths": BULK_PATHS,
+    }
+
+    def discovery(_: Request) -> Response:
+        return JSONResponse(document, headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"})
+
+    return [] if zone.settings.plain else [Route("/.well-known/fs2od.json", discovery)]
+
+
+def file_routes(provider: Oneprovider) -> list[BaseRoute]:
+    """Return the provider's routes of files, folders and lists of a share; none with `plain`."""
+    if provider.zone.settings.plain:
+        return []
+    addresses = _Addresses(provider)
+    handlers: list[tuple[str, Handler]] = [
+        ("/share/{id}/files", addresses.file_or_folder),
+        ("/share/{id}/files/{path:below}", addresses.file_or_folder),
+        ("/share/{id}/SHA256SUMS", addresses.sums),
+        ("/share/{id}/files.meta4", addresses.metalink),
+    ]
+    return [Route("/files.css", _style), *(Route(path, _guarded(handler)) for path, handler in handlers)]
+
+
+class _Addresses:
+    def __init__(self, provider: Oneprovider) -> None:
+        self._provider = provider
+
+    def file_or_folder(self, request: Request) -> Response:
+        path = str(request.path_params.get("path", ""))
+        located = find(self._provider, _share(request), path)
+        # The path that was asked for: the one in the scope has lost its slash at the end.
+        asked = bytes(request.scope.get("raw_path") or b"").decode("latin-1")
+        is_slashed = asked.endswith("/")
+        if not path or located.entry.kind is Kind.DIRECTORY:
+            return self._folder(located, path) if is_slashed else RedirectResponse(f"{asked}/", 302)
+        if is_slashed:
+            raise errors.posix("enoent")
+        return file_at(self._provider, located, request, name=path.rpartition("/")[2])
+
+    def _folder(self, located: Located, path: str) -> Response:
+        is_folder = located.entry.kind is Kind.DIRECTORY
+        pages = given_in(self._provider, located) if is_folder else iter([[(located.entry.name, located.entry)]])
+        title = "/".join(filter(None, (located.share.name if located.share else "", path)))
+        pieces = folder_page(title, pages, is_top=not path, stands=self._stands(located))
+        return _streamed(pieces, INDEX_HEADERS)
+
+    def sums(self, request: Request) -> Response:
+        top = find(self._provider, _share(request), "")
+        headers = {**_DOCUMENT, "Content-Type": "text/plain; charset=utf-8"}
+        return _streamed(sha256sums(self._provider, top, stands=self._stands(top)), headers)
+
+    def metalink(self, request: Request) -> Response:
+        share = _share(request)
+        top = find(self._provider, share, "")
+        base = f"{self._provider.zone.settings.provider_url}/share/{quote(share)}/files/"
+        name = f"{top.share.name if top.share else share}.meta4"
+        headers = {
+            **_DOCUMENT,
+            "Content-Type": "application/metalink4+xml",
+            "Content-Disposition": content_disposition(name),
+        }
+        return _streamed(metalink(self._provider, top, base=base, stands=self._stands(top)), headers)
+
+    def _stands(self, located: Located) -> Callable[[], bool]:
+        return partial(self._provider.access.stands, located)
+
+
+def _streamed(pieces: Generator[bytes], headers: dict[str, str]) -> Response:
+    return StreamedResponse(pieces, pieces.close, headers=headers)
+
+
+def _style(_: Request) -> Response:
+    return Response(STYLE, media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})
+
+
+def _share(request: Request) -> ShareId:
+    return ShareId(str(request.path_params["id"]))
+
+
+def _guarded(handler: Handler) -> Handler:
+    def answer(request: Request) -> Response:
+        try:
+            return handler(request)
+        except errors.PosixError as error:
+            return _said(*_ANSWERS.get(error.errno, (503, "This cannot be read just now; try again later.")))
+        except errors.ServiceError:
+            return _said(404, "There is no such share, or it has ended.")
+        except Fs2odError:
+            return _said(503, "This cannot be read just now; try again later.")
+
+    return answer
+
+
+def _said(status: int, sentence: str) -> Response:
+    return Response(f"{sentence}\n", status, headers=_DOCUMENT, media_type="text/plain")
