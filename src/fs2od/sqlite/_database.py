@@ -44,6 +44,8 @@ class Database:
         self.path = path
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_IDLE_READERS)
         self._write_lock = threading.Lock()
+        self.commits = 0
+        """How many transactions were committed since it was opened: what was read is still so while this stands still."""
         with self._wrapped():
             if not path.parent.is_dir():
                 raise StorageMissing(f"the folder {path.parent} for {path.name} does not exist: create it")
@@ -89,6 +91,7 @@ class Database:
             try:
                 yield self._writer
                 self._writer.execute("COMMIT")
+                self.commits += 1
             except BaseException:
                 # A full disk may already have rolled back by itself.
                 if self._writer.in_transaction:

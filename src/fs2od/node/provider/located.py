@@ -74,6 +74,11 @@ class Located:
         """The path that data caveats speak of: "/{space id}[/…]"."""
         return f"/{self.space}/{self.path}" if self.path else f"/{self.space}"
 
+    @property
+    def read_bits(self) -> tuple[int, int]:
+        """The mode bits that let this caller read a file, and read and enter a directory."""
+        return _read_bits(public=self.share is not None)
+
     def may_read(self, entry: Entry) -> bool:
         """Say whether the registered mode of something below lets this caller read it, or enter it if it is a directory."""
         return _is_readable(entry, public=self.share is not None)
@@ -102,6 +107,11 @@ def require_modes(chain: Iterable[Entry], need: Need, *, public: bool) -> None:
 
 
 def _is_readable(entry: Entry, *, public: bool) -> bool:
-    read, search = (_OTHERS_READ, _OTHERS_SEARCH) if public else (_MEMBERS_READ, _MEMBERS_SEARCH)
-    needed = read | search if entry.kind is Kind.DIRECTORY else read
+    of_file, of_directory = _read_bits(public=public)
+    needed = of_directory if entry.kind is Kind.DIRECTORY else of_file
     return entry.row == ROOT or entry.mode & needed == needed
+
+
+def _read_bits(*, public: bool) -> tuple[int, int]:
+    read, search = (_OTHERS_READ, _OTHERS_SEARCH) if public else (_MEMBERS_READ, _MEMBERS_SEARCH)
+    return read, read | search

@@ -1,0 +1,123 @@
+"""Entries as plain rows, a folder's page to a query: for what passes through a million of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from fs2od.storage import Kind
+
+__all__ = ["DIRECTORY", "Row", "Seeing", "newest", "row_of"]
+
+DIRECTORY = Kind.DIRECTORY.value
+
+# What changes with what a directory holds is none of its own: its size and times stand as 0. Few columns, because each costs.
+_COLUMNS = """id, name, kind, iif(kind = 'DIR', 0, size), mode, iif(kind = 'DIR', 0, mtime_ns),
+    iif(kind = 'DIR', 0, ctime_ns), iif(kind = 'REG', inode, iif(kind = 'DIR', created, target))"""
+_SEEN = "id <= ? AND mode & iif(kind = 'DIR', ?, ?) = iif(kind = 'DIR', ?, ?)"
+_FOLD = "fs2od_fold"
+_NAMES, _AT_ONCE = 10_000, 250_000
+
+
+class Row(NamedTuple):
+    """One entry as registered. A directory's size and times are 0.
+
+    `own` is what only its kind has: a file's inode, a link's target, and when a directory was registered.
+    """
+
+    id: int
+    name: str
+    kind: str
+    size_bytes: int
+    mode: int
+    mtime_ns: int
+    ctime_ns: int
+    own: int | str | None
+
+    @property
+    def is_directory(self) -> bool:
+        """Say whether it is a directory."""
+        return self.kind == DIRECTORY
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """Which entries are looked at: those up to a row, whose modes let their reader in.
+
+    Attributes:
+        newest: The highest row that counts; what was registered later is passed over.
+        file_bits: The mode bits that a file or link must have.
+        directory_bits: The mode bits that a directory must have.
+    """
+
+    newest: int
+    file_bits: int
+    directory_bits: int
+
+    @property
+    def _given(self) -> tuple[int, ...]:
+        return (self.newest, *(self.directory_bits, self.file_bits) * 2)
+
+    def page(self, db: sqlite3.Connection, folder: int, after: str, limit: int) -> list[Row]:
+        """Return up to `limit` entries of a folder whose names come after one, in the order of their names' bytes."""
+        query = f"SELECT {_COLUMNS} FROM entry WHERE parent = ? AND name > ? AND {_SEEN} ORDER BY name LIMIT ?"
+        return list(map(Row._make, _raw(db, query, (folder, after, *self._given, limit))))
+
+    def child(self, db: sqlite3.Connection, folder: int, name: str) -> Row | None:
+        """Return an entry of a folder by its name; None if there is none, or it is not looked at."""
+        query = f"SELECT {_COLUMNS} FROM entry WHERE parent = ? AND name = ? AND {_SEEN}"
+        found = _raw(db, query, (folder, name, *self._given))
+        return Row._make(found[0]) if found else None
+
+    def folder(self, db: sqlite3.Connection, parent: int, name: str, bits: int) -> int | None:
+        """Return the row of a folder by its name if its mode has these bits, whether it may be listed or not."""
+        query = "SELECT id FROM entry WHERE parent = ? AND name = ? AND kind = 'DIR' AND mode & ? = ?"
+        found = db.execute(query, (parent, name, bits, bits)).fetchone()
+        return None if found is None else int(found[0])
+
+    def same_names(self, db: sqlite3.Connection, folder: int) -> dict[str, str]:
+        """Return the names of a folder that differ in case alone: each one folded, with the first of them."""
+        if not self._may_have_same(db, folder):
+            return {}
+        db.create_function(_FOLD, 1, str.lower, deterministic=True)
+        # Nearly all names are ASCII, and those never leave SQLite.
+        folded = f"iif(name GLOB '*[^ -~]*', {_FOLD}(name), lower(name))"
+        query = f"SELECT {folded}, min(name) FROM entry WHERE parent = ? AND {_SEEN} GROUP BY 1 HAVING count(*) > 1"
+        found = _raw(db, query, (folder, *self._given))
+        return {str(folded): str(first) for folded, first in found}
+
+    def _may_have_same(self, db: sqlite3.Connection, folder: int) -> bool:
+        """Look for equal hashes of folded names: much quicker than grouping them, at eight bytes for each."""
+        query = f"""SELECT group_concat(name, '/'), max(name) FROM
+            (SELECT name FROM entry WHERE parent = ? AND name > ? AND {_SEEN} ORDER BY name LIMIT {_NAMES})"""
+        hashes, after = array("q"), ""
+        while True:
+            joined, last = db.execute(query, (folder, after, *self._given)).fetchone()
+            if last is None:
+                return not _are_distinct(hashes)
+            hashes.extend(map(hash, str(joined).lower().split("/")))
+            after = str(last)
+
+
+def _are_distinct(hashes: array[int]) -> bool:
+    parts = 1 + len(hashes) // _AT_ONCE
+    return len(hashes) == sum(len({one for one in hashes if one % parts == part}) for part in range(parts))
+
+
+def row_of(db: sqlite3.Connection, number: int) -> Row | None:
+    """Return an entry by its row, whatever its mode; None if there is none."""
+    found = _raw(db, f"SELECT {_COLUMNS} FROM entry WHERE id = ?", (number,))
+    return Row._make(found[0]) if found else None
+
+
+def newest(db: sqlite3.Connection) -> int:
+    """Return the highest row that there is."""
+    return int(db.execute("SELECT max(id) FROM entry").fetchone()[0])
+
+
+def _raw(db: sqlite3.Connection, query: str, given: tuple[int | str, ...]) -> list[tuple[object, ...]]:
+    cursor = db.cursor()
+    cursor.row_factory = None
+    return cursor.execute(query, given).fetchall()

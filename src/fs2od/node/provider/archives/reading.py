@@ -1,0 +1,155 @@
+"""Any part of an archive, made while it is sent. Memory stays flat whatever the archive holds."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+
+from fs2od.node.index import Indexes
+from fs2od.node.index.rows import Row
+from fs2od.node.provider.archives.contents import Changed, Checked
+from fs2od.node.provider.archives.layouts import content_bytes
+from fs2od.node.provider.archives.members import Run, Walk
+from fs2od.node.provider.archives.plans import SEGMENT, Plan, Segment, name_in, rows_digest
+from fs2od.node.provider.streaming import AccessEnded
+
+__all__ = ["gathered", "part_of"]
+
+_Member = tuple[str, str, Row, int | None]
+"""The path, the name in the archive, what is registered, and the CRC-32 where it is known and wanted."""
+
+
+def part_of(plan: Plan, indexes: Indexes, contents: Checked, first: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes of an archive from one on up to another, in pieces of at most a chunk, some of them empty.
+
+    An empty piece says that much was read of which nothing leaves: a CRC-32 was wanted that was not known.
+
+    Raises:
+        Changed: A file, or what is registered of it, is not any more what it was in the plan's state.
+    """
+    reading = _Reading(plan, indexes, contents, first, end)
+    if first < plan.records_at:
+        yield from reading.members()
+    if first < plan.end_at and end > plan.records_at:
+        yield from reading.records()
+    yield from reading.window(plan.end, plan.end_at)
+    contents.flush()
+
+
+def gathered(
+    pieces: Iterator[bytes], *, stands: Callable[[], bool], chunk_bytes: int, recheck_bytes: int
+) -> Generator[bytes, None, None]:
+    """Yield pieces joined to chunks, as long as the access stands. An empty one tells that time passes.
+
+    Raises:
+        AccessEnded: The access ended.
+    """
+    held: list[bytes] = []
+    size = unchecked = idle = 0
+    for piece in pieces:
+        # A chunk leaves when more has come, so that nothing is left to do behind the last one.
+        if size >= chunk_bytes or idle * chunk_bytes >= recheck_bytes:
+            unchecked += size + idle * chunk_bytes
+            if unchecked >= recheck_bytes:
+                unchecked = 0
+                if not stands():
+                    raise AccessEnded("the access ended")
+            yield b"".join(held)
+            held, size, idle = [], 0, 0
+        size += len(piece)
+        idle += not piece
+        held.append(piece)
+    yield b"".join(held)
+
+
+class _Reading:
+    def __init__(self, plan: Plan, indexes: Indexes, contents: Checked, first: int, end: int) -> None:
+        self._plan = plan
+        self._layout = plan.layout
+        self._indexes = indexes
+        self._contents = contents
+        self._first = first
+        self._end = end
+
+    def window(self, data: bytes, offset: int) -> Iterator[bytes]:
+        """Yield what of `data`, which stands at `offset`, was asked for."""
+        if offset < self._end and offset + len(data) > self._first:
+            yield data[max(0, self._first - offset) : self._end - offset]
+
+    def members(self) -> Iterator[bytes]:
+        """Yield members with their contents."""
+        for segment in self._plan.members_from(self._first):
+            offset = segment.offset
+            for member in self._members(segment):
+                if offset >= self._end:
+                    return
+                head = self._layout.head(member[1], member[2])
+                begin = offset + len(head)
+                size = content_bytes(member[2])
+                offset = begin + size + self._layout.trail_bytes(member[2])
+                if offset > self._first:
+                    yield from self.window(head, begin - len(head))
+                    if member[2].kind == "REG":
+                        yield from self._file(member, begin, size)
+
+    def _file(self, member: _Member, begin: int, size: int) -> Iterator[bytes]:
+        path, _, row, crc32 = member
+        first, end = max(self._first - begin, 0), min(self._end - begin, size)
+        is_whole, found = first == 0 and end == size, 0
+        if first < end or is_whole:
+            is_wanted = self._layout.needs_crc32 and is_whole and crc32 is None
+            for piece in self._contents.read(path, row, first, end):
+                if is_wanted:
+                    found = zlib.crc32(piece, found)
+                yield piece
+            if is_wanted:
+                crc32 = found
+                self._contents.remember(row, found)
+        if begin + size < self._end and self._layout.trail_bytes(row):
+            if crc32 is None and self._layout.needs_crc32:
+                crc32 = yield from self._computed(path, row)
+            yield from self.window(self._layout.trail(row, crc32 or 0), begin + size)
+
+    def records(self) -> Iterator[bytes]:
+        """Yield the directory at the end."""
+        at = self._plan.records_at
+        for segment in self._plan.records_from(self._first - at):
+            offset, place = segment.offset, at + segment.record_offset
+            for path, name, row, known in self._members(segment):
+                if place >= self._end:
+                    return
+                crc32 = known
+                record = self._layout.record(name, row, offset, crc32 or 0)
+                if place + len(record) > self._first:
+                    if crc32 is None and row.kind == "REG":
+                        crc32 = yield from self._computed(path, row)
+                        record = self._layout.record(name, row, offset, crc32)
+                    yield from self.window(record, place)
+                place += len(record)
+                offset += len(self._layout.head(name, row)) + content_bytes(row) + self._layout.trail_bytes(row)
+
+    def _computed(self, path: str, row: Row) -> Generator[bytes, None, int]:
+        with closing(self._contents.computed(path, row)) as found:
+            for crc32 in found:
+                if crc32 is not None:
+                    return crc32
+                yield b""
+        raise Changed(f"{path!r} cannot be read any more")
+
+    def _members(self, segment: Segment) -> Iterator[_Member]:
+        runs = self._runs(segment)
+        files = [row for run in runs for row in run.rows if row.kind == "REG"]
+        known = self._contents.crc32s(files) if self._layout.needs_crc32 else {}
+        for run in runs:
+            for row in run.rows:
+                yield run.path + row.name, name_in(run, row), row, known.get(row.id)
+
+    def _runs(self, segment: Segment) -> list[Run]:
+        plan = self._plan
+        walk = Walk(plan.roots, plan.seeing, plan.layout.names, segment.position)
+        with self._indexes.using(self._contents.space) as index, index.database.reading() as db:
+            runs = walk.take(db, SEGMENT)
+        if rows_digest(runs) != segment.digest:
+            raise Changed("the dataset changed")
+        return runs
