@@ -229,9 +229,20 @@ def open_world(folder: Path, *, clock: Clock | None = None, plain: bool = False)
 
 
 @contextmanager
-def serve_world(folder: Path, *, clock: Clock | None = None, plain: bool = False) -> Iterator[ServedWorld]:
-    """Yield a new node in `folder` that answers over TLS at https://localhost:PORT, two free ports, in a thread."""
-    sockets = [listen(0), listen(0)]
+def serve_world(
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    plain: bool = False,
+    address: str = "127.0.0.1",
+    ports: tuple[int, int] = (0, 0),
+) -> Iterator[ServedWorld]:
+    """Yield a new node in `folder` that answers over TLS at https://localhost:PORT, two free ports, in a thread.
+
+    With another `address` of this machine, such as 127.0.0.2, what stands before it can take the same ports of 127.0.0.1:
+    its links then lead there.
+    """
+    sockets = [listen(port, address=address) for port in ports]
     zone_port, provider_port = (found.getsockname()[1] for found in sockets)
     settings = NodeSettings(folder / "node", f"localhost:{zone_port}", f"localhost:{provider_port}", plain=plain)
     certificate = ensure_certificate(folder / "certificates", ["localhost"])

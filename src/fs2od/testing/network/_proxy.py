@@ -206,7 +206,7 @@ def _body(response: http.client.HTTPResponse) -> Iterator[bytes]:
 
 def _counted(body: Iterable[bytes], exchange: Exchange) -> Iterator[bytes]:
     for block in body:
-        yield block
-        # Counted once the next one is asked for: it has left.
+        # Counted before it leaves, so that whoever has received it finds it counted.
         exchange.body_bytes += len(block)
+        yield block
     exchange.ended = True
