@@ -9,10 +9,14 @@ from cryptography.hazmat.primitives import hashes
 
 from fs2od.portal._words import folder_name
 
-__all__ = ["CA_FILE", "Authority", "Command", "dataset_commands", "file_commands"]
+__all__ = ["CA_FILE", "LINUX", "MACOS", "WINDOWS", "Authority", "Command", "dataset_commands", "file_commands"]
 
 CA_FILE = "fs2od-ca.pem"
 """What the certificate is called in commands, and when it is downloaded."""
+
+LINUX, MACOS, WINDOWS = "Linux", "macOS", "Windows"
+_ALL = (LINUX, MACOS, WINDOWS)
+_INDEX = ".fs2od-index"
 
 
 @dataclass(frozen=True)
@@ -35,21 +39,134 @@ class Authority:
 
 @dataclass(frozen=True)
 class Command:
-    """One line for a shell, and what it is for."""
+    """One line for a shell, what it is for, and where it runs. No two of a page have the same `tool`."""
 
     tool: str
     line: str
     says: str = ""
+    platforms: tuple[str, ...] = (LINUX, MACOS)
 
 
-def dataset_commands(link: str, title: str, *, authority: bool) -> tuple[Command, ...]:
-    """Return the commands that download everything: first our own, which resumes, then widespread tools."""
-    ours = f"fs2od download {link} {folder_name(title)}" + (f" --ca {CA_FILE}" if authority else "")
+def dataset_commands(
+    link: str, title: str, *, authority: bool, data: str = "", archive: str = ""
+) -> tuple[Command, ...]:
+    """Return the commands that download everything: first our own, which resumes and verifies, then widespread tools.
+
+    Args:
+        link: The dataset's public link.
+        title: What the folder is called that the files go to, in a form that suits any shell.
+        authority: Whether a certificate is needed that no machine knows by itself; none ever does without.
+        data: The address of the dataset's plain files, without a slash at its end; empty where there are none.
+        archive: The address of an archive of the dataset as it is now, without its suffix; it can then be resumed.
+    """
+    folder = folder_name(title)
+    ours = f"fs2od download {link} {folder}" + (f" --ca {CA_FILE}" if authority else "")
+    first = Command("fs2od", ours, "Fetches several files at once. Run again, it fetches only what is missing.", _ALL)
+    if not data:
+        return (first, *_of_onedata(f"{link}/tar", authority=authority))
+    tools = _Tools(link.partition("/share/")[0], link, data, folder, authority)
+    return (first, *tools.python(), tools.wget(), tools.rclone(), tools.aria2(), *tools.archive(archive), *tools.sums())
+
+
+def _of_onedata(tar: str, *, authority: bool) -> tuple[Command, ...]:
+    """Return the commands for a node that has nothing beyond Onedata's own addresses."""
     return (
-        Command("fs2od", ours, "Fetches several files at once. Run again, it fetches only what is missing."),
-        Command("curl", _curl(f"{link}/tar", authority=authority), "Everything as one TAR file, in one go."),
-        Command("wget", _wget(f"{link}/tar", authority=authority), "The same."),
+        Command("curl", _curl(tar, authority=authority), "Everything as one TAR file, in one go."),
+        Command("wget", _wget(tar, authority=authority), "The same."),
     )
+
+
+@dataclass(frozen=True)
+class _Tools:
+    """One dataset, and the lines by which each tool gets it into `folder`. Addresses hold nothing that a shell takes amiss."""
+
+    zone: str
+    link: str
+    data: str
+    folder: str
+    authority: bool
+
+    def python(self) -> tuple[Command, ...]:
+        ours = f"{self.link} {self.folder}" + self._trust("--ca ")
+        script = f"{self.zone}/get.py"
+        return (
+            Command(
+                "Python",
+                f"curl -fsS{self._trust('--cacert ')} {script} | python3 - {ours}",
+                "The same with nothing to install: needs Python 3.8 or later.",
+            ),
+            Command(
+                "Python for Windows",
+                f"curl.exe -fsS{self._trust_of_windows()} -o get.py {script}; py get.py {ours}",
+                "The same in PowerShell.",
+                (WINDOWS,),
+            ),
+        )
+
+    def wget(self) -> Command:
+        # --default-page: the folders' own pages are not taken for a file called index.html. --no-if-modified-since: with it,
+        # a file that was cut off would look newer than the server's, and complete.
+        options = (
+            "-r -N --no-if-modified-since -np -nH --cut-dirs=3 -nv --no-iri --restrict-file-names=nocontrol "
+            f"--default-page={_INDEX} -R '{_INDEX}*' -P {self.folder}"
+        )
+        line = f"wget {options}{self._trust('--ca-certificate=')} {self.data}/files/"
+        return Command("wget", line, "Every file, one after the other. Run again, it fetches what is missing or new.")
+
+    def rclone(self) -> Command:
+        options = f"--http-url {self.data}/files/ --no-unicode-normalization --transfers 8"
+        line = f"rclone copy :http: {self.folder} {options}{self._trust('--ca-cert ')} --progress"
+        return Command("rclone", line, "Several files at once. Run again, it fetches what is missing or new.", _ALL)
+
+    def aria2(self) -> Command:
+        options = (
+            f"-d {self.folder} -c -V -j8 -x4 --auto-file-renaming=false --follow-metalink=mem "
+            "--console-log-level=warn --download-result=hide"
+        )
+        line = f"aria2c {options}{self._trust('--ca-certificate=')} {self.data}/files.meta4"
+        return Command(
+            "aria2",
+            line,
+            "Several files and parts of files at once, each checked. Run again, it mends what is not right.",
+            _ALL,
+        )
+
+    def archive(self, address: str) -> tuple[Command, ...]:
+        if not address:
+            tar = Command(
+                "curl",
+                _curl(f"{self.link}/tar", authority=self.authority),
+                "Everything as one TAR file, in one go.",
+            )
+            return (tar,)
+        return (
+            Command(
+                "curl",
+                f"curl -fL -C - -O{self._trust('--cacert ')} '{address}.tar'",
+                "Everything up to now as one TAR file. Run again, it goes on where it was cut off.",
+            ),
+            Command(
+                "curl for Windows",
+                f"curl.exe -fL -C - -O{self._trust_of_windows()} '{address}.zip'",
+                "The same in PowerShell, as one ZIP file.",
+                (WINDOWS,),
+            ),
+        )
+
+    def sums(self) -> tuple[Command, ...]:
+        fetch = f"curl -fsS{self._trust('--cacert ')} {self.data}/SHA256SUMS"
+        says = "Afterwards: checks every file whose checksum is known by now."
+        return (
+            Command("sha256sum", f"{fetch} | (cd {self.folder} && sha256sum -c --quiet -)", says, (LINUX,)),
+            Command("shasum", f"{fetch} | (cd {self.folder} && shasum -a 256 -c -)", says, (MACOS,)),
+        )
+
+    def _trust(self, option: str) -> str:
+        return f" {option}{CA_FILE}" if self.authority else ""
+
+    def _trust_of_windows(self) -> str:
+        # Windows asks where a certificate may have been revoked; an authority of one's own has no such place.
+        return f" --cacert {CA_FILE} --ssl-revoke-best-effort" if self.authority else ""
 
 
 def file_commands(link: str, *, authority: bool) -> tuple[Command, ...]:

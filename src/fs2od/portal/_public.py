@@ -161,7 +161,9 @@ class _DatasetPages:
         with_authority = self.frame["authority"] is not None
         if not dataset.is_folder:
             return file_commands(f"{self._link(dataset)}/content", authority=with_authority)
-        return dataset_commands(self._link(dataset), dataset.title, authority=with_authority)
+        settings = self.zone.settings
+        data = "" if settings.plain else f"{settings.provider_url}/share/{dataset.id}"
+        return dataset_commands(self._link(dataset), dataset.title, authority=with_authority, data=data)
 
     def _guarded(self, handler: Handler) -> Handler:
         def answer(request: Request) -> Response:

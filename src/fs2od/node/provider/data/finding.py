@@ -36,7 +36,8 @@ def find(provider: Oneprovider, share: ShareId, path: str) -> Located:
         return root
     entry = root.entry
     with provider.indexes.using(root.space) as index:
-        for name in path.split("/"):
+        # Dots for "here" are passed over: rclone sends them before names with a colon.
+        for name in (name for name in path.split("/") if name != "."):
             child = index.child(entry.row, name)
             if child is None:
                 raise errors.posix("enoent")

@@ -1,0 +1,246 @@
+"""Every command that a dataset's page offers, run with the real program over TLS, on a dataset with hostile names."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+import pytest
+from tests.node.test_data_checksums import publish
+
+from fs2od.node import NodeSettings, open_node
+from fs2od.portal._commands import dataset_commands
+from fs2od.testing.system import System
+from fs2od.testing.world import World, _administrator
+
+NAMES = (
+    "new\nline",
+    "end\n",
+    "tab\there",
+    "return\rhere",
+    "quo\"te's",
+    "#?%;+=",
+    "a&b",
+    "%41",
+    "a?b=c",
+    "-rf",
+    "--help",
+    "-",
+    "javascript:alert(1)",
+    "http:",
+    "x;type=a",
+    "<b>bold<!--",
+    "back\\slash",
+    "glob[1]*{a,b}",
+    "$(touch gone)`id`",
+    "~",
+    "...",
+    "caf\u00e9",
+    "cafe\u0301",
+    " blanks  in  it ",
+    "index.html",
+    "robots.txt",
+    "\u202egpj.exe",
+    "\x01\x7f\u0085",
+    "n" * 255,
+    "\u6587" * 85,
+)
+PAGE = b'<a href="broken">a page of the dataset with a link to nowhere</a>'
+Tree = dict[bytes, bytes]
+
+
+def files() -> dict[str, bytes]:
+    """Return a dataset: each name as a file and as a folder, pages with links to nowhere, something empty, something large."""
+    plain = {name: name.encode() for name in NAMES}
+    deep = {f"deep/{name}/x": f"in {name}".encode() for name in NAMES}
+    pages = {"sub/report.html": PAGE, "sub/index.html": PAGE}
+    return {**plain, **deep, **pages, "sub/empty": b"", "large.mrc": os.urandom(20 << 20)}
+
+
+def tree(folder: Path) -> Tree:
+    """Return what lies below a folder by the bytes of its paths, but for the sidecar, which not every tool fetches."""
+    found = {os.fsencode(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {path: content for path, content in found.items() if not path.startswith(b"fs2od-sidecar/")}
+
+
+def expected(rename: Callable[[bytes], bytes | None]) -> Tree:
+    """Return the dataset as a tool brings it that calls some files differently, or leaves them out (None)."""
+    renamed = {rename(os.fsencode(path)): content for path, content in CONTENT.items()}
+    return {path: content for path, content in renamed.items() if path is not None}
+
+
+def as_they_are(path: bytes) -> bytes:
+    return path
+
+
+def as_wget(path: bytes) -> bytes:
+    """Wget shortens names to 236 bytes, and decodes what looks like a percent-encoding in a file's name once more."""
+    *above, name = path.split(b"/")
+    decoded = unquote_to_bytes(name) if re.search(rb"%[0-9A-Fa-f]{2}", name) else name
+    return b"/".join(part[:236] for part in (*above, decoded))
+
+
+def as_aria2(path: bytes) -> bytes | None:
+    """Control characters are not in the Metalink; and aria2 writes an ampersand as XML's reference to it."""
+    return None if re.search(rb"[\x00-\x1f\x7f]", path) else path.replace(b"&", b"&#38;")
+
+
+CONTENT = files()
+
+
+@dataclass
+class Site:
+    """A node that serves the dataset, and a folder to run commands in."""
+
+    link: str
+    data: str
+    twin: Mapping[str, str]
+    home: Path
+
+    def run(self, line: str, *, within_s: float = 120) -> subprocess.CompletedProcess[bytes]:
+        """Run a line as a person's shell does, in a folder with the node's certificate."""
+        here = Path(sys.executable).parent
+        environment = {
+            "PATH": f"{self.home / 'names of Windows'}:{here}:{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "LC_ALL": "C.UTF-8",
+            **{name: value for name, value in os.environ.items() if name in {"PYTHONPATH", "TMPDIR"}},
+        }
+        return subprocess.run(
+            ["sh", "-c", line], cwd=self.home, env=environment, capture_output=True, timeout=within_s, check=False
+        )
+
+    def get(self, tool: str) -> Tree:
+        """Run what the page offers for a tool, and return what lies in the folder then."""
+        done = self.run(self.twin[tool])
+        assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")[-2000:]
+        return tree(self.home / "dataset-one")
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, str]]:
+    home = tmp_path_factory.mktemp("node")
+    system = System(home)
+    settings = NodeSettings(system.data / "node", f"localhost:{system.port}", f"localhost:{system.port + 1}")
+    with open_node(settings) as opened:
+        world = World(opened, home, _administrator(opened), {})
+        owner = world.person()
+        dataset = world.dataset(owner, CONTENT)
+        publish(dataset, 1, *CONTENT)
+        world.rescan(dataset.space)
+        share = world.share(owner, dataset, name="dataset one")
+    with system:
+        system.start_node()
+        yield system, share
+
+
+@pytest.fixture
+def site(node: tuple[System, str], tmp_path: Path) -> Site:
+    system, share = node
+    link = f"{system.facts['zone']}/share/{share}"
+    shutil.copy(system.facts["ca"], tmp_path / "fs2od-ca.pem")
+    windows = tmp_path / "names of Windows"
+    windows.mkdir()
+    for name, here in (("curl.exe", "curl"), ("py", "python3")):
+        found = shutil.which(here)
+        assert found
+        (windows / name).symlink_to(found)
+    with system.http() as http:
+        twin = http.get(f"{link}.json").json()["commands"]
+    return Site(link, f"{system.facts['provider']}/share/{share}", twin, tmp_path)
+
+
+def test_no_command_switches_verification_off_and_all_name_the_certificate(site: Site) -> None:
+    assert {"fs2od", "Python", "wget", "rclone", "aria2", "curl", "sha256sum"} <= set(site.twin)
+    for line in site.twin.values():
+        assert "fs2od-ca.pem" in line
+        assert not re.search(r"(^|\s)(-k|--insecure|--no-check-certificate|--check-certificate=false)(\s|$)", line)
+
+
+@pytest.mark.parametrize("tool", ["wget", "rclone", "aria2", "curl", "sha256sum"])
+def test_a_command_without_the_certificate_fails(site: Site, tool: str) -> None:
+    line = re.sub(r" --[a-z-]+[ =]fs2od-ca\.pem", "", site.twin[tool])
+    assert "fs2od-ca.pem" not in line
+    (site.home / "dataset-one").mkdir()
+    assert site.run(line).returncode != 0
+    assert tree(site.home / "dataset-one") == {}
+
+
+def test_our_own_command_brings_everything(site: Site) -> None:
+    assert site.get("fs2od") == expected(as_they_are)
+
+
+def test_rclone_brings_everything(site: Site) -> None:
+    assert site.get("rclone") == expected(as_they_are)
+
+
+def test_rclone_goes_on_where_it_was(site: Site) -> None:
+    site.get("rclone")
+    (site.home / "dataset-one" / "large.mrc").unlink()
+    os.truncate(site.home / "dataset-one" / "sub" / "report.html", 3)
+    assert site.get("rclone") == expected(as_they_are)
+
+
+def test_wget_brings_everything_but_some_names(site: Site) -> None:
+    assert site.get("wget") == expected(as_wget)
+
+
+def test_wget_run_again_mends_what_was_cut_off_and_follows_no_page_of_the_dataset(site: Site) -> None:
+    site.get("wget")
+    os.truncate(site.home / "dataset-one" / "large.mrc", 1_000_000)
+    (site.home / "dataset-one" / "sub" / "empty").unlink()
+    assert site.get("wget") == expected(as_wget)
+
+
+def test_aria2_brings_everything_but_some_names(site: Site) -> None:
+    assert site.get("aria2") == expected(as_aria2)
+
+
+def test_aria2_run_again_mends_what_is_wrong(site: Site) -> None:
+    site.get("aria2")
+    with (site.home / "dataset-one" / "large.mrc").open("r+b") as large:
+        large.seek(9_000_000)
+        large.write(bytes([CONTENT["large.mrc"][9_000_000] ^ 1]))
+    os.truncate(site.home / "dataset-one" / "sub" / "report.html", 3)
+    (site.home / "dataset-one" / "robots.txt").unlink()
+    assert site.get("aria2") == expected(as_aria2)
+
+
+def test_curl_brings_everything_as_one_tar(site: Site) -> None:
+    done = site.run(site.twin["curl"])
+    assert done.returncode == 0, done.stderr
+    (archive,) = site.home.glob("*.tar")
+    with tarfile.open(archive) as opened:
+        opened.extractall(site.home / "unpacked", filter="data")
+    (folder,) = (site.home / "unpacked").iterdir()
+    assert tree(folder) == expected(as_they_are)
+
+
+@pytest.mark.parametrize("tool", ["sha256sum", "shasum"])
+def test_checksums_are_checked_afterwards(site: Site, tool: str) -> None:
+    site.get("rclone")
+    done = site.run(site.twin[tool])
+    assert done.returncode == 0, done.stdout + done.stderr
+    (site.home / "dataset-one" / "a&b").write_bytes(b"b&a")
+    wrong = site.run(site.twin[tool])
+    assert wrong.returncode != 0
+    assert b"a&b: FAILED" in wrong.stdout
+
+
+def test_commands_are_for_somebody_and_told_apart() -> None:
+    address = "https://data.example.org:8444/share/8f"
+    commands = dataset_commands(
+        "https://data.example.org:8443/share/8f", "Grid 2", authority=False, data=address, archive=f"{address}/a/b"
+    )
+    assert all(command.says and command.platforms for command in commands)
+    assert len({command.tool for command in commands}) == len(commands)
+    assert not any("fs2od-ca.pem" in command.line for command in commands)
+    assert {platform for command in commands for platform in command.platforms} == {"Linux", "macOS", "Windows"}
