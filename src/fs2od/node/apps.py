@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fs2od.node.http.endpoints import Doors, Endpoint, consumer_text, error_answer, mount, peer_ip, token_text
 from fs2od.node.panel.rest import storages as panel_storages
 from fs2od.node.panel.rest import support as panel_support
+from fs2od.node.provider.archives.routes import archive_routes
 from fs2od.node.provider.data import discovery_routes, file_routes
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.provider.rest import content, files, replication
@@ -81,6 +82,7 @@ def provider_app(provider: Oneprovider) -> ASGIApp:
             *mount(panel_api, Doors(authenticate_panel, zone.audit.record, body_bytes), prefix="/api/v3/onepanel"),
             Route("/download/{ticket}", download),
             *file_routes(provider),
+            *archive_routes(provider),
             Route("/share/{id}", share_page),
         ],
         allow_origin=True,

@@ -22,11 +22,14 @@ from fs2od.node.provider.byte_ranges import Part, State, judge
 from fs2od.node.provider.streaming import AccessEnded, StreamedResponse
 
 __all__ = [
+    "Framed",
     "archive_answer",
+    "bodiless",
     "content_disposition",
     "file_answer",
     "http_date",
     "state_of",
+    "unsatisfiable",
 ]
 
 _NS = 1_000_000_000
@@ -53,7 +56,8 @@ def http_date(seconds: int) -> str:
     return formatdate(seconds, usegmt=True)
 
 
-def _unsatisfiable(size: int) -> Response:
+def unsatisfiable(size: int) -> Response:
+    """Return the answer to a request for bytes that are not there."""
     return Response(b"", 416, headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"})
 
 
@@ -96,8 +100,8 @@ def file_answer(
     }
     if verdict.status == 416 or not verdict.parts:
         source.close()
-        return _unsatisfiable(state.size) if verdict.status == 416 else _bodiless(verdict.status, common)
-    framed = _Framed.of(verdict.status, verdict.parts, state.size, content_type(name))
+        return unsatisfiable(state.size) if verdict.status == 416 else bodiless(verdict.status, common)
+    framed = Framed.of(verdict.status, verdict.parts, state.size, content_type(name))
     common |= {"Content-Disposition": content_disposition(name), **framed.headers}
     if method == "HEAD" or not framed.length:
         source.close()
@@ -119,14 +123,15 @@ def _first_of(chunks: Generator[bytes, None, None], source: BinaryIO) -> bytes |
         raise StorageError(f"{error}: ask again") from error
 
 
-def _bodiless(status: int, headers: Mapping[str, str]) -> Response:
+def bodiless(status: int, headers: Mapping[str, str]) -> Response:
+    """Return the answer to a client that has it already, or whose condition does not hold."""
     answer = Response(b"", status, headers=headers)
     if status == 304:
         del answer.headers["Content-Length"]  # it would speak of the body that a GET would have got
     return answer
 
 
-class _Framed:
+class Framed:
     """The parts of a file with the lines around them: none around one part, those of multipart/byteranges around several."""
 
     def __init__(self, parts: Sequence[tuple[bytes, Part]], end: bytes, headers: Mapping[str, str]) -> None:
@@ -136,7 +141,8 @@ class _Framed:
         self.length = sum(len(before) + count for before, (_, count) in parts) + len(end)
 
     @classmethod
-    def of(cls, status: int, parts: Sequence[Part], size: int, media_type: str) -> _Framed:
+    def of(cls, status: int, parts: Sequence[Part], size: int, media_type: str) -> Framed:
+        """Frame the parts that an answer of this status has of so many bytes."""
         if status == 200:
             return cls([(b"", parts[0])], b"", {"Content-Type": media_type})
         if len(parts) == 1:
@@ -163,7 +169,7 @@ def _content_range(part: Part, size: int) -> str:
 def _file_chunks(
     source: BinaryIO,
     state: State,
-    framed: _Framed,
+    framed: Framed,
     *,
     stands: Callable[[], bool],
     chunk_bytes: int,

@@ -10,9 +10,11 @@ from fs2od.node.panel.scanning import ScanRules
 from fs2od.node.panel.storages import Storages
 from fs2od.node.panel.support import ImportConfig, Support, Supports
 from fs2od.node.provider.access import Access
+from fs2od.node.provider.archives import Archives
 from fs2od.node.provider.checksums import Checksums
 from fs2od.node.provider.files import Files
 from fs2od.node.provider.qos import QosRequirements
+from fs2od.node.provider.sessions import Sessions
 from fs2od.node.provider.tickets import Tickets
 from fs2od.node.provider.transfers import Transfers
 from fs2od.node.zone.providers import Provider
@@ -38,6 +40,8 @@ class Oneprovider:
     transfers: Transfers
     tickets: Tickets
     checksums: Checksums
+    archives: Archives
+    sessions: Sessions
 
     def forget_space(self, space: SpaceId) -> None:
         """Stop importing a space that is gone, and drop what was registered of it."""
@@ -77,6 +81,7 @@ def open_provider(zone: Zone) -> Oneprovider:
         )
 
     access = Access(zone.rights, zone.shares, zone.spaces, supports, indexes, zone.epoch, clock)
+    checksums = Checksums(indexes, supports, storages)
     provider = Oneprovider(
         zone=zone,
         record=record,
@@ -89,7 +94,9 @@ def open_provider(zone: Zone) -> Oneprovider:
         qos=QosRequirements(zone.database, zone.rights, storages, clock),
         transfers=Transfers(zone.database, zone.rights, supports, clock),
         tickets=Tickets(clock),
-        checksums=Checksums(indexes, supports, storages),
+        checksums=checksums,
+        archives=Archives(access, indexes, storages, checksums, settings.limits),
+        sessions=Sessions(zone.database, clock),
     )
     provider.drop_orphans()
     zone.spaces.when_removed(provider.forget_space)

@@ -86,4 +86,14 @@ CREATE TABLE audit (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, user TEXT, acti
 # Paths begin with a space's name, and there are thousands of spaces.
 _SPACE_NAMES = "CREATE INDEX space_name ON space (name);"
 
-ZONE_SCHEMA = Schema("zone", (_FIRST, _SPACE_NAMES))
+# Of an address only a hash is kept. Paths are a JSON list, `used` is when its last byte left.
+_DOWNLOAD_SESSIONS = """
+CREATE TABLE download_session (
+    digest BLOB PRIMARY KEY, share TEXT NOT NULL REFERENCES share ON DELETE CASCADE, format TEXT NOT NULL, state TEXT NOT NULL,
+    paths TEXT NOT NULL, used INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX download_session_used ON download_session (used);
+CREATE INDEX download_session_share ON download_session (share);
+"""
+
+ZONE_SCHEMA = Schema("zone", (_FIRST, _SPACE_NAMES, _DOWNLOAD_SESSIONS))

@@ -1,7 +1,10 @@
-"""Archives: everything below a share, or a choice of it, as one TAR or ZIP whose every byte has its place."""
+"""Archives: everything below a share, or a choice of it, as one TAR or ZIP whose every byte has its place.
 
-from fs2od.node.provider.archives.bulk import bulk_stream
+The routes stand in `routes`, over the assembled provider.
+"""
+
 from fs2od.node.provider.archives.directory import tar_stream
 from fs2od.node.provider.archives.headers import header
+from fs2od.node.provider.archives.service import Archives, StateGone
 
-__all__ = ["bulk_stream", "header", "tar_stream"]
+__all__ = ["Archives", "StateGone", "header", "tar_stream"]

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from fs2od.errors import StorageError
 from fs2od.node.index import Indexes
 from fs2od.node.index.rows import Row, Seeing, row_of
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.directory import tar_of_file
-from fs2od.node.provider.archives.headers import header
+from fs2od.node.provider.archives.headers import BLOCK, header
 from fs2od.node.provider.archives.names import OwnNames
 from fs2od.node.provider.archives.reading import gathered
 from fs2od.node.provider.archives.selections import Finder
 from fs2od.node.provider.archives.tar import TAR_END
+from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata import errors
 from fs2od.storage import Kind, Storage
 
@@ -27,12 +30,22 @@ MISSING = ".fs2od-missing"
 _AT_ONCE = 500
 
 
+class _Source(NamedTuple):
+    path: str
+    mode: int
+
+
+_Found = _Source | str
+"""A file, or why there is none."""
+
+
 def bulk_stream(
     top: Located,
     storage: Storage,
     indexes: Indexes,
     paths: Sequence[str],
     *,
+    follow: Callable[[str, int], str | None],
     stands: Callable[[], bool],
     chunk_bytes: int,
     recheck_bytes: int,
@@ -41,53 +54,78 @@ def bulk_stream(
 
     What cannot be given is left out and named in the last member.
 
+    Args:
+        top: A directory, or the only file.
+        storage: Where the files lie.
+        indexes: Where they are registered.
+        paths: Which files, in order; a link stands for the file that it leads to.
+        follow: Returns the path in the storage of the file that a link leads to, given the link's path below the top and its row; None
+            if it leads to none.
+        stands: Says whether the access still holds; may block.
+        chunk_bytes: The size of a piece.
+        recheck_bytes: After how many bytes `stands` is asked again.
+
     Raises:
         AccessEnded: The access ended, or a file changed while it was read.
     """
-    pieces = _pieces(top, storage, indexes, paths, chunk_bytes)
+    pieces = _pieces(storage, _found(top, indexes, paths, follow), chunk_bytes)
     return gathered(pieces, stands=stands, chunk_bytes=chunk_bytes, recheck_bytes=recheck_bytes)
 
 
-def _pieces(
-    top: Located, storage: Storage, indexes: Indexes, paths: Sequence[str], chunk_bytes: int
-) -> Iterator[bytes]:
-    above, missing = f"{top.path}/" if top.path else "", list[tuple[str, str]]()
-    for path, row in _found(top, indexes, paths):
-        if isinstance(row, str):
-            missing.append((path, row))
+def _pieces(storage: Storage, found: Iterator[tuple[str, _Found]], chunk_bytes: int) -> Iterator[bytes]:
+    missing: list[tuple[str, str]] = []
+    for path, given in found:
+        if isinstance(given, str):
+            missing.append((path, given))
             continue
         try:
-            source = storage.open(above + path)
+            source = storage.open(given.path)
         except (FileNotFoundError, StorageError):
             missing.append((path, "cannot be read"))
             continue
         with source:
-            yield from tar_of_file(source, path, path, row.mode, chunk_bytes)
+            try:
+                yield from tar_of_file(source, path, path, given.mode, chunk_bytes)
+            except OSError as error:
+                raise AccessEnded(f"{path!r} cannot be read any more") from error
     if missing:
         said = json.dumps(missing, ensure_ascii=False).encode()
         yield header(MISSING, Kind.FILE, mode=0o644, mtime_s=0, size_bytes=len(said))
-        yield said + bytes(-len(said) % 512)
+        yield said + bytes(-len(said) % BLOCK)
     yield TAR_END
 
 
-def _found(top: Located, indexes: Indexes, paths: Sequence[str]) -> Iterator[tuple[str, Row | str]]:
-    """Yield each path with what is registered there, or with the reason why it cannot be given."""
+def _found(
+    top: Located, indexes: Indexes, paths: Sequence[str], follow: Callable[[str, int], str | None]
+) -> Iterator[tuple[str, _Found]]:
+    """Yield each path with the file that lies there, or with the reason why it cannot be given."""
     given = iter(paths)
     with indexes.using(top.space) as index:
         while some := list(islice(given, _AT_ONCE)):
             with index.database.reading() as db:
-                row = row_of(db, top.entry.row)
-                if row is None:
-                    yield from ((path, "does not exist") for path in some)
-                    continue
-                finder = Finder(db, Seeing(sys.maxsize, *top.read_bits), row, OwnNames(), "")
-                found = [(path, _one(finder, path)) for path in some]
-            yield from found
+                finder = _finder(db, top)
+                rows = [(path, _row(finder, path)) for path in some]
+            for path, row in rows:
+                yield path, _source(top, path, row, follow)
 
 
-def _one(finder: Finder, path: str) -> Row | str:
+def _finder(db: sqlite3.Connection, top: Located) -> Finder | None:
+    row = row_of(db, top.entry.row)
+    return None if row is None else Finder(db, Seeing(sys.maxsize, *top.read_bits), row, OwnNames(), "")
+
+
+def _row(finder: Finder | None, path: str) -> Row | None:
     try:
-        row = finder.root(path).row
+        return None if finder is None else finder.root(path).row
     except errors.PosixError:
+        return None
+
+
+def _source(top: Located, path: str, row: Row | None, follow: Callable[[str, int], str | None]) -> _Found:
+    if row is None:
         return "does not exist or may not be read"
-    return row if row.kind == Kind.FILE else "is no file"
+    above = f"{top.path}/" if top.path and top.entry.kind is Kind.DIRECTORY else ""
+    if row.kind == Kind.FILE:
+        return _Source(top.path if top.entry.kind is Kind.FILE else above + path, row.mode)
+    target = follow(path, row.id) if row.kind == Kind.SYMLINK else None
+    return "is no file" if target is None else _Source(target, row.mode)

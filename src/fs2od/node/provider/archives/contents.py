@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from fs2od.errors import StorageError
+from fs2od.errors import Fs2odError, StorageError
 from fs2od.node.index.rows import Row
 from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata.ids import SpaceId
@@ -111,7 +112,8 @@ class Checked:
     def flush(self) -> None:
         """Write down what was noted. May block."""
         if self._read:
-            self.known.remember_crc32(self.space, self._read)
+            with suppress(Fs2odError):  # a full disk of ours is not the reader's affair
+                self.known.remember_crc32(self.space, self._read)
             self._read = {}
 
     def computed(self, path: str, row: Row) -> Generator[int | None, None, None]:

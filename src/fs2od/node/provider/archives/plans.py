@@ -114,12 +114,23 @@ def rows_digest(runs: Iterable[Run]) -> bytes:
     return found.digest()[:16]
 
 
-def plan_of(db: sqlite3.Connection, format_: Format, layout: Layout, roots: Sequence[Root], seeing: Seeing) -> Plan:
-    """Return the plan of an archive, from what is registered now. One transaction should hold it all."""
+def plan_of(
+    db: sqlite3.Connection, called: str, format_: Format, layout: Layout, roots: Sequence[Root], seeing: Seeing
+) -> Plan:
+    """Return the plan of an archive, from what is registered now. One transaction should hold it all.
+
+    Args:
+        db: The space's index.
+        called: What the archive's one folder is called; the state says it, too.
+        format_: TAR or ZIP.
+        layout: A new layout of that format.
+        roots: What it holds.
+        seeing: Which entries it sees.
+    """
     walk = Walk(roots, seeing, layout.names)
     segments: list[Segment] = []
     offset = records = members = 0
-    total = sha256(_ENCODER.encode([[root.path, root.row.id, root.row.name] for root in roots]))
+    total = sha256(_ENCODER.encode([called] + [[root.path, root.row.id, root.row.name] for root in roots]))
     while True:
         position = walk.position
         runs = walk.take(db, SEGMENT)

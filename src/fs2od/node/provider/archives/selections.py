@@ -66,7 +66,9 @@ def roots(db: sqlite3.Connection, seeing: Seeing, names: Names, top: Located, pa
         raise errors.posix("enoent")
     others = {called: names.alone(called)}
     if not paths:
-        return [Root(row._replace(name=called), "", "", others, "")]
+        # A space's root was never registered: its time is the share's.
+        own = row.own or (top.share.created_s if top.share else 0)
+        return [Root(row._replace(name=called, own=own), "", "", others, "")]
     finder = Finder(db, seeing, row, names, f"{others[called]}/")
     return [finder.root(path) for path in paths]
 
@@ -100,17 +102,24 @@ class Finder:
         known = self._folders.get(path)
         if known is not None:
             return known
-        if not path:
+        walked, found = "", self._folders.get("")
+        for name in path.split("/"):
+            if found is None:
+                raise errors.posix("enoent")
+            walked = f"{walked}/{name}" if walked else name
+            found = self._folders.get(walked) or self._entered(walked, name, *found)
+        if found is None:
             raise errors.posix("enoent")
-        above, _, name = path.rpartition("/")
-        folder, named = self._folder(above)
-        row = self._seeing.folder(self._db, folder, name, self._search)
+        return found
+
+    def _entered(self, path: str, name: str, above: int, named: str) -> tuple[int, str] | None:
+        row = self._seeing.folder(self._db, above, name, self._search)
         if row is None:
-            raise errors.posix("enoent")
+            return None
         if len(self._folders) > _FOLDERS:
             self._folders = {"": self._folders[""]}
-        found = self._folders[path] = (row, f"{named}{self._others(folder, name).get(name, name)}/")
-        return found
+        self._folders[path] = (row, f"{named}{self._others(above, name).get(name, name)}/")
+        return self._folders[path]
 
     def _others(self, folder: int, name: str) -> Mapping[str, str]:
         return self._names.others(self._db, self._seeing, folder, [name], is_all=False)

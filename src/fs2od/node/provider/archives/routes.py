@@ -1,0 +1,227 @@
+"""The routes of archives: /share/ID/archive…, /download/SECRET/NAME and /share/ID/bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
+from urllib.parse import parse_qs, quote, urlencode
+
+import anyio.to_thread
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from fs2od.errors import Fs2odError
+from fs2od.node.provider.access import Located
+from fs2od.node.provider.archives.answers import archive_response
+from fs2od.node.provider.archives.contents import Changed
+from fs2od.node.provider.archives.layouts import Format
+from fs2od.node.provider.archives.plans import Plan, parse_state
+from fs2od.node.provider.archives.selections import MOST_PATHS, chosen, root_name
+from fs2od.node.provider.archives.service import StateGone
+from fs2od.node.provider.content import archive_answer
+from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.provider.sessions import Session
+from fs2od.node.provider.streaming import AccessEnded
+from fs2od.node.zone.callers import GUEST
+from fs2od.onedata import errors
+from fs2od.onedata.ids import ShareId
+
+__all__ = ["archive_routes"]
+
+_MOST_BODY_BYTES = 8 << 20
+_TRIES = 3
+_BUSY = "A file is being written just now: try again in a minute."
+_GONE = "The files of this download were changed since it began: delete what you have of it and start again from the dataset's page."
+_ENDED = "There is no such share or download, or it has ended: open the dataset's page again."
+# The first that fits is said.
+_ANSWERS: dict[type[Exception], tuple[int, str]] = {
+    StateGone: (410, _GONE),
+    Changed: (410, _GONE),
+    AccessEnded: (404, _ENDED),
+    errors.PosixError: (404, "There is nothing at one of these paths."),
+    errors.ServiceError: (404, _ENDED),
+    Fs2odError: (503, "This cannot be read just now: try again later."),
+}
+
+
+class _BulkRequest(msgspec.Struct):
+    paths: list[str]
+
+
+class _Refused(Exception):  # an answer rather than a failure
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def archive_routes(provider: Oneprovider) -> list[BaseRoute]:
+    """Return the provider's routes of archives and of many files at once; none with `plain`."""
+    if provider.zone.settings.plain:
+        return []
+    addresses = _Addresses(provider)
+    return [
+        Route("/share/{id}/archive.{format}", _guarded(addresses.present)),
+        Route("/share/{id}/archive/{state}/{name}", _guarded(addresses.pinned)),
+        Route("/download/{secret}/{name}", _guarded(addresses.session)),
+        Route("/share/{id}/archive", _with_body(addresses.start), methods=["POST"]),
+        Route("/share/{id}/bulk", _with_body(addresses.bulk), methods=["POST"]),
+    ]
+
+
+class _Addresses:
+    def __init__(self, provider: Oneprovider) -> None:
+        self._provider = provider
+        self._archives = provider.archives
+        self._sessions = provider.sessions
+
+    def present(self, request: Request) -> Response:
+        """Answer with the archive of the present state."""
+        format_ = _format(str(request.path_params["format"]))
+        top, paths = self._top(request), chosen(request.query_params.getlist("path"))
+        for _ in range(_TRIES):
+            plan = self._archives.present(top, paths, format_)
+            name = _file_name(top, paths, format_)
+            query = f"?{urlencode([('path', path) for path in paths])}" if paths else ""
+            location = f"/share/{quote(request.path_params['id'])}/archive/{plan.state}/{quote(name, safe='')}{query}"
+            try:
+                return self._answer(request, top, plan, name, {"Content-Location": location}, always_ranges=False)
+            except Changed:
+                continue  # it is registered anew by now
+        raise _Refused(503, _BUSY)
+
+    def pinned(self, request: Request) -> Response:
+        """Answer with the archive of a state."""
+        state = parse_state(str(request.path_params["state"]))
+        if state is None:
+            raise errors.not_found()
+        format_ = _format(str(request.path_params["name"]).rpartition(".")[2])
+        top, paths = self._top(request), chosen(request.query_params.getlist("path"))
+        plan = self._archives.pinned(top, paths, format_, state)
+        return self._answer(request, top, plan, _file_name(top, paths, format_), {}, always_ranges=True)
+
+    def session(self, request: Request) -> Response:
+        """Answer with the archive of a session."""
+        session = self._sessions.redeem(str(request.path_params["secret"]))
+        top, format_, state = self._located(session.share), _format(session.format), parse_state(session.state)
+        if state is None:
+            raise errors.not_found()
+        plan = self._archives.pinned(top, session.paths, format_, state)
+        name = _file_name(top, session.paths, format_)
+        return self._answer(request, top, plan, name, {}, always_ranges=True, session=session)
+
+    def start(self, request: Request, body: bytes) -> Response:
+        """Make a session and send the browser to it."""
+        try:
+            form = parse_qs(body.decode("ascii"), errors="strict", max_num_fields=MOST_PATHS + 10)
+        except ValueError as error:
+            raise _Refused(400, "This is no form.") from error
+        top, paths = self._top(request), chosen(form.get("path", []))
+        format_ = _format(form.get("format", ["zip"])[-1])
+        plan = self._archives.present(top, paths, format_)
+        share = ShareId(str(request.path_params["id"]))
+        secret = self._sessions.issue(share, format_, str(plan.state), paths)
+        name = quote(_file_name(top, paths, format_), safe="")
+        address = f"{self._provider.zone.settings.provider_url}/download/{secret}/{name}"
+        return RedirectResponse(address, 303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
+    def bulk(self, request: Request, body: bytes) -> Response:
+        """Answer with many files."""
+        try:
+            paths = msgspec.json.decode(body, type=_BulkRequest).paths
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise _Refused(400, 'This is not {"paths": [...]}.') from error
+        if len(paths) > MOST_PATHS:
+            raise _Refused(413, f"These are more than {MOST_PATHS} paths: ask for fewer at once.")
+        top = self._top(request)
+        return archive_answer(self._archives.bulk(top, paths), name=root_name(top))
+
+    def _top(self, request: Request) -> Located:
+        return self._located(ShareId(str(request.path_params["id"])))
+
+    def _located(self, share: ShareId) -> Located:
+        return self._provider.access.locate_share_root(GUEST, share)
+
+    def _answer(
+        self,
+        request: Request,
+        top: Located,
+        plan: Plan,
+        name: str,
+        headers: dict[str, str],
+        *,
+        always_ranges: bool,
+        session: Session | None = None,
+    ) -> Response:
+        part: Callable[[int, int], Generator[bytes, None, None]] = partial(self._archives.part, top, plan)
+        if session is not None:
+            part = partial(self._used, session, part)
+        return archive_response(request, plan, part, name=name, headers=headers, always_ranges=always_ranges)
+
+    def _used(
+        self, session: Session, part: Callable[[int, int], Generator[bytes, None, None]], first: int, count: int
+    ) -> Generator[bytes, None, None]:
+        """Yield what `part` does, and note with every piece that the session lives."""
+        left = count
+        try:
+            for piece in part(first, count):
+                left -= len(piece)
+                self._sessions.touch(session)
+                # The last one leaves with nothing behind it that waits for a disk.
+                self._sessions.write_down(session, at_once=not left)
+                yield piece
+        finally:
+            self._sessions.touch(session)
+            if left:
+                self._sessions.write_down(session, at_once=True)
+
+
+def _format(text: str) -> Format:
+    match text:
+        case "tar":
+            return "tar"
+        case "zip":
+            return "zip"
+    raise errors.not_found()
+
+
+def _file_name(top: Located, paths: tuple[str, ...], format_: Format) -> str:
+    name = paths[0].rpartition("/")[2] if len(paths) == 1 else root_name(top)
+    return f"{name}.{format_}"
+
+
+def _guarded(handler: Callable[..., Response]) -> Callable[..., Response]:
+    def answer(*given: object) -> Response:
+        try:
+            return handler(*given)
+        except (_Refused, errors.Rejected) as refused:
+            return _said(refused.status, str(refused))
+        except (StateGone, AccessEnded, Fs2odError) as error:
+            return _said(*next(answer for kind, answer in _ANSWERS.items() if isinstance(error, kind)))
+
+    return answer
+
+
+def _with_body(handler: Callable[[Request, bytes], Response]) -> Callable[[Request], Awaitable[Response]]:
+    guarded = _guarded(handler)
+
+    async def answer(request: Request) -> Response:
+        body = bytearray()
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _MOST_BODY_BYTES:
+                    return _said(413, "This request is too long: ask for fewer paths at once.")
+        except ClientDisconnect:
+            return _said(400, "The request did not arrive whole.")
+        return await anyio.to_thread.run_sync(guarded, request, bytes(body))
+
+    return answer
+
+
+def _said(status: int, sentence: str) -> Response:
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": "default-src 'none'; sandbox"}
+    if status == 503:
+        headers["Retry-After"] = "10"
+    return Response(f"{sentence}\n", status, headers=headers, media_type="text/plain")
