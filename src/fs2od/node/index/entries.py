@@ -6,26 +6,29 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from itertools import islice
+from typing import Any
 
 import msgspec
 
+from fs2od.node.index.newest import newest_mtime_ns
 from fs2od.node.index.schema import ROOT
 from fs2od.node.index.walking import walk
 from fs2od.onedata.ids import FileRef, SpaceId, space_root_uuid
 from fs2od.sqlite import Database
 from fs2od.storage import Kind
 
-__all__ = ["Entry", "SpaceIndex"]
+__all__ = ["COLUMNS", "Entry", "SpaceIndex", "entry_of"]
 
 _UUID_HALF = 16
-_COLUMNS = """id, parent, name, kind, size, files, mode, mtime_ns, ctime_ns, target, created,
+COLUMNS = """id, parent, name, kind, size, files, mode, mtime_ns, ctime_ns, target, created,
     EXISTS (SELECT 1 FROM metadata WHERE metadata.entry = entry.id)"""
+"""What `entry_of` wants of the table `entry`."""
 _ANCESTRY = f"""
 WITH RECURSIVE up (row, above, depth) AS (
     SELECT id, parent, 0 FROM entry WHERE id = ?
     UNION ALL SELECT entry.id, entry.parent, depth + 1 FROM up JOIN entry ON entry.id = up.above WHERE depth < 512
 )
-SELECT {_COLUMNS} FROM up JOIN entry ON entry.id = up.row ORDER BY depth
+SELECT {COLUMNS} FROM up JOIN entry ON entry.id = up.row ORDER BY depth
 """
 _KINDS = {kind.value: kind for kind in Kind}
 
@@ -97,8 +100,8 @@ class SpaceIndex:
             if offset < 0:
                 after, inclusive = _earlier(db, parent, after, -offset, inclusive=inclusive)
             where, given = _from(parent, after, inclusive=inclusive)
-            query = f"SELECT {_COLUMNS} FROM entry WHERE {where} ORDER BY name LIMIT ? OFFSET ?"
-            return [_entry(row) for row in db.execute(query, (*given, limit, max(0, offset)))]
+            query = f"SELECT {COLUMNS} FROM entry WHERE {where} ORDER BY name LIMIT ? OFFSET ?"
+            return [entry_of(row) for row in db.execute(query, (*given, limit, max(0, offset)))]
 
     def lookup(self, names: Sequence[str]) -> Entry | None:
         """Return what lies at a path, given as names from the root; None if nothing does.
@@ -127,7 +130,7 @@ class SpaceIndex:
         """Yield the entry, then its parents up to the root, as one query found them."""
         with self.database.reading() as db:
             rows = db.execute(_ANCESTRY, (entry.row,)).fetchall()
-        return map(_entry, rows)
+        return map(entry_of, rows)
 
     def walk(
         self,
@@ -162,6 +165,14 @@ class SpaceIndex:
         wanted = (pair for pair in found if with_directories or pair[1].kind is not Kind.DIRECTORY)
         return list(islice(wanted, limit))
 
+    def newest_mtime_ns(self, top: Entry, *, apart: int = 0) -> int | None:
+        """Return when the newest file below a directory was modified, without what lies in the folder with the row `apart`.
+
+        A look into an index for each folder, whatever it holds. None: there is no file, or there are too many folders.
+        """
+        with self.database.reading() as db:
+            return newest_mtime_ns(db, top.row, apart=apart)
+
     def set_mode(self, row: int, mode: int) -> None:
         """Change the registered mode. The file itself is never touched."""
         with self.database.writing() as db:
@@ -169,8 +180,8 @@ class SpaceIndex:
 
     def _one(self, where: str, *given: object) -> Entry | None:
         with self.database.reading() as db:
-            row = db.execute(f"SELECT {_COLUMNS} FROM entry WHERE {where}", given).fetchone()
-        return None if row is None else _entry(row)
+            row = db.execute(f"SELECT {COLUMNS} FROM entry WHERE {where}", given).fetchone()
+        return None if row is None else entry_of(row)
 
 
 def _from(parent: int, after: str | None, *, inclusive: bool) -> tuple[str, tuple[int | str, ...]]:
@@ -191,7 +202,8 @@ def _earlier(
     return (None, False) if row is None else (row[0], True)
 
 
-def _entry(row: sqlite3.Row) -> Entry:
+def entry_of(row: Sequence[Any]) -> Entry:
+    """Return the entry of a row that was read as `COLUMNS`."""
     number, parent, name, kind, size, files, mode, mtime_ns, ctime_ns, target, created, has_metadata = row
     known = _KINDS[kind]
     return Entry(

@@ -79,4 +79,10 @@ CREATE TABLE checksum_ahead (
 CREATE TABLE manifest_part (entry INTEGER PRIMARY KEY REFERENCES entry ON DELETE CASCADE);
 """
 
-INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS))
+# Rows at the end of an index are sorted as well: these serve pages by size and time from any place on, and are small.
+_ORDERS = """
+CREATE INDEX entry_parent_size ON entry (parent, size);
+CREATE INDEX entry_parent_mtime ON entry (parent, mtime_ns);
+"""
+
+INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS))
