@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import tracemalloc
 import xml.etree.ElementTree as ET
 from base64 import b64encode
+from collections.abc import Callable, Generator
 from hashlib import sha256
 from html import unescape
 from pathlib import Path
@@ -17,7 +19,9 @@ import pytest
 from tests.node.test_data_checksums import publish
 
 from fs2od.node.index import Entry
+from fs2od.node.provider.data.finding import find, given_in
 from fs2od.node.provider.data.folder_index import folder_page, link_to, short_size
+from fs2od.node.provider.data.listings import metalink, sha256sums
 from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata.ids import ShareId
 from fs2od.storage import Kind
@@ -315,6 +319,29 @@ async def test_a_share_that_ends_cuts_the_page_of_a_large_folder() -> None:
     assert b"./a" in next(pieces)
     with pytest.raises(AccessEnded):
         next(pieces)
+
+
+async def test_memory_stays_flat_whatever_is_listed(world: World) -> None:
+    where = site(world, {f"f/movie_{number:05}_fractions.mrc": b"" for number in range(12_000)})
+    provider = world.node.provider
+    top = find(provider, where.share, "")
+    lists: dict[str, Callable[[], Generator[bytes]]] = {
+        "folder": lambda: folder_page(
+            "f", given_in(provider, find(provider, where.share, "f")), is_top=False, stands=lambda: True
+        ),
+        "sums": lambda: sha256sums(provider, top, stands=lambda: True),
+        "metalink": lambda: metalink(provider, top, base="https://x/", stands=lambda: True),
+    }
+    tracemalloc.start()
+    try:
+        for make in lists.values():
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            for _ in make():
+                pass
+            assert tracemalloc.get_traced_memory()[1] - before < 4_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
