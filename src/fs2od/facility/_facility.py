@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fs2od.errors import ConfigurationError, Fs2odError, StorageMissing
 from fs2od.facility._passes import Passes
 from fs2od.facility._postman import Postman, mail_transport
 from fs2od.facility.configuration import Configuration
+from fs2od.facility.hashing import Hashing
 from fs2od.facility.journal import JOURNAL_SCHEMA, FaultPoint, Journal, no_fault
 from fs2od.facility.onboarding import Connect
 from fs2od.facility.watching import Waking, require_watchable
@@ -77,11 +79,17 @@ class Facility:
             ConfigurationError: The token or the mail settings cannot be used.
         """
         require_watchable(self._configuration.watch)
-        async with self._opened() as (passes, postman):
-            waking = Waking()
+        waking, loop = Waking(), asyncio.get_running_loop()
+
+        def appeared() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(waking.wake)
+
+        async with self._opened(appeared) as (passes, postman, hashing):
             tasks = [
                 asyncio.create_task(self._keep_looking(passes, postman, waking)),
                 asyncio.create_task(postman.keep_delivering()),
+                asyncio.create_task(_keep_hashing(hashing)),
                 asyncio.create_task(stop.wait()),
             ]
             try:
@@ -103,22 +111,34 @@ class Facility:
             Fs2odError: As for `run`.
         """
         require_watchable(self._configuration.watch)
-        async with self.opened() as one_pass:
-            await one_pass()
+        async with self._opened() as (passes, postman, hashing):
+            await passes.one()
+            await asyncio.to_thread(hashing.work)
+            # What appeared in the sidecars is imported at once.
+            await passes.one()
+            await postman.deliver()
 
     @contextlib.asynccontextmanager
-    async def opened(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-        """Yield a function that makes one pass, any number of times; for tests and scripts."""
-        async with self._opened() as (passes, postman):
+    async def opened(self, *, checksums: bool = False) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """Yield a function that makes one pass, any number of times; for tests and scripts.
+
+        Args:
+            checksums: Let each pass also read the files that settled, and publish their checksums.
+        """
+        async with self._opened() as (passes, postman, hashing):
 
             async def one_pass() -> None:
                 await passes.one()
+                if checksums:
+                    await asyncio.to_thread(hashing.work)
                 await postman.deliver()
 
             yield one_pass
 
     @contextlib.asynccontextmanager
-    async def _opened(self) -> AsyncIterator[tuple[Passes, Postman]]:
+    async def _opened(
+        self, appeared: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[tuple[Passes, Postman, Hashing]]:
         try:
             self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -127,9 +147,12 @@ class Facility:
             transport = self._mail or mail_transport(self._configuration.mail, self._data)
             with contextlib.closing(Database(self._data / DATABASE_NAME, JOURNAL_SCHEMA)) as database:
                 journal = Journal(database, fault_point=self._fault_point)
-                passes = Passes(self._configuration, journal, connect=self._connect, clock=self._clock)
+                hashing = Hashing(self._configuration, journal, clock=self._clock, appeared=appeared)
+                passes = Passes(
+                    self._configuration, journal, connect=self._connect, clock=self._clock, sidecar=hashing.shown
+                )
                 try:
-                    yield passes, Postman(journal.outbox, transport, self._clock)
+                    yield passes, Postman(journal.outbox, transport, self._clock), hashing
                 finally:
                     await passes.close()
 
@@ -159,3 +182,14 @@ class Facility:
 
     def _connection(self, token: Token) -> Connection:
         return Connection(token=token, ca_file=self._configuration.onedata.ca_file)
+
+
+async def _keep_hashing(hashing: Hashing) -> None:
+    """Let it work in a thread of its own, which keeps its low priority, and see that thread end."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="facility-checksums") as thread:
+        working = asyncio.get_running_loop().run_in_executor(thread, hashing.run)
+        try:
+            await asyncio.shield(working)
+        finally:
+            hashing.stop()
+            await asyncio.wait([working])

@@ -37,13 +37,20 @@ class Passes:
     """Makes passes, and remembers between them what need not survive a restart."""
 
     def __init__(
-        self, configuration: Configuration, journal: Journal, *, connect: Connect, clock: Callable[[], datetime]
+        self,
+        configuration: Configuration,
+        journal: Journal,
+        *,
+        connect: Connect,
+        clock: Callable[[], datetime],
+        sidecar: Callable[[int], str] = lambda _: "",
     ) -> None:
         self._configuration = configuration
         self._rules = Rules(configuration)
         self._journal = journal
         self._connect = connect
         self._clock = clock
+        self._sidecar = sidecar
         self._settling = Settling()
         self._surveys = Surveys()
         self._performer = Performer(configuration, journal, self._surveys, clock)
@@ -156,7 +163,11 @@ class Passes:
 
     def _sighting(self, record: Record) -> Sighting | None:
         sighting = self._sightings.get(record.identity)
-        return None if sighting is None else changed(sighting, tally=self._surveys.tally(record.id))
+        return (
+            None
+            if sighting is None
+            else changed(sighting, tally=self._surveys.tally(record.id), sidecar=self._sidecar(record.id))
+        )
 
     def _is_ready(self, record: Record) -> bool:
         """Say whether there is something to do, without asking again about what neither changed nor waits for a moment."""

@@ -24,15 +24,17 @@ class Digester:
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes; as many as there are."""
         self.crc32 = zlib.crc32(data, self.crc32)
-        self._whole.update(data)
         rest = memoryview(data).cast("B")
         while rest:
             room = self._piece_bytes - self.size_bytes % self._piece_bytes
             part, rest = rest[:room], rest[room:]
-            self._piece.update(part)
+            self._whole.update(part)
+            # The first piece needs no hash of its own, so files that are not larger are hashed once.
+            if self._pieces:
+                self._piece.update(part)
             self.size_bytes += len(part)
             if len(part) == room:
-                self._pieces.append(self._piece.hexdigest())
+                self._pieces.append((self._piece if self._pieces else self._whole).hexdigest())
                 self._piece = hashlib.sha256()
 
     @property

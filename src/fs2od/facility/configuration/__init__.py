@@ -4,6 +4,7 @@ from fs2od.facility.configuration._documents import example, settings_reference
 from fs2od.facility.configuration._file import load_configuration
 from fs2od.facility.configuration._sections import (
     Access,
+    Checksums,
     Configuration,
     FacilitySection,
     Mail,
@@ -16,6 +17,7 @@ from fs2od.facility.configuration._sections import (
 
 __all__ = [
     "Access",
+    "Checksums",
     "Configuration",
     "FacilitySection",
     "Mail",

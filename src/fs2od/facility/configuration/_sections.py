@@ -12,6 +12,7 @@ from fs2od.facility.configuration._values import Address, Duration, KeyPath, Siz
 
 __all__ = [
     "Access",
+    "Checksums",
     "Configuration",
     "FacilitySection",
     "Mail",
@@ -94,6 +95,10 @@ class Watch(Section):
         description="The dataset's name; {folder}, {instrument} and {year} stand for what they say.",
     )
     instrument: str = Field(default="", max_length=100, description="The instrument; else the metadata file names it.")
+    sidecar: bool = Field(
+        default=True,
+        description="Write the folder fs2od-sidecar with checksums into each dataset; without it there are none.",
+    )
     ignore_before: AwareDatetime | None = Field(
         default=None, description="Leave alone every dataset whose metadata file was last changed before this moment."
     )
@@ -248,6 +253,24 @@ class Scan(Section):
     )
 
 
+class Checksums(Section):
+    """How checksums are made: every settled file is read once, with the lowest priority."""
+
+    on: bool = Field(default=True, description="Make checksums and publish them in the datasets' sidecars.")
+    bytes_per_second: Size = Field(
+        default=250_000_000, description="How much is read per second on average, at most; 0: as fast as it goes."
+    )
+    first_within: Duration = Field(
+        default=timedelta(seconds=60),
+        description="How long a dataset's first checksums wait for more before they are published; doubles each time.",
+    )
+    recheck: Duration = Field(
+        default=timedelta(days=1),
+        ge=timedelta(seconds=1),
+        description="How often a complete dataset's files are looked at for changes; only what changed is read again.",
+    )
+
+
 class Configuration(Section):
     """Everything that the facility side is told."""
 
@@ -259,6 +282,7 @@ class Configuration(Section):
     members: Members = Field(default_factory=Members, description="The token that the experimenter hands on.")
     access: Access = Field(default_factory=Access, description="Where access information is left.")
     scan: Scan = Field(default_factory=Scan, description="How often we look.")
+    checksums: Checksums = Field(default_factory=Checksums, description="How checksums are made.")
 
     @model_validator(mode="after")
     def _watches_differ(self) -> Configuration:

@@ -17,6 +17,7 @@ __all__ = [
     "FinishImport",
     "Hold",
     "Identify",
+    "ImportSidecar",
     "NoteRunning",
     "Publish",
     "ReadMetadata",
@@ -99,6 +100,13 @@ class AskImport:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportSidecar:
+    """Ask the provider to import now what was published in the sidecar, and say publicly whether there are checksums."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
 class FinishImport:
     """Count everything once more and ask for the last import."""
 
@@ -143,6 +151,7 @@ Action: TypeAlias = (
     | NoteRunning
     | SetContinuous
     | AskImport
+    | ImportSidecar
     | FinishImport
     | CheckImport
     | CloseMetadata
@@ -157,6 +166,7 @@ _SAID: dict[type, str] = {
     ReadMetadata: "read the metadata file",
     NoteRunning: "note that acquisition goes on",
     AskImport: "ask for an import of what has changed",
+    ImportSidecar: "ask for an import of new checksums",
     FinishImport: "ask for the last import",
     CheckImport: "see whether the last import has ended",
     CloseMetadata: "close the metadata file to public links",

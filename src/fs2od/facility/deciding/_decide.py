@@ -13,6 +13,7 @@ from fs2od.facility.deciding._actions import (
     CheckImport,
     CloseMetadata,
     FinishImport,
+    ImportSidecar,
     NoteRunning,
     Publish,
     ReadMetadata,
@@ -68,7 +69,12 @@ def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: da
             return ReadMetadata(record.id)
     if record.facts is None or (record.next_attempt_at is not None and now < record.next_attempt_at):
         return None
-    return _onboarding(record) or _importing(record, sighting, rules, watch, now) or _keeping(record, sighting, rules)
+    return (
+        _onboarding(record)
+        or _importing(record, sighting, rules, watch, now)
+        or _sidecar(record, sighting, rules, now)
+        or _keeping(record, sighting, rules)
+    )
 
 
 def due_at(record: Record, sighting: Sighting | None, rules: Rules, now: datetime) -> datetime | None:
@@ -88,6 +94,8 @@ def due_at(record: Record, sighting: Sighting | None, rules: Rules, now: datetim
             moments.append(_quiet_at(record, sighting, watch))
         if data_signature(sighting) != record.imported and record.import_asked_at is not None:
             moments.append(record.import_asked_at + rules.configuration.scan.import_pause)
+    if _has_new_sidecar(record, sighting) and record.import_asked_at is not None:
+        moments.append(record.import_asked_at + rules.configuration.scan.import_pause)
     # What was due already was decided already; it waits for something else.
     return min((moment for moment in moments if moment > now), default=None)
 
@@ -140,6 +148,19 @@ def _ask(record: Record, sighting: Sighting, rules: Rules, now: datetime) -> Act
     if record.import_asked_at is not None and now - record.import_asked_at < pause:
         return None
     return AskImport(record.id)
+
+
+def _sidecar(record: Record, sighting: Sighting, rules: Rules, now: datetime) -> Action | None:
+    if not _has_new_sidecar(record, sighting) or record.phase is Phase.FINISHING:
+        return None
+    pause = rules.configuration.scan.import_pause
+    if record.import_asked_at is not None and now - record.import_asked_at < pause:
+        return None
+    return ImportSidecar(record.id)
+
+
+def _has_new_sidecar(record: Record, sighting: Sighting) -> bool:
+    return Step.SUPPORT in record.done and sighting.sidecar not in {"", record.sidecar}
 
 
 def _quiet_at(record: Record, sighting: Sighting, watch: Watch) -> datetime:

@@ -45,7 +45,7 @@ class Journal:
 
     def add(self, record: Record, *, said: str, now: datetime) -> Record:
         """Write down a new dataset and return it with its id."""
-        with self._writing("add") as db:
+        with self.writing("add") as db:
             columns = "root, relative, name, record"
             row = (record.root, record.relative, record.name, b"")
             cursor = db.execute(f"INSERT INTO dataset ({columns}) VALUES (?, ?, ?, ?)", row)
@@ -70,12 +70,17 @@ class Journal:
             LetterError: The letter cannot be sent; nothing was written.
             StorageFull: Nothing was written.
         """
-        with self._writing(kind or "write") as db:
+        with self.writing(kind or "write") as db:
             if letter is not None:
                 self.outbox.enqueue(db, letter, key=letter_key, now=now)
             self._store(db, record, kind, said, now)
         self._records[record.id] = record
         return record
+
+    def tell(self, db: sqlite3.Connection, dataset: int, *, kind: str, said: str, now: datetime) -> None:
+        """Add an event to a dataset's history within a transaction of the caller's; the record stays as it is."""
+        row = (dataset, (now - _EPOCH) // timedelta(microseconds=1), kind, said)
+        db.execute("INSERT INTO event (dataset, at_us, kind, said) VALUES (?, ?, ?, ?)", row)
 
     def pause(self, record: Record) -> None:
         """Take a record's new pause into account without writing it down: after a restart nothing is lost by trying sooner."""
@@ -88,7 +93,7 @@ class Journal:
 
     def grant(self, datasets: Iterable[int]) -> None:
         """Forget wishes that were heard."""
-        with self._writing("grant") as db:
+        with self.writing("grant") as db:
             db.executemany("DELETE FROM wish WHERE dataset = ?", [(dataset,) for dataset in datasets])
 
     def known(self, key: str) -> str | None:
@@ -99,21 +104,29 @@ class Journal:
 
     def know(self, key: str, value: str) -> None:
         """Remember a value."""
-        with self._writing("know") as db:
+        with self.writing("know") as db:
             db.execute("INSERT OR REPLACE INTO known VALUES (?, ?)", (key, value))
 
     def _store(self, db: sqlite3.Connection, record: Record, kind: str, said: str, now: datetime) -> None:
         db.execute("UPDATE dataset SET record = ? WHERE id = ?", (msgspec.json.encode(record), record.id))
         if kind:
-            row = (record.id, (now - _EPOCH) // timedelta(microseconds=1), kind, said)
-            db.execute("INSERT INTO event (dataset, at_us, kind, said) VALUES (?, ?, ?, ?)", row)
+            self.tell(db, record.id, kind=kind, said=said, now=now)
 
     @contextmanager
-    def _writing(self, name: str) -> Iterator[sqlite3.Connection]:
-        self._fault_point(f"journal {name}: before")
+    def writing(self, name: str) -> Iterator[sqlite3.Connection]:
+        """Yield a connection inside one transaction, between two fault points.
+
+        Raises:
+            StorageFull: No space left; nothing of this transaction was kept.
+        """
+        self.pass_fault_point(f"journal {name}: before")
         with self.database.writing() as db:
             yield db
-        self._fault_point(f"journal {name}: after")
+        self.pass_fault_point(f"journal {name}: after")
+
+    def pass_fault_point(self, name: str) -> None:
+        """Let a test end the process here; everybody who writes what the journal tells of asks between steps."""
+        self._fault_point(name)
 
 
 def read_records(database: Database) -> Iterator[Record]:

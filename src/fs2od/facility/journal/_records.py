@@ -133,6 +133,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     closed: str = ""
     """What the metadata files looked like when they were last closed to public links."""
     tally: Tally | None = None
+    sidecar: str = ""
+    """What the sidecar was when its import was last asked for: as in a `Sighting`."""
     completed_at: datetime | None = None
     told: str = ""
     """What the data looked like when its completion was last told by mail."""

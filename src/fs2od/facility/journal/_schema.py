@@ -1,4 +1,4 @@
-"""The schema of facility.db: datasets, their history, wishes of the operator, what the facility knows of itself, the outbox."""
+"""The schema of facility.db: datasets, their history, wishes of the operator, the outbox, checksums."""
 
 from __future__ import annotations
 
@@ -35,5 +35,39 @@ CREATE TABLE known (
 ) STRICT, WITHOUT ROWID;
 """
 
-JOURNAL_SCHEMA = Schema("facility journal", [_FIRST + OUTBOX_SCHEMA_SQL])
+_CHECKSUMS = """
+CREATE TABLE sidecar (
+    dataset INTEGER PRIMARY KEY REFERENCES dataset (id) ON DELETE CASCADE,
+    taken_over INTEGER NOT NULL DEFAULT 0, -- whether parts of an earlier journal were looked for
+    sealed_parts INTEGER NOT NULL DEFAULT 0, -- how many parts the seal speaks for; 0: not sealed
+    checked_at_us INTEGER, -- when the last look at every file of the complete dataset began
+    trouble TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE part (
+    dataset INTEGER NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    files INTEGER NOT NULL,
+    finished INTEGER NOT NULL, -- 0: begun, and perhaps published
+    PRIMARY KEY (dataset, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE hashed (
+    dataset INTEGER NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    inode INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    crc32 INTEGER NOT NULL,
+    pieces BLOB NOT NULL,
+    part INTEGER NOT NULL, -- the part that says what this row says; 0: it waits for one
+    listed INTEGER NOT NULL, -- whether any part names the path
+    gone INTEGER NOT NULL,
+    PRIMARY KEY (dataset, path)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hashed_of_part ON hashed (dataset, part, gone);
+"""
+
+JOURNAL_SCHEMA = Schema("facility journal", [_FIRST + OUTBOX_SCHEMA_SQL, _CHECKSUMS])
 """Everything in facility.db."""

@@ -4,7 +4,7 @@ from fs2od.facility.metadata._access_file import ACCESS_FILE_NAME, AccessInforma
 from fs2od.facility.metadata._facts import facts_of
 from fs2od.facility.metadata._publication import Publication, available_until, publication_of
 from fs2od.facility.metadata._reading import MetadataProblem, read_metadata
-from fs2od.facility.metadata._whole_files import NotWritable
+from fs2od.facility.metadata._whole_files import NotWritable, storage_error
 from fs2od.facility.metadata._writing_back import write_into_metadata
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "facts_of",
     "publication_of",
     "read_metadata",
+    "storage_error",
     "write_access_file",
     "write_into_metadata",
 ]

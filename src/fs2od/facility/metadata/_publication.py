@@ -99,6 +99,8 @@ def _own(record: Record, facility: FacilitySection) -> JsonObject:
         "state": "complete" if complete else "acquiring",
         "since": record.detected_at.isoformat(timespec="seconds"),
     }
+    if record.sidecar:
+        own["checksums"] = _checksums(record.sidecar)
     if until is not None:
         own["available_until"] = until.isoformat()
     if complete and record.tally is not None:
@@ -109,6 +111,10 @@ def _own(record: Record, facility: FacilitySection) -> JsonObject:
     if complete and record.completed_at is not None:
         own["completed"] = record.completed_at.isoformat(timespec="seconds")
     return own
+
+
+def _checksums(sidecar: str) -> str:
+    return sidecar if sidecar == "none" else "complete" if sidecar.endswith("sealed") else "growing"
 
 
 def _put(document: dict[str, Any], keys: list[str], value: object) -> None:

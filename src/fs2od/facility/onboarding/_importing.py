@@ -16,6 +16,7 @@ from fs2od.facility.metadata import ACCESS_FILE_NAME
 from fs2od.facility.onboarding._setbacks import NotYet
 from fs2od.facility.onboarding._steps import Scene
 from fs2od.facility.watching import Sighting, Surveys, Tally
+from fs2od.manifests import SIDECAR
 from fs2od.onedata import wire
 from fs2od.onedata.errors import Conflict
 
@@ -47,6 +48,12 @@ class Importer:
         begun = await self.force(scene)
         record = replace(eased(scene.record), import_asked_at=self.clock(), tally=sighting.tally)
         await self._write(replace(record, imported=data_signature(sighting)) if begun else record)
+
+    async def ask_for_sidecar(self, scene: Scene, sighting: Sighting) -> None:
+        """Ask for a scan of what was published in the sidecar; where there is none, note that."""
+        begun = sighting.sidecar == "none" or await self.force(scene)
+        record = replace(eased(scene.record), import_asked_at=self.clock())
+        await self._write(replace(record, sidecar=sighting.sidecar) if begun else record)
 
     async def force(self, scene: Scene) -> bool:
         """Begin a scan; `False`: one is under way."""
@@ -113,6 +120,6 @@ def eased(record: Record) -> Record:
 
 
 def uncounted_names(configuration: Configuration, watch: Watch) -> Collection[str]:
-    """Return what lies in a dataset's folder and does not count as its data, for links do not deliver it."""
+    """Return what lies in a dataset's folder and does not count as its data: links do not deliver it, or it is ours."""
     hidden = () if configuration.publish.metadata_file else watch.metadata_files
-    return frozenset({ACCESS_FILE_NAME, watch.running_file, *hidden})
+    return frozenset({ACCESS_FILE_NAME, SIDECAR, watch.running_file, *hidden})

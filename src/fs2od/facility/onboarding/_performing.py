@@ -19,6 +19,7 @@ from fs2od.facility.deciding import (
     FinishImport,
     Hold,
     Identify,
+    ImportSidecar,
     NoteRunning,
     Publish,
     ReadMetadata,
@@ -43,7 +44,17 @@ __all__ = ["LocalAction", "OnedataAction", "Performer"]
 LocalAction = Adopt | Hold | Release | Identify | ReadMetadata | NoteRunning
 """What needs nothing from Onedata, and so is done while it is away."""
 
-OnedataAction = Take | SetContinuous | AskImport | FinishImport | CheckImport | CloseMetadata | Publish | TellComplete
+OnedataAction = (
+    Take
+    | SetContinuous
+    | AskImport
+    | ImportSidecar
+    | FinishImport
+    | CheckImport
+    | CloseMetadata
+    | Publish
+    | TellComplete
+)
 
 
 @dataclass
@@ -97,6 +108,8 @@ class Performer:
                 await importer.set_continuous(scene, on=on)
             case AskImport():
                 await importer.ask(scene, sighting)
+            case ImportSidecar():
+                await importer.ask_for_sidecar(scene, sighting)
             case FinishImport():
                 await importer.finish(scene, sighting)
             case CheckImport():

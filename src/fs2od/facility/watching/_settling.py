@@ -14,11 +14,15 @@ __all__ = ["Settling", "Sighting"]
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A folder with what several looks told: `unchanged_since` is about its metadata file, `tally` about its data."""
+    """A folder with what several looks told: `unchanged_since` is about its metadata file, `tally` about its data.
+
+    `sidecar` is what we published in it ourselves: empty, `none`, or how many parts it has and whether it is sealed.
+    """
 
     folder: SeenFolder
     unchanged_since: datetime
     tally: Tally | None = None
+    sidecar: str = ""
 
 
 @dataclass

@@ -1,0 +1,273 @@
+"""All datasets' checksums: which one is due, whose turn it is, and what to do when something fails."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from fs2od.errors import Interrupted, StateError, StorageError
+from fs2od.facility.configuration import Configuration, Watch
+from fs2od.facility.deciding import STRUCTURAL, Rules
+from fs2od.facility.hashing._publishing import Publisher
+from fs2od.facility.hashing._reading import Budget, be_gentle
+from fs2od.facility.hashing._rounds import Round, Vanished
+from fs2od.facility.hashing._settling import FileSettling
+from fs2od.facility.hashing._sidecar import Foreign, Sidecar, SidecarTrouble
+from fs2od.facility.hashing._store import State, Store
+from fs2od.facility.hashing._walking import Walk
+from fs2od.facility.journal import Journal, Phase, Record
+from fs2od.facility.metadata import NotWritable
+from fs2od.manifests import SIDECAR
+from fs2od.storage import PosixStorage
+
+__all__ = ["Hashing"]
+
+_SLICE_S = 2.0
+_MOST_COMPLETE = 4
+_MOST_ACQUIRING = 60
+_WALK_SHARE = 4
+"""Between two rounds a dataset rests at least so many times as long as the walk took: file systems are shared."""
+_LEAST_REST = timedelta(seconds=2)
+_PAUSE_AFTER_ERROR = timedelta(minutes=1)
+_LONGEST_PAUSE = timedelta(hours=1)
+_LOOK_EVERY_S = 1.0
+_PAUSE_STATE_S = 60.0
+
+_NONE = "no checksums"
+"""What a trouble begins with that leaves a dataset without any."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Own:
+    """What is remembered of a dataset between rounds."""
+
+    settling: FileSettling
+    due_at: datetime | None = None
+    waiting_since: datetime | None = None
+    failures: int = 0
+    phase: Phase | None = None
+    """The phase in which the last round that ended had begun."""
+
+
+@dataclass
+class _Turn:
+    round: Round
+    steps: Iterator[None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.steps = self.round.steps()
+
+
+class Hashing:
+    """Reads every settled file once, in one thread, and publishes the checksums in the datasets' sidecars."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        journal: Journal,
+        *,
+        clock: Callable[[], datetime],
+        appeared: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepare; nothing is read yet.
+
+        Args:
+            configuration: What is allowed, and how fast.
+            journal: Whose datasets these are.
+            clock: The time of day, aware.
+            appeared: Called from the thread that works when something new can be imported.
+        """
+        self._rules = Rules(configuration)
+        self._settings = configuration.checksums
+        self._journal = journal
+        self._clock = clock
+        self._appeared = appeared
+        self._store = Store(journal)
+        self._stop = threading.Event()
+        self._budget = Budget(self._settings.bytes_per_second, self._stop)
+        self._own: dict[int, _Own] = {}
+        self._turns: dict[int, _Turn] = {}
+        self._shown = {record.id: _shown(self._store.state(record.id)) for record in journal.records()}
+
+    def shown(self, dataset: int) -> str:
+        """Return what a dataset's sidecar is: empty, `none`, or how many parts it has and whether it is sealed."""
+        return self._shown.get(dataset, "")
+
+    def run(self) -> None:
+        """Work until `stop` is called. For a thread of its own, which gets the lowest priority."""
+        be_gentle()
+        while not self._stop.is_set():
+            pause_s = _LOOK_EVERY_S
+            try:
+                with suppress(Interrupted):
+                    if self.turn():
+                        continue
+            except (StateError, StorageError) as error:
+                # Our own disk, most likely: nothing was lost, and a later round does it again.
+                _log.warning("checksums wait: %s", error)
+                self._turns.clear()
+                pause_s = _PAUSE_STATE_S
+            self._stop.wait(pause_s)
+
+    def stop(self) -> None:
+        """Let `run` end soon: within one megabyte of reading."""
+        self._stop.set()
+
+    def work(self) -> None:
+        """Do everything that is due now.
+
+        Raises:
+            StorageFull: The journal cannot be written; nothing is lost.
+            Interrupted: `stop` was called.
+        """
+        while self.turn():
+            pass
+
+    def turn(self) -> bool:
+        """Let the dataset whose turn it is go on for a moment; `False`: none has anything to do now.
+
+        Raises:
+            StateError: The journal cannot be used.
+            StorageFull: It cannot be written; nothing is lost.
+            Interrupted: `stop` was called.
+        """
+        self._admit()
+        for dataset in list(self._turns):
+            # To the end of the queue.
+            turn = self._turns[dataset] = self._turns.pop(dataset)
+            if self._is_workable(self._journal.get(dataset)):
+                self._go_on(turn)
+                return True
+            del self._turns[dataset]
+        return False
+
+    def _admit(self) -> None:
+        now = self._clock()
+        room = {True: _MOST_COMPLETE, False: _MOST_ACQUIRING}
+        for turn in self._turns.values():
+            room[turn.round.record.phase is Phase.COMPLETE] -= 1
+        for record in self._journal.records():
+            complete = record.phase is Phase.COMPLETE
+            if record.id in self._turns or room[complete] <= 0 or not self._is_due(record, now):
+                continue
+            watch = self._rules.watch(record.root)
+            if watch is not None and self._is_allowed(record, watch):
+                room[complete] -= 1
+                self._turns[record.id] = _Turn(self._round(record, watch))
+
+    def _is_due(self, record: Record, now: datetime) -> bool:
+        if not self._is_workable(record):
+            return False
+        own = self._own.get(record.id)
+        if own is None:
+            checked_at = self._store.state(record.id).checked_at if record.phase is Phase.COMPLETE else None
+            if checked_at is None or (record.completed_at is not None and checked_at < record.completed_at):
+                return True
+            watch = self._rules.watch(record.root)
+            if watch is not None:
+                self._own[record.id] = self._fresh(watch, checked_at + self._settings.recheck, record.phase)
+            return now >= checked_at + self._settings.recheck
+        return own.due_at is None or now >= own.due_at or (own.phase is not record.phase and not own.failures)
+
+    def _is_workable(self, record: Record) -> bool:
+        held = record.problem is not None and record.problem.kind in STRUCTURAL
+        return record.facts is not None and not held and record.phase is not Phase.SEEN
+
+    def _is_allowed(self, record: Record, watch: Watch) -> bool:
+        if self._settings.on and watch.sidecar:
+            return True
+        own = self._own.setdefault(record.id, self._fresh(watch))
+        own.due_at = self._clock() + self._settings.recheck
+        own.phase = record.phase
+        self._trouble(record.id, "no checksums", f"{_NONE} are made: they are switched off")
+        return False
+
+    def _fresh(self, watch: Watch, due_at: datetime | None = None, phase: Phase | None = None) -> _Own:
+        return _Own(FileSettling(watch.settle), due_at, phase=phase)
+
+    def _round(self, record: Record, watch: Watch) -> Round:
+        own = self._own.setdefault(record.id, self._fresh(watch))
+        storage = PosixStorage(record.path)
+        sidecar = Sidecar(record.path, self._journal.pass_fault_point)
+        excluded = frozenset({SIDECAR, watch.running_file, *watch.metadata_files})
+        return Round(
+            record=record,
+            walk=Walk(storage, excluded),
+            storage=storage,
+            store=self._store,
+            publisher=Publisher(record.id, self._store, sidecar, self._clock),
+            settling=own.settling,
+            budget=self._budget,
+            clock=self._clock,
+            first_within=self._settings.first_within,
+            waiting_since=own.waiting_since,
+        )
+
+    def _go_on(self, turn: _Turn) -> None:
+        dataset, until_s = turn.round.record.id, time.monotonic() + _SLICE_S
+        try:
+            for _ in turn.steps:
+                self._tell_appeared(turn.round)
+                if time.monotonic() >= until_s:
+                    return
+            self._ended(turn.round)
+        except Vanished:
+            # The passes report it.
+            self._failed(turn.round)
+        except (NotWritable, Foreign) as error:
+            self._failed(turn.round, lasting=True)
+            self._trouble(dataset, "no checksums", f"{_NONE} can be published: {error}")
+        except SidecarTrouble as error:
+            self._failed(turn.round)
+            self._trouble(dataset, "waits", f"the checksums wait: {error}")
+
+    def _tell_appeared(self, done: Round) -> None:
+        if done.published:
+            done.published = False
+            self._note_shown(done.record.id)
+            self._appeared()
+
+    def _ended(self, done: Round) -> None:
+        record, own = done.record, self._own[done.record.id]
+        del self._turns[record.id]
+        complete = record.phase is Phase.COMPLETE and not done.pending
+        rest = self._settings.recheck if complete else self._rest(done, own)
+        own.due_at, own.failures, own.phase = self._clock() + rest, 0, record.phase
+        own.waiting_since = done.waiting_since
+        if complete:
+            own.settling = FileSettling(own.settling.settle)
+        many = "file" if done.walk.unread == 1 else "files"
+        unread = f"{done.walk.unread} {many} cannot be read, such as {done.walk.unread_name}: no seal without them"
+        self._trouble(record.id, "unread", unread if done.walk.unread else "")
+        self._tell_appeared(done)
+
+    def _rest(self, done: Round, own: _Own) -> timedelta:
+        return max(own.settling.settle, _LEAST_REST, timedelta(seconds=_WALK_SHARE * done.walked_s))
+
+    def _failed(self, failed: Round, *, lasting: bool = False) -> None:
+        own = self._own[failed.record.id]
+        self._turns.pop(failed.record.id, None)
+        pause = min(_PAUSE_AFTER_ERROR * (1 << min(own.failures, 10)), _LONGEST_PAUSE)
+        own.failures += 1
+        own.due_at = self._clock() + (self._settings.recheck if lasting else pause)
+        own.phase = failed.record.phase
+
+    def _trouble(self, dataset: int, kind: str, said: str) -> None:
+        self._store.note_trouble(dataset, kind, said, self._clock())
+        self._note_shown(dataset)
+
+    def _note_shown(self, dataset: int) -> None:
+        self._shown[dataset] = _shown(self._store.state(dataset))
+
+
+def _shown(state: State) -> str:
+    if state.parts:
+        return f"{state.parts} sealed" if state.sealed_parts == state.parts else str(state.parts)
+    return "none" if state.trouble.startswith(_NONE) else ""

@@ -1,0 +1,79 @@
+"""All files of a dataset that a manifest may list, folder by folder: however many there are, only a few are in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from fs2od.errors import StorageError, StorageMissing
+from fs2od.facility.metadata import ACCESS_FILE_NAME
+from fs2od.manifests import MOST_FILE_BYTES, is_listable
+from fs2od.storage import Kind, Seen, Storage
+
+__all__ = ["Version", "Walk", "version_of"]
+
+_EVERYWHERE = frozenset({ACCESS_FILE_NAME, ".fs2od"})
+"""Names that are imported nowhere in a dataset."""
+
+Version = tuple[int, int, int, int]
+"""Inode, size, time of change and time of status change: differs whenever a file is another one or another version.
+
+Not the device: a file system that is mounted anew has another number, and nothing below it has changed.
+"""
+
+
+def version_of(seen: Seen) -> Version:
+    """Return the version of a file as a listing shows it."""
+    return seen.inode, seen.size_bytes, seen.mtime_ns, seen.ctime_ns
+
+
+@dataclass
+class Walk:
+    """One walk through a dataset. `unread` counts what may not be read, and `unread_name` is the first of it."""
+
+    storage: Storage
+    excluded: Collection[str]
+    """Names in the dataset's root that are not its data."""
+    unread: int = 0
+    unread_name: str = ""
+    _pending: list[str] = field(default_factory=lambda: [""])
+
+    def files(self) -> Iterator[tuple[str, Seen]]:
+        """Yield path and facts of each file. What vanishes meanwhile is left out.
+
+        Raises:
+            StorageMissing: The dataset's folder is not there.
+        """
+        while self._pending:
+            folder = self._pending.pop()
+            try:
+                for seen in self.storage.list(folder):
+                    path = f"{folder}/{seen.name}" if folder else seen.name
+                    if self._is_data(folder, seen) and self._may_be_read(path, seen):
+                        yield path, seen
+            except FileNotFoundError:
+                continue
+            except StorageMissing:
+                raise
+            except StorageError:
+                self.note_unread(folder)
+
+    def note_unread(self, path: str) -> None:
+        """Count something that may not be read."""
+        self.unread += 1
+        self.unread_name = self.unread_name or path
+
+    def _is_data(self, folder: str, seen: Seen) -> bool:
+        if seen.name in _EVERYWHERE or (not folder and seen.name in self.excluded):
+            return False
+        if seen.kind is Kind.DIRECTORY and seen.refused is None:
+            self._pending.append(f"{folder}/{seen.name}" if folder else seen.name)
+        return seen.kind is Kind.FILE and seen.size_bytes <= MOST_FILE_BYTES
+
+    def _may_be_read(self, path: str, seen: Seen) -> bool:
+        if seen.refused is None:
+            return is_listable(path)
+        # A name that is not UTF-8 is shown with its bytes written out; such a file is delivered nowhere.
+        if "read" in seen.refused:
+            self.note_unread(path)
+        return False
