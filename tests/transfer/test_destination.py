@@ -5,7 +5,8 @@ import pytest
 
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.transfer import EntryKind, Present
-from fs2od.transfer._destination import Destination, PartialGone
+from fs2od.transfer._destination import Destination
+from fs2od.transfer._partial_files import Landing, PartialGone
 from fs2od.transfer._partials import PartialName, partial_name
 
 NAME = partial_name("a.mrc", "0123456789ab")
@@ -14,8 +15,8 @@ NAME = partial_name("a.mrc", "0123456789ab")
 def land(destination: Destination, folder: tuple[str, ...], data: bytes, *, name: PartialName = NAME) -> None:
     partial = destination.open_partial(folder, name)
     try:
-        partial.write(0, data)
-        partial.finish("a.mrc", mtime_s=1000)
+        partial.write(0, memoryview(data))
+        partial.finish("a.mrc", size_bytes=len(data), mtime_s=1000)
     finally:
         partial.close()
 
@@ -23,12 +24,12 @@ def land(destination: Destination, folder: tuple[str, ...], data: bytes, *, name
 def test_a_file_gets_its_name_and_time_only_when_it_is_whole(tmp_path: Path) -> None:
     with Destination(tmp_path / "deep" / "out") as destination:
         partial = destination.open_partial((), NAME)
-        partial.write(0, b"ab")
+        partial.write(0, memoryview(b"ab"))
         assert [path.name for path in destination.path.iterdir()] == [str(NAME)]
-        partial.write(2, b"cd")
-        partial.finish("a.mrc", mtime_s=1000)
+        partial.write(2, memoryview(b"cd"))
+        partial.finish("a.mrc", size_bytes=4, mtime_s=1000)
         partial.close()
-        destination.settle(())
+        destination.sync()
         assert destination.scan(()) == {"a.mrc": Present(EntryKind.FILE, 4, 1000)}
     assert (tmp_path / "deep/out/a.mrc").read_bytes() == b"abcd"
 
@@ -60,7 +61,8 @@ def test_no_operation_goes_through_a_link_in_the_destination(tmp_path: Path) -> 
             lambda: destination.make_link(("trap", "new"), "x"),
             lambda: destination.remove(("trap", "victim")),
             lambda: destination.open_partial(("trap",), NAME),
-            lambda: destination.settle(("trap",)),
+            lambda: destination.open_file(("trap", "victim")),
+            lambda: destination.set_time(("trap", "victim"), mtime_s=1),
         ):
             with pytest.raises(StorageError, match="symbolic link"):
                 operation()
@@ -106,24 +108,63 @@ def test_a_final_name_that_is_a_link_is_replaced_not_followed(tmp_path: Path) ->
 def test_two_downloads_of_one_state_end_right(tmp_path: Path) -> None:
     with Destination(tmp_path) as destination:
         one, other = destination.open_partial((), NAME), destination.open_partial((), NAME)
-        one.write(0, b"abc")
-        other.write(0, b"ab")
-        one.write(3, b"def")
-        one.finish("a.mrc", mtime_s=1000)
-        other.write(2, b"cdef")
+        one.write(0, memoryview(b"abc"))
+        other.write(0, memoryview(b"ab"))
+        one.write(3, memoryview(b"def"))
+        one.finish("a.mrc", size_bytes=6, mtime_s=1000)
+        other.write(2, memoryview(b"cdef"))
         with pytest.raises(PartialGone):
-            other.finish("a.mrc", mtime_s=1000)
+            other.finish("a.mrc", size_bytes=6, mtime_s=1000)
         one.close()
         other.close()
     assert (tmp_path / "a.mrc").read_bytes() == b"abcdef"
 
 
-def test_a_partial_file_that_was_replaced_meanwhile_never_gets_a_hole(tmp_path: Path) -> None:
+def test_small_files_land_whole_and_leave_nothing_else(tmp_path: Path) -> None:
+    with Destination(tmp_path) as destination, Landing(destination) as landing:
+        destination.make_folder(("a",))
+        (tmp_path / str(NAME)).write_bytes(b"longer than what comes")
+        for folder in ((), ("a",), ("a",), ()):
+            landing.land(folder, "a.mrc", NAME, memoryview(b"abc"), mtime_s=1000)
+    assert {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")} == {"a", "a/a.mrc", "a.mrc"}
+    assert (tmp_path / "a.mrc").read_bytes() == b"abc"
+    assert (tmp_path / "a.mrc").stat().st_mtime == 1000
+
+
+def test_a_small_file_is_not_written_through_a_second_name_of_its_partial_file(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(b"mine")
+    (tmp_path / str(NAME)).hardlink_to(tmp_path / "mine")
+    with Destination(tmp_path) as destination, Landing(destination) as landing, pytest.raises(StorageError):
+        landing.land((), "a.mrc", NAME, memoryview(b"abc"), mtime_s=1000)
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
+def test_a_hole_is_no_piece_and_what_was_noted_is_remembered(tmp_path: Path) -> None:
     with Destination(tmp_path) as destination:
-        late = destination.open_partial((), NAME)
-        with pytest.raises(PartialGone):
-            late.write(100, b"rest")
-        late.close()
+        first = destination.open_partial((), NAME)
+        assert first.noted(3) == bytes(3)
+        first.write(1 << 20, memoryview(b"x" * 4096))
+        first.note(1)
+        first.close()
+        second = destination.open_partial((), NAME)
+        assert second.noted(3) == b"\0\1\0"
+        view = memoryview(bytearray(4096))
+        assert not second.read_into(view, 0) or view == bytes(4096)
+        assert second.read_into(view, 1 << 20)
+        assert view == b"x" * 4096
+        assert not second.read_into(view, 2 << 20)
+        second.discard()
+        second.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_file_becomes_a_partial_one_unless_it_has_a_second_name(tmp_path: Path) -> None:
+    (tmp_path / "a.mrc").write_bytes(b"wrong")
+    with Destination(tmp_path) as destination:
+        assert destination.demote(("a.mrc",), NAME)
+        assert [path.name for path in tmp_path.iterdir()] == [str(NAME)]
+        (tmp_path / "b").hardlink_to(tmp_path / str(NAME))
+        assert not destination.demote(("b",), NAME)
 
 
 def test_a_destination_that_is_a_file_is_told_apart(tmp_path: Path) -> None:

@@ -1,16 +1,15 @@
 """From a real node, over real TLS."""
 
 import os
-import ssl
+import threading
+from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 
-from fs2od.client import Connection
 from fs2od.onedata.ids import ShareId
 from fs2od.testing.world import Dataset, ServedWorld, write_files
-from fs2od.transfer import Download, Link, LinkEnded, Manner, Progress, Report
+from fs2od.transfer import Download, Link, LinkEnded, Options, Progress, Report
 
 FILES = {
     "SPA.yml": b"User: {}\n",
@@ -23,25 +22,6 @@ FILES = {
     "Grids/" + "ä" * 127: b"as long as names can be",
     "Grids/back\\slash": b"no separator here",
 }
-
-
-class Counting(httpx.AsyncBaseTransport):
-    """Passes everything on, and remembers what was asked for."""
-
-    def __init__(self, ca: Path) -> None:
-        self._inner = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=ca))
-        self.paths: list[str] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.paths.append(request.url.path)
-        return await self._inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-    @property
-    def contents(self) -> int:
-        return sum(path.endswith("/content") for path in self.paths)
 
 
 @pytest.fixture
@@ -63,10 +43,8 @@ def link_to(world: ServedWorld, share: ShareId) -> Link:
     return Link(world.node.settings.zone_url, share)
 
 
-async def bring(world: ServedWorld, share: ShareId, out: Path) -> tuple[Report, Counting]:
-    counting = Counting(world.ca)
-    async with Connection(token=None, transport=counting) as connection:
-        return await Download(link_to(world, share), out, connection=connection).run(), counting
+def bring(world: ServedWorld, share: ShareId, out: Path, options: Options | None = None) -> Report:
+    return Download(link_to(world, share), out, replace(options or Options(), ca_file=str(world.ca))).run()
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -78,64 +56,62 @@ def facts_in(folder: Path) -> dict[Path, tuple[int, int, int]]:
     return {path: (fact.st_ino, fact.st_size, fact.st_mtime_ns) for path, fact in facts.items() if path.is_file()}
 
 
-async def test_every_byte_and_every_name_arrives(world: ServedWorld, share: ShareId, out: Path) -> None:
-    report, _ = await bring(world, share, out)
+def test_every_byte_and_every_name_arrives(world: ServedWorld, share: ShareId, out: Path) -> None:
+    report = bring(world, share, out)
     assert report.exit_code == 0, report.summary()
     assert files_in(out) == FILES
     assert report.files_fetched == report.files_total == len(FILES)
     assert report.bytes_done == report.bytes_fetched == sum(map(len, FILES.values()))
 
 
-async def test_a_second_run_reads_no_content(world: ServedWorld, share: ShareId, out: Path) -> None:
-    await bring(world, share, out)
+def test_a_second_run_reads_no_content(world: ServedWorld, share: ShareId, out: Path) -> None:
+    bring(world, share, out)
     before = facts_in(out)
-    report, counting = await bring(world, share, out)
-    assert counting.contents == 0
+    report = bring(world, share, out)
     assert (report.files_present, report.bytes_fetched, report.exit_code) == (len(FILES), 0, 0)
     assert facts_in(out) == before
 
 
-async def test_only_what_is_new_changed_or_lost_is_fetched(
+def test_only_what_is_new_changed_or_lost_is_fetched(
     world: ServedWorld, dataset: Dataset, share: ShareId, out: Path
 ) -> None:
-    await bring(world, share, out)
+    bring(world, share, out)
     write_files(dataset.folder, {"new": b"new", "SPA.yml": b"User: {Name: Alex}\n"})
     world.rescan(dataset.space)
     (out / "Grids/Square_1/movie.xml").unlink()
     os.utime(out / "Grids/-rf", (5, 5))
-    report, counting = await bring(world, share, out)
-    assert counting.contents == 2 * 4  # each once at the zone and once at the provider
+    report = bring(world, share, out)
     assert report.files_fetched == 4
     assert files_in(out) == files_in(dataset.folder)
 
 
-async def test_links_and_empty_folders_come_along_but_no_link_that_leads_out(world: ServedWorld, out: Path) -> None:
+def test_links_and_empty_folders_come_along_but_no_link_that_leads_out(world: ServedWorld, out: Path) -> None:
     dataset = world.dataset(world.administrator, {"a/file": b"data"})
     (dataset.folder / "a" / "empty").mkdir()
     (dataset.folder / "a" / "up").symlink_to("../a/file")
     (dataset.folder / "out").symlink_to("../../secret")
     world.rescan(dataset.space)
-    report, _ = await bring(world, world.share(world.administrator, dataset), out)
+    report = bring(world, world.share(world.administrator, dataset), out)
     assert (out / "a" / "up").readlink() == Path("../a/file")
     assert (out / "a" / "empty").is_dir()
     assert not (out / "out").is_symlink()
     assert {failure.path for failure in report.failures} <= {("out",)}
 
 
-async def test_the_share_of_one_file_is_one_file(world: ServedWorld, dataset: Dataset, out: Path) -> None:
+def test_the_share_of_one_file_is_one_file(world: ServedWorld, dataset: Dataset, out: Path) -> None:
     share = world.share(world.administrator, dataset, "Grids/Square_1/movie.mrc")
-    report, _ = await bring(world, share, out)
+    report = bring(world, share, out)
     assert report.files_total == 1
     assert files_in(out) == {"movie.mrc": FILES["Grids/Square_1/movie.mrc"]}
 
 
-async def test_files_that_cannot_be_read_are_named_and_the_rest_arrives(
+def test_files_that_cannot_be_read_are_named_and_the_rest_arrives(
     world: ServedWorld, dataset: Dataset, share: ShareId, out: Path
 ) -> None:
     hidden = world.id_of(dataset, "Grids/Square_1/movie.mrc")
     world.node.provider.files.set_mode(world.administrator.caller, hidden, 0o600)
     (dataset.folder / "SPA.yml").unlink()
-    report, _ = await bring(world, share, out)
+    report = bring(world, share, out)
     assert [(str(failure), failure.exit_code) for failure in report.failures] == [
         ("Grids/Square_1/movie.mrc: the link gives no access to it", 0),
         ("SPA.yml: it is not there any more", 6),
@@ -145,8 +121,8 @@ async def test_files_that_cannot_be_read_are_named_and_the_rest_arrives(
     assert set(files_in(out)) == FILES.keys() - {"Grids/Square_1/movie.mrc", "SPA.yml"}
 
 
-async def test_a_link_that_is_ended_meanwhile_stops_the_download(world: ServedWorld, out: Path) -> None:
-    dataset = world.dataset(world.administrator, {f"f{number:03}": b"x" * 1000 for number in range(100)})
+def test_a_link_that_is_ended_meanwhile_stops_the_download(world: ServedWorld, out: Path) -> None:
+    dataset = world.dataset(world.administrator, {f"f{number:03}": b"x" * 10_000 for number in range(400)})
     share = world.share(world.administrator, dataset)
     ended = False
 
@@ -156,20 +132,32 @@ async def test_a_link_that_is_ended_meanwhile_stops_the_download(world: ServedWo
             ended = True
             world.node.zone.shares.end(world.administrator.caller, share)
 
-    async with Connection(token=None, ca_file=world.ca) as connection:
-        download = Download(link_to(world, share), out, connection=connection, manner=Manner(at_once=2))
-        report = await download.run(end)
+    options = Options(jobs=2, ca_file=str(world.ca), limit_rate=1_000_000)
+    report = Download(link_to(world, share), out, options).run(end)
     assert isinstance(report.stopped_by, LinkEnded)
-    assert 0 < report.files_fetched < 100
+    assert report.exit_code == 5
+    assert 0 < report.files_fetched < 400
 
 
-async def test_progress_only_grows_and_ends_with_everything(world: ServedWorld, share: ShareId, out: Path) -> None:
+def test_progress_only_grows_and_ends_with_everything(world: ServedWorld, share: ShareId, out: Path) -> None:
     seen: list[Progress] = []
-    async with Connection(token=None, ca_file=world.ca) as connection:
-        await Download(link_to(world, share), out, connection=connection).run(seen.append)
+    Download(link_to(world, share), out, Options(ca_file=str(world.ca))).run(seen.append)
     assert [step.files_done for step in seen] == sorted(step.files_done for step in seen)
     assert [step.bytes_done for step in seen] == sorted(step.bytes_done for step in seen)
     last = seen[-1]
     assert last.listed
     assert (last.files_done, last.bytes_done) == (last.files_total, last.bytes_total)
     assert last.bytes_total == sum(map(len, FILES.values()))
+
+
+def test_a_download_that_is_told_to_stop_stops_and_keeps_what_has_come(
+    world: ServedWorld, share: ShareId, out: Path
+) -> None:
+    stop = threading.Event()
+    stop.set()
+    options = Options(ca_file=str(world.ca), limit_rate=100_000)
+    report = Download(link_to(world, share), out, options).run(stop=stop)
+    assert report.was_interrupted
+    assert report.exit_code == 130
+    assert bring(world, share, out).exit_code == 0
+    assert files_in(out) == FILES

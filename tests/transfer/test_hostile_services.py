@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,14 +13,14 @@ from typing import Any
 import pytest
 import trustme
 
-from fs2od.client import Connection, Retries
 from fs2od.errors import IntegrityFailure
-from fs2od.onedata.errors import ConnectionLost, MalformedAnswer
 from fs2od.transfer import (
+    ConnectionLost,
     Download,
     DownloadLimits,
     LinkEnded,
-    Manner,
+    MalformedAnswer,
+    Options,
     Patience,
     Report,
     UnknownLink,
@@ -94,9 +95,10 @@ class Zone:
                 await self._reply(path, headers, body, writer)
                 await writer.drain()
         except (Cut, ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
-            writer.transport.abort()
+            pass
         finally:
-            writer.close()
+            # Also with bytes left that nobody wants: the client went.
+            writer.transport.abort()
 
     async def _reply(self, path: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter) -> None:
         if self.ended or (SHARE not in path and "/data/" not in path):
@@ -126,11 +128,12 @@ class Zone:
         tags = {"ETag": self.etag} if self.etag else {}
         if "range" not in asked.headers:
             return answer("200 OK", data, **tags)
-        start = int(asked.headers["range"].removeprefix("bytes=").removesuffix("-"))
+        start, end = (int(word) for word in asked.headers["range"].removeprefix("bytes=").split("-"))
         if start >= len(data):
             return answer("416 Range Not Satisfiable", b"", Content_Range=f"bytes */{len(data)}")
-        told = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        return answer("206 Partial Content", data[start:], Content_Range=told, **tags)
+        part = data[start : end + 1]
+        told = f"bytes {start}-{start + len(part) - 1}/{len(data)}"
+        return answer("206 Partial Content", part, Content_Range=told, **tags)
 
     def _public(self) -> dict[str, object]:
         url = f"https://localhost:{self.port}"
@@ -173,14 +176,23 @@ class Bench:
             yield zone
             await zone.close()
 
-    async def download(self, zone: Zone, *, limits: DownloadLimits | None = None, patience: Patience = QUICK) -> Report:
-        manner = Manner(at_once=4, limits=limits or DownloadLimits(), patience=patience, sleep=self._pause)
-        retries = Retries(tries=2)
+    async def download(
+        self,
+        zone: Zone,
+        *,
+        limits: DownloadLimits | None = None,
+        patience: Patience = QUICK,
+        stop: threading.Event | None = None,
+    ) -> Report:
+        options = Options(
+            jobs=4,
+            limits=limits or DownloadLimits(),
+            patience=patience,
+            sleep=self.pauses.append,
+            ca_file=str(self.authority_file),
+        )
         link = parse_link(f"https://localhost:{zone.port}/share/{SHARE}")
-        async with Connection(
-            token=None, ca_file=self.authority_file, retries=retries, sleep=self._pause
-        ) as connection:
-            return await Download(link, self.out, connection=connection, manner=manner).run()
+        return await asyncio.to_thread(Download(link, self.out, options).run, stop=stop)
 
     async def run(self, zone: Zone, *, limits: DownloadLimits | None = None) -> Report:
         async with self.serving(zone):
@@ -193,10 +205,6 @@ class Bench:
         facts = {path: path.lstat() for path in self.out.rglob("*")}
         return {path: (fact.st_ino, fact.st_size, fact.st_mtime_ns) for path, fact in facts.items()}
 
-    async def _pause(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        await asyncio.sleep(0)
-
 
 @pytest.fixture
 def bench(tmp_path: Path, authority: trustme.CA, authority_file: Path) -> Bench:
@@ -206,7 +214,7 @@ def bench(tmp_path: Path, authority: trustme.CA, authority_file: Path) -> Bench:
 async def test_an_honest_service_is_believed(bench: Bench) -> None:
     report = await bench.run(Zone())
     assert bench.found() == {"a": DATA}
-    assert report.summary() == "1 of 1 files, 262 kB"
+    assert report.summary() == "1 of 1 files, 262 kB, checked by size only"
     assert (bench.out / "a").stat().st_mtime == 1000
 
 
@@ -247,7 +255,7 @@ async def test_a_listing_without_end_is_left_after_a_bound(bench: Bench) -> None
     report = await bench.run(zone, limits=DownloadLimits(folder_entries=1000))
     assert isinstance(report.failures[0].error, MalformedAnswer)
     assert report.exit_code == 4
-    assert len(zone.asked) <= 13
+    assert len(zone.asked) <= 25  # once for the manifest, once for the files
 
 
 @pytest.mark.parametrize(
@@ -360,7 +368,7 @@ async def test_a_cut_connection_is_taken_up_where_it_broke_off(bench: Bench) -> 
     assert report.exit_code == 0
     assert bench.found() == {"a": DATA}
     starts = [asked.headers.get("range") for asked in zone.contents_asked()]
-    assert starts == [None, "bytes=70000-", "bytes=140000-", "bytes=210000-"]
+    assert starts == [None, *(f"bytes={start}-{len(DATA) - 1}" for start in (70_000, 140_000, 210_000))]
     assert report.bytes_fetched == len(DATA)
 
 
@@ -371,31 +379,6 @@ async def test_a_connection_that_is_always_cut_is_given_up_and_the_rest_arrives(
     assert report.exit_code == 4
     assert bench.found()["b"] == DATA
     assert "a" not in bench.found()
-
-
-async def test_what_a_run_left_is_gone_on_with_by_the_next(bench: Bench) -> None:
-    zone = Zone()
-    zone.replies["id-a/content"] = cut_at(zone, 20_000, times=1)
-    async with bench.serving(zone):
-        first = await bench.download(zone, patience=Patience(tries=1))
-        assert [name.endswith(".partial") for name in bench.found()] == [True]
-        second = await bench.download(zone)
-    assert (first.exit_code, second.exit_code) == (4, 0)
-    assert zone.contents_asked()[-1].headers["range"] == "bytes=20000-"
-    assert second.bytes_fetched == len(DATA) - 20_000
-    assert bench.found() == {"a": DATA}
-
-
-async def test_a_file_replaced_between_two_runs_begins_anew(bench: Bench) -> None:
-    zone = Zone()
-    zone.replies["id-a/content"] = cut_at(zone, 20_000, times=1)
-    other = DATA[::-1]
-    async with bench.serving(zone):
-        await bench.download(zone, patience=Patience(tries=1))
-        zone.contents["a"], zone.etag = other, '"2"'  # same size, same second
-        report = await bench.download(zone)
-    assert report.exit_code == 0
-    assert bench.found() == {"a": other}
 
 
 async def test_a_file_that_grows_while_it_is_read_is_taken_as_it_is_now(bench: Bench) -> None:
@@ -505,7 +488,7 @@ async def test_a_refused_file_does_not_keep_the_others(bench: Bench) -> None:
     report = await bench.run(zone)
     assert report.exit_code == 0
     assert bench.found() == {"b": DATA}
-    assert report.summary() == f"1 of 1 files, {readable_size(len(DATA))}; 1 for members only: a"
+    assert report.summary() == f"1 of 1 files, {readable_size(len(DATA))}, checked by size only; 1 for members only: a"
 
 
 async def test_a_link_that_gives_nothing_at_all_is_not_a_success(bench: Bench) -> None:
@@ -578,31 +561,5 @@ async def test_two_downloads_into_one_folder_at_once_end_right(bench: Bench) -> 
     zone = Zone([item(name) for name in names], dict.fromkeys(names, DATA))
     async with bench.serving(zone):
         reports = await asyncio.gather(bench.download(zone), bench.download(zone))
-    assert [report.summary() for report in reports] == ["40 of 40 files, 10.5 MB"] * 2
+    assert [report.summary() for report in reports] == ["40 of 40 files, 10.5 MB, checked by size only"] * 2
     assert bench.found() == dict.fromkeys(names, DATA)
-
-
-async def test_a_cancelled_download_keeps_what_has_arrived(bench: Bench) -> None:
-    zone, begun = Zone(), asyncio.Event()
-
-    async def stall(asked: Asked, writer: asyncio.StreamWriter) -> None:
-        data = zone.content(asked)
-        writer.write(data[: data.index(b"\r\n\r\n") + 4 + 50_000])
-        await writer.drain()
-        begun.set()
-        await asyncio.sleep(30)
-
-    zone.replies["id-a/content"] = stall
-    async with bench.serving(zone):
-        task = asyncio.create_task(bench.download(zone))
-        await begun.wait()
-        await asyncio.sleep(0.1)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        del zone.replies["id-a/content"]
-        [partial] = bench.found().values()
-        assert partial == DATA[:50_000]
-        report = await bench.download(zone)
-    assert report.bytes_fetched == len(DATA) - 50_000
-    assert bench.found() == {"a": DATA}

@@ -20,3 +20,8 @@ def test_another_entity_tag_gives_another_name() -> None:
 
 def test_other_names_are_nobodys_partial_file() -> None:
     assert partials_of(["a", "a.partial", "a.0123.partial", "a.0123456789AB.partial", "a.0123456789ab"]) == {}
+
+
+def test_the_notes_beside_a_partial_file_bear_its_name() -> None:
+    partial = partial_name("a", STATE, etag='"1"')
+    assert partial.notes.removesuffix(".pieces") == str(partial).removesuffix(".partial")

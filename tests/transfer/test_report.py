@@ -1,8 +1,16 @@
+import json
+from dataclasses import replace
+
 import pytest
 
 from fs2od.errors import Fs2odError, IntegrityFailure, StorageError
-from fs2od.onedata.errors import ConnectionLost, forbidden, not_found, posix, unauthorized
-from fs2od.transfer import Failure, LinkEnded, Report, readable_size, shown_path
+from fs2od.transfer import Busy, ConnectionLost, Failure, LinkEnded, Report, readable_size, shown_path
+from fs2od.transfer._refusals import refusal_of
+
+
+def posix(errno: str) -> Fs2odError:
+    body = {"error": {"id": "posix", "description": "no", "details": {"errno": errno}}}
+    return refusal_of(400, json.dumps(body).encode())
 
 
 def report(*failures: Failure, stopped_by: Fs2odError | None = None) -> Report:
@@ -19,20 +27,20 @@ def report(*failures: Failure, stopped_by: Fs2odError | None = None) -> Report:
 
 
 def test_the_summary_says_how_many_and_which_one_is_missing() -> None:
-    failure = Failure(("a", "b.mrc"), forbidden())
-    said = "9,119 of 9,120 files, 1.84 TB; 1 could not be fetched: a/b.mrc: the link gives no access to it"
+    failure = Failure(("a", "b.mrc"), refusal_of(403, b""))
+    said = "9,119 of 9,120 files, 1.84 TB, checked by size only; 1 could not be fetched: a/b.mrc: the link gives no access to it"
     assert report(failure).summary() == said
 
 
 def test_what_the_link_does_not_give_is_told_apart_and_is_no_failure() -> None:
     withheld = report(Failure(("SPA.yml",), posix("eacces")))
-    assert withheld.summary() == "9,119 of 9,119 files, 1.84 TB; 1 for members only: SPA.yml"
+    assert withheld.summary() == "9,119 of 9,119 files, 1.84 TB, checked by size only; 1 for members only: SPA.yml"
     assert withheld.exit_code == 0
     assert not withheld.missing
 
 
 def test_the_summary_names_a_few_and_counts_the_rest() -> None:
-    failures = [Failure((str(number),), not_found()) for number in range(5)]
+    failures = [Failure((str(number),), refusal_of(404, b"")) for number in range(5)]
     assert report(*failures).summary().endswith(", and 2 more")
 
 
@@ -40,9 +48,9 @@ def test_the_summary_names_a_few_and_counts_the_rest() -> None:
     ("error", "code"),
     [
         (ConnectionLost("gone"), 4),
-        (unauthorized(), 5),
-        (forbidden(), 5),
-        (not_found(), 6),
+        (refusal_of(401, b""), 5),
+        (refusal_of(403, b""), 5),
+        (refusal_of(404, b""), 6),
         (posix("enoent"), 6),
         (posix("eio"), 4),
         (StorageError("no"), 7),
@@ -55,7 +63,7 @@ def test_each_reason_has_its_exit_code(error: Fs2odError, code: int) -> None:
 
 
 def test_the_gravest_failure_speaks_for_all() -> None:
-    errors = [ConnectionLost("gone"), IntegrityFailure("bad"), not_found()]
+    errors = [ConnectionLost("gone"), IntegrityFailure("bad"), refusal_of(404, b"")]
     assert report(*(Failure(("a",), error) for error in errors)).exit_code == 8
 
 
@@ -65,6 +73,24 @@ def test_what_stopped_the_run_speaks_before_single_failures() -> None:
 
 def test_a_whole_download_ends_with_zero() -> None:
     assert report().exit_code == 0
+
+
+def test_what_is_known_only_by_its_size_is_never_called_intact() -> None:
+    some = replace(report(), files_total=9119, files_intact=9000)
+    assert some.summary() == "9,119 of 9,119 files, 1.84 TB, 119 of them checked by size only"
+    assert replace(some, files_intact=9119).summary() == "9,119 of 9,119 files, 1.84 TB, all intact"
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_service_that_is_busy_is_asked_again_as_late_as_it_says(status: int) -> None:
+    error = refusal_of(status, b"<html>", retry_after="17")
+    assert isinstance(error, Busy)
+    assert error.retry_after_s == 17
+
+
+@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"error":7}', b'{"error":{"id":["x"]}}', b"[" * 100_000])
+def test_no_refusal_is_too_strange_to_be_understood(body: bytes) -> None:
+    assert refusal_of(400, body).exit_code == 4
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shlex
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["download"]
 
-T = TypeVar("T")
 _MOST_NAMED = 50
 _NAMED_IN_SUMMARY = 3
 
@@ -46,25 +46,24 @@ def download(*, link: str, dest: Path | None, ca_file: Path | None, jobs: int, a
     DEST is made when it is missing; without it, a folder named after the share is filled. Only what is missing is
     fetched: run the same command again after an interruption, or when the dataset has grown.
     """
-    # The HTTP library is wanted only when the command really runs: `fs2od --help` stays quick.
-    from fs2od.client import Connection, UntrustedCertificate  # noqa: PLC0415 - see above
-    from fs2od.transfer import Download, Manner, folder_name, parse_link  # noqa: PLC0415 - see above
+    # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
+    from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name, parse_link  # noqa: PLC0415 - see above
 
     shared = parse_link(link)
     again = _command(str(shared), dest, ca_file)
-
-    async def work(show: Callable[[Progress], None]) -> tuple[Path, Report]:
-        async with Connection(token=None, ca_file=ca_file) as connection:
-            folder = dest or Path(await folder_name(shared, connection=connection))
-            return folder, await Download(shared, folder, connection=connection, manner=Manner(at_once=jobs)).run(show)
-
+    ca = str(ca_file) if ca_file else None
     try:
-        with _shown() as show:
-            folder, report = _until_stopped(work(show), again=again)
+        with _stopping() as stop, _shown() as show:
+            folder = dest or Path(folder_name(shared, ca_file=ca))
+            report = Download(shared, folder, Options(jobs=jobs, ca_file=ca)).run(show, stop)
     except UntrustedCertificate as error:
         raise UntrustedCertificate(f"{error}; give its authority's certificate with --ca FILE") from error
+    except Interrupted:
+        raise _interrupted(again) from None
+    if report.was_interrupted:
+        raise _interrupted(again)
     if as_json:
-        click.echo(json.dumps(_document(report, folder)))
+        click.echo(json.dumps(report.document(str(folder.absolute()))))
     else:
         _tell(report, folder, again=again)
     if report.exit_code:
@@ -76,20 +75,25 @@ def _command(link: str, dest: Path | None, ca_file: Path | None) -> str:
     return shlex.join(words)
 
 
-def _until_stopped(work: Coroutine[Any, Any, T], *, again: str) -> T:
-    """Return what `work` returns; Ctrl-C and a polite kill end it early, and what has arrived is kept."""
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Yield what Ctrl-C and a polite kill set; a second Ctrl-C ends the process at once."""
+    stop = threading.Event()
 
-    async def supervised() -> T:
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        assert task is not None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
-        return await work
+    def told(number: int, _: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
 
+    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return asyncio.run(supervised())
-    except asyncio.CancelledError:
-        raise Interrupted(f"stopped; what has arrived is kept. To go on: {again}") from None
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupted(again: str) -> Interrupted:
+    return Interrupted(f"stopped; what has arrived is kept. To go on: {again}")
 
 
 def _tell(report: Report, folder: Path, *, again: str) -> None:
@@ -104,27 +108,6 @@ def _tell(report: Report, folder: Path, *, again: str) -> None:
     click.echo(f"{report.summary(names=_NAMED_IN_SUMMARY if few else 0)} ({folder})", err=True)
     if report.exit_code:
         click.echo(f"To go on: {again}", err=True)
-
-
-def _document(report: Report, folder: Path) -> dict[str, object]:
-    return {
-        "folder": str(folder.absolute()),
-        "complete": report.exit_code == 0,
-        "exit_code": report.exit_code,
-        "files_total": report.files_total,
-        "files_fetched": report.files_fetched,
-        "files_present": report.files_present,
-        "bytes_done": report.bytes_done,
-        "bytes_fetched": report.bytes_fetched,
-        "elapsed_s": round(report.elapsed_s, 3),
-        "failures": [
-            {"path": "/".join(failure.path), "reason": failure.reason, "exit_code": failure.exit_code}
-            for failure in report.missing
-        ],
-        "for_members_only": ["/".join(failure.path) for failure in report.withheld],
-        "stopped_by": str(report.stopped_by) if report.stopped_by is not None else None,
-        "summary": report.summary(),
-    }
 
 
 @contextmanager

@@ -2,99 +2,209 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Callable, Final
 
-from fs2od.client import Connection
-from fs2od.onedata.errors import NotFound
+from fs2od.errors import Interrupted
 from fs2od.transfer._destination import Destination
-from fs2od.transfer._errand import Errand, Manner
-from fs2od.transfer._links import Link, UnknownLink
+from fs2od.transfer._entries import Entry, EntryKind
+from fs2od.transfer._errand import Errand
+from fs2od.transfer._http import Timeouts
+from fs2od.transfer._links import Link
+from fs2od.transfer._pace import Pace, RateLimit
+from fs2od.transfer._patience import Patience
 from fs2od.transfer._report import Progress, Report
-from fs2od.transfer._share import SharedFiles
+from fs2od.transfer._run import Ending, Run
+from fs2od.transfer._selection import Selection
+from fs2od.transfer._sharing import DataAddress, SharedDataset
+from fs2od.transfer._sidecar import Sidecar
 from fs2od.transfer._tally import Tally
-from fs2od.transfer._threads import Threads
+from fs2od.transfer._walk import DownloadLimits
 
-__all__ = ["Download", "folder_name"]
+__all__ = ["Download", "Options", "folder_name"]
 
 _LONGEST_NAME: Final = 200
+_LOOK_S: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a download goes about it.
+
+    Attributes:
+        jobs: The most connections at once.
+        include: Patterns of what to bring; nothing means everything.
+        exclude: Patterns of what to leave.
+        follow: Whether to go on while the dataset grows, until it is complete.
+        follow_every_s: Seconds between two looks while following.
+        limit_rate: Bytes per second, all connections together; None for no limit.
+        ca_file: Certificates (PEM) to trust besides the system's.
+        with_files: Whether the report names every file.
+        limits: How much a share may list.
+        patience: How often a file is taken up again.
+        timeouts: How long to wait for an answer.
+        sleep: Pauses between tries; None to wait really.
+    """
+
+    jobs: int = 8
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    follow: bool = False
+    follow_every_s: float = 15.0
+    limit_rate: float | None = None
+    ca_file: str | None = None
+    with_files: bool = False
+    limits: DownloadLimits = field(default_factory=DownloadLimits)
+    patience: Patience = field(default_factory=Patience)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    sleep: Callable[[float], None] | None = None
 
 
 class Download:
     """Brings a share into a folder. Running it again fetches only what is missing, and goes on within files.
 
     ```python
-    async with Connection(token=None) as connection:
-        report = await Download(parse_link(text), Path("dataset"), connection=connection).run()
+    report = Download(parse_link(text), Path("dataset")).run()
     print(report.summary())
     ```
     """
 
-    def __init__(
-        self,
-        link: Link,
-        destination: Path,
-        *,
-        connection: Connection,
-        manner: Manner | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, link: Link, destination: Path | str, options: Options | None = None) -> None:
         """Prepare a download; nothing is asked or written yet.
 
         Args:
             link: What to download.
             destination: The folder to fill; made when it is missing.
-            connection: The way to the zone and its providers, as a guest.
-            manner: How many files at once, how patiently, and within which limits.
-            monotonic: Seconds from a clock that never jumps.
+            options: How to go about it.
         """
         self._link = link
-        self._path = destination
-        self._files = SharedFiles(connection, link)
-        self._manner = manner or Manner()
-        self._monotonic = monotonic
+        self._path = Path(destination)
+        self._options = options or Options()
 
-    async def run(self, progress: Callable[[Progress], None] | None = None) -> Report:
-        """Return what has become of the download; `progress` is called from the event loop with every change.
+    def run(self, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None) -> Report:
+        """Return what has become of the download.
 
-        What fails for one file is in the report, and so is what made everything stop. To be cancelled is no failure:
-        what has arrived is kept for the next run.
+        What fails for one file is in the report, and so is what made everything stop. What has arrived is kept.
+
+        Args:
+            progress: Called by this very thread about ten times a second, and at the end.
+            stop: Ends the download soon after it is set.
 
         Raises:
             UnknownLink: There is no such share.
             StorageError: The destination cannot be made or written.
-            OnedataError: The share cannot be read at all.
+            ConnectionLost, ServiceError, MalformedAnswer: The share cannot be read at all.
         """
-        began_s = self._monotonic()
-        try:
-            root = await self._files.root()
-        except NotFound as error:
-            raise _unknown(self._link) from error
-        tally = Tally(progress)
-        with Threads(self._manner.at_once + 1) as threads, await threads.run(Destination, self._path) as destination:
-            folds_case = await threads.run(destination.folds_case)
-            errand = Errand(self._files, destination, threads, tally, self._manner, folds_case=folds_case)
-            stopped_by = await errand.run(root)
-            await errand.settle()
-        return tally.report(elapsed_s=self._monotonic() - began_s, stopped_by=stopped_by)
+        with _Course(self._link, self._path, self._options, progress, stop) as course:
+            return course.run()
 
 
-async def folder_name(link: Link, *, connection: Connection) -> str:
+class _Course:
+    """One call of `Download.run`: its passes over the share, one after the other while it follows."""
+
+    def __init__(
+        self,
+        link: Link,
+        path: Path,
+        options: Options,
+        progress: Callable[[Progress], None] | None,
+        stop: threading.Event | None,
+    ) -> None:
+        self._path = path
+        self._options = options
+        self._show = progress
+        self._stop = stop
+        self._over = threading.Event()
+        self._ending = Ending(self._abort)
+        self._sleep = options.sleep or self._ending.sleep
+        self._shared = SharedDataset(
+            link, ca_file=options.ca_file, timeouts=options.timeouts, patience=options.patience, sleep=self._sleep
+        )
+        self._sidecar = Sidecar()
+        self._tally = Tally()
+        self._checked: dict[str, tuple[str, int, int, int]] = {}
+        rate = options.limit_rate
+        self._limit = RateLimit(rate, clock=time.monotonic, sleep=self._ending.sleep) if rate else None
+
+    def __enter__(self) -> _Course:
+        if self._stop is not None:
+            threading.Thread(target=self._watch, args=(self._stop,), name="fs2od-stop", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._shared.close()
+
+    def run(self) -> Report:
+        began_s = time.monotonic()
+        # Being told to stop is no failure, whenever it comes: what was counted until then is the report.
+        with contextlib.suppress(Interrupted):
+            root = self._shared.root()
+            address = self._shared.data_address() if root.kind is EntryKind.FOLDER else None
+            with Destination(self._path) as destination:
+                self._pass(root, address, destination)
+                while self._goes_on():
+                    self._pass(root, address, destination)
+        return self._tally.report(
+            elapsed_s=time.monotonic() - began_s, stopped_by=self._ending.cause, sealed=self._sidecar.sealed
+        )
+
+    def _pass(self, root: Entry, address: DataAddress | None, destination: Destination) -> None:
+        options = self._options
+        tally = self._tally = Tally(with_files=options.with_files, bytes_fetched=self._tally.bytes_fetched)
+        pace = Pace(options.jobs)
+        run = Run(
+            self._shared,
+            destination,
+            tally,
+            pace,
+            self._ending,
+            options.patience,
+            self._sleep,
+            self._limit,
+            self._checked,
+        )
+        known = self._sidecar.refresh(self._shared, root, most=options.limits.folder_entries)
+        selection = Selection(options.include, options.exclude)
+        errand = Errand(run, self._sidecar, selection, options.limits, jobs=options.jobs, address=address)
+        errand.run(root, known, lambda: self._look(tally))
+        destination.sync()
+        self._look(tally)
+
+    def _abort(self) -> None:
+        self._shared.http.abort()
+
+    def _look(self, tally: Tally) -> None:
+        if self._show is not None:
+            self._show(tally.progress(time.monotonic()))
+
+    def _watch(self, stop: threading.Event) -> None:
+        while not self._over.is_set():
+            if stop.wait(_LOOK_S):
+                self._ending.stop(Interrupted("stopped; what has arrived is kept"))
+                return
+
+    def _goes_on(self) -> bool:
+        """Say whether another pass is wanted, after the pause before it."""
+        if not self._options.follow or self._ending.has_come or self._sidecar.sealed:
+            return False
+        with contextlib.suppress(Interrupted):
+            self._ending.sleep(self._options.follow_every_s)
+        return not self._ending.has_come
+
+
+def folder_name(link: Link, *, ca_file: str | None = None) -> str:
     """Return what a folder for the share is best called: the share's name, made safe, or else its id.
 
     Raises:
         UnknownLink: There is no such share.
-        OnedataError: The share cannot be read at all.
+        ConnectionLost, ServiceError, MalformedAnswer: The share cannot be read at all.
     """
-    try:
-        name = await SharedFiles(connection, link).name()
-    except NotFound as error:
-        raise _unknown(link) from error
-    plain = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name).strip(" .")
-    return plain.encode()[:_LONGEST_NAME].decode(errors="ignore") or link.share
-
-
-def _unknown(link: Link) -> UnknownLink:
-    return UnknownLink(f"{link} leads nowhere: it has ended, or is not complete; ask whoever sent it")
+    with SharedDataset(link, ca_file=ca_file) as shared:
+        name = shared.name()
+    safe = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name).strip(" .")
+    return safe.encode()[:_LONGEST_NAME].decode(errors="ignore") or link.share

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum
 from hashlib import sha256
-from typing import Final, TypeAlias
-
-from fs2od.onedata.ids import FileId
+from typing import Final, Tuple
 
 __all__ = ["Entry", "EntryKind", "Names", "Present", "shown_path"]
 
-Names: TypeAlias = tuple[str, ...]
+Names = Tuple[str, ...]
 """A path below the destination, name by name: a name from the wire may hold anything, also a slash."""
 _LONGEST_SHOWN: Final = 300
 
 
-class EntryKind(StrEnum):
+class EntryKind(str, Enum):
     """What an entry is. OTHER is what only a disk can hold: devices, sockets, pipes."""
 
     FILE = "file"
@@ -25,7 +23,7 @@ class EntryKind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """One entry of a share's listing, as the service told it: neither its name nor its target is to be trusted.
 
@@ -40,7 +38,7 @@ class Entry:
 
     name: str
     kind: EntryKind
-    file_id: FileId
+    file_id: str
     size_bytes: int = 0
     mtime_s: int = 0
     target: str | None = None
@@ -51,7 +49,7 @@ class Entry:
         return sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Present:
     """What stands on the disk under some name."""
 

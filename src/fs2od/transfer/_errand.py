@@ -1,246 +1,357 @@
-"""The walk through a share and the fetches beside it, until everything is there or nothing more can come."""
+"""One run of a download over an open destination: the walk through the share, and the work beside it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Final
+import threading
+import time
+from functools import partial
+from typing import Callable, Final
 
-from fs2od.client import UntrustedCertificate
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError, StorageFull
-from fs2od.onedata.errors import Forbidden, MalformedAnswer, NotFound, OnedataError, PosixError, Unauthorized
-from fs2od.onedata.ids import FileId
-from fs2od.transfer._destination import Destination
+from fs2od.manifests import PIECE_BYTES
+from fs2od.transfer._checking import is_promised
 from fs2od.transfer._entries import Entry, EntryKind, Names
-from fs2od.transfer._fetch import FileFetch
-from fs2od.transfer._links import LinkEnded
-from fs2od.transfer._patience import Patience, may_pass
-from fs2od.transfer._plan import Fetch, Plan, plan_download
-from fs2od.transfer._share import SharedFiles
-from fs2od.transfer._tally import Tally
-from fs2od.transfer._threads import Threads
+from fs2od.transfer._errors import Forbidden, NotFound, UntrustedCertificate
+from fs2od.transfer._large import Dropped, LargeFile
+from fs2od.transfer._links import LinkEnded, UnknownLink
+from fs2od.transfer._partial_files import PartialGone
+from fs2od.transfer._partials import partial_name
+from fs2od.transfer._patience import may_pass
+from fs2od.transfer._plan import Plan, plan_download
+from fs2od.transfer._run import Changed, Run, Wanted
+from fs2od.transfer._selection import Selection
+from fs2od.transfer._sharing import DataAddress
+from fs2od.transfer._sidecar import Promise, Sidecar
+from fs2od.transfer._small import SmallFile
+from fs2od.transfer._streams import bring_bulk, bring_folder
+from fs2od.transfer._walk import DownloadLimits, Walk
+from fs2od.transfer._work import Job, Work
 
-__all__ = ["DownloadLimits", "Errand", "Manner"]
+__all__ = ["Errand"]
 
 _GIVE_UP_AFTER: Final = 8
-_LONGEST_PATH_BYTES: Final = 4_000
-_GRACE_S: Final = 2.0
-_ENDING: Final = (Unauthorized, Forbidden, NotFound, PosixError)
-
-
-@dataclass(frozen=True, slots=True)
-class DownloadLimits:
-    """What no honest share exceeds, and a hostile one must not.
-
-    Attributes:
-        folder_entries: Entries in one folder.
-        entries: Entries altogether.
-        depth: Folders within folders.
-    """
-
-    folder_entries: int = 1_000_000
-    entries: int = 20_000_000
-    depth: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a download goes about it.
-
-    Attributes:
-        at_once: How many files are fetched at the same time.
-        limits: How much a share may list.
-        patience: How often a file is taken up again.
-        sleep: Pauses between tries.
-    """
-
-    at_once: int = 8
-    limits: DownloadLimits = field(default_factory=DownloadLimits)
-    patience: Patience = field(default_factory=Patience)
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+_MOST_CHANGES: Final = 3
+_WORTH_AN_ARCHIVE: Final = 16
+_LOOK_S: Final = 0.1
+_RECHECK_LINK_S: Final = 1.0
 
 
 class Errand:
-    """One run of a download over an open destination."""
+    """Brings everything that is wanted once. `run` may be called once."""
 
     def __init__(
         self,
-        files: SharedFiles,
-        destination: Destination,
-        threads: Threads,
-        tally: Tally,
-        manner: Manner,
+        run: Run,
+        sidecar: Sidecar,
+        selection: Selection,
+        limits: DownloadLimits,
         *,
-        folds_case: bool,
+        jobs: int,
+        address: DataAddress | None,
     ) -> None:
-        self._files = files
-        self._destination = destination
-        self._threads = threads
-        self._tally = tally
-        self._manner = manner
-        self._folds_case = folds_case
-        self._queue: asyncio.Queue[tuple[Names, Fetch] | None] = asyncio.Queue(4 * manner.at_once)
-        self._entries = 0
+        self._run = run
+        self._sidecar = sidecar
+        self._selection = selection
+        self._limits = limits
+        self._jobs = jobs
+        self._address = address
+        self._folds_case = run.destination.folds_case()
+        self._work = Work(run.pace, run.ending, in_bulk=address is not None)
+        self._lock = threading.Lock()
         self._lost_in_a_row = 0
-        self._touched: set[Names] = set()
-        self._stopping = asyncio.Event()
-        self._cause: Fs2odError | None = None
+        self._link_stood_s = float("-inf")
+        self._seen: dict[str, None] = {}
+        self._crashed: list[BaseException] = []
 
-    async def run(self, root: Entry) -> Fs2odError | None:
-        """Bring everything below `root`, and return why not everything was tried, if so."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._work()) for _ in range(self._manner.at_once)]
-            tasks.append(group.create_task(self._walk(root)))
-            guard = group.create_task(self._end_stragglers(tasks))
-            await asyncio.wait(tasks)
-            guard.cancel()
-        return self._cause
+    def run(self, root: Entry, known: dict[str, list[Entry]], look: Callable[[], None]) -> None:
+        """Bring everything below `root`, and return when that has ended, well or not.
 
-    def _stop(self, cause: Fs2odError) -> None:
-        """Let everything end soon: nothing more can come."""
-        self._cause = self._cause or cause
-        self._stopping.set()
-
-    async def _end_stragglers(self, tasks: list[asyncio.Task[None]]) -> None:
-        # A task that is cancelled while it connects leaves its socket open, so they get the time to end by themselves.
-        await self._stopping.wait()
-        await asyncio.wait(tasks, timeout=_GRACE_S)
-        for task in tasks:
-            task.cancel()
-
-    async def settle(self) -> None:
-        """Wait until the names of all fetched files are safe against a power cut.
-
-        Raises:
-            StorageError: The disk reported a failure.
+        Args:
+            root: The share's root.
+            known: Listings that need not be asked for again, by their folder's id.
+            look: Called several times a second, by the calling thread.
         """
-        for folder in self._touched:
-            await self._threads.run(self._destination.settle, folder)
+        targets = [lambda: self._walk(root, known), *[self._labour] * self._jobs]
+        threads = [
+            threading.Thread(target=self._safely, args=(target,), name="fs2od", daemon=True) for target in targets
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            while any(thread.is_alive() for thread in threads):
+                self._run.pace.observe(time.monotonic(), self._run.tally.moved_bytes)
+                look()
+                next((thread for thread in threads if thread.is_alive()), threads[0]).join(_LOOK_S)
+        except BaseException:
+            self._run.ending.stop(Interrupted("the download was broken off"))
+            raise
+        finally:
+            for thread in threads:
+                thread.join()
+            self._work.close()
+        if self._crashed:
+            raise self._crashed[0]
 
-    async def _walk(self, root: Entry) -> None:
+    def _safely(self, target: Callable[[], None]) -> None:
+        try:
+            target()
+        except BaseException as error:  # noqa: BLE001 - a fault of ours must end the run, not one thread of it
+            self._crashed.append(error)
+            self._run.ending.stop(Interrupted("the download was broken off"))
+
+    def _walk(self, root: Entry, known: dict[str, list[Entry]]) -> None:
         if root.kind is EntryKind.FOLDER:
-            await self._walk_folders(root.file_id)
+            walk = Walk(
+                self._run.shared, self._run.ending, self._limits, visit=self._visit, failed=self._failed, known=known
+            )
+            walk.run(root)
         else:
-            await self._carry_out((), await self._planned((), [root]))
-        self._tally.listing_ended()
-        for _ in range(self._manner.at_once):
-            await self._queue.put(None)
+            # Its promise is unknown: the sidecar lies in the dataset's root, outside of this share.
+            self._visit((), root, [root])
+        self._name_absent()
+        self._run.tally.listing_ended()
+        self._work.listing_ended()
 
-    async def _walk_folders(self, root: FileId) -> None:
-        ahead: list[tuple[Names, FileId]] = [((), root)]
-        while ahead and not self._stopping.is_set():
-            folder, file_id = ahead.pop()
-            try:
-                listing = await self._listed(folder, file_id)
-                plan = await self._planned(folder, listing)
-            except Fs2odError as error:
-                await self._failed(folder, error)
-                continue
-            below = await self._carry_out(folder, plan)
-            ahead += reversed([((*folder, entry.name), entry.file_id) for entry in below])
+    def _name_absent(self) -> None:
+        """Of a complete dataset, name every file that should be there and is not listed."""
+        if not self._sidecar.sealed or self._run.ending.has_come:
+            return
+        for path, promise in self._sidecar.manifest.items():
+            names = tuple(path.split("/"))
+            if path not in self._seen and self._selection.wants(names):
+                self._run.tally.listed([Entry(names[-1], EntryKind.FILE, "", promise.size_bytes)])
+                self._run.tally.failed(names, NotFound("the manifest names it, and the link does not show it"))
 
-    async def _listed(self, folder: Names, file_id: FileId) -> list[Entry]:
-        limits = self._manner.limits
-        if len(folder) > limits.depth or len("/".join(folder).encode()) > _LONGEST_PATH_BYTES:
-            raise IntegrityFailure("the folders lie deeper in each other than any dataset's")
-        listing = await self._patiently_listed(file_id)
-        self._entries += len(listing)
-        if self._entries > limits.entries:
-            self._stop(MalformedAnswer(f"the share lists more than {limits.entries:,} files and folders"))
-            return []
-        return listing
+    def _visit(self, folder: Names, entry: Entry, listing: list[Entry]) -> list[Entry]:
+        self._work.wait_for_room()
+        wanted = [each for each in listing if self._wants(folder, each)]
+        plan = plan_download(wanted, self._run.destination.scan(folder), depth=len(folder), folds_case=self._folds_case)
+        return self._carry_out(folder, entry, plan)
 
-    async def _patiently_listed(self, file_id: FileId) -> list[Entry]:
-        misses = 0
-        while True:
-            try:
-                return await self._files.listing(file_id, most=self._manner.limits.folder_entries)
-            except OnedataError as error:
-                misses += 1
-                if misses >= self._manner.patience.tries or not may_pass(error):
-                    raise
-                await self._manner.sleep(self._manner.patience.pause_s(misses, error))
+    def _wants(self, folder: Names, entry: Entry) -> bool:
+        path = (*folder, entry.name)
+        return self._selection.enters(path) if entry.kind is EntryKind.FOLDER else self._selection.wants(path)
 
-    async def _planned(self, folder: Names, listing: list[Entry]) -> Plan:
-        present = await self._threads.run(self._destination.scan, folder)
-        return plan_download(listing, present, depth=len(folder), folds_case=self._folds_case)
-
-    async def _carry_out(self, folder: Names, plan: Plan) -> list[Entry]:
+    def _carry_out(self, folder: Names, entry: Entry, plan: Plan) -> list[Entry]:
         """Do what a plan says, but leave the files to the workers; return the folders to enter."""
-        here = [entry for entry in plan.skip if entry.kind is EntryKind.FILE]
+        tally, disk = self._run.tally, self._run.destination
+        here = [each for each in plan.skip if each.kind is EntryKind.FILE]
         refused = [refusal.entry for refusal in plan.refuse if refusal.entry.kind is EntryKind.FILE]
-        self._tally.listed([*here, *refused, *(fetch.entry for fetch in plan.fetch)], here)
+        tally.listed([*here, *refused, *(fetch.entry for fetch in plan.fetch)])
         for refusal in plan.refuse:
-            self._tally.failed((*folder, refusal.entry.name), IntegrityFailure(refusal.reason))
+            self._remember((*folder, refusal.entry.name))
+            tally.failed((*folder, refusal.entry.name), IntegrityFailure(refusal.reason))
         for name in plan.remove:
-            await self._on_disk((*folder, name), self._destination.remove, (*folder, name))
+            self._on_disk((*folder, name), partial(disk.remove, (*folder, name)))
         for link in plan.links:
             path = (*folder, link.name)
-            await self._on_disk(path, self._destination.make_link, path, link.target or "")
-        entered = [
-            entry
-            for entry in plan.folders
-            if await self._on_disk((*folder, entry.name), self._destination.make_folder, (*folder, entry.name))
-        ]
-        for fetch in plan.fetch:
-            if self._stopping.is_set():
-                break
-            await self._queue.put((folder, fetch))
+            self._on_disk(path, partial(disk.make_link, path, link.target or ""))
+        entered = [each for each in plan.folders if self._entered((*folder, each.name))]
+        self._hand_out(folder, entry, plan, here)
         return entered
 
-    async def _on_disk(self, path: Names, call: Callable[..., object], *arguments: object) -> bool:
+    def _entered(self, path: Names) -> bool:
+        if not self._selection.makes(path):
+            return True
+        return self._on_disk(path, lambda: self._run.destination.make_folder(path))
+
+    def _hand_out(self, folder: Names, entry: Entry, plan: Plan, here: list[Entry]) -> None:
+        checks: list[Wanted] = []
+        for each in here:
+            wanted = self._wanted(folder, each)
+            if wanted.promise is None:
+                self._run.tally.whole(wanted.path, each.size_bytes, fetched=False, intact=False, under_way=False)
+            else:
+                checks.append(wanted)
+        fetches: list[Wanted] = []
+        for fetch in plan.fetch:
+            wanted = Wanted(folder, fetch.entry, fetch.partial, self._promise((*folder, fetch.entry.name), fetch.entry))
+            (checks if fetch.stands and wanted.promise is not None else fetches).append(wanted)
+        if fetches and not self._selection.makes(folder) and folder:
+            self._make_folders(folder)
+        small = [each for each in fetches if each.entry.size_bytes <= PIECE_BYTES]
+        large = [LargeFile(self._run, each) for each in fetches if each.entry.size_bytes > PIECE_BYTES]
+        if self._is_worth_an_archive(plan, small):
+            self._work.put(checks=checks, large=large, folder=Job("folder", tuple(small), folder=entry))
+        else:
+            self._work.put(checks=checks, small=small, large=large)
+
+    def _make_folders(self, folder: Names) -> None:
+        for end in range(1, len(folder) + 1):
+            self._run.destination.make_folder(folder[:end])
+
+    def _is_worth_an_archive(self, plan: Plan, small: list[Wanted]) -> bool:
+        """Say whether a folder had better come as a whole: where there is no bulk, and most of it is missing and small."""
+        if self._address is not None or plan.folders or len(small) < _WORTH_AN_ARCHIVE:
+            return False
+        everything = [*(fetch.entry for fetch in plan.fetch), *plan.skip, *(refusal.entry for refusal in plan.refuse)]
+        return 2 * sum(each.entry.size_bytes for each in small) >= sum(max(0, each.size_bytes) for each in everything)
+
+    def _wanted(self, folder: Names, entry: Entry) -> Wanted:
+        return Wanted(folder, entry, promise=self._promise((*folder, entry.name), entry))
+
+    def _promise(self, path: Names, entry: Entry) -> Promise | None:
+        self._remember(path)
+        return self._sidecar.promise("/".join(path), entry)
+
+    def _remember(self, path: Names) -> None:
+        if self._sidecar.sealed:
+            self._seen["/".join(path)] = None
+
+    def _on_disk(self, path: Names, call: Callable[[], object]) -> bool:
         """Do something on the disk, and say whether it was done; if not, it is among the failures."""
         try:
-            await self._threads.run(call, *arguments)
+            call()
         except StorageError as error:
-            await self._failed(path, error)
+            self._failed(path, error)
             return False
         return True
 
-    async def _work(self) -> None:
-        while (job := await self._queue.get()) is not None:
-            if self._stopping.is_set():
-                continue
-            folder, fetch = job
-            errand = FileFetch(
-                self._files,
-                self._destination,
-                folder,
-                fetch,
-                threads=self._threads,
-                tally=self._tally,
-                patience=self._manner.patience,
-                sleep=self._manner.sleep,
-                stopping=self._stopping,
-            )
+    def _labour(self) -> None:
+        while True:
+            job = self._work.next()
+            if job is None:
+                return
             try:
-                whole = await errand.run()
+                self._do(job)
             except Interrupted:
                 continue
-            except Fs2odError as error:
-                await self._failed((*folder, fetch.entry.name), error)
-            else:
-                self._lost_in_a_row = 0
-                self._touched.add(folder)
-                self._tally.fetched(whole.size_bytes)
+            finally:
+                self._work.done(job)
 
-    async def _failed(self, path: Names, error: Fs2odError) -> None:
-        """Take note of a failure, and stop if it stands in the way of everything else, too."""
-        self._tally.failed(path, error)
-        if isinstance(error, StorageFull | UntrustedCertificate):
-            self._stop(error)
-        elif may_pass(error) or isinstance(error, StorageError):
-            self._lost_in_a_row += 1
-            if self._lost_in_a_row >= max(_GIVE_UP_AFTER, self._manner.at_once):
-                self._stop(error)
-        elif isinstance(error, _ENDING):
-            await self._check_that_link_stands()
+    def _do(self, job: Job) -> None:
+        if job.large is not None:
+            self._bring_large(job.large, job)
+        elif job.kind == "check":
+            self._check(job.batch[0])
+        elif job.kind == "single":
+            self._bring_single(job.batch[0])
+        else:
+            self._bring_stream(job)
 
-    async def _check_that_link_stands(self) -> None:
+    def _bring_stream(self, job: Job) -> None:
         try:
-            await self._files.name()
-        except NotFound:
-            self._stop(LinkEnded("the link was ended while its files were fetched; what has arrived stays"))
+            if job.folder is not None:
+                rest = bring_folder(self._run, job.folder, job.batch)
+            else:
+                assert self._address is not None
+                rest = bring_bulk(self._run, self._address, job.batch)
+        except StorageError as error:
+            self._failed(job.batch[0].path, error)
+            self._run.ending.stop(error)
+            return
+        if len(rest) < len(job.batch):
+            self._came()
+        elif job.folder is None:
+            # It does not work here and now: then file by file, which also tells the reason.
+            self._work.in_bulk = False
+        self._work.put(singles=rest)
+
+    def _bring_single(self, wanted: Wanted) -> None:
+        try:
+            SmallFile(self._run, wanted).bring()
+            self._came()
+        except Changed as changed:
+            self._take_up_again(wanted, changed.now)
+        except Interrupted:
+            raise
         except Fs2odError as error:
-            self._stop(error)
+            self._failed(wanted.path, error)
+
+    def _bring_large(self, large: LargeFile, job: Job) -> None:
+        wanted = large.wanted
+        try:
+            is_whole = large.bring(job.stretch)
+            self._came()
+            if is_whole:
+                self._work.leave(large)
+                self._run.tally.whole(
+                    wanted.path, wanted.entry.size_bytes, fetched=True, intact=wanted.promise is not None
+                )
+                large.close()
+        except Dropped:
+            large.close()
+        except Changed as changed:
+            self._work.leave(large)
+            if large.drop():
+                large.forget()
+                self._take_up_again(wanted, changed.now)
+            large.close()
+        except PartialGone as error:
+            self._work.leave(large)
+            if large.drop():
+                self._failed(wanted.path, error)
+            large.close()
+        except Interrupted:
+            large.close()
+            raise
+        except Fs2odError as error:
+            self._work.leave(large)
+            if large.drop():
+                self._failed(wanted.path, error)
+            large.close()
+
+    def _check(self, wanted: Wanted) -> None:
+        try:
+            if is_promised(self._run, wanted, counting=True):
+                self._run.destination.set_time(wanted.path, mtime_s=wanted.entry.mtime_s)
+                self._run.tally.whole(wanted.path, wanted.entry.size_bytes, fetched=False, intact=True)
+                return
+            self._fetch(wanted, demote=True)
+        except StorageError as error:
+            self._failed(wanted.path, error)
+
+    def _fetch(self, wanted: Wanted, *, demote: bool = False) -> None:
+        if wanted.entry.size_bytes <= PIECE_BYTES:
+            self._work.put(singles=[wanted])
+            return
+        name = partial_name(wanted.entry.name, wanted.entry.state())
+        if demote and self._run.destination.demote(wanted.path, name):
+            wanted = Wanted(wanted.folder, wanted.entry, name, wanted.promise, wanted.changes)
+        self._work.put(large=[LargeFile(self._run, wanted)])
+
+    def _take_up_again(self, wanted: Wanted, now: Entry) -> None:
+        """Bring the file as it is now; but not for ever."""
+        if wanted.changes >= _MOST_CHANGES:
+            self._failed(wanted.path, IntegrityFailure("it is still being written; run the same command again later"))
+            return
+        if now.kind is not EntryKind.FILE or now.size_bytes < 0:
+            self._failed(wanted.path, NotFound("it is not there any more"))
+            return
+        self._run.tally.resized(now.size_bytes - wanted.entry.size_bytes)
+        entry = Entry(wanted.entry.name, now.kind, now.file_id, now.size_bytes, now.mtime_s)
+        promise = self._sidecar.promise("/".join(wanted.path), entry)
+        self._fetch(Wanted(wanted.folder, entry, None, promise, wanted.changes + 1))
+
+    def _came(self) -> None:
+        self._lost_in_a_row = 0
+
+    def _failed(self, path: Names, error: Fs2odError) -> None:
+        """Take note of a failure, and stop if it stands in the way of everything else, too."""
+        if isinstance(error, Interrupted) and self._run.ending.has_come:
+            return
+        self._run.tally.failed(path, error)
+        if isinstance(error, (StorageFull, UntrustedCertificate)):
+            self._run.ending.stop(error)
+        elif may_pass(error) or isinstance(error, StorageError):
+            with self._lock:
+                self._lost_in_a_row += 1
+                is_hopeless = self._lost_in_a_row >= max(_GIVE_UP_AFTER, self._jobs)
+            if is_hopeless:
+                self._run.ending.stop(error)
+        elif isinstance(error, (Forbidden, NotFound)):
+            self._check_that_link_stands()
+
+    def _check_that_link_stands(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._link_stood_s < _RECHECK_LINK_S:
+                return
+            try:
+                self._run.shared.name()
+                self._link_stood_s = time.monotonic()
+            except UnknownLink:
+                self._run.ending.stop(
+                    LinkEnded("the link was ended while its files were fetched; what has arrived stays")
+                )
+            except Fs2odError as error:
+                self._run.ending.stop(error)

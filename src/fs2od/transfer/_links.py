@@ -8,13 +8,15 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from fs2od.errors import Fs2odError
-from fs2od.onedata.ids import ShareId, is_entity_id
+from fs2od.transfer._http import is_loopback
 
 __all__ = ["InvalidLink", "Link", "LinkEnded", "UnknownLink", "parse_link"]
 
 _LONGEST_LINK: Final = 2_000
+_PORTS: Final = {"https": 443, "http": 80}
 # Mail programs and word processors wrap links in these.
 _WRAPPING: Final = " \t\r\n\"'`<>().,;\u00a0\u2018\u2019\u201c\u201d\u00ab\u00bb"
+_ENTITY: Final = re.compile(r"[0-9a-h]{1,64}")
 _PATH: Final = re.compile(r"/(?:share|api/v3/onezone/shares)/([^/]+)(?:/public)?/*", re.ASCII)
 
 
@@ -36,7 +38,7 @@ class LinkEnded(Fs2odError):
     exit_code = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Link:
     """A share, by the zone that knows it. `str(link)` is the address that people open in a browser.
 
@@ -46,7 +48,7 @@ class Link:
     """
 
     zone_url: str
-    share: ShareId
+    share: str
 
     def __str__(self) -> str:
         return f"{self.zone_url}/share/{self.share}"
@@ -59,7 +61,7 @@ def parse_link(text: str) -> Link:
     understood as well as its publicRestUrl (…/api/v3/onezone/shares/ID/public).
 
     Raises:
-        InvalidLink: It is no https link to a share; ask for the link again.
+        InvalidLink: It is no https link to a share; ask for the link again. Plain http is for this machine only.
     """
     cleaned = re.sub(r"\s+", "", text).strip(_WRAPPING)
     if len(cleaned) > _LONGEST_LINK:
@@ -70,18 +72,19 @@ def parse_link(text: str) -> Link:
     except ValueError:
         raise _unclear() from None
     found = _PATH.fullmatch(url.path)
-    if found is None or not is_entity_id(found[1]):
+    if found is None or not _ENTITY.fullmatch(found[1]):
         raise _unclear()
-    return Link(origin, ShareId(found[1]))
+    return Link(origin, found[1])
 
 
 def _origin(url: SplitResult) -> str:
-    if url.scheme.lower() == "http":
+    if url.scheme == "http" and not is_loopback(url.hostname or ""):
         raise InvalidLink("The link begins with http://, which anybody on the way could read and change: use https://.")
-    if url.scheme.lower() != "https" or not url.hostname or url.username is not None:
+    if url.scheme not in _PORTS or not url.hostname or url.username is not None:
         raise ValueError
     host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-    return f"https://{host}" if url.port in {None, 443} else f"https://{host}:{url.port}"
+    plain = f"{url.scheme}://{host}"
+    return plain if url.port in {None, _PORTS[url.scheme]} else f"{plain}:{url.port}"
 
 
 def _unclear() -> InvalidLink:

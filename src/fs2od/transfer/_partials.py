@@ -7,19 +7,20 @@ the entity tag under which its first bytes came. So two partial files of one nam
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Final, Iterable
 
 __all__ = ["PartialName", "partial_name", "partials_of", "tag_of"]
 
-_FORM: Final = re.compile(r"(?P<stem>.*)\.(?P<state>[0-9a-f]{12})(?:-(?P<tag>[0-9a-f]{8}))?\.partial", re.DOTALL)
+_FORM: Final = re.compile(
+    r"(?P<stem>.*)\.(?P<state>[0-9a-f]{12})(?:-(?P<tag>[0-9a-f]{8}))?\.(?:partial|pieces)", re.DOTALL
+)
 _LONGEST_NAME: Final = 255
 _LONGEST_SUFFIX: Final = len(".0123456789ab-01234567.partial")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PartialName:
     """The parts of a partial file's name; `tag` is "" where the service named no entity tag."""
 
@@ -29,6 +30,11 @@ class PartialName:
 
     def __str__(self) -> str:
         return f"{self.stem}.{self.state}{'-' if self.tag else ''}{self.tag}.partial"
+
+    @property
+    def notes(self) -> str:
+        """What the file beside it is called that remembers which pieces were written."""
+        return f"{self.stem}.{self.state}{'-' if self.tag else ''}{self.tag}.pieces"
 
 
 def tag_of(etag: str | None) -> str:
@@ -45,7 +51,8 @@ def partials_of(names: Iterable[str]) -> dict[str, tuple[PartialName, ...]]:
     """Return the partial files among `names`, by their stem."""
     found: dict[str, tuple[PartialName, ...]] = {}
     for name in names:
-        if name.endswith(".partial") and (parts := _FORM.fullmatch(name)):
+        parts = _FORM.fullmatch(name) if name.endswith(".partial") else None
+        if parts is not None:
             partial = PartialName(parts["stem"], parts["state"], parts["tag"] or "")
             found[partial.stem] = (*found.get(partial.stem, ()), partial)
     return found

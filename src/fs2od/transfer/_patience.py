@@ -1,34 +1,35 @@
-"""How long a download waits for a service that is away, and goes on when it is back."""
+"""The one place that tries again: how often, after which pauses, and after which failures."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
-from typing import Final
+from typing import Callable, Final, TypeVar
 
-from fs2od.client import UntrustedCertificate
 from fs2od.errors import Fs2odError
-from fs2od.onedata.errors import Busy, ConnectionLost
+from fs2od.transfer._errors import Busy, ConnectionLost, UntrustedCertificate
 
-__all__ = ["Patience", "may_pass"]
+__all__ = ["Patience", "Tries", "may_pass", "patiently"]
 
+T = TypeVar("T")
 _LONGEST_OBEYED_S: Final = 300.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Patience:
     """How often a file or a listing is taken up again when the service is away or its bytes break off.
 
-    What the connection itself tries again, before the first byte of an answer, comes on top: together about a minute.
-
     Attributes:
-        tries: The most tries in a row that bring next to nothing.
+        tries: The most tries in a row that bring nothing new.
         first_pause_s: The pause after the first of them; it doubles with each further one.
         longest_pause_s: Where the doubling ends.
+        jitter: By which part a pause may be shorter, so that many readers do not come back all at once.
     """
 
-    tries: int = 8
-    first_pause_s: float = 0.5
+    tries: int = 9
+    first_pause_s: float = 0.25
     longest_pause_s: float = 15.0
+    jitter: float = 0.3
 
     def pause_s(self, misses: int, cause: Fs2odError | None = None) -> float:
         """Return how long to wait after so many misses in a row, at least as long as the service asked for."""
@@ -36,7 +37,51 @@ class Patience:
         asked = (cause.retry_after_s or 0.0) if isinstance(cause, Busy) else 0.0
         return max(grown, min(asked, _LONGEST_OBEYED_S))
 
+    def jittered_s(self, misses: int, cause: Fs2odError | None = None) -> float:
+        """Return a pause as `pause_s` has it, at random a little shorter, but never shorter than was asked for."""
+        asked = self.pause_s(0, cause)
+        whole = self.pause_s(misses, cause)
+        return max(asked, whole * (1 - self.jitter * random.random()))  # noqa: S311 - no secret is made of it
+
+
+class Tries:
+    """Counts the tries of one thing. Progress makes it patient again."""
+
+    def __init__(self, patience: Patience, sleep: Callable[[float], None]) -> None:
+        self._patience = patience
+        self._sleep = sleep
+        self._misses = 0
+
+    def progressed(self) -> None:
+        """Take note that something new has arrived."""
+        self._misses = 0
+
+    def missed(self, error: Fs2odError) -> None:
+        """Wait for the next try after a failure.
+
+        Raises:
+            Fs2odError: The failure itself, when it will not pass, or too many came in a row.
+        """
+        self._misses += 1
+        if self._misses >= self._patience.tries or not may_pass(error):
+            raise error
+        self._sleep(self._patience.jittered_s(self._misses, error))
+
+
+def patiently(call: Callable[[], T], patience: Patience, sleep: Callable[[float], None]) -> T:
+    """Return what `call` returns, once it does not fail in a way that may pass.
+
+    Raises:
+        Fs2odError: The last failure.
+    """
+    tries = Tries(patience, sleep)
+    while True:
+        try:
+            return call()
+        except Fs2odError as error:
+            tries.missed(error)
+
 
 def may_pass(error: Fs2odError) -> bool:
     """Say whether the same request may succeed a little later."""
-    return isinstance(error, ConnectionLost | Busy) and not isinstance(error, UntrustedCertificate)
+    return isinstance(error, (ConnectionLost, Busy)) and not isinstance(error, UntrustedCertificate)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Callable, Final, Iterable, Mapping
 
 from fs2od.transfer._entries import Entry, EntryKind, Present
 from fs2od.transfer._partials import PartialName, partial_name, partials_of
@@ -16,15 +15,22 @@ _LONGEST_NAME: Final = 255
 _LONGEST_TARGET: Final = 4_095
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fetch:
-    """A file to fetch; `partial` names what an earlier run left of exactly this state, if anything."""
+    """A file to fetch.
+
+    Attributes:
+        entry: The file.
+        partial: What an earlier run left of exactly this state, if anything.
+        stands: Whether a file of this size stands in its place, of another time: it may yet be the right one.
+    """
 
     entry: Entry
     partial: PartialName | None = None
+    stands: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Refusal:
     """An entry that is not brought to the disk, and why."""
 
@@ -32,7 +38,7 @@ class Refusal:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """What to do in one folder. Every entry of the listing stands in exactly one of the first five.
 
@@ -110,13 +116,12 @@ class _Draft:
             self._refuse.append(Refusal(entry, reason))
             return
         self._taken[self._key_of(entry.name)] = entry.name
-        match entry.kind:
-            case EntryKind.FOLDER:
-                self._folders.append(entry)
-            case EntryKind.SYMLINK:
-                (self._links if entry.name not in self._present else self._skip).append(entry)
-            case _:
-                self._place_file(entry)
+        if entry.kind is EntryKind.FOLDER:
+            self._folders.append(entry)
+        elif entry.kind is EntryKind.SYMLINK:
+            (self._links if entry.name not in self._present else self._skip).append(entry)
+        else:
+            self._place_file(entry)
 
     def _place_file(self, entry: Entry) -> None:
         there = self._present.get(entry.name)
@@ -124,14 +129,17 @@ class _Draft:
         state = entry.state()
         whole = there is not None and (there.size_bytes, there.mtime_s) == (entry.size_bytes, entry.mtime_s)
         # A shortened stem may belong to another file's partial, so those are left alone.
-        self._remove += [str(p) for p in partials if p.stem == entry.name and (whole or p.state != state)]
+        stale = [p for p in partials if p.stem == entry.name and (whole or p.state != state)]
+        self._remove += [name for p in stale for name in (str(p), p.notes) if name in self._present]
         if whole:
             self._skip.append(entry)
         else:
-            self._fetch.append(Fetch(entry, next((p for p in partials if p.state == state), None)))
+            stands = there is not None and there.size_bytes == entry.size_bytes
+            self._fetch.append(Fetch(entry, next((p for p in partials if p.state == state), None), stands))
 
     def _conflict(self, entry: Entry) -> str | None:
-        if (other := self._taken.get(self._key_of(entry.name))) is not None:
+        other = self._taken.get(self._key_of(entry.name))
+        if other is not None:
             return "listed twice" if other == entry.name else "another name in its folder differs from it only in case"
         there = self._present.get(entry.name)
         if there is None or _same_kind(entry, there):
@@ -175,16 +183,15 @@ def _name_fault(name: str) -> str | None:
 
 
 def _kind_fault(entry: Entry, depth: int) -> str | None:
-    match entry.kind:
-        case EntryKind.FILE:
-            return "its size is not known" if entry.size_bytes < 0 else None
-        case EntryKind.SYMLINK:
-            if entry.target is None:
-                return "the service does not tell where the symbolic link leads"
-            return None if _stays_inside(entry.target, depth) else "the symbolic link leads out of the download"
-        case EntryKind.FOLDER:
-            return None
-    return "it is neither a file nor a folder nor a symbolic link"
+    if entry.kind is EntryKind.FILE:
+        return "its size is not known" if entry.size_bytes < 0 else None
+    if entry.kind is EntryKind.FOLDER:
+        return None
+    if entry.kind is not EntryKind.SYMLINK:
+        return "it is neither a file nor a folder nor a symbolic link"
+    if entry.target is None:
+        return "the service does not tell where the symbolic link leads"
+    return None if _stays_inside(entry.target, depth) else "the symbolic link leads out of the download"
 
 
 def _stays_inside(target: str, depth: int) -> bool:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fs2od.errors import Fs2odError, IntegrityFailure, StorageError
-from fs2od.onedata.errors import Forbidden, NotFound, OnedataError, PosixError, Unauthorized
+from fs2od.errors import Fs2odError, Interrupted
 from fs2od.transfer._entries import Names, shown_path
+from fs2od.transfer._errors import Withheld
 
-__all__ = ["Failure", "Progress", "Report", "readable_size"]
+__all__ = ["Estimate", "Failure", "FileReport", "Progress", "Report", "readable_size"]
 
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 # Which exit code speaks for a download whose files failed for several reasons: what is worst to overlook comes first.
 _GRAVEST_FIRST: Final = (8, 7, 5, 6, 4, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Progress:
     """How far a download is. While `listed` is False, the totals still grow.
 
@@ -27,6 +27,8 @@ class Progress:
         bytes_total: Bytes of the files that the share lists so far.
         bytes_fetched: Bytes that this run has brought: what a rate is reckoned from.
         listed: Whether the listing has ended.
+        rate: Bytes per second just now, fetched or checked.
+        left_s: Seconds that the rest takes at this rate; None while nobody knows.
     """
 
     files_done: int = 0
@@ -35,9 +37,11 @@ class Progress:
     bytes_total: int = 0
     bytes_fetched: int = 0
     listed: bool = False
+    rate: float = 0.0
+    left_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Failure:
     """A file, folder or link that did not come, and why.
 
@@ -52,23 +56,73 @@ class Failure:
     @property
     def is_withheld(self) -> bool:
         """Whether the link shows it but does not give it: it is for the dataset's members. Trying again would not help."""
-        return isinstance(self.error, PosixError) and self.error.errno in {"eacces", "eperm"}
+        return isinstance(self.error, Withheld)
 
     @property
     def exit_code(self) -> int:
         """The exit code that stands for the reason; 0 for what the link does not give."""
-        return 0 if self.is_withheld else exit_code_of(self.error)
+        return 0 if self.is_withheld else self.error.exit_code
 
     @property
     def reason(self) -> str:
         """The reason in a few words."""
-        return reason_of(self.error)
+        return str(self.error)
 
     def __str__(self) -> str:
         return f"{shown_path(self.path)}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class FileReport:
+    """What has become of one file.
+
+    Attributes:
+        path: Its path below the destination, with "/" between names.
+        state: "intact" (its checksum was found right), "size" (only its size is known), "withheld" or "failed".
+        size_bytes: Its size.
+        fetched: Whether this run brought it.
+        reason: Why it is withheld or failed; "" otherwise.
+    """
+
+    path: str
+    state: str
+    size_bytes: int
+    fetched: bool
+    reason: str = ""
+
+    def document(self) -> dict[str, object]:
+        """Return it as JSON has it."""
+        told: dict[str, object] = {"path": self.path, "state": self.state, "bytes": self.size_bytes}
+        return {**told, "fetched": self.fetched, **({"reason": self.reason} if self.reason else {})}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a download would bring.
+
+    Attributes:
+        files: Files to fetch.
+        size_bytes: Their bytes.
+        files_present: Files that are there already, judged by size and time.
+        bytes_present: Their bytes.
+        rate: Bytes per second that a short reading reached; 0 where there was nothing to read.
+        failures: What would not come.
+    """
+
+    files: int
+    size_bytes: int
+    files_present: int
+    bytes_present: int
+    rate: float
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it would take; None when that is not known."""
+        return self.size_bytes / self.rate if self.rate > 0 else None if self.size_bytes else 0.0
+
+
+@dataclass(frozen=True)
 class Report:
     """What has become of a download.
 
@@ -81,6 +135,9 @@ class Report:
         failures: What did not come, by name, what the link does not give included.
         elapsed_s: How long the run took.
         stopped_by: Why the run ended before everything was tried; None when it did not.
+        files_intact: Of the files that are whole, those whose checksum was found right.
+        sealed: Whether the dataset says of itself that it is complete.
+        files: Every file, if that was asked for.
     """
 
     files_total: int
@@ -91,11 +148,19 @@ class Report:
     failures: tuple[Failure, ...]
     elapsed_s: float
     stopped_by: Fs2odError | None = None
+    files_intact: int = 0
+    sealed: bool = False
+    files: tuple[FileReport, ...] = ()
 
     @property
     def files_done(self) -> int:
         """Files that are whole on the disk."""
         return self.files_fetched + self.files_present
+
+    @property
+    def files_by_size(self) -> int:
+        """Files that are whole as far as their size tells: no checksum of them is known."""
+        return self.files_done - self.files_intact
 
     @property
     def withheld(self) -> tuple[Failure, ...]:
@@ -108,30 +173,71 @@ class Report:
         return tuple(failure for failure in self.failures if not failure.is_withheld)
 
     @property
+    def was_interrupted(self) -> bool:
+        """Whether it was asked to stop."""
+        return isinstance(self.stopped_by, Interrupted)
+
+    @property
     def exit_code(self) -> int:
         """0 when everything that the link gives is there; else the code of what stopped the run, or of the gravest failure.
 
         A link that gives nothing at all is 5, not permitted.
         """
         if self.stopped_by is not None:
-            return exit_code_of(self.stopped_by)
+            return self.stopped_by.exit_code
         if self.withheld and not self.files_done:
             return 5
         codes = {failure.exit_code for failure in self.failures}
         return next((code for code in _GRAVEST_FIRST if code in codes), max(codes, default=0))
 
     def summary(self, *, names: int = 3) -> str:
-        """Return one line: "9,119 of 9,120 files, 1.84 TB; 1 could not be fetched: name: reason".
+        """Return one line: "9,119 of 9,120 files, 1.84 TB, all intact; 1 could not be fetched: name: reason".
 
         Args:
             names: How many of those that failed are named.
         """
         offered = self.files_total - len(self.withheld)
-        line = f"{self.files_done:,} of {offered:,} files, {readable_size(self.bytes_done)}"
+        line = f"{self.files_done:,} of {offered:,} files, {readable_size(self.bytes_done)}{self._trust()}"
         for failures, said in ((self.missing, "could not be fetched"), (self.withheld, "for members only")):
             if failures:
                 line = f"{line}; {len(failures):,} {said}{_named(failures, names)}"
         return line
+
+    def document(self, folder: str) -> dict[str, object]:
+        """Return it as JSON has it.
+
+        Args:
+            folder: Where the files lie.
+        """
+        told: dict[str, object] = {
+            "folder": folder,
+            "complete": self.exit_code == 0,
+            "exit_code": self.exit_code,
+            "files_total": self.files_total,
+            "files_fetched": self.files_fetched,
+            "files_present": self.files_present,
+            "files_intact": self.files_intact,
+            "files_by_size": self.files_by_size,
+            "bytes_done": self.bytes_done,
+            "bytes_fetched": self.bytes_fetched,
+            "sealed": self.sealed,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "failures": [
+                {"path": "/".join(failure.path), "reason": failure.reason, "exit_code": failure.exit_code}
+                for failure in self.missing
+            ],
+            "for_members_only": ["/".join(failure.path) for failure in self.withheld],
+            "stopped_by": str(self.stopped_by) if self.stopped_by is not None else None,
+            "summary": self.summary(),
+        }
+        return {**told, "files": [file.document() for file in self.files]} if self.files else told
+
+    def _trust(self) -> str:
+        if not self.files_done:
+            return ""
+        if not self.files_intact:
+            return ", checked by size only"
+        return ", all intact" if not self.files_by_size else f", {self.files_by_size:,} of them checked by size only"
 
 
 def _named(failures: tuple[Failure, ...], names: int) -> str:
@@ -151,31 +257,3 @@ def readable_size(size_bytes: int) -> str:
         return f"{size_bytes} B"
     digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
     return f"{size:.{digits}f} {_UNITS[unit]}"
-
-
-def exit_code_of(error: Fs2odError) -> int:
-    """Return the exit code for an error; a file operation's depends on its errno."""
-    if isinstance(error, PosixError):
-        return {"eacces": 5, "eperm": 5, "enoent": 6}.get(error.errno, error.exit_code)
-    return error.exit_code
-
-
-def reason_of(error: Fs2odError) -> str:
-    """Return in a few words why something did not come."""
-    match error:
-        case Unauthorized() | Forbidden():
-            return "the link gives no access to it"
-        case NotFound():
-            return "it is not there any more"
-        case PosixError():
-            return _POSIX.get(error.errno, f"the service reports {error.errno or 'a failed file operation'}")
-        case OnedataError() | IntegrityFailure() | StorageError():
-            return str(error)
-    return str(error)
-
-
-_POSIX: Final = {
-    "eacces": "the link gives no access to it",
-    "eperm": "the link gives no access to it",
-    "enoent": "it is not there any more",
-}

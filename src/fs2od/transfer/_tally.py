@@ -2,91 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import threading
+from typing import Final, Iterable
 
 from fs2od.errors import Fs2odError
-from fs2od.transfer._entries import Entry, Names
-from fs2od.transfer._report import Failure, Progress, Report
+from fs2od.transfer._entries import Entry, Names, shown_path
+from fs2od.transfer._report import Failure, FileReport, Progress, Report
 
 __all__ = ["Tally"]
 
+_WINDOW_S: Final = 5.0
+
 
 class Tally:
-    """The numbers of one download. Belongs to one event loop; `show` is called with every change."""
+    """The numbers of one run, from any number of threads."""
 
-    def __init__(self, show: Callable[[Progress], None] | None) -> None:
-        self._show = show
+    def __init__(self, *, with_files: bool = False, bytes_fetched: int = 0) -> None:
+        self._lock = threading.Lock()
         self._files_total = 0
         self._files_present = 0
         self._files_fetched = 0
+        self._files_intact = 0
         self._bytes_total = 0
         self._bytes_whole = 0
         self._bytes_under_way = 0
-        self._bytes_fetched = 0
+        self._bytes_fetched = bytes_fetched
         self._listed = False
         self._failures: list[Failure] = []
+        self._files: dict[str, FileReport] | None = {} if with_files else None
+        self._marks: list[tuple[float, int]] = []
+        self.moved_bytes = 0
 
-    def listed(self, files: Iterable[Entry], present: Iterable[Entry]) -> None:
-        """Count the files of one folder, `present` among them."""
-        sizes, there = [entry.size_bytes for entry in files], [entry.size_bytes for entry in present]
-        self._files_total += len(sizes)
-        self._bytes_total += sum(size for size in sizes if size > 0)
-        self._files_present += len(there)
-        self._bytes_whole += sum(there)
-        self._changed()
+    @property
+    def bytes_fetched(self) -> int:
+        """Bytes that have arrived."""
+        return self._bytes_fetched
+
+    def listed(self, files: Iterable[Entry]) -> None:
+        """Count the files of one folder."""
+        sizes = [entry.size_bytes for entry in files]
+        with self._lock:
+            self._files_total += len(sizes)
+            self._bytes_total += sum(size for size in sizes if size > 0)
 
     def listing_ended(self) -> None:
         """Say that the totals are final."""
         self._listed = True
-        self._changed()
 
     def received(self, size_bytes: int) -> None:
         """Count bytes that arrived."""
-        self._bytes_fetched += size_bytes
-        self._changed()
+        with self._lock:
+            self._bytes_fetched += size_bytes
+            self.moved_bytes += size_bytes
 
     def moved(self, by_bytes: int) -> None:
-        """Count bytes of unfinished files that are on the disk; negative when a file begins anew."""
-        self._bytes_under_way += by_bytes
+        """Count bytes of unfinished files that are on the disk or on their way to it; negative when some were wrong."""
+        with self._lock:
+            self._bytes_under_way += by_bytes
+
+    def checked(self, size_bytes: int) -> None:
+        """Count bytes that were read from the disk to check them."""
+        with self._lock:
+            self.moved_bytes += size_bytes
 
     def resized(self, by_bytes: int) -> None:
         """Take note that a file has another size than was listed."""
-        self._bytes_total += by_bytes
+        with self._lock:
+            self._bytes_total += by_bytes
 
-    def fetched(self, size_bytes: int) -> None:
-        """Count a file that is whole now, and its bytes no longer as under way."""
-        self._files_fetched += 1
-        self._bytes_under_way -= size_bytes
-        self._bytes_whole += size_bytes
-        self._changed()
+    def whole(self, path: Names, size_bytes: int, *, fetched: bool, intact: bool, under_way: bool = True) -> None:
+        """Count a file that is whole now; with `under_way`, its bytes were counted by `moved` before."""
+        with self._lock:
+            self._files_fetched += fetched
+            self._files_present += not fetched
+            self._files_intact += intact
+            self._bytes_under_way -= size_bytes if under_way else 0
+            self._bytes_whole += size_bytes
+            if self._files is not None:
+                shown = "/".join(path)
+                self._files[shown] = FileReport(shown, "intact" if intact else "size", size_bytes, fetched)
 
     def failed(self, path: Names, error: Fs2odError) -> None:
         """Take note of something that did not come."""
-        self._failures.append(Failure(path, error))
+        failure = Failure(path, error)
+        with self._lock:
+            self._failures.append(failure)
+            if self._files is not None:
+                shown = "/".join(path) or shown_path(path)
+                state = "withheld" if failure.is_withheld else "failed"
+                self._files[shown] = FileReport(shown, state, 0, fetched=False, reason=failure.reason)
 
-    def report(self, *, elapsed_s: float, stopped_by: Fs2odError | None) -> Report:
-        """Return what has become of the download."""
-        return Report(
-            files_total=self._files_total,
-            files_fetched=self._files_fetched,
-            files_present=self._files_present,
-            bytes_done=self._bytes_whole,
-            bytes_fetched=self._bytes_fetched,
-            failures=tuple(sorted(self._failures, key=lambda failure: failure.path)),
-            elapsed_s=elapsed_s,
-            stopped_by=stopped_by,
-        )
-
-    def _changed(self) -> None:
-        if self._show is None:
-            return
-        self._show(
-            Progress(
+    def progress(self, now_s: float) -> Progress:
+        """Return how far everything is; the rate is that of the last few seconds."""
+        with self._lock:
+            self._marks.append((now_s, self.moved_bytes))
+            while len(self._marks) > 2 and now_s - self._marks[0][0] > _WINDOW_S:
+                self._marks.pop(0)
+            since_s, before = self._marks[0]
+            rate = (self.moved_bytes - before) / (now_s - since_s) if now_s > since_s else 0.0
+            done = self._bytes_whole + self._bytes_under_way
+            left = self._bytes_total - done
+            return Progress(
                 files_done=self._files_present + self._files_fetched,
                 files_total=self._files_total,
-                bytes_done=self._bytes_whole + self._bytes_under_way,
+                bytes_done=done,
                 bytes_total=self._bytes_total,
                 bytes_fetched=self._bytes_fetched,
                 listed=self._listed,
+                rate=rate,
+                left_s=left / rate if self._listed and rate > 0 and left >= 0 else None,
             )
-        )
+
+    def report(self, *, elapsed_s: float, stopped_by: Fs2odError | None, sealed: bool = False) -> Report:
+        """Return what has become of the download."""
+        with self._lock:
+            files = sorted((self._files or {}).values(), key=lambda file: file.path)
+            return Report(
+                files_total=self._files_total,
+                files_fetched=self._files_fetched,
+                files_present=self._files_present,
+                bytes_done=self._bytes_whole,
+                bytes_fetched=self._bytes_fetched,
+                failures=tuple(sorted(self._failures, key=lambda failure: failure.path)),
+                elapsed_s=elapsed_s,
+                stopped_by=stopped_by,
+                files_intact=self._files_intact,
+                sealed=sealed,
+                files=tuple(files),
+            )

@@ -1,0 +1,94 @@
+"""The downloader as one file, for machines where nothing may be installed: made from the very modules of this package."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.util
+import pkgutil
+from functools import lru_cache
+from typing import Final
+
+__all__ = ["bundle"]
+
+_PACKAGES: Final = ("fs2od.manifests", "fs2od.transfer")
+_HEAD: Final = '''\
+#!/usr/bin/env python3
+"""Brings a shared dataset to this disk, whole and intact, with Python 3.8 or later and nothing else.
+
+    curl -fsS https://ZONE/get.py | python3 - https://ZONE/share/ID [FOLDER]
+
+The same command goes on after any interruption. `python3 get.py --help` lists the options.
+This file was made from the sources of fs2od (Apache-2.0), which follow as they are.
+"""
+
+import importlib.abc
+import importlib.util
+import sys
+
+if sys.version_info < (3, 8):
+    sys.exit("This needs Python 3.8 or later; this is " + sys.version.split()[0])
+
+SOURCES = {}
+'''
+_TAIL: Final = '''
+
+class Sources(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Finds the modules of this file."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in SOURCES:
+            return None
+        return importlib.util.spec_from_loader(name, self, is_package=self.is_package(name), origin=name)
+
+    def get_source(self, name):
+        return SOURCES[name]
+
+    def is_package(self, name):
+        return any(other.startswith(name + ".") for other in SOURCES)
+
+
+if __name__ == "__main__":
+    # Before any fs2od that is installed here: these sources belong together.
+    sys.meta_path.insert(0, Sources())
+    from fs2od.transfer._script import main
+
+    sys.exit(main(sys.argv[1:]))
+'''
+
+
+@lru_cache(maxsize=None)
+def bundle() -> str:
+    """Return the text of `get.py`: one Python file that downloads a share, with the same engine as the command.
+
+    Raises:
+        ImportError: The package's sources are not at hand.
+    """
+    return _HEAD + "".join(_embedded(name, source) for name, source in _sources().items()) + _TAIL
+
+
+def _sources() -> dict[str, str]:
+    found = {"fs2od": '"""fs2od, as far as a download needs it."""\n', "fs2od.errors": _source("fs2od.errors")}
+    for package in _PACKAGES:
+        found[package] = _source(package)
+        names = [each.name for each in pkgutil.iter_modules(importlib.import_module(package).__path__)]
+        found.update((f"{package}.{name}", _source(f"{package}.{name}")) for name in sorted(names))
+    return found
+
+
+def _source(name: str) -> str:
+    spec = importlib.util.find_spec(name)
+    loader = spec.loader if spec is not None else None
+    if not isinstance(loader, importlib.abc.InspectLoader):
+        raise ImportError(f"{name} has no loader that knows its source")
+    source = loader.get_source(name)
+    if source is None:
+        raise ImportError(f"the source of {name} is not at hand")
+    return source
+
+
+def _embedded(name: str, source: str) -> str:
+    """Return a line of Python that holds a source so that people can read it, whatever stands in it."""
+    plain = "'''" not in source and not source.endswith("'") and "\r" not in source
+    text = f"r'''{source}'''" if plain else repr(source)
+    return f"\nSOURCES[{name!r}] = {text}\n"

@@ -1,0 +1,78 @@
+"""What the system says about the disk, in our words, and the calls that not every system has."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Final, Iterator
+
+from fs2od.errors import StorageError, StorageFull
+
+__all__ = ["FOLDER", "NEW_FILE", "NS", "datasync", "is_own_file", "sync", "told", "write_at"]
+
+FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Opens a file or makes it; a link is refused, and a pipe does not keep us waiting."""
+NS: Final = 1_000_000_000
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_FOLDER: Final = "a symbolic link or a file stands where a folder is needed"
+_SAID: Final = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the quota on the disk is used up",
+    errno.EFBIG: "it is larger than files may be here (a limit of the disk or of this account)",
+    errno.ELOOP: _NO_FOLDER,
+    errno.ENOTDIR: _NO_FOLDER,
+}
+
+
+@contextlib.contextmanager
+def told(where: Path | None = None, *, missing: bool = False) -> Iterator[None]:
+    """Turn what the system says into an error of ours; `where` is for errors that no file or folder of the share stands for.
+
+    With `missing`, FileNotFoundError passes as it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if missing and isinstance(error, FileNotFoundError):
+            raise
+        prefix = f"{where}: " if where else ""
+        kind = StorageFull if error.errno in _FULL else StorageError
+        raise kind(prefix + _SAID.get(error.errno or 0, f"the disk says: {error.strerror}")) from error
+
+
+def write_at(handle: int, data: memoryview, offset: int) -> None:
+    """Write all of `data` from `offset` on."""
+    while data:
+        written = os.pwrite(handle, data, offset)
+        offset += written
+        data = data[written:]
+
+
+def datasync(handle: int) -> None:
+    """Wait until a file's bytes are safe against a power cut."""
+    getattr(os, "fdatasync", os.fsync)(handle)
+
+
+def sync(folder: int) -> None:
+    """Write back the file system of a folder; where the system knows only all of them, all."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, AttributeError):
+            syncfs = ctypes.CDLL(None, use_errno=True).syncfs
+            if syncfs(folder) == 0:
+                return
+            code = ctypes.get_errno()
+            if code not in {errno.ENOSYS, errno.EINVAL}:
+                raise StorageError(f"the disk says: {os.strerror(code)}")
+    os.sync()
+
+
+def is_own_file(handle: int) -> bool:
+    """Say whether an open file is a plain one with a single name, so that writing to it changes nothing else."""
+    facts = os.fstat(handle)
+    return stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1

@@ -1,0 +1,81 @@
+"""What can go wrong on the way to a service, by what the reader can do about it.
+
+```text
+Fs2odError
+|-- ConnectionLost          no answer, or not the whole of it: it may pass               (transient)
+|   `-- UntrustedCertificate  name the authority's certificate; trying again is no use
+|-- MalformedAnswer         the answer does not fit the protocol
+`-- ServiceError            the service answered that it will not
+    |-- Busy                try again after `retry_after_s`                              (transient)
+    |-- Forbidden           the link gives no access
+    |   `-- Withheld        the link shows it and does not give it: it is for members
+    |-- NotFound            there is no such thing, or no longer
+    `-- RangeRefused        there are fewer bytes than were asked for
+```
+"""
+
+from __future__ import annotations
+
+from fs2od.errors import Fs2odError
+
+__all__ = [
+    "Busy",
+    "ConnectionLost",
+    "Forbidden",
+    "MalformedAnswer",
+    "NotFound",
+    "RangeRefused",
+    "ServiceError",
+    "UntrustedCertificate",
+    "Withheld",
+]
+
+
+class ConnectionLost(Fs2odError):
+    """No answer arrived, or not the whole of it. The same request may succeed a little later."""
+
+    exit_code = 4
+
+
+class UntrustedCertificate(ConnectionLost):
+    """The service could not prove who it is: give the file of the authority that signed its certificate."""
+
+
+class MalformedAnswer(Fs2odError):
+    """The answer does not fit the protocol: something between, or the service itself, is broken."""
+
+    exit_code = 4
+
+
+class ServiceError(Fs2odError):
+    """The service answered that it will not or cannot."""
+
+    exit_code = 4
+
+
+class Busy(ServiceError):
+    """The service has no time just now. `retry_after_s` is how long it asks to be left alone, if it says so."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Forbidden(ServiceError):
+    """The link gives no access to it."""
+
+    exit_code = 5
+
+
+class Withheld(Forbidden):
+    """The link shows it, and does not give it: it is for the dataset's members. Trying again would not help."""
+
+
+class NotFound(ServiceError):
+    """There is no such thing, or no longer."""
+
+    exit_code = 6
+
+
+class RangeRefused(ServiceError):
+    """There are fewer bytes than were asked for."""

@@ -1,0 +1,337 @@
+"""HTTP/1.1 with the standard library alone: TLS, connections that are used again, redirects, limits, our own errors.
+
+A connection belongs to one request at a time and goes back into the pool when its answer was read to the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+from dataclasses import dataclass
+from typing import Final, Iterator, Mapping, NoReturn, Tuple
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from fs2od.errors import Interrupted
+from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, UntrustedCertificate
+
+__all__ = ["Answer", "Http", "Timeouts", "is_loopback"]
+
+_MOST_REDIRECTS: Final = 5
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_REPEATED: Final = frozenset({307, 308})
+_MOST_DRAINED_BYTES: Final = 256 << 10
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_AGENT: Final = "fs2od"
+
+_Origin = Tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long to wait, in seconds: for a connection, TLS included, and while nothing at all arrives."""
+
+    connect_s: float = 15.0
+    stall_s: float = 60.0
+
+
+class Answer:
+    """The head of an answer, and its body as it comes."""
+
+    def __init__(self, response: http.client.HTTPResponse, url: str, method: str) -> None:
+        self._response = response
+        self.url = url
+        self.status = response.status
+        self.left: int | None = response.length if method != "HEAD" else 0
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value, if there is one."""
+        return self._response.headers.get(name)
+
+    def read_into(self, view: memoryview) -> int:
+        """Fill `view` or a part of it and return how many bytes; 0 when the body has ended.
+
+        Raises:
+            ConnectionLost: It broke off, or nothing came for too long.
+        """
+        with _told(self.url):
+            count = self._response.readinto(view)
+        if self.left is not None:
+            if not count and self.left and len(view):
+                raise ConnectionLost(f"the answer of {_host_of(self.url)} ended before it was whole")
+            self.left -= count
+        return count
+
+    def read_exactly(self, view: memoryview) -> None:
+        """Fill the whole of `view`.
+
+        Raises:
+            ConnectionLost: The body ended before.
+        """
+        filled = 0
+        while filled < len(view):
+            count = self.read_into(view[filled:])
+            if not count:
+                raise ConnectionLost(f"the answer of {_host_of(self.url)} ended before it was whole")
+            filled += count
+
+    def read_all(self, most_bytes: int) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            MalformedAnswer: It is larger than `most_bytes`.
+            ConnectionLost: It broke off.
+        """
+        if self.left is not None and self.left > most_bytes:
+            raise MalformedAnswer(f"{_host_of(self.url)} answers with more than {most_bytes:,} bytes")
+        body, buffer = bytearray(), memoryview(bytearray(min(most_bytes + 1, 64 << 10)))
+        while True:
+            count = self.read_into(buffer)
+            if not count:
+                return bytes(body)
+            body += buffer[:count]
+            if len(body) > most_bytes:
+                raise MalformedAnswer(f"{_host_of(self.url)} answers with more than {most_bytes:,} bytes")
+
+    def is_at_its_end(self) -> bool:
+        """Say whether the connection may serve another request; a short rest is read for that."""
+        if self._response.isclosed():
+            return True
+        if self.left is None or self.left > _MOST_DRAINED_BYTES:
+            # How long a body of unknown length goes on, nobody knows; its end marker has often not been read yet.
+            return self.left is None and not self.read_into(memoryview(bytearray(1)))
+        rest = memoryview(bytearray(64 << 10))
+        while self.read_into(rest):
+            pass
+        return True
+
+
+class Http:
+    """Connections to any number of services, for any number of threads."""
+
+    def __init__(self, *, ca_file: str | None = None, timeouts: Timeouts | None = None) -> None:
+        """Prepare connections.
+
+        Args:
+            ca_file: Certificates (PEM) to trust besides the system's.
+            timeouts: How long to wait.
+
+        Raises:
+            UntrustedCertificate: `ca_file` cannot be read, or holds no certificates.
+        """
+        self._context = _context(ca_file)
+        self._timeouts = timeouts or Timeouts()
+        self._lock = threading.Lock()
+        self._idle: dict[_Origin, list[http.client.HTTPConnection]] = {}
+        self._live: dict[http.client.HTTPConnection, socket.socket | None] = {}
+        self._ended = False
+
+    @contextlib.contextmanager
+    def opened(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Iterator[Answer]:
+        """Yield the answer to a request that changes nothing when it is repeated; redirects are followed.
+
+        Raises:
+            ConnectionLost: No answer arrived.
+            MalformedAnswer: The answer does not fit HTTP, is encoded, or leads where it must not.
+            Interrupted: `abort` was called.
+        """
+        for _ in range(_MOST_REDIRECTS + 1):
+            connection, answer = self._asked(method, url, headers or {}, body)
+            try:
+                target = _redirect(answer, method)
+                if target is None:
+                    _check_encoding(answer)
+                    yield answer
+                is_free = _is_free(answer)
+            except BaseException:
+                self._drop(connection)
+                raise
+            if is_free:
+                self._give_back(url, connection)
+            else:
+                self._drop(connection)
+            if target is None:
+                return
+            url = target
+        raise MalformedAnswer(f"{_host_of(url)} redirects without end")
+
+    def close(self) -> None:
+        """Close what is not in use."""
+        with self._lock:
+            connections = [each for pool in self._idle.values() for each in pool]
+            self._idle.clear()
+            for each in connections:
+                self._live.pop(each, None)
+        for each in connections:
+            each.close()
+
+    def abort(self) -> None:
+        """End every request that is under way in any thread, and refuse further ones."""
+        with self._lock:
+            self._ended = True
+            sockets = list(self._live.values())
+        for sock in sockets:
+            if sock is not None:
+                with contextlib.suppress(OSError):
+                    # Not SSLSocket's own: it takes the TLS state away from the thread that reads.
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        self.close()
+
+    def _asked(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> tuple[http.client.HTTPConnection, Answer]:
+        parts = urlsplit(url)
+        target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+        said = {"Accept-Encoding": "identity", "User-Agent": _AGENT, **headers}
+        while True:
+            connection, is_fresh = self._connection(parts)
+            try:
+                with _told(url):
+                    connection.request(method, target, body, said)
+                    return connection, Answer(connection.getresponse(), url, method)
+            except ConnectionLost:
+                self._drop(connection)
+                self._check_not_ended()
+                # The service may close a connection that rests, just when it is used again.
+                if is_fresh:
+                    raise
+            except BaseException:
+                self._drop(connection)
+                raise
+
+    def _connection(self, url: SplitResult) -> tuple[http.client.HTTPConnection, bool]:
+        origin = _origin(url)
+        with self._lock:
+            if self._ended:
+                raise Interrupted("the download is being stopped")
+            pool = self._idle.get(origin)
+            if pool:
+                return pool.pop(), False
+        _, host, port = origin
+        connection = (
+            http.client.HTTPSConnection(host, port, timeout=self._timeouts.connect_s, context=self._context)
+            if origin[0] == "https"
+            else http.client.HTTPConnection(host, port, timeout=self._timeouts.connect_s)
+        )
+        with self._lock:
+            self._live[connection] = None
+        try:
+            with _told(url.geturl(), connecting=True):
+                connection.connect()
+                connection.sock.settimeout(self._timeouts.stall_s)
+            with self._lock:
+                # Kept here, too: the library forgets the socket of an answer that ends with its connection.
+                self._live[connection] = connection.sock
+            self._check_not_ended()
+        except BaseException:
+            self._drop(connection)
+            raise
+        return connection, True
+
+    def _check_not_ended(self) -> None:
+        if self._ended:
+            raise Interrupted("the download is being stopped")
+
+    def _give_back(self, url: str, connection: http.client.HTTPConnection) -> None:
+        with self._lock:
+            if connection.sock is not None and not self._ended:
+                self._idle.setdefault(_origin(urlsplit(url)), []).append(connection)
+                return
+        self._drop(connection)
+
+    def _drop(self, connection: http.client.HTTPConnection) -> None:
+        with self._lock:
+            self._live.pop(connection, None)
+        connection.close()
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine, where encryption protects nothing."""
+    return host in _LOOPBACK
+
+
+def _context(ca_file: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise UntrustedCertificate(f"the certificates in {ca_file} cannot be read") from error
+    return context
+
+
+def _is_free(answer: Answer) -> bool:
+    try:
+        return answer.is_at_its_end()
+    except ConnectionLost:
+        return False
+
+
+def _origin(url: SplitResult) -> _Origin:
+    try:
+        host, port = url.hostname, url.port
+    except ValueError:
+        host, port = None, None
+    if not host or (url.scheme != "https" and not (url.scheme == "http" and is_loopback(host))):
+        raise MalformedAnswer("an address leads away from https")
+    return url.scheme, host, port or (443 if url.scheme == "https" else 80)
+
+
+def _redirect(answer: Answer, method: str) -> str | None:
+    """Return where an answer leads, if it leads elsewhere."""
+    if answer.status not in _REDIRECTS:
+        return None
+    where = answer.header("location")
+    target = urljoin(answer.url, where or "")
+    if not where or urlsplit(target).scheme != urlsplit(answer.url).scheme:
+        raise MalformedAnswer(f"{_host_of(answer.url)} redirects to where nothing may be sent")
+    if method != "GET" and answer.status not in _REPEATED:
+        raise MalformedAnswer(f"{_host_of(answer.url)} redirects what must not be redirected")
+    _origin(urlsplit(target))
+    return target
+
+
+def _check_encoding(answer: Answer) -> None:
+    encoding = (answer.header("content-encoding") or "identity").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise MalformedAnswer(
+            f"something between here and {_host_of(answer.url)} has encoded the answer ({encoding[:20]})"
+        )
+
+
+@contextlib.contextmanager
+def _told(url: str, *, connecting: bool = False) -> Iterator[None]:
+    """Turn what the library and the system raise into errors of ours."""
+    try:
+        yield
+    except ssl.SSLCertVerificationError as error:
+        raise UntrustedCertificate(
+            f"the certificate of {_host_of(url)} is not trusted: {error.verify_message}"
+        ) from error
+    except (http.client.HTTPException, OSError, ValueError) as error:
+        _explain(error, _host_of(url), connecting=connecting)
+
+
+def _explain(error: Exception, host: str, *, connecting: bool) -> NoReturn:
+    reason = str(error) or type(error).__name__
+    if isinstance(error, socket.timeout):
+        raise ConnectionLost(
+            f"{host} {'cannot be reached (timed out)' if connecting else 'did not answer in time'}"
+        ) from error
+    if isinstance(error, (OSError, http.client.IncompleteRead, http.client.RemoteDisconnected)):
+        said = (
+            f"{host} cannot be reached ({reason})" if connecting else f"the connection to {host} broke off ({reason})"
+        )
+        raise ConnectionLost(said) from error
+    if isinstance(error, (http.client.BadStatusLine, http.client.LineTooLong)):
+        raise ConnectionLost(f"the answer of {host} is no HTTP") from error
+    # A chunked body whose sizes are no numbers is a ValueError.
+    raise MalformedAnswer(f"the exchange with {host} does not fit HTTP ({type(error).__name__})") from error
+
+
+def _host_of(url: str) -> str:
+    return urlsplit(url).netloc

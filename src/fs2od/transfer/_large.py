@@ -1,0 +1,333 @@
+"""A file larger than one piece: brought by several connections at once, each piece checked before it is written.
+
+A connection takes a run of pieces that follow each other as one request; the less is left, the shorter the runs, so that
+all end at about the same time and none has to be cut off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import Final, Iterator, Tuple
+
+from fs2od.errors import Fs2odError, IntegrityFailure
+from fs2od.manifests import PIECE_BYTES, piece_ranges
+from fs2od.transfer._checking import is_promised
+from fs2od.transfer._errors import Busy, ConnectionLost, MalformedAnswer, RangeRefused
+from fs2od.transfer._partial_files import Partial, PartialGone
+from fs2od.transfer._partials import partial_name
+from fs2od.transfer._patience import Tries
+from fs2od.transfer._run import Changed, Run, Wanted
+from fs2od.transfer._sharing import Content
+from fs2od.transfer._sidecar import pieces_of
+
+__all__ = ["LargeFile", "Stretch"]
+
+_MOST_AT_ONCE: Final = 8
+_MOST_WRONG: Final = 3
+_STEP_BYTES: Final = 1 << 20
+
+Stretch = Tuple[int, int]
+"""Pieces that follow each other: the first, and the one after the last."""
+
+
+class LargeFile:
+    """Brings one file. `take` hands out work, `bring` does it; whoever brings the last piece puts the file in its place."""
+
+    def __init__(self, run: Run, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self._run = run
+        self._places = piece_ranges(wanted.entry.size_bytes, PIECE_BYTES)
+        self._promised = pieces_of(wanted.promise)
+        self._lock = threading.Lock()
+        self._preparing = threading.Lock()
+        self._waiting: list[Stretch] = [(0, len(self._places))]
+        self._at_work = 0
+        self._left = len(self._places)
+        self._partial: Partial | None = None
+        self._notes: bytes = b""
+        self._etag: str | None = None
+        self._in_parts = True
+        self._wrong = 0
+        self._counted = 0
+        self._dropped = False
+
+    def take(self, connections: int) -> Stretch | None:
+        """Return pieces that nobody brings yet, if there are any.
+
+        Args:
+            connections: How many work at the moment.
+        """
+        with self._lock:
+            if self._dropped or not self._waiting or (not self._in_parts and self._at_work):
+                return None
+            waiting = sum(end - first for first, end in self._waiting)
+            most = max(1, min(_MOST_AT_ONCE, waiting // (2 * connections)))
+            first, end = self._waiting.pop(0)
+            if self._in_parts and end - first > most:
+                self._waiting.insert(0, (first + most, end))
+                end = first + most
+            self._at_work += 1
+            return first, end
+
+    def bring(self, stretch: Stretch) -> bool:
+        """Bring pieces that were taken, and say whether the file is whole now and in its place.
+
+        Raises:
+            Changed: It is another file now.
+            Fs2odError: It cannot be brought.
+        """
+        try:
+            partial = self._prepared()
+            for first, end in self._missing(partial, stretch):
+                self._fetch(partial, first, end)
+        finally:
+            with self._lock:
+                self._at_work -= 1
+                is_last = not self._left and not self._at_work and not self._dropped
+        if not is_last:
+            return False
+        self._finish(self._prepared())
+        return True
+
+    def drop(self) -> bool:
+        """Let nobody go on with the file, and say whether that is new. What has arrived stays."""
+        with self._lock:
+            was, self._dropped = self._dropped, True
+            self._run.tally.moved(-self._counted)
+            self._counted = 0
+        return not was
+
+    def forget(self) -> None:
+        """Remove what has arrived: it is of a file that is no more."""
+        if self._partial is not None:
+            self._partial.discard()
+
+    def close(self) -> None:
+        """Close the partial file, once nobody works on it."""
+        with self._lock:
+            partial, self._partial = (self._partial, None) if not self._at_work else (None, self._partial)
+        if partial is not None:
+            partial.close()
+
+    def _prepared(self) -> Partial:
+        with self._preparing:
+            self._check_going()
+            if self._partial is None:
+                if self.wanted.promise is None:
+                    self._etag = self._identified()
+                entry, run = self.wanted.entry, self._run
+                name = partial_name(entry.name, entry.state(), etag=self._etag)
+                left = self.wanted.partial
+                if left is not None and left != name:
+                    # Bytes of another state of the file.
+                    run.destination.remove((*self.wanted.folder, str(left)))
+                    run.destination.remove((*self.wanted.folder, left.notes))
+                self._partial = run.destination.open_partial(self.wanted.folder, name)
+                if not self._promised:
+                    self._notes = self._partial.noted(len(self._places))
+            return self._partial
+
+    def _identified(self) -> str | None:
+        """Return the entity tag of the file, if the service has any."""
+        tries = self._run.tries()
+        while True:
+            try:
+                with self._run.shared.opened(self.wanted.entry, 0, 1) as content:
+                    return content.etag
+            except (ConnectionLost, Busy) as error:
+                self._run.missed(tries, error)
+            except (IntegrityFailure, RangeRefused) as error:
+                self._check_unchanged()
+                raise IntegrityFailure(str(error)) from error
+
+    def _missing(self, partial: Partial, stretch: Stretch) -> Iterator[Stretch]:
+        """Yield those of the pieces that have to be fetched; the others stand in the partial file already."""
+        begun: int | None = None
+        for piece in range(*stretch):
+            if self._stands(partial, piece):
+                self._count(piece, arrived=False)
+                if begun is not None:
+                    yield begun, piece
+                begun = None
+            elif begun is None:
+                begun = piece
+        if begun is not None:
+            yield begun, stretch[1]
+
+    def _stands(self, partial: Partial, piece: int) -> bool:
+        if not partial.was_there:
+            return False
+        if not self._promised:
+            return self._notes[piece] == 1
+        self._run.ending.check()
+        first, count = self._places[piece]
+        view = self._run.buffer()[:count]
+        if not partial.read_into(view, first):
+            return False
+        self._run.tally.checked(count)
+        return hashlib.sha256(view).hexdigest() == self._promised[piece]
+
+    def _fetch(self, partial: Partial, first: int, end: int) -> None:
+        """Fetch pieces that follow each other, with as many requests as it takes."""
+        tries, at = self._run.tries(), _Position(first)
+        while at.piece < end:
+            self._check_going()
+            try:
+                self._ask(partial, at, end, tries)
+            except (ConnectionLost, Busy) as error:
+                self._run.missed(tries, error)
+            except (MalformedAnswer, IntegrityFailure, RangeRefused) as error:
+                self._doubt(error, at)
+
+    def _ask(self, partial: Partial, at: _Position, end: int, tries: Tries) -> None:
+        entry = self.wanted.entry
+        last, count = self._places[end - 1]
+        start = self._places[at.piece][0] + at.filled
+        if not self._in_parts:
+            start, at.filled, at.digest = 0, 0, hashlib.sha256()
+        asked = last + count - start if self._in_parts else entry.size_bytes
+        with self._run.shared.opened(entry, start, asked, etag=self._etag) as content:
+            self._check_same(content)
+            if content.start != start:
+                at.filled, at.digest = 0, hashlib.sha256()
+            self._skip(content, self._places[at.piece][0] + at.filled - content.start)
+            while at.piece < end:
+                self._fill(content, at, tries)
+                self._accept(partial, at)
+
+    def _skip(self, content: Content, count: int) -> None:
+        """Read over what is not wanted of an answer that begins too early."""
+        with self._lock:
+            self._in_parts = self._in_parts and not count
+        room = bytearray(_STEP_BYTES)
+        while count:
+            got = content.read_into(memoryview(room)[: min(count, _STEP_BYTES)])
+            if not got:
+                raise ConnectionLost("the answer ended before it was whole")
+            self._run.arrived(got)
+            count -= got
+            self._check_going()
+
+    def _fill(self, content: Content, at: _Position, tries: Tries) -> None:
+        """Read on until a piece is whole, and reckon its checksum meanwhile."""
+        size = self._places[at.piece][1]
+        view = self._run.buffer()[:size]
+        while at.filled < size:
+            got = content.read_into(view[at.filled : at.filled + _STEP_BYTES])
+            if not got:
+                raise ConnectionLost("the answer ended before the file did")
+            at.digest.update(view[at.filled : at.filled + got])
+            at.filled += got
+            if at.filled > at.furthest:
+                at.furthest = at.filled
+                tries.progressed()
+            self._run.arrived(got)
+            self._check_going()
+
+    def _accept(self, partial: Partial, at: _Position) -> None:
+        """Write a piece that is right.
+
+        Raises:
+            IntegrityFailure: It is not.
+        """
+        piece, (first, size) = at.piece, self._places[at.piece]
+        if self._promised and at.digest.hexdigest() != self._promised[piece]:
+            at.again()
+            raise _WrongPiece(f"bytes {first:,} to {first + size - 1:,} are not those that the manifest promises")
+        partial.write(first, self._run.buffer()[:size])
+        if not self._promised:
+            partial.note(piece)
+        self._count(piece, arrived=True)
+        at.next()
+
+    def _count(self, piece: int, *, arrived: bool) -> None:
+        with self._lock:
+            self._left -= 1
+            if not self._dropped:
+                self._counted += self._places[piece][1]
+                self._run.tally.moved(self._places[piece][1])
+            if arrived:
+                self._wrong = 0
+
+    def _check_same(self, content: Content) -> None:
+        if self._etag is None:
+            self._etag = content.etag
+        elif content.etag is not None and content.etag != self._etag and self.wanted.promise is None:
+            raise Changed(self._run.shared.facts(self.wanted.entry.file_id))
+
+    def _check_going(self) -> None:
+        self._run.ending.check()
+        if self._dropped:
+            raise Dropped
+
+    def _doubt(self, error: Fs2odError, at: _Position) -> None:
+        """Try another time what was answered wrongly, unless the file is another one now.
+
+        Raises:
+            Changed: It is.
+            IntegrityFailure: It was answered wrongly too often.
+        """
+        self._check_unchanged()
+        with self._lock:
+            self._wrong += 1
+            if self._wrong > _MOST_WRONG:
+                if not self._in_parts or isinstance(error, _WrongPiece):
+                    raise IntegrityFailure(str(error)) from error
+                # The service, or something before it, cannot give parts: take the file as one.
+                self._in_parts, self._wrong = False, 0
+        at.again()
+
+    def _check_unchanged(self) -> None:
+        now = self._run.shared.facts(self.wanted.entry.file_id)
+        if now.state() != self.wanted.entry.state():
+            raise Changed(now)
+
+    def _finish(self, partial: Partial) -> None:
+        entry, promise = self.wanted.entry, self.wanted.promise
+        if promise is None and self._etag is None:
+            self._check_unchanged()
+        if promise is not None and not self._promised and not self._is_right(partial):
+            partial.discard()
+            raise IntegrityFailure("its bytes are not those that the manifest promises")
+        try:
+            partial.finish(entry.name, size_bytes=entry.size_bytes, mtime_s=entry.mtime_s)
+        except PartialGone:
+            if not is_promised(self._run, self.wanted):
+                raise
+
+    def _is_right(self, partial: Partial) -> bool:
+        digest = hashlib.sha256()
+        for first, count in self._places:
+            view = self._run.buffer()[:count]
+            if not partial.read_into(view, first):
+                return False
+            digest.update(view)
+        return self.wanted.promise is not None and digest.hexdigest() == self.wanted.promise.sha256
+
+
+class Dropped(Exception):
+    """Nobody is to go on with this file."""
+
+
+class _WrongPiece(IntegrityFailure):
+    """A piece whose checksum is not the promised one."""
+
+
+class _Position:
+    """How far one connection is: which piece, and how much of it stands in the thread's buffer."""
+
+    def __init__(self, piece: int) -> None:
+        self.piece = piece
+        self.filled = 0
+        self.furthest = 0
+        self.digest = hashlib.sha256()
+
+    def next(self) -> None:
+        self.piece += 1
+        self.furthest = 0
+        self.again()
+
+    def again(self) -> None:
+        self.filled = 0
+        self.digest = hashlib.sha256()

@@ -1,0 +1,223 @@
+"""Files on their way: written under a partial name, and given their own when they are whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from fs2od.errors import StorageError
+from fs2od.transfer._disk import NEW_FILE, NS, datasync, is_own_file, told, write_at
+from fs2od.transfer._entries import Names, shown_path
+from fs2od.transfer._partials import PartialName
+
+if TYPE_CHECKING:
+    from fs2od.transfer._destination import Destination
+
+__all__ = ["Landing", "Partial", "PartialGone"]
+
+
+class PartialGone(StorageError):
+    """The partial file was taken away while it was written: another download has the file, or it has to begin again."""
+
+
+class Landing:
+    """Puts small files in their places, one after the other. For one thread; close it.
+
+    It keeps the handle of the folder that the last one went to, for the next often goes there, too.
+    """
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+        self._folder: Names | None = None
+        self._handles = contextlib.ExitStack()
+        self._handle = -1
+
+    def __enter__(self) -> Landing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._handles.close()
+
+    def land(self, folder: Names, name: str, partial: PartialName, data: memoryview, *, mtime_s: int) -> None:
+        """Write a whole file under its partial name, then give it its own. It is not yet safe against a power cut.
+
+        Two processes may do so at once, for both write the same bytes.
+
+        Raises:
+            StorageFull: The disk is full.
+            StorageError: The disk reported a failure, or a folder stands there.
+        """
+        with told():
+            parent = self._enter(folder)
+            handle = os.open(str(partial), NEW_FILE, 0o666, dir_fd=parent)
+            try:
+                if not is_own_file(handle):
+                    raise StorageError(
+                        f"{shown_path((*folder, str(partial)))} is not a plain file of its own; move it away"
+                    )
+                write_at(handle, data, 0)
+                os.ftruncate(handle, len(data))
+                os.utime(handle, ns=(mtime_s * NS, mtime_s * NS))
+            except StorageError:
+                raise
+            except BaseException:
+                # Less than a piece: the next run brings it again, and a full disk has the room back.
+                with contextlib.suppress(OSError):
+                    os.unlink(str(partial), dir_fd=parent)
+                raise
+            finally:
+                os.close(handle)
+            try:
+                os.replace(str(partial), name, src_dir_fd=parent, dst_dir_fd=parent)
+            except FileNotFoundError:
+                # Another process has put the same bytes into their place.
+                if os.stat(name, dir_fd=parent, follow_symlinks=False).st_size != len(data):
+                    raise PartialGone(f"{shown_path((*folder, name))} was taken away while it was written") from None
+
+    def _enter(self, folder: Names) -> int:
+        if folder != self._folder:
+            self._handles.close()
+            self._folder = None
+            self._handle = self._handles.enter_context(self._destination.opened(folder))
+            self._folder = folder
+        return self._handle
+
+
+class Partial:
+    """A file that is not whole yet, under a name that says so. Any number of threads may write to it at once.
+
+    Two processes may fill the same one: its name stands for one state of one file, and only pieces that were checked are
+    written, so both write the same bytes at the same places; nothing is ever cut off, and only a whole file is renamed.
+    """
+
+    def __init__(self, parent: int, folder: Names, name: PartialName) -> None:
+        self._parent = parent
+        self._folder = folder
+        self.name = name
+        self._notes = -1
+        try:
+            self._handle = os.open(str(name), NEW_FILE, 0o666, dir_fd=parent)
+        except OSError:
+            os.close(parent)
+            raise
+        self.was_there = os.fstat(self._handle).st_size > 0
+        if not is_own_file(self._handle):
+            self.close()
+            raise StorageError(f"{self._shown} is not a plain file of its own; move it away")
+
+    def close(self) -> None:
+        """Close it; what is written stays for the next run."""
+        for handle in (self._notes, self._handle, self._parent):
+            if handle >= 0:
+                os.close(handle)
+
+    def write(self, offset: int, data: memoryview) -> None:
+        """Write bytes from `offset` on.
+
+        Raises:
+            StorageFull: The disk is full.
+            StorageError: The disk reported a failure.
+        """
+        with told():
+            write_at(self._handle, data, offset)
+
+    def read_into(self, view: memoryview, offset: int) -> bool:
+        """Fill `view` with what stands from `offset` on, and say whether there was enough, and no hole in the place of it.
+
+        Raises:
+            StorageError: The disk reported a failure.
+        """
+        with told():
+            if self._is_hole(offset, len(view)):
+                return False
+            filled = 0
+            while filled < len(view):
+                data = os.pread(self._handle, min(len(view) - filled, 1 << 20), offset + filled)
+                if not data:
+                    return False
+                view[filled : filled + len(data)] = data
+                filled += len(data)
+        return True
+
+    def _is_hole(self, offset: int, count: int) -> bool:
+        seek_data = getattr(os, "SEEK_DATA", None)
+        if seek_data is None:
+            return False
+        try:
+            # The position of this handle is used by nothing else.
+            return os.lseek(self._handle, offset, seek_data) >= offset + count
+        except OSError as error:
+            return error.errno == errno.ENXIO
+
+    def noted(self, pieces: int) -> bytes:
+        """Return what the notes beside it say: a byte for each piece, 1 where it was written.
+
+        Raises:
+            StorageError: They cannot be read.
+        """
+        with told():
+            self._notes = os.open(self.name.notes, NEW_FILE, 0o666, dir_fd=self._parent)
+            if not is_own_file(self._notes):
+                raise StorageError("the notes beside the partial file are not a plain file; move them away")
+            found = os.pread(self._notes, pieces, 0) if self.was_there else b""
+        return found.ljust(pieces, b"\0")
+
+    def note(self, piece: int) -> None:
+        """Remember that a piece was written, once that is safe against a power cut.
+
+        Raises:
+            StorageError: The disk reported a failure.
+        """
+        with told():
+            datasync(self._handle)
+            os.pwrite(self._notes, b"\1", piece)
+
+    def discard(self) -> None:
+        """Remove it with its notes. It must still be closed.
+
+        Raises:
+            StorageError: It cannot be removed.
+        """
+        with told():
+            for name in (str(self.name), self.name.notes):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=self._parent)
+
+    def finish(self, name: str, *, size_bytes: int, mtime_s: int) -> None:
+        """Give the file its time and, once its bytes are safe against a power cut, its final name.
+
+        Raises:
+            PartialGone: Somebody took it away meanwhile.
+            StorageFull: The disk is full.
+            StorageError: The disk reported a failure, or a folder stands there.
+        """
+        with told():
+            if os.fstat(self._handle).st_size > size_bytes:
+                os.ftruncate(self._handle, size_bytes)
+            os.utime(self._handle, ns=(mtime_s * NS, mtime_s * NS))
+            os.fsync(self._handle)
+            if not self._is_still_there():
+                raise self._gone()
+            try:
+                os.replace(str(self.name), name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+            except FileNotFoundError:
+                raise self._gone() from None
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.name.notes, dir_fd=self._parent)
+
+    def _is_still_there(self) -> bool:
+        mine = os.fstat(self._handle)
+        try:
+            there = os.stat(str(self.name), dir_fd=self._parent, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+
+    def _gone(self) -> PartialGone:
+        return PartialGone(f"{self._shown} was taken away while it was written")
+
+    @property
+    def _shown(self) -> str:
+        return shown_path((*self._folder, str(self.name)))

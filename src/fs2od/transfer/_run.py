@@ -1,0 +1,148 @@
+"""What all parts of one run have in common: where from, where to, how far, and whether to go on."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Callable
+
+from fs2od.errors import Fs2odError, Interrupted
+from fs2od.manifests import PIECE_BYTES
+from fs2od.transfer._destination import Destination
+from fs2od.transfer._entries import Entry, Names
+from fs2od.transfer._errors import Busy
+from fs2od.transfer._pace import Pace, RateLimit
+from fs2od.transfer._partials import PartialName
+from fs2od.transfer._patience import Patience, Tries
+from fs2od.transfer._sharing import SharedDataset
+from fs2od.transfer._sidecar import Promise
+from fs2od.transfer._tally import Tally
+
+__all__ = ["Changed", "Ending", "Run", "Wanted"]
+
+
+class Ending:
+    """Says when everything is to end, and why. The first cause counts."""
+
+    def __init__(self, abort: Callable[[], None]) -> None:
+        """Begin with no reason to end; `abort` breaks off what waits for the network."""
+        self.cause: Fs2odError | None = None
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._abort = abort
+
+    @property
+    def has_come(self) -> bool:
+        """Whether everything is to end."""
+        return self._event.is_set()
+
+    def stop(self, cause: Fs2odError) -> None:
+        """Let everything end soon."""
+        with self._lock:
+            if self.cause is not None:
+                return
+            self.cause = cause
+            self._event.set()
+        self._abort()
+
+    def check(self) -> None:
+        """Go on, or not.
+
+        Raises:
+            Interrupted: Everything is to end.
+        """
+        if self._event.is_set():
+            raise Interrupted("the download is being stopped")
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not beyond the end.
+
+        Raises:
+            Interrupted: Everything is to end.
+        """
+        self._event.wait(seconds)
+        self.check()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file to bring, or to check where it stands.
+
+    Attributes:
+        folder: Where it goes, below the destination.
+        entry: The file as the service lists it.
+        partial: What an earlier run left of it.
+        promise: What the manifest says of it.
+        changes: How often it was another one when it was looked at again.
+    """
+
+    folder: Names
+    entry: Entry
+    partial: PartialName | None = None
+    promise: Promise | None = None
+    changes: int = 0
+
+    @property
+    def path(self) -> Names:
+        """Its path below the destination, name by name."""
+        return (*self.folder, self.entry.name)
+
+
+class Changed(Exception):
+    """The file is another one now than it was when the folder was listed."""
+
+    def __init__(self, now: Entry) -> None:
+        super().__init__(now.name)
+        self.now = now
+
+
+@dataclass
+class Run:
+    """The surroundings of every part of one run.
+
+    `checked` remembers files that this process found right: path to (SHA-256, inode, size, time in ns).
+    """
+
+    shared: SharedDataset
+    destination: Destination
+    tally: Tally
+    pace: Pace
+    ending: Ending
+    patience: Patience
+    sleep: Callable[[float], None]
+    limit: RateLimit | None = None
+    checked: dict[str, tuple[str, int, int, int]] = field(default_factory=dict)
+    _local: threading.local = field(default_factory=threading.local)
+
+    def tries(self) -> Tries:
+        """Return a fresh count of tries."""
+        return Tries(self.patience, self.sleep)
+
+    def missed(self, tries: Tries, error: Fs2odError) -> None:
+        """Wait for the next try, and let the pace know.
+
+        Raises:
+            Fs2odError: There is no next one.
+        """
+        self.ending.check()
+        if isinstance(error, Busy) or "in time" in str(error):
+            self.pace.busy()
+        tries.missed(error)
+
+    def arrived(self, size_bytes: int) -> None:
+        """Count bytes that came, and wait where they come faster than they may.
+
+        Raises:
+            Interrupted: Everything is to end.
+        """
+        self.tally.received(size_bytes)
+        if self.limit is not None:
+            self.limit.take(size_bytes)
+        self.ending.check()
+
+    def buffer(self) -> memoryview:
+        """Return the calling thread's own room for one piece."""
+        found: list[memoryview] | None = getattr(self._local, "buffer", None)
+        if found is None:
+            found = self._local.buffer = [memoryview(bytearray(PIECE_BYTES))]
+        return found[0]

@@ -1,0 +1,140 @@
+"""What the dataset says of itself: the manifest in its sidecar, read through the share or from the disk."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import Callable, Final, TypeVar
+
+from fs2od.errors import StorageError
+from fs2od.manifests import (
+    MANIFEST,
+    MOST_PART_BYTES,
+    PIECE_BYTES,
+    SEAL,
+    SIDECAR,
+    BrokenPart,
+    Manifest,
+    ManifestEntry,
+    Part,
+    parse_part,
+    parse_seal,
+    part_number,
+    piece_ranges,
+    seal_of,
+)
+from fs2od.transfer._destination import Destination
+from fs2od.transfer._entries import Entry, EntryKind
+from fs2od.transfer._errors import MalformedAnswer, ServiceError
+from fs2od.transfer._sharing import SharedDataset
+
+__all__ = ["Promise", "Sidecar", "pieces_of"]
+
+_TRIES: Final = 3
+T = TypeVar("T")
+
+Promise = ManifestEntry
+"""What the manifest says that a file will be."""
+
+
+class Sidecar:
+    """The manifest as far as its parts can be trusted; empty where there is none."""
+
+    def __init__(self) -> None:
+        self.manifest = Manifest()
+        self.sealed = False
+
+    def promise(self, path: str, entry: Entry) -> Promise | None:
+        """Return what a file must be, if the manifest knows it in the state that the service lists."""
+        known = self.manifest.get(path)
+        if known is None or known.size_bytes != entry.size_bytes:
+            return None
+        # A file that was touched since is not vouched for: its checksum may be of bytes that it had before.
+        return known if known.mtime_ns // 1_000_000_000 == entry.mtime_s else None
+
+    def refresh(self, shared: SharedDataset, root: Entry, *, most: int) -> dict[str, list[Entry]]:
+        """Read the parts that are new in the share, as far as they are sound; return the listings this took, by folder.
+
+        Args:
+            shared: The share.
+            root: Its root.
+            most: Entries in one folder that are still believed.
+
+        Raises:
+            ConnectionLost: The share cannot be read just now.
+        """
+        listings: dict[str, list[Entry]] = {}
+        if root.kind is not EntryKind.FOLDER:
+            return listings
+        try:
+            listings[root.file_id] = shared.children(root, most=most)
+            folder = _named(listings[root.file_id], SIDECAR)
+            if folder is not None:
+                self._read(shared, folder)
+        except (ServiceError, MalformedAnswer):
+            # Whoever lists them for their files says what is wrong.
+            pass
+        return listings
+
+    def _read(self, shared: SharedDataset, folder: Entry) -> None:
+        inside = shared.children(folder)
+        manifest = _named(inside, MANIFEST)
+        files = {e.name: e for e in shared.children(manifest)} if manifest is not None else {}
+        seal = next((e for e in inside if e.name == SEAL and e.kind is EntryKind.FILE), None)
+
+        def read(name: str) -> bytes:
+            entry = files[name] if name != SEAL else seal
+            if entry is None or entry.kind is not EntryKind.FILE or not 0 <= entry.size_bytes <= MOST_PART_BYTES:
+                raise BrokenPart("the manifest holds something that is no part")
+            return shared.read(entry, 0, entry.size_bytes)
+
+        self._take(list(files), read, has_seal=seal is not None)
+
+    def load(self, destination: Destination) -> None:
+        """Read the parts that were downloaded before, without the network."""
+
+        def read(name: str) -> bytes:
+            where = (SIDECAR, name) if name == SEAL else (SIDECAR, MANIFEST, name)
+            try:
+                with open(destination.open_file(where), "rb") as file:  # noqa: PTH123 - a handle, not a path
+                    return file.read(MOST_PART_BYTES + 1)
+            except OSError as error:
+                raise StorageError(f"the manifest cannot be read: {error.strerror}") from error
+
+        names: dict[str, object] = {**destination.scan((SIDECAR, MANIFEST))}
+        self._take(list(names), read, has_seal=SEAL in destination.scan((SIDECAR,)))
+
+    def _take(self, names: list[str], read: Callable[[str], bytes], *, has_seal: bool) -> None:
+        by_number = {part_number(name): name for name in names}
+        try:
+            while self.manifest.parts + 1 in by_number:
+                name = by_number[self.manifest.parts + 1]
+                self.manifest.add(_sound(partial(_part, read, name)))
+            if has_seal:
+                self.sealed = _sound(lambda: parse_seal(read(SEAL))) == seal_of(self.manifest)
+        except (BrokenPart, ServiceError, MalformedAnswer, StorageError):
+            # Later parts say nothing without the one that is missing. Its files count as not yet verified.
+            return
+
+
+def _part(read: Callable[[str], bytes], name: str) -> Part:
+    return parse_part(read(name))
+
+
+def _sound(read: Callable[[], T]) -> T:
+    """Return what `read` returns; what arrives damaged is read again, but not for ever."""
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(BrokenPart):
+            return read()
+    return read()
+
+
+def pieces_of(promise: Promise | None) -> tuple[str, ...]:
+    """Return the checksums of a file's pieces, if they are those of pieces of our size."""
+    if promise is None or len(promise.pieces) != len(piece_ranges(promise.size_bytes, PIECE_BYTES)):
+        return ()
+    return promise.pieces
+
+
+def _named(entries: list[Entry], name: str) -> Entry | None:
+    return next((e for e in entries if e.name == name and e.kind is EntryKind.FOLDER), None)
