@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,14 +215,52 @@ def test_aria2_run_again_mends_what_is_wrong(site: Site) -> None:
     assert site.get("aria2") == expected(as_aria2)
 
 
-def test_curl_brings_everything_as_one_tar(site: Site) -> None:
-    done = site.run(site.twin["curl"])
-    assert done.returncode == 0, done.stderr
+def unpacked(site: Site) -> Tree:
     (archive,) = site.home.glob("*.tar")
     with tarfile.open(archive) as opened:
         opened.extractall(site.home / "unpacked", filter="data")
     (folder,) = (site.home / "unpacked").iterdir()
-    assert tree(folder) == expected(as_they_are)
+    return tree(folder)
+
+
+def test_curl_brings_everything_as_one_tar(site: Site) -> None:
+    done = site.run(site.twin["curl"])
+    assert done.returncode == 0, done.stderr
+    assert unpacked(site) == expected(as_they_are)
+
+
+def test_curl_goes_on_within_the_archive(site: Site) -> None:
+    cut = site.run(f"{site.twin['curl']} --max-filesize 1")
+    assert cut.returncode != 0
+    stop_early = site.run(site.twin["curl"].replace("curl ", "curl --limit-rate 8M --max-time 1 ", 1))
+    assert stop_early.returncode == 28
+    (archive,) = site.home.glob("*.tar")
+    assert 0 < archive.stat().st_size < len(CONTENT["large.mrc"])
+    assert site.run(site.twin["curl"]).returncode == 0
+    once_more = site.run(site.twin["curl"])  # curl 7.88 takes a complete file for a failure, and leaves it as it is
+    assert once_more.returncode == 0 or b"416" in once_more.stderr
+    assert unpacked(site) == expected(as_they_are)
+
+
+def test_windows_gets_a_whole_zip(site: Site) -> None:
+    done = site.run(site.twin["curl for Windows"])
+    assert done.returncode == 0, done.stderr
+    (archive,) = site.home.glob("*.zip")
+    with zipfile.ZipFile(archive) as opened:
+        assert opened.testzip() is None
+        contents = [
+            opened.read(one) for one in opened.infolist() if not one.is_dir() and "fs2od-sidecar" not in one.filename
+        ]
+    assert sorted(contents) == sorted(CONTENT.values())
+
+
+def test_a_dataset_that_is_too_large_for_a_look_at_each_view_comes_in_one_go(site: Site) -> None:
+    commands = {
+        each.tool: each.line for each in dataset_commands(site.link, "dataset one", authority=True, data=site.data)
+    }
+    done = site.run(commands["curl"])
+    assert done.returncode == 0, done.stderr
+    assert unpacked(site) == expected(as_they_are)
 
 
 @pytest.mark.parametrize("tool", ["sha256sum", "shasum"])

@@ -135,7 +135,7 @@ class _Tools:
         if not address:
             tar = Command(
                 "curl",
-                _curl(f"{self.link}/tar", authority=self.authority),
+                _curl(f"{self.data}/archive.tar", authority=self.authority),
                 "Everything as one TAR file, in one go.",
             )
             return (tar,)

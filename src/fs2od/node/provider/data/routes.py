@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from fs2od.errors import Fs2odError
 from fs2od.node.provider.access import Located
+from fs2od.node.provider.archives.selections import MOST_PATHS
 from fs2od.node.provider.content import content_disposition
 from fs2od.node.provider.data.file_addresses import file_at
 from fs2od.node.provider.data.finding import find, given_in
@@ -25,10 +26,7 @@ from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId
 from fs2od.storage import Kind
 
-__all__ = ["BULK_PATHS", "discovery_routes", "file_routes"]
-
-BULK_PATHS = 20_000
-"""How many files one request for many may name."""
+__all__ = ["discovery_routes", "file_routes"]
 
 _VERSION = 1
 _ANSWERS = {
@@ -61,7 +59,7 @@ def discovery_routes(zone: Zone) -> list[BaseRoute]:
     document = {
         "version": _VERSION,
         "data": f"{zone.settings.provider_url}/share/{{id}}",
-        "bulk_paths": BULK_PATHS,
+        "bulk_paths": MOST_PATHS,
     }
 
     def discovery(_: Request) -> Response:
