@@ -6,10 +6,11 @@ import sqlite3
 from array import array
 from dataclasses import dataclass
 from typing import NamedTuple
+from unicodedata import normalize
 
 from fs2od.storage import Kind
 
-__all__ = ["DIRECTORY", "Row", "Seeing", "newest", "row_of"]
+__all__ = ["DIRECTORY", "Row", "Seeing", "folded", "newest", "row_of"]
 
 DIRECTORY = Kind.DIRECTORY.value
 
@@ -78,15 +79,15 @@ class Seeing:
         return None if found is None else int(found[0])
 
     def same_names(self, db: sqlite3.Connection, folder: int) -> dict[str, str]:
-        """Return the names of a folder that differ in case alone: each one folded, with the first of them."""
+        """Return the names of a folder that are alike but for case or form: each one folded, with the first of them."""
         if not self._may_have_same(db, folder):
             return {}
-        db.create_function(_FOLD, 1, str.lower, deterministic=True)
+        db.create_function(_FOLD, 1, folded, deterministic=True)
         # Nearly all names are ASCII, and those never leave SQLite.
-        folded = f"iif(name GLOB '*[^ -~]*', {_FOLD}(name), lower(name))"
-        query = f"SELECT {folded}, min(name) FROM entry WHERE parent = ? AND {_SEEN} GROUP BY 1 HAVING count(*) > 1"
+        same = f"iif(name GLOB '*[^ -~]*', {_FOLD}(name), lower(name))"
+        query = f"SELECT {same}, min(name) FROM entry WHERE parent = ? AND {_SEEN} GROUP BY 1 HAVING count(*) > 1"
         found = _raw(db, query, (folder, *self._given))
-        return {str(folded): str(first) for folded, first in found}
+        return {str(key): str(first) for key, first in found}
 
     def _may_have_same(self, db: sqlite3.Connection, folder: int) -> bool:
         """Look for equal hashes of folded names: much quicker than grouping them, at eight bytes for each."""
@@ -97,13 +98,18 @@ class Seeing:
             joined, last = db.execute(query, (folder, after, *self._given)).fetchone()
             if last is None:
                 return not _are_distinct(hashes)
-            hashes.extend(map(hash, str(joined).lower().split("/")))
+            hashes.extend(map(hash, folded(str(joined)).split("/")))
             after = str(last)
 
 
 def _are_distinct(hashes: array[int]) -> bool:
     parts = 1 + len(hashes) // _AT_ONCE
     return len(hashes) == sum(len({one for one in hashes if one % parts == part}) for part in range(parts))
+
+
+def folded(text: str) -> str:
+    """Return names as file systems compare them that know no case, or more than one form of a letter."""
+    return text.lower() if text.isascii() else normalize("NFC", text.lower())
 
 
 def row_of(db: sqlite3.Connection, number: int) -> Row | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Protocol
 
-from fs2od.node.index.rows import Seeing
+from fs2od.node.index.rows import Seeing, folded
 
 __all__ = ["Names", "OwnNames", "WindowsNames", "for_windows"]
 
@@ -68,7 +68,7 @@ class OwnNames:
 
 
 class WindowsNames:
-    """Replaces what Windows cannot hold, and tells names apart that differ in case alone. One is made for each archive."""
+    """Replaces what Windows cannot hold, and tells names apart that differ in case or form alone. One is made for each archive."""
 
     def __init__(self) -> None:
         self._same: OrderedDict[int, Mapping[str, str]] = OrderedDict()
@@ -76,9 +76,9 @@ class WindowsNames:
     def others(
         self, db: sqlite3.Connection, seeing: Seeing, folder: int, names: Sequence[str], *, is_all: bool
     ) -> Mapping[str, str]:
-        """Return those that cannot be held, and all but the first of each that differ in case alone."""
+        """Return those that cannot be held, and all but the first of each that differ in case or form alone."""
         joined = "/".join(names)
-        lowered = joined.lower()
+        lowered = folded(joined)
         same = _same_of(names, lowered) if is_all else self._same_in(db, seeing, folder)
         suspects: Sequence[str] = names if same or _is_suspect(joined, lowered) else ()
         return {name: other for name in suspects if (other := _other(name, same)) != name} if suspects else _NONE
@@ -105,7 +105,7 @@ def for_windows(name: str) -> str:
 
 
 def _other(name: str, same: Mapping[str, str]) -> str:
-    return name if same.get(_folded(name), name) == name and for_windows(name) == name else _marked(name)
+    return name if same.get(folded(name), name) == name and for_windows(name) == name else _marked(name)
 
 
 def _marked(name: str) -> str:
@@ -140,9 +140,5 @@ def _same_of(names: Sequence[str], lowered: str) -> Mapping[str, str]:
         return _NONE
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault(_folded(name), []).append(name)
-    return {folded: min(group, key=str.encode) for folded, group in groups.items() if len(group) > 1}
-
-
-def _folded(name: str) -> str:
-    return name.lower()
+        groups.setdefault(folded(name), []).append(name)
+    return {key: min(group, key=str.encode) for key, group in groups.items() if len(group) > 1}

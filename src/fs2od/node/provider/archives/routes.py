@@ -41,6 +41,7 @@ _ANSWERS: dict[type[Exception], tuple[int, str]] = {
     Changed: (410, _GONE),
     AccessEnded: (404, _ENDED),
     errors.PosixError: (404, "There is nothing at one of these paths."),
+    errors.Rejected: (400, "There is nothing to be had for such a path."),
     errors.ServiceError: (404, _ENDED),
     Fs2odError: (503, "This cannot be read just now: try again later."),
 }
@@ -114,7 +115,9 @@ class _Addresses:
     def start(self, request: Request, body: bytes) -> Response:
         """Make a session and send the browser to it."""
         try:
-            form = parse_qs(body.decode("ascii"), errors="strict", max_num_fields=MOST_PATHS + 10)
+            form = parse_qs(
+                body.decode("ascii"), errors="strict", keep_blank_values=True, max_num_fields=MOST_PATHS + 10
+            )
         except ValueError as error:
             raise _Refused(400, "This is no form.") from error
         top, paths = self._top(request), chosen(form.get("path", []))
@@ -195,9 +198,9 @@ def _guarded(handler: Callable[..., Response]) -> Callable[..., Response]:
     def answer(*given: object) -> Response:
         try:
             return handler(*given)
-        except (_Refused, errors.Rejected) as refused:
-            return _said(refused.status, str(refused))
-        except (StateGone, AccessEnded, Fs2odError) as error:
+        except (_Refused, StateGone, AccessEnded, Fs2odError) as error:
+            if isinstance(error, _Refused):
+                return _said(error.status, str(error))
             return _said(*next(answer for kind, answer in _ANSWERS.items() if isinstance(error, kind)))
 
     return answer
