@@ -1,4 +1,4 @@
-"""`fs2od download LINK [DEST]`: bring a dataset to this disk."""
+"""`fs2od download LINK [DEST]`: bring a dataset to this disk, whole and intact."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -17,18 +18,19 @@ import click
 from fs2od.errors import Interrupted
 
 if TYPE_CHECKING:
-    from fs2od.transfer import Progress, Report
+    from fs2od.transfer import Download, Progress, Report
 
 __all__ = ["download"]
-
-_MOST_NAMED = 50
-_NAMED_IN_SUMMARY = 3
 
 
 @click.command(
     epilog="Exit codes: 0 everything is there, 2 wrong usage, 3 configuration, 4 network or service, 5 not permitted or "
     "the link has ended, 6 not found, 7 disk, 8 integrity, 130 interrupted. "
-    "After any of them, the same command goes on where it was."
+    "After any of them, the same command goes on where it was.\n\n"
+    "Examples:\n\n  fs2od download https://zone.example.org/share/1a2b3c\n\n"
+    "  fs2od download LINK /scratch/grid2 --include '*.mrc' --limit-rate 50M\n\n"
+    "  fs2od download LINK /scratch/grid2 --follow --report grid2.json\n\n"
+    "  fs2od download LINK /scratch/grid2 --verify"
 )
 @click.argument("link")
 @click.argument("dest", required=False, type=click.Path(path_type=Path, file_okay=False))
@@ -38,41 +40,116 @@ _NAMED_IN_SUMMARY = 3
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Certificates (PEM) to trust besides the system's.",
 )
-@click.option("-j", "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="How many files at once.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="The most connections at once."
+)
+@click.option(
+    "--include", multiple=True, metavar="GLOB", help="Bring only files or folders that match; may be repeated."
+)
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave files or folders that match; may be repeated.")
+@click.option("--limit-rate", metavar="RATE", help="At most so many bytes per second, such as 500k or 20M.")
+@click.option("--follow", is_flag=True, help="Go on while the dataset grows, until it is complete.")
+@click.option("--dry-run", is_flag=True, help="Say how much would come, and how long it would take; write nothing.")
+@click.option("--verify", is_flag=True, help="Check the files that are here against the manifest; fetch nothing.")
+@click.option(
+    "--report",
+    "report_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what has become of every file as JSON.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one line of JSON on stdout.")
-def download(*, link: str, dest: Path | None, ca_file: Path | None, jobs: int, as_json: bool) -> None:
+def download(
+    *,
+    link: str,
+    dest: Path | None,
+    ca_file: Path | None,
+    jobs: int,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    limit_rate: str | None,
+    follow: bool,
+    dry_run: bool,
+    verify: bool,
+    report_file: Path | None,
+    as_json: bool,
+) -> None:
     """Download everything that LINK shows into the folder DEST.
 
-    DEST is made when it is missing; without it, a folder named after the share is filled. Only what is missing is
-    fetched: run the same command again after an interruption, or when the dataset has grown.
+    DEST is made when it is missing; without it, a folder named after the share is filled. Only what is missing or wrong
+    is fetched: run the same command again after an interruption, or when the dataset has grown. What the dataset has
+    checksums for is checked while it arrives, and files that stand there already are checked, too.
     """
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
     from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name, parse_link  # noqa: PLC0415 - see above
 
+    if dry_run and verify:
+        raise click.UsageError("--dry-run and --verify exclude each other")
     shared = parse_link(link)
     again = _command(str(shared), dest, ca_file)
-    ca = str(ca_file) if ca_file else None
+    options = Options(
+        jobs=jobs,
+        include=include,
+        exclude=exclude,
+        follow=follow,
+        limit_rate=_rate(limit_rate),
+        ca_file=str(ca_file) if ca_file else None,
+        with_files=report_file is not None,
+    )
     try:
-        with _stopping() as stop, _shown() as show:
-            folder = dest or Path(folder_name(shared, ca_file=ca))
-            report = Download(shared, folder, Options(jobs=jobs, ca_file=ca)).run(show, stop)
+        with _stopping() as stop:
+            folder = dest or Path(folder_name(shared, ca_file=options.ca_file))
+            chosen = Download(shared, folder, options)
+            if dry_run:
+                _rehearse(chosen, stop, as_json=as_json)
+                return
+            with _shown() as show:
+                report = chosen.verify(show, stop) if verify else chosen.run(show, stop)
     except UntrustedCertificate as error:
         raise UntrustedCertificate(f"{error}; give its authority's certificate with --ca FILE") from error
     except Interrupted:
         raise _interrupted(again) from None
-    if report.was_interrupted:
-        raise _interrupted(again)
-    if as_json:
-        click.echo(json.dumps(report.document(str(folder.absolute()))))
-    else:
-        _tell(report, folder, again=again)
-    if report.exit_code:
-        raise SystemExit(report.exit_code)
+    _tell(report, folder, again=again, report_file=report_file, as_json=as_json)
 
 
 def _command(link: str, dest: Path | None, ca_file: Path | None) -> str:
     words = ["fs2od", "download", link, *([str(dest)] if dest else []), *(["--ca", str(ca_file)] if ca_file else [])]
     return shlex.join(words)
+
+
+def _rate(text: str | None) -> float | None:
+    from fs2od.transfer import parse_rate  # noqa: PLC0415 - see above
+
+    try:
+        return parse_rate(text) if text is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--limit-rate") from error
+
+
+def _rehearse(download: Download, stop: threading.Event, *, as_json: bool) -> None:
+    from fs2od.transfer import estimate_line  # noqa: PLC0415 - see above
+
+    estimate = download.estimate(stop)
+    if as_json:
+        click.echo(json.dumps(estimate.document()))
+    else:
+        click.echo(estimate_line(estimate), err=True)
+
+
+def _tell(report: Report, folder: Path, *, again: str, report_file: Path | None, as_json: bool) -> None:
+    from fs2od.transfer import report_lines, write_report  # noqa: PLC0415 - see above
+
+    where = str(folder.absolute())
+    if report_file is not None:
+        write_report(str(report_file), report, where)
+    if as_json:
+        click.echo(json.dumps(replace(report, files=()).document(where)))
+    elif report.was_interrupted:
+        raise _interrupted(again)
+    else:
+        for line in report_lines(report, str(folder), again=again):
+            click.echo(line, err=True)
+    if report.exit_code:
+        raise SystemExit(report.exit_code)
 
 
 @contextmanager
@@ -96,40 +173,32 @@ def _interrupted(again: str) -> Interrupted:
     return Interrupted(f"stopped; what has arrived is kept. To go on: {again}")
 
 
-def _tell(report: Report, folder: Path, *, again: str) -> None:
-    """Say for people what has become of it; where much failed, each on its line before the sum."""
-    few = len(report.missing) <= _NAMED_IN_SUMMARY
-    for failure in () if few else report.missing[:_MOST_NAMED]:
-        click.echo(f"failed: {failure}", err=True)
-    if len(report.missing) > _MOST_NAMED:
-        click.echo(f"failed: {len(report.missing) - _MOST_NAMED:,} more; --json lists them all", err=True)
-    if report.stopped_by is not None:
-        click.echo(f"fs2od: {report.stopped_by}", err=True)
-    click.echo(f"{report.summary(names=_NAMED_IN_SUMMARY if few else 0)} ({folder})", err=True)
-    if report.exit_code:
-        click.echo(f"To go on: {again}", err=True)
-
-
 @contextmanager
-def _shown() -> Iterator[Callable[[Progress], None]]:
+def _shown() -> Iterator[Callable[[Progress], None] | None]:
     """Show files, bytes, rate and time left on a terminal's standard error, and nothing elsewhere."""
     from rich import progress as bars  # noqa: PLC0415 - slow to import
     from rich.console import Console  # noqa: PLC0415 - slow to import
 
+    from fs2od.transfer import readable_duration, readable_size  # noqa: PLC0415 - see above
+
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
     columns = (
         bars.TextColumn("{task.fields[files]}"),
         bars.BarColumn(),
         bars.DownloadColumn(),
-        bars.TransferSpeedColumn(),
-        bars.TimeRemainingColumn(),
+        bars.TextColumn("{task.fields[rate]}"),
     )
-    with bars.Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("bytes", total=None, files="listing")
+    with bars.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("bytes", total=None, files="listing", rate="")
 
         def show(progress: Progress) -> None:
             more = "" if progress.listed else "+"
             files = f"{progress.files_done:,} of {progress.files_total:,}{more} files"
-            bar.update(task, completed=progress.bytes_done, total=progress.bytes_total, files=files)
+            left = "" if progress.left_s is None else f", {readable_duration(progress.left_s)} left"
+            rate = f"{readable_size(int(progress.rate))}/s{left}"
+            bar.update(task, completed=progress.bytes_done, total=progress.bytes_total, files=files, rate=rate)
 
         yield show

@@ -25,6 +25,7 @@ from fs2od.transfer._report import Estimate, Failure, FileReport, Progress, Repo
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._sharing import Content, DataAddress, SharedDataset
 from fs2od.transfer._walk import DownloadLimits
+from fs2od.transfer._words import estimate_line, parse_rate, readable_duration, report_lines, write_report
 
 __all__ = [
     "Busy",
@@ -62,9 +63,14 @@ __all__ = [
     "UntrustedCertificate",
     "Withheld",
     "bundle",
+    "estimate_line",
     "folder_name",
     "parse_link",
+    "parse_rate",
     "plan_download",
+    "readable_duration",
     "readable_size",
+    "report_lines",
     "shown_path",
+    "write_report",
 ]

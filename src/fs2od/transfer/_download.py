@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Final
 
-from fs2od.errors import Interrupted
+from fs2od.errors import Interrupted, StorageMissing
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errand import Errand
+from fs2od.transfer._errors import NotFound
 from fs2od.transfer._http import Timeouts
 from fs2od.transfer._links import Link
 from fs2od.transfer._pace import Pace, RateLimit
 from fs2od.transfer._patience import Patience
-from fs2od.transfer._report import Progress, Report
+from fs2od.transfer._rehearsal import Rehearsal
+from fs2od.transfer._report import Estimate, Progress, Report
 from fs2od.transfer._run import Ending, Run
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._sharing import DataAddress, SharedDataset
 from fs2od.transfer._sidecar import Sidecar
 from fs2od.transfer._tally import Tally
+from fs2od.transfer._verification import Verification
 from fs2od.transfer._walk import DownloadLimits
 
 __all__ = ["Download", "Options", "folder_name"]
@@ -102,6 +106,35 @@ class Download:
         with _Course(self._link, self._path, self._options, progress, stop) as course:
             return course.run()
 
+    def verify(self, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None) -> Report:
+        """Return which files in the folder are what the manifest promises; nothing is fetched or changed.
+
+        The manifest is the one that was downloaded; only where there is none, the share is asked for it.
+
+        Args:
+            progress: Called by this very thread about ten times a second, and at the end.
+            stop: Ends the check soon after it is set.
+
+        Raises:
+            StorageMissing: There is no such folder.
+            NotFound: There is no manifest: the dataset has no checksums (yet).
+        """
+        if not self._path.is_dir():
+            raise StorageMissing(f"the folder {self._path} is not there")
+        with _Course(self._link, self._path, self._options, progress, stop) as course:
+            return course.verify()
+
+    def estimate(self, stop: threading.Event | None = None) -> Estimate:
+        """Return what a run would bring, and how long it would take; nothing is written.
+
+        Raises:
+            UnknownLink: There is no such share.
+            ConnectionLost, ServiceError, MalformedAnswer: The share cannot be read at all.
+            Interrupted: `stop` was set.
+        """
+        with _Course(self._link, self._path, self._options, None, stop) as course:
+            return course.estimate()
+
 
 class _Course:
     """One call of `Download.run`: its passes over the share, one after the other while it follows."""
@@ -125,6 +158,7 @@ class _Course:
             link, ca_file=options.ca_file, timeouts=options.timeouts, patience=options.patience, sleep=self._sleep
         )
         self._sidecar = Sidecar()
+        self._selection = Selection(options.include, options.exclude)
         self._tally = Tally()
         self._checked: dict[str, tuple[str, int, int, int]] = {}
         rate = options.limit_rate
@@ -149,38 +183,61 @@ class _Course:
                 self._pass(root, address, destination)
                 while self._goes_on():
                     self._pass(root, address, destination)
+        return self._report(began_s)
+
+    def verify(self) -> Report:
+        began_s = time.monotonic()
+        with Destination(self._path) as destination:
+            self._sidecar.load(destination)
+            if not self._sidecar.manifest:
+                self._sidecar.refresh(self._shared, self._shared.root(), most=self._options.limits.folder_entries)
+            if not self._sidecar.manifest:
+                raise NotFound("the dataset has no checksums to compare with, or not yet")
+            self._tally = Tally(with_files=self._options.with_files)
+            verification = Verification(self._surroundings(destination), self._sidecar, self._selection)
+            verification.run(min(self._options.jobs, os.cpu_count() or 1), self._look)
+        return self._report(began_s)
+
+    def estimate(self) -> Estimate:
+        rehearsal = Rehearsal(self._shared, self._path, self._selection, self._options.limits)
+        estimate = rehearsal.run(self._ending)
+        self._ending.check()
+        return estimate
+
+    def _report(self, began_s: float) -> Report:
         return self._tally.report(
             elapsed_s=time.monotonic() - began_s, stopped_by=self._ending.cause, sealed=self._sidecar.sealed
         )
 
-    def _pass(self, root: Entry, address: DataAddress | None, destination: Destination) -> None:
-        options = self._options
-        tally = self._tally = Tally(with_files=options.with_files, bytes_fetched=self._tally.bytes_fetched)
-        pace = Pace(options.jobs)
-        run = Run(
+    def _surroundings(self, destination: Destination) -> Run:
+        return Run(
             self._shared,
             destination,
-            tally,
-            pace,
+            self._tally,
+            Pace(self._options.jobs),
             self._ending,
-            options.patience,
+            self._options.patience,
             self._sleep,
             self._limit,
             self._checked,
         )
+
+    def _pass(self, root: Entry, address: DataAddress | None, destination: Destination) -> None:
+        options = self._options
+        self._tally = Tally(with_files=options.with_files, bytes_fetched=self._tally.bytes_fetched)
+        run = self._surroundings(destination)
         known = self._sidecar.refresh(self._shared, root, most=options.limits.folder_entries)
-        selection = Selection(options.include, options.exclude)
-        errand = Errand(run, self._sidecar, selection, options.limits, jobs=options.jobs, address=address)
-        errand.run(root, known, lambda: self._look(tally))
+        errand = Errand(run, self._sidecar, self._selection, options.limits, jobs=options.jobs, address=address)
+        errand.run(root, known, self._look)
         destination.sync()
-        self._look(tally)
+        self._look()
 
     def _abort(self) -> None:
         self._shared.http.abort()
 
-    def _look(self, tally: Tally) -> None:
+    def _look(self) -> None:
         if self._show is not None:
-            self._show(tally.progress(time.monotonic()))
+            self._show(self._tally.progress(time.monotonic()))
 
     def _watch(self, stop: threading.Event) -> None:
         while not self._over.is_set():

@@ -116,6 +116,18 @@ class Estimate:
     rate: float
     failures: tuple[Failure, ...] = ()
 
+    def document(self) -> dict[str, object]:
+        """Return it as JSON has it."""
+        return {
+            "files": self.files,
+            "bytes": self.size_bytes,
+            "files_present": self.files_present,
+            "bytes_present": self.bytes_present,
+            "bytes_per_s": round(self.rate),
+            "seconds": None if self.seconds is None else round(self.seconds, 1),
+            "failures": [{"path": "/".join(each.path), "reason": each.reason} for each in self.failures],
+        }
+
     @property
     def seconds(self) -> float | None:
         """How long it would take; None when that is not known."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import shlex
 import signal
 import sys
 import threading
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Iterator, Sequence
 
 from fs2od.errors import Fs2odError
 from fs2od.transfer._download import Download, Options, folder_name
 from fs2od.transfer._errors import UntrustedCertificate
 from fs2od.transfer._links import parse_link
-from fs2od.transfer._report import Progress, Report, readable_size
+from fs2od.transfer._report import Estimate, Progress, Report, readable_size
+from fs2od.transfer._words import estimate_line, parse_rate, readable_duration, report_lines, write_report
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -43,33 +45,50 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="get.py", description=main.__doc__, epilog=_EPILOG)
-    parser.description = "Bring everything that LINK shows into the folder DEST. Run it again to go on."
-    parser.add_argument("link", metavar="LINK", help="the link to the dataset")
-    parser.add_argument(
-        "dest", metavar="DEST", nargs="?", help="the folder to fill; by default one named after the dataset"
-    )
-    parser.add_argument("--ca", metavar="FILE", help="certificates (PEM) to trust besides the system's")
-    parser.add_argument(
-        "-j", "--jobs", type=int, default=8, choices=range(1, 65), metavar="N", help="the most connections"
-    )
-    parser.add_argument(
-        "--include", action="append", default=[], metavar="GLOB", help="bring only what matches (repeatable)"
-    )
-    parser.add_argument(
-        "--exclude", action="append", default=[], metavar="GLOB", help="leave what matches (repeatable)"
-    )
-    parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
+    said = "Bring everything that LINK shows into the folder DEST. Run it again to go on."
+    parser = argparse.ArgumentParser(prog="get.py", description=said, epilog=_EPILOG)
+    add = parser.add_argument
+    add("link", metavar="LINK", help="the link to the dataset")
+    add("dest", metavar="DEST", nargs="?", help="the folder to fill; by default one named after the dataset")
+    add("--ca", metavar="FILE", help="certificates (PEM) to trust besides the system's")
+    add("-j", "--jobs", type=int, default=8, choices=range(1, 65), metavar="N", help="the most connections at once")
+    add("--include", action="append", default=[], metavar="GLOB", help="bring only what matches; may be repeated")
+    add("--exclude", action="append", default=[], metavar="GLOB", help="leave what matches; may be repeated")
+    add("--limit-rate", type=_rate, metavar="RATE", help="at most so many bytes per second: 500k, 20M")
+    add("--follow", action="store_true", help="go on while the dataset grows, until it is complete")
+    add("--report", metavar="FILE", help="write what has become of every file as JSON")
+    add("--json", action="store_true", help="print the report as one line of JSON")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--dry-run", action="store_true", help="say how much would come, and how long it would take")
+    what.add_argument("--verify", action="store_true", help="check the files that are here, and fetch nothing")
     return parser
+
+
+def _rate(text: str) -> float:
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _download(given: argparse.Namespace) -> int:
     link = parse_link(given.link)
-    options = Options(jobs=given.jobs, include=tuple(given.include), exclude=tuple(given.exclude), ca_file=given.ca)
+    options = Options(
+        jobs=given.jobs,
+        include=tuple(given.include),
+        exclude=tuple(given.exclude),
+        follow=given.follow,
+        limit_rate=given.limit_rate,
+        ca_file=given.ca,
+        with_files=given.report is not None,
+    )
     folder = given.dest or folder_name(link, ca_file=given.ca)
+    download, show = Download(link, folder, options), _shown if sys.stderr.isatty() else None
     with _stopping() as stop:
-        report = Download(link, folder, options).run(_shown if sys.stderr.isatty() else None, stop)
-    _tell(report, folder, as_json=given.json)
+        if given.dry_run:
+            return _tell_estimate(download.estimate(stop), as_json=given.json)
+        report = download.verify(show, stop) if given.verify else download.run(show, stop)
+    _tell(report, folder, link=str(link), given=given)
     return report.exit_code
 
 
@@ -92,29 +111,31 @@ def _shown(progress: Progress) -> None:
     more = "" if progress.listed else "+"
     files = f"{progress.files_done:,} of {progress.files_total:,}{more} files"
     size = f"{readable_size(progress.bytes_done)} of {readable_size(progress.bytes_total)}{more}"
-    left = "" if progress.left_s is None else f", {_clock(progress.left_s)} left"
+    left = "" if progress.left_s is None else f", {readable_duration(progress.left_s)} left"
     print(f"\r{files}, {size}, {readable_size(int(progress.rate))}/s{left}\x1b[K", end="", file=sys.stderr, flush=True)  # noqa: T201 - a command line
 
 
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _tell(report: Report, folder: str, *, as_json: bool) -> None:
+def _tell(report: Report, folder: str, *, link: str, given: argparse.Namespace) -> None:
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)  # noqa: T201 - a command line
-    if as_json:
-        print(json.dumps(report.document(os.path.abspath(folder))))  # noqa: T201, PTH100 - a command line
+    where = str(Path(folder).absolute())
+    if given.report is not None:
+        write_report(given.report, report, where)
+    if given.json:
+        print(json.dumps(replace(report, files=()).document(where)))  # noqa: T201 - a command line
         return
-    for failure in report.missing[:50] if len(report.missing) > 3 else ():
-        _say(f"failed: {failure}")
-    if report.stopped_by is not None:
-        _say(f"get.py: {report.stopped_by}")
-    _say(f"{report.summary(names=3 if len(report.missing) <= 3 else 0)} ({folder})")
-    if report.exit_code:
-        _say(f"To go on, give the same command again, with the folder {shlex.quote(folder)}")
+    ca = ["--ca", given.ca] if given.ca else []
+    words = " ".join(shlex.quote(word) for word in ["get.py", link, folder, *ca])
+    for line in report_lines(report, folder, again=words):
+        _say(line)
+
+
+def _tell_estimate(estimate: Estimate, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(estimate.document()))  # noqa: T201 - a command line
+    else:
+        _say(estimate_line(estimate))
+    return 0
 
 
 def _say(line: str) -> None:

@@ -1,0 +1,98 @@
+"""What a download would bring, and how long it would take: listed, compared and measured, but nothing written."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from fs2od.errors import Fs2odError, IntegrityFailure
+from fs2od.transfer._destination import Destination
+from fs2od.transfer._entries import Entry, EntryKind, Names, Present
+from fs2od.transfer._plan import plan_download
+from fs2od.transfer._report import Estimate, Failure
+from fs2od.transfer._run import Ending
+from fs2od.transfer._selection import Selection
+from fs2od.transfer._sharing import SharedDataset
+from fs2od.transfer._walk import DownloadLimits, Walk
+
+__all__ = ["Rehearsal"]
+
+_MEASURED_S: Final = 2.0
+_MEASURED_BYTES: Final = 64 << 20
+_STEP_BYTES: Final = 1 << 20
+
+
+class Rehearsal:
+    """Goes through a share as a download would. `run` may be called once."""
+
+    def __init__(self, shared: SharedDataset, path: Path, selection: Selection, limits: DownloadLimits) -> None:
+        self._shared = shared
+        self._path = path
+        self._selection = selection
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._files = self._size_bytes = self._files_present = self._bytes_present = 0
+        self._failures: list[Failure] = []
+        self._largest: Entry | None = None
+        self._destination: Destination | None = None
+
+    def run(self, ending: Ending) -> Estimate:
+        """Return what would come.
+
+        Raises:
+            StorageError: The destination cannot be read.
+            ConnectionLost, ServiceError, MalformedAnswer: The share cannot be read at all.
+        """
+        root = self._shared.root()
+        with contextlib.ExitStack() as stack:
+            if self._path.exists():
+                self._destination = stack.enter_context(Destination(self._path))
+            if root.kind is EntryKind.FOLDER:
+                Walk(self._shared, ending, self._limits, visit=self._visit, failed=self._failed).run(root)
+            else:
+                self._visit((), root, [root])
+        rate = self._measured(self._largest) if self._largest is not None and not ending.has_come else 0.0
+        failures = tuple(sorted(self._failures, key=lambda failure: failure.path))
+        return Estimate(self._files, self._size_bytes, self._files_present, self._bytes_present, rate, failures)
+
+    def _visit(self, folder: Names, _: Entry, listing: list[Entry]) -> list[Entry]:
+        present: dict[str, Present] = self._destination.scan(folder) if self._destination is not None else {}
+        wanted = [each for each in listing if self._wants((*folder, each.name), each)]
+        plan = plan_download(wanted, present, depth=len(folder))
+        with self._lock:
+            self._files += len(plan.fetch)
+            self._size_bytes += sum(fetch.entry.size_bytes for fetch in plan.fetch)
+            here = [each for each in plan.skip if each.kind is EntryKind.FILE]
+            self._files_present += len(here)
+            self._bytes_present += sum(each.size_bytes for each in here)
+            self._failures += [
+                Failure((*folder, refusal.entry.name), IntegrityFailure(refusal.reason)) for refusal in plan.refuse
+            ]
+            candidates = [*(fetch.entry for fetch in plan.fetch), *([self._largest] if self._largest else [])]
+            self._largest = max(candidates, key=lambda each: each.size_bytes, default=None)
+        return list(plan.folders)
+
+    def _wants(self, path: Names, entry: Entry) -> bool:
+        return self._selection.enters(path) if entry.kind is EntryKind.FOLDER else self._selection.wants(path)
+
+    def _failed(self, path: Names, error: Fs2odError) -> None:
+        with self._lock:
+            self._failures.append(Failure(path, error))
+
+    def _measured(self, file: Entry) -> float:
+        """Return the bytes per second of a short reading; 0 where it fails, for an estimate is no place to complain."""
+        view = memoryview(bytearray(_STEP_BYTES))
+        count = min(file.size_bytes, _MEASURED_BYTES)
+        if not count:
+            return 0.0
+        began_s, got = time.monotonic(), 0
+        with contextlib.suppress(Fs2odError), self._shared.opened(file, 0, count) as content:
+            while got < count and time.monotonic() - began_s < _MEASURED_S:
+                read = content.read_into(view)
+                if not read:
+                    break
+                got += read
+        return got / max(time.monotonic() - began_s, 1e-6)

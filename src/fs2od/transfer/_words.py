@@ -1,0 +1,89 @@
+"""What both front ends say and understand: sizes, durations, the lines at the end, the report as a file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import secrets
+from pathlib import Path
+from typing import Final
+
+from fs2od.errors import StorageError
+from fs2od.transfer._report import Estimate, Report, readable_size
+
+__all__ = ["estimate_line", "parse_rate", "readable_duration", "report_lines", "write_report"]
+
+_MOST_NAMED: Final = 50
+_NAMED_IN_SUMMARY: Final = 3
+_RATE: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([kKmMgGtT]?)(i?)[bB]?(?:/s)?", re.ASCII)
+_POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def parse_rate(text: str) -> float:
+    """Return bytes per second from what people write: "500k", "20M", "1.5 GB/s"; "20Mi" counts in 1,024s.
+
+    Raises:
+        ValueError: It is none, or less than 1,000.
+    """
+    found = _RATE.fullmatch(text.strip())
+    rate = float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2].lower()] if found else 0.0
+    if rate < 1000:
+        raise ValueError("a rate is written as 500k, 20M or 1.5G, in bytes per second, and is at least 1k")
+    return rate
+
+
+def readable_duration(seconds: float) -> str:
+    """Return a duration such as "45 s", "12 min" or "3 h 20 min"."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def estimate_line(estimate: Estimate) -> str:
+    """Return what a download would bring as one line."""
+    line = f"{estimate.files:,} files, {readable_size(estimate.size_bytes)} to fetch"
+    if estimate.files_present:
+        line += f"; {estimate.files_present:,} files, {readable_size(estimate.bytes_present)} are here already"
+    if estimate.files and estimate.seconds is not None:
+        line += f"; about {readable_duration(estimate.seconds)} at {readable_size(int(estimate.rate))}/s"
+    return (
+        line if not estimate.failures else f"{line}; {len(estimate.failures):,} would not come: {estimate.failures[0]}"
+    )
+
+
+def report_lines(report: Report, folder: str, *, again: str) -> list[str]:
+    """Return for people what has become of a download; where much failed, each on its line before the sum.
+
+    Args:
+        report: What has become of it.
+        folder: Where the files lie.
+        again: The command that goes on.
+    """
+    few = len(report.missing) <= _NAMED_IN_SUMMARY
+    lines = [f"failed: {failure}" for failure in (() if few else report.missing[:_MOST_NAMED])]
+    if len(report.missing) > _MOST_NAMED:
+        lines.append(f"failed: {len(report.missing) - _MOST_NAMED:,} more; --json lists them all")
+    if report.stopped_by is not None:
+        lines.append(f"fs2od: {report.stopped_by}")
+    lines.append(f"{report.summary(names=_NAMED_IN_SUMMARY if few else 0)} ({folder})")
+    return [*lines, f"To go on: {again}"] if report.exit_code else lines
+
+
+def write_report(path: str, report: Report, folder: str) -> None:
+    """Write the report with every file as JSON; the file appears whole, or not at all.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    target = Path(path)
+    partial = target.with_name(f"{target.name}.{secrets.token_hex(4)}.partial")
+    try:
+        text = json.dumps({**report.document(folder), "files": [file.document() for file in report.files]}, indent=1)
+        partial.write_text(text + "\n", encoding="utf-8", errors="surrogateescape")
+        partial.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise StorageError(f"the report {path} cannot be written ({error.strerror})") from error
