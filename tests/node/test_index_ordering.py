@@ -68,8 +68,8 @@ def names_in(index: SpaceIndex, order: Order, size: int) -> list[str]:
     names: list[str] = []
     after: Place | None = None
     while page := ordered(index, ROOT, order, after=after, limit=size):
-        names += [entry.name for _, entry in page]
-        after = page[-1][0]
+        names += [entry.name for entry in page]
+        after = order.place(page[-1])
     return names
 
 
@@ -88,8 +88,8 @@ def test_an_order_holds_over_pages_and_shows_everything_once(large: SpaceIndex, 
     found: list[Place] = []
     after: Place | None = None
     while page := ordered(large, ROOT, order, after=after, limit=9_999):
-        found += [place for place, _ in page]
-        after = page[-1][0]
+        found += map(order.place, page)
+        after = order.place(page[-1])
     assert len(set(found)) == MANY
     assert found == sorted(found, reverse=order.descending)
 
@@ -119,7 +119,7 @@ def test_pages_of_any_folder_and_size_are_the_sorted_folder(
 def test_a_place_where_nothing_stands_any_more_is_still_a_place(index: SpaceIndex) -> None:
     add_files(index, ROOT, [("a", 1, 0), ("b", 5, 0)])
     found = ordered(index, ROOT, Order("size"), after=Place(3, 999), limit=5)
-    assert [entry.name for _, entry in found] == ["b"]
+    assert [entry.name for entry in found] == ["b"]
 
 
 def test_a_search_finds_a_part_of_a_name_at_any_depth(index: SpaceIndex) -> None:

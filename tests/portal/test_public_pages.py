@@ -128,25 +128,27 @@ async def test_a_folder_s_twin_lists_what_is_in_it(pages: Pages) -> None:
     assert single["download_url"] == f"/share/{share}/content/Images/a.mrc"
 
 
-async def test_a_large_folder_comes_in_pages_of_five_hundred(pages: Pages) -> None:
-    _, share = pages.publish({f"movie_{number:04}.mrc": b"" for number in range(1001)})
+def follow(html: str, rel: str) -> str:
+    found = re.search(rf'href="([^"]+)" rel="{rel}"', html)
+    assert found is not None
+    return found[1].replace("&amp;", "&")
+
+
+async def test_a_large_folder_comes_in_pages_of_two_hundred(pages: Pages) -> None:
+    _, share = pages.publish({f"movie_{number:04}.mrc": b"" for number in range(401)})
     first = await pages.get(f"/share/{share}")
-    assert first.count('class="name file"') == 500
-    following = re.search(r'href="([^"]+)" rel="next"', first)
-    assert following is not None
-    second = await pages.get(following[1].replace("&amp;", "&"))
-    assert "501 \N{EN DASH} 1,000" in second
-    assert "movie_0500.mrc" in second
-    back = re.search(r'href="([^"]+)" rel="prev"', second)
-    assert back is not None
-    assert "1 \N{EN DASH} 500" in await pages.get(back[1].replace("&amp;", "&"))
+    assert first.count('class="name file"') == 200
+    second = await pages.get(follow(first, "next"))
+    assert "201 \N{EN DASH} 400" in second
+    assert "movie_0200.mrc" in second
+    assert "1 \N{EN DASH} 200" in await pages.get(follow(second, "prev"))
     walked: list[str] = []
     url: str | None = f"/share/{share}/files?format=json"
     while url is not None:
         document = await twin(pages, url)
         walked += [entry["name"] for entry in document["entries"]]
         url = document["next_url"]
-    assert len(walked) == len(set(walked)) == 1001
+    assert len(walked) == len(set(walked)) == 401
 
 
 async def test_a_file_is_downloaded_whole(pages: Pages) -> None:
@@ -157,7 +159,8 @@ async def test_a_file_is_downloaded_whole(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "names"), [("", {"EpuSession.dm", "Images/a.mrc", "Images/b.mrc"}), ("/Images", {"a.mrc", "b.mrc"})]
+    ("path", "names"),
+    [("", {"EpuSession.dm", "Images/a.mrc", "Images/b.mrc"}), ("/Images", {"Images/a.mrc", "Images/b.mrc"})],
 )
 async def test_a_folder_and_everything_are_downloaded_as_tar(pages: Pages, path: str, names: set[str]) -> None:
     _, share = pages.publish(FILES)
@@ -366,10 +369,3 @@ async def test_without_one_nothing_speaks_of_certificates(pages: Pages) -> None:
     _, share = pages.publish(FILES)
     assert "fs2od-ca.pem" not in await pages.get(f"/share/{share}")
     assert "There is no such page" in await pages.get("/ca.pem", status=404)
-
-
-async def test_very_many_files_are_not_looked_at_one_by_one(pages: Pages) -> None:
-    _, share = pages.publish({f"{number:05}": b"" for number in range(5_001)})
-    document = await twin(pages, f"/share/{share}.json")
-    assert document["files"] == 5_001
-    assert document["newest"] is None

@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import partial
 
+from fs2od.manifests import SEAL, SIDECAR
+from fs2od.node.index import Entry
+from fs2od.node.index.ordering import ordered
+from fs2od.node.index.schema import ROOT
+from fs2od.node.index.searching import search
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.callers import GUEST
 from fs2od.node.zone.shares import Share
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId, file_id
+from fs2od.portal._background import Background
 from fs2od.portal._facts import Facts, parse_facts
+from fs2od.portal._items import Item
+from fs2od.portal._listings import Listing, Wanted, key_of, place_of
 from fs2od.portal._newest import Newest
-from fs2od.portal._paging import Page, Position, page_of
+from fs2od.portal._paging import Page, page_of
 from fs2od.storage import Kind
 
-__all__ = ["PAGE_SIZE", "Dataset", "Item", "PublicDatasets", "is_readable"]
+__all__ = ["PAGE_SIZE", "Dataset", "PublicDatasets"]
 
-PAGE_SIZE = 500
+PAGE_SIZE = 200
 _MOST_NAMES = 100
 _NS = 1_000_000_000
-_OTHERS_READ, _OTHERS_READ_AND_SEARCH = 0o4, 0o5
+_OTHERS_READ_AND_SEARCH = 0o5
+_SEARCH_S = 1.0
+# Of more, only what will not change any more is looked through for the address of an archive.
+_FEW_FILES = 5_000
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One share with its sums at one moment, and what the facility says about it."""
+    """One share with its sums at one moment, and what the facility says about it.
+
+    Attributes:
+        share: The share.
+        root: What it shows.
+        facts: What the facility says.
+        now: The moment.
+        newest: When its newest file was modified.
+        undeliverable: How many names cannot be delivered.
+        undeliverable_names: Some of them, with the reasons.
+        sidecar: The folder with the checksums, which is not counted; None if there is none.
+        is_sealed: Whether the facility has said that no more will come.
+        known_checksums: How many files' checksums are known; None if that is not known.
+        archive_state: The state that an archive of it has now; empty if that is not known.
+    """
 
     share: Share
     root: Located
@@ -36,6 +62,10 @@ class Dataset:
     newest: datetime | None
     undeliverable: int
     undeliverable_names: tuple[str, ...]
+    sidecar: Entry | None = None
+    is_sealed: bool = False
+    known_checksums: int | None = None
+    archive_state: str = ""
 
     @property
     def id(self) -> ShareId:
@@ -60,45 +90,19 @@ class Dataset:
     @property
     def files(self) -> int:
         """How many files can be downloaded now."""
-        return self.root.entry.files if self.is_folder else 1
+        if not self.is_folder:
+            return 1
+        return self.root.entry.files - (0 if self.sidecar is None else self.sidecar.files)
 
     @property
     def size_bytes(self) -> int:
         """How many bytes they add up to."""
-        return self.root.entry.size_bytes
+        return self.root.entry.size_bytes - (0 if self.sidecar is None else self.sidecar.size_bytes)
 
     @property
     def is_folder(self) -> bool:
         """Say whether a folder is shared, and not a single file."""
         return self.root.entry.kind is Kind.DIRECTORY
-
-
-@dataclass(frozen=True)
-class Item:
-    """One file or folder of a dataset; `names` is the way to it from what is shared."""
-
-    located: Located
-    names: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Its own name; empty for what is shared."""
-        return self.names[-1] if self.names else ""
-
-    @cached_property
-    def path(self) -> str:
-        """The way to it as one text."""
-        return "/".join(self.names)
-
-    @property
-    def is_folder(self) -> bool:
-        """Say whether it holds others."""
-        return self.located.entry.kind is Kind.DIRECTORY
-
-    @property
-    def modified(self) -> datetime:
-        """When it was modified last."""
-        return datetime.fromtimestamp(self.located.entry.mtime_ns // _NS, UTC)
 
 
 class PublicDatasets:
@@ -107,6 +111,8 @@ class PublicDatasets:
     def __init__(self, provider: Oneprovider) -> None:
         self._provider = provider
         self._newest = Newest(provider.indexes)
+        self._checksums: Background[int] = Background()
+        self._states: Background[str] = Background()
 
     def get(self, share: ShareId) -> Dataset:
         """Return a dataset as it is now.
@@ -119,7 +125,11 @@ class PublicDatasets:
         root = self._provider.access.locate_share_root(GUEST, share)
         assert root.share is not None
         facts = parse_facts(self._metadata(root))
-        newest_ns = self._newest.mtime_ns(root)
+        with self._provider.indexes.using(root.space) as index:
+            commits = index.database.commits
+            sidecar = index.child(ROOT, SIDECAR) if root.entry.row == ROOT else None
+            is_sealed = sidecar is not None and index.child(sidecar.row, SEAL) is not None
+        newest_ns = self._newest.mtime_ns(root, apart=sidecar)
         count, names = self._undeliverable(root, facts)
         return Dataset(
             share=root.share,
@@ -129,6 +139,10 @@ class PublicDatasets:
             newest=None if newest_ns is None else datetime.fromtimestamp(newest_ns / _NS, UTC),
             undeliverable=count,
             undeliverable_names=names,
+            sidecar=sidecar,
+            is_sealed=is_sealed,
+            known_checksums=None if sidecar is None else self._known_checksums(root, commits),
+            archive_state=self._archive_state(root, facts, commits),
         )
 
     def find(self, share: ShareId, path: str) -> Item:
@@ -154,16 +168,47 @@ class PublicDatasets:
         # By its id, so that the one place that judges access judges this too.
         return Item(self._provider.access.locate(GUEST, wanted), names)
 
-    def children(self, folder: Item, position: Position) -> Page[Item]:
-        """Return a page of a folder in name order."""
+    def listing(self, folder: Item, wanted: Wanted) -> Listing:
+        """Return a page of a folder, or what a search found below it."""
+        if wanted.search:
+            return self._search(folder, wanted)
+        order = wanted.order
 
-        def fetch(name: str | None, earlier: int, limit: int) -> list[Item]:
-            found = self._provider.files.children(
-                folder.located, after=name, offset=-earlier, limit=limit, inclusive=earlier > 0
+        def fetch(key: str | None, backwards: bool, limit: int) -> list[Item]:
+            after = None if key is None else place_of(order, key)
+            with self._provider.indexes.using(folder.located.space) as index:
+                row = folder.located.entry.row
+                found = ordered(index, row, order.turned if backwards else order, after=after, limit=limit)
+            return self._items(folder, ((entry.name, entry) for entry in found))
+
+        page = page_of(fetch, lambda item: key_of(order, item.located.entry), wanted.position, size=PAGE_SIZE)
+        return Listing(folder, wanted, page)
+
+    def _search(self, folder: Item, wanted: Wanted) -> Listing:
+        top = folder.located
+        with self._provider.indexes.using(top.space) as index:
+            found = search(
+                index, top.entry, wanted.search, enters=_OTHERS_READ_AND_SEARCH, limit=PAGE_SIZE, within_s=_SEARCH_S
             )
-            return [Item(child, (*folder.names, child.entry.name)) for child in found]
+        return Listing(folder, wanted, Page(tuple(self._items(folder, sorted(found.entries)))), found.ended)
 
-        return page_of(fetch, lambda item: item.name, position, size=PAGE_SIZE)
+    def _items(self, folder: Item, found: Iterable[tuple[str, Entry]]) -> list[Item]:
+        below = self._provider.access.below
+        return [Item(below(folder.located, entry, path), (*folder.names, *path.split("/"))) for path, entry in found]
+
+    def _known_checksums(self, root: Located, commits: int) -> int | None:
+        count = partial(self._provider.checksums.count, root.space)
+        return self._checksums.ask(root.space, commits, count)
+
+    def _archive_state(self, root: Located, facts: Facts, commits: int) -> str:
+        """Return the state of an archive of everything: where that is soon found, or worth the while because it stays."""
+        is_plain, entry = self._provider.zone.settings.plain, root.entry
+        if is_plain or entry.kind is not Kind.DIRECTORY or (entry.files > _FEW_FILES and facts.state != "complete"):
+            return ""
+        return self._states.ask(root.file_id, commits, lambda: self._state_of(root)) or ""
+
+    def _state_of(self, root: Located) -> str:
+        return str(self._provider.archives.present(root, (), "tar").state)
 
     def _metadata(self, root: Located) -> object:
         try:
@@ -177,9 +222,3 @@ class PublicDatasets:
             return facts.undeliverable, facts.undeliverable_names
         count, named = self._provider.imports.undeliverable(root.space, limit=_MOST_NAMES)
         return count, tuple(f"{path} ({reason})" for path, reason in named)
-
-
-def is_readable(item: Item) -> bool:
-    """Say whether everybody may read an entry, by its registered mode."""
-    needed = _OTHERS_READ_AND_SEARCH if item.is_folder else _OTHERS_READ
-    return item.located.entry.mode & needed == needed

@@ -9,8 +9,11 @@ from urllib.parse import quote, urlencode
 
 from fs2od.mail import human_bytes, human_count
 from fs2od.portal._commands import Command
-from fs2od.portal._datasets import Dataset, Item, is_readable
-from fs2od.portal._paging import Page, Position
+from fs2od.portal._datasets import Dataset
+from fs2od.portal._items import Item, is_readable, is_selectable
+from fs2od.portal._listings import Listing, Wanted
+from fs2od.portal._paging import LAST
+from fs2od.portal._selections import Selection
 from fs2od.portal._words import ago, moment, plural
 
 __all__ = [
@@ -20,8 +23,9 @@ __all__ = [
     "item_document",
     "item_url",
     "listing_document",
-    "page_query",
+    "page_url",
     "poll_after_s",
+    "selection_document",
 ]
 
 _POLL_S = {"acquiring": 2, "complete": 60, None: 10}
@@ -38,7 +42,7 @@ def dataset_version(dataset: Dataset) -> str:
 
 
 def item_url(share: str, verb: str, item: Item | Sequence[str] = ()) -> str:
-    """Return the address of a page or download of one file or folder: verb "files", "content" or "tar"."""
+    """Return the address of a page or download of one file or folder: verb "files", "content", "tar" or "zip"."""
     names = item.names if isinstance(item, Item) else item
     # A name "." or ".." cannot be; every other name is escaped as a whole.
     return "/".join([f"/share/{share}/{verb}", *(quote(name, safe="") for name in names)])
@@ -54,14 +58,29 @@ def dataset_words(dataset: Dataset) -> dict[str, str]:
         "size_exact": f"{human_count(dataset.size_bytes)} bytes",
         "newest": "" if dataset.newest is None else ago(dataset.newest, dataset.now),
         "newest_exact": "" if dataset.newest is None else moment(dataset.newest),
-        "everything": f"Download everything (.tar, {size})",
+        "everything": f"Download everything (.zip, {size})",
+        "checksums": _checksum_words(dataset),
         "announcement": ", ".join(filter(None, [plural(dataset.files, "file"), size, dataset.facts.state])),
     }
 
 
-def dataset_document(dataset: Dataset, link: str, commands: tuple[Command, ...]) -> dict[str, Any]:
-    """Return the twin of a dataset's page."""
-    facts = dataset.facts
+def _checksum_words(dataset: Dataset) -> str:
+    """Say of how many files the checksums are known, and why of no more."""
+    known, files = dataset.known_checksums, dataset.files
+    if known is None:
+        if dataset.facts.checksums == "none":
+            return "The facility writes no checksums beside this data: downloads can be checked by size only."
+        return "No checksums are known yet: downloads are checked by size." if dataset.sidecar is None else ""
+    if known >= files:
+        sealed = ", and the dataset is sealed" if dataset.is_sealed else ""
+        return f"The checksums of all {plural(files, 'file')} are known{sealed}."
+    later = " The others follow." if dataset.facts.state == "acquiring" or not dataset.is_sealed else ""
+    return f"Checksums of {known:,} of {plural(files, 'file')} are known.{later}"
+
+
+def dataset_document(dataset: Dataset, link: str, data: str, commands: tuple[Command, ...]) -> dict[str, Any]:
+    """Return the twin of a dataset's page. `data` is the address of its plain files, empty where there are none."""
+    facts, sidecar = dataset.facts, dataset.sidecar
     return {
         "share_id": dataset.id,
         "url": link,
@@ -77,17 +96,34 @@ def dataset_document(dataset: Dataset, link: str, commands: tuple[Command, ...])
         "available_until": facts.available_until.isoformat() if facts.available_until else None,
         "files": dataset.files,
         "size_bytes": dataset.size_bytes,
+        "sidecar": None if sidecar is None else {"files": sidecar.files, "size_bytes": sidecar.size_bytes},
+        "sealed": dataset.is_sealed,
+        "checksums": {"known": dataset.known_checksums, "files": dataset.files, "published": facts.checksums},
         "newest": _iso(dataset.newest),
         "undeliverable": {"count": dataset.undeliverable, "names": list(dataset.undeliverable_names)},
         "values": dict(facts.values),
         "files_url": f"{link}/files?format=json",
         "tar_url": f"{link}/tar" if dataset.is_folder else None,
+        **_data_addresses(dataset, data),
         "commands": {command.tool: command.line for command in commands},
+        "platforms": {command.tool: list(command.platforms) for command in commands},
         "as_of": _iso(dataset.now),
         "poll_after_s": poll_after_s(dataset),
         "version": dataset_version(dataset),
         "words": dataset_words(dataset),
     }
+
+
+def _data_addresses(dataset: Dataset, data: str) -> dict[str, str | None]:
+    given = data if dataset.is_folder else ""
+    names = {
+        "index_url": "files/",
+        "zip_url": "archive.zip",
+        "archive_url": "archive",
+        "sha256sums_url": "SHA256SUMS",
+        "metalink_url": "files.meta4",
+    }
+    return {key: f"{given}/{name}" if given else None for key, name in names.items()}
 
 
 def item_document(share: str, item: Item) -> dict[str, Any]:
@@ -105,29 +141,49 @@ def item_document(share: str, item: Item) -> dict[str, Any]:
         "target": entry.target,
         "url": item_url(share, "files", item),
         "download_url": item_url(share, verb, item) if readable and entry.target is None else None,
+        "selectable": is_selectable(item),
     }
 
 
-def listing_document(share: str, folder: Item, page: Page[Item]) -> dict[str, Any]:
+def listing_document(share: str, listing: Listing) -> dict[str, Any]:
     """Return the twin of a folder's page."""
-    here = item_url(share, "files", folder)
+    wanted, page = listing.wanted, listing.page
+    more = page.next is not None or page.previous is not None
+
+    def url(other: Wanted) -> str:
+        return page_url(share, listing, other, as_json=True)
+
     return {
-        **item_document(share, folder),
+        **item_document(share, listing.folder),
+        "search": wanted.search or None,
+        "search_ended": listing.ended if wanted.search else None,
+        "sorted_by": wanted.order.by,
+        "descending": wanted.order.descending,
         "skipped": page.skipped,
+        "skipped_from_end": page.from_end,
         "entries": [item_document(share, item) for item in page.items],
-        "previous_url": _page_url(here, page.previous),
-        "next_url": _page_url(here, page.next),
+        "previous_url": None if page.previous is None else url(wanted.at(page.previous)),
+        "next_url": None if page.next is None else url(wanted.at(page.next)),
+        "last_url": url(wanted.at(LAST)) if more else None,
     }
 
 
-def _page_url(here: str, position: Position | None) -> str | None:
-    return None if position is None else f"{here}?{urlencode({**page_query(position), 'format': 'json'})}"
+def selection_document(share: str, selection: Selection, commands: tuple[Command, ...]) -> dict[str, Any]:
+    """Return the twin of a selection's page."""
+    return {
+        "files": selection.files,
+        "size_bytes": selection.size_bytes,
+        "entries": [item_document(share, item) for item in selection.items],
+        "commands": {command.tool: command.line for command in commands},
+        "platforms": {command.tool: list(command.platforms) for command in commands},
+    }
 
 
-def page_query(position: Position) -> dict[str, str]:
-    """Return the query parameters that lead to a page of a folder."""
-    given = {"after": position.after, "before": position.before, "skipped": str(position.skipped or "") or None}
-    return {key: value for key, value in given.items() if value is not None}
+def page_url(share: str, listing: Listing, wanted: Wanted, *, as_json: bool = False) -> str:
+    """Return the address of another page of a listing, on the page itself at the place of the list."""
+    query = urlencode({**wanted.query, **({"format": "json"} if as_json else {})})
+    here = item_url(share, "files", listing.folder)
+    return f"{here}{'?' if query else ''}{query}{'' if as_json else '#files'}"
 
 
 def _iso(when: datetime | None) -> str | None:

@@ -27,6 +27,7 @@ class Facts:
     """The facility's words about a dataset; what it did not say is empty or None."""
 
     state: Literal["acquiring", "complete"] | None = None
+    checksums: Literal["none", "growing", "complete"] | None = None
     title: str = ""
     instrument: str = ""
     facility: str = ""
@@ -46,6 +47,7 @@ def parse_facts(metadata: object) -> Facts:
     published = {key: value for key, value in document.items() if key != _OWN}
     return Facts(
         state=_state(found.get("state")),
+        checksums=_checksums(found.get("checksums")),
         title=_text(found.get("title")),
         instrument=_text(found.get("instrument")),
         facility=_text(found.get("facility")),
@@ -67,6 +69,18 @@ def _state(value: object) -> Literal["acquiring", "complete"] | None:
     match value:
         case "acquiring":
             return "acquiring"
+        case "complete":
+            return "complete"
+        case _:
+            return None
+
+
+def _checksums(value: object) -> Literal["none", "growing", "complete"] | None:
+    match value:
+        case "none":
+            return "none"
+        case "growing":
+            return "growing"
         case "complete":
             return "complete"
         case _:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from itertools import islice
 
-from fs2od.node.index import Indexes
+from fs2od.node.index import Entry, Indexes
 from fs2od.node.provider.access import Located
 from fs2od.storage import Kind
 
 __all__ = ["Newest"]
 
 _MOST_KEPT = 256
-_MOST_ENTRIES = 5_000
 
 
 class Newest:
@@ -24,28 +22,22 @@ class Newest:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, tuple[tuple[int, int], int | None]] = OrderedDict()
 
-    def mtime_ns(self, top: Located) -> int | None:
-        """Return when the newest file below `top` was modified; None if there is none, or too many to look at each."""
+    def mtime_ns(self, top: Located, *, apart: Entry | None = None) -> int | None:
+        """Return when the newest file below `top` was modified, without what lies in the folder `apart`; None if there is none."""
         entry = top.entry
         if entry.kind is not Kind.DIRECTORY:
             return entry.mtime_ns
-        if entry.files > _MOST_ENTRIES:
-            return None
         sums = (entry.files, entry.size_bytes)
         key = top.file_id
         with self._lock:
             known = self._known.get(key)
         if known is not None and known[0] == sums:
             return known[1]
-        found = self._look(top)
+        with self._indexes.using(top.space) as index:
+            found = index.newest_mtime_ns(entry, apart=0 if apart is None else apart.row)
         with self._lock:
             self._known[key] = (sums, found)
             self._known.move_to_end(key)
             while len(self._known) > _MOST_KEPT:
                 self._known.popitem(last=False)
         return found
-
-    def _look(self, top: Located) -> int | None:
-        with self._indexes.using(top.space) as index:
-            entries = (entry for _, entry in islice(index.walk(top.entry), 2 * _MOST_ENTRIES))
-            return max((entry.mtime_ns for entry in entries if entry.kind is Kind.FILE), default=None)

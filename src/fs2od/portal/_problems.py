@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +12,7 @@ from fs2od.errors import Fs2odError
 from fs2od.onedata import errors
 from fs2od.portal._rendering import html_page, json_twin, wants_json
 
-__all__ = ["NO_PAGE", "Problem", "problem_of", "problem_page"]
+__all__ = ["NO_PAGE", "TOO_MUCH", "Problem", "problem_of", "problem_page"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,13 @@ NO_PAGE = Problem(
     "To the front page",
 )
 
+TOO_MUCH = Problem(
+    413,
+    "This selection is too long for a page",
+    "More was selected than fits here. No data is affected.",
+    "Go back and take it as an archive, or select whole folders.",
+)
+
 _NO_SHARE = Problem(
     404,
     "This link leads to no dataset",
@@ -44,13 +51,22 @@ _NO_SHARE = Problem(
 )
 
 
-def problem_of(error: Fs2odError, *, dataset: str = "", below: bool = False) -> Problem:
-    """Return the words for an error. `dataset` is the address of the dataset's page, `below` says that a path was asked for."""
+def problem_of(error: Fs2odError, *, dataset: str = "", below: bool = False, is_form: bool = False) -> Problem:
+    """Return the words for an error.
+
+    Args:
+        error: What happened.
+        dataset: The address of the dataset's page.
+        below: Whether a path was asked for.
+        is_form: Whether something was chosen in a form.
+    """
     back = {"link": dataset, "link_says": "To the dataset"} if dataset and below else {"link": "", "link_says": ""}
     match error:
         case errors.PosixError(errno="eacces"):
             said = "This part of the dataset is for its members; the link shows only what is for everybody."
             return Problem(403, "For members only", said, "Ask whoever gave you the link.", **back)
+        case errors.Rejected() if is_form:
+            return replace(TOO_MUCH, link=dataset, link_says="To the dataset")
         case errors.PosixError() if below:
             said = "There is nothing at this place of the dataset. While a measurement goes on, files may still change their names."
             return Problem(404, "Not here, or not any more", said, "Look for it from the top of the dataset.", **back)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
+import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from fs2od.errors import Fs2odError
@@ -17,7 +18,7 @@ from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata.ids import ShareId
 from fs2od.portal._commands import CA_FILE, Authority, Command, dataset_commands, file_commands
-from fs2od.portal._datasets import Dataset, Item, PublicDatasets, is_readable
+from fs2od.portal._datasets import Dataset, PublicDatasets
 from fs2od.portal._documents import (
     dataset_document,
     dataset_version,
@@ -25,14 +26,18 @@ from fs2od.portal._documents import (
     item_document,
     item_url,
     listing_document,
-    page_query,
+    page_url,
     poll_after_s,
+    selection_document,
 )
+from fs2od.portal._items import Item, is_readable, is_selectable
+from fs2od.portal._listings import Wanted, wanted_of
 from fs2od.portal._markdown import description_html
 from fs2od.portal._names import NAMES
-from fs2od.portal._paging import Position
-from fs2od.portal._problems import NO_PAGE, problem_of, problem_page
-from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, wants_json
+from fs2od.portal._paging import FIRST, LAST
+from fs2od.portal._problems import NO_PAGE, TOO_MUCH, problem_of, problem_page
+from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, sending_forms_to, wants_json
+from fs2od.portal._selections import LISTS, address_list, chosen_in, selection_commands
 from fs2od.portal._words import folder_name
 
 __all__ = ["public_pages"]
@@ -41,6 +46,8 @@ __all__ = ["public_pages"]
 _MOST_PLANNED = 10_000
 
 Handler = Callable[[Request], Response]
+
+_MOST_BODY_BYTES = 4 << 20
 
 
 def public_pages(
@@ -85,30 +92,32 @@ class _DatasetPages:
             ("/share/{id}", self.dataset),
             ("/share/{id}/files", self.files),
             (f"/share/{{id}}/files/{{path:{NAMES}}}", self.files),
-            ("/share/{id}/content", self.content),
-            (f"/share/{{id}}/content/{{path:{NAMES}}}", self.content),
-            ("/share/{id}/tar", self.tar),
-            (f"/share/{{id}}/tar/{{path:{NAMES}}}", self.tar),
         ]
-        return [Route(path, self._guarded(handler)) for path, handler in handlers]
+        verbs: list[tuple[str, Handler]] = [("content", self.content), ("tar", self.tar), ("zip", self.zip)]
+        for verb, handler in verbs:
+            handlers += [(f"/share/{{id}}/{verb}", handler), (f"/share/{{id}}/{verb}/{{path:{NAMES}}}", handler)]
+        selected = ("/share/{id}/selection", "/share/{id}/selection/{list}")
+        return [
+            *(Route(path, self._guarded(handler)) for path, handler in handlers),
+            *(Route(path, self._with_body(self.selection), methods=["POST"]) for path in selected),
+        ]
 
     def twin(self, request: Request) -> Response:
         found = self.datasets.get(_share(request))
-        return json_twin(request, dataset_document(found, self._link(found), self._commands(found)))
+        return json_twin(request, dataset_document(found, self._link(found), self._data(found), self._commands(found)))
 
     def dataset(self, request: Request) -> Response:
         if wants_json(request):
             return self.twin(request)
         found = self.datasets.get(_share(request))
-        top = Item(found.root, ())
-        listing = self._listing(found, top, request) if found.is_folder else {"page": None}
+        listing = self._listing(found, Item(found.root, ()), request) if found.is_folder else {"listing": None}
         values = {
             **self._about(found),
             **listing,
             "about": description_html(found.description),
             "commands": self._commands(found),
         }
-        return html_page(request, "dataset.html", values)
+        return self._page(request, "dataset.html", values)
 
     def files(self, request: Request) -> Response:
         share = _share(request)
@@ -116,35 +125,71 @@ class _DatasetPages:
         if wants_json(request):
             if not item.is_folder:
                 return json_twin(request, item_document(share, item))
-            return json_twin(request, listing_document(share, item, self.datasets.children(item, _position(request))))
+            return json_twin(request, listing_document(share, self.datasets.listing(item, _wanted(request))))
         found = self.datasets.get(share)
         if item.is_folder and not item.names:
             return self.dataset(request)
         if item.is_folder:
-            return html_page(request, "folder.html", {**self._about(found), **self._listing(found, item, request)})
+            return self._page(request, "folder.html", {**self._about(found), **self._listing(found, item, request)})
         link = f"{self.zone.settings.zone_url}{item_url(share, 'content', item)}"
         commands = file_commands(link, authority=self.frame["authority"] is not None)
-        return html_page(request, "file.html", {**self._about(found), "item": item, "commands": commands})
+        return self._page(request, "file.html", {**self._about(found), "item": item, "commands": commands})
 
     def content(self, request: Request) -> Response:
         item = self.datasets.find(_share(request), _path(request))
-        return self._to_tar(item) if item.is_folder else self._to_content(item)
+        return self._to_archive(request, item, "zip") if item.is_folder else self._to_content(request, item)
 
     def tar(self, request: Request) -> Response:
         item = self.datasets.find(_share(request), _path(request))
-        return self._to_tar(item) if item.is_folder else self._to_content(item)
+        return self._to_archive(request, item, "tar") if item.is_folder else self._to_content(request, item)
 
-    def _to_tar(self, item: Item) -> Response:
-        ticket = self.provider.tickets.issue(item.located)
-        return _redirect(f"{self.zone.settings.provider_url}/download/{ticket}")
+    def zip(self, request: Request) -> Response:
+        return self.content(request)
 
-    def _to_content(self, item: Item) -> Response:
-        base = f"{self.zone.settings.provider_url}/api/v3/oneprovider/data"
-        return _redirect(f"{base}/{item.located.file_id}/content")
+    def selection(self, request: Request, body: bytes) -> Response:
+        found = self.datasets.get(_share(request))
+        selection, name = chosen_in(self.datasets, found, body), str(request.path_params.get("list", ""))
+        data, authority = self._data(found), self.frame["authority"] is not None
+        if name in LISTS and data:
+            headers = {**PAGE_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
+            lines = address_list(self.provider, selection, data, name)
+            return StreamingResponse(lines, media_type="text/plain; charset=utf-8", headers=headers)
+        if name:
+            return problem_page(request, NO_PAGE, self.frame)
+        commands = selection_commands(found, selection, self._link(found), authority=authority, lists=bool(data))
+        if wants_json(request):
+            return json_twin(request, selection_document(found.id, selection, commands))
+        values = {**self._about(found), "selection": selection, "commands": commands, "lists": LISTS}
+        return self._page(request, "selection.html", values)
+
+    def _to_archive(self, request: Request, item: Item, kind: str) -> Response:
+        if self.zone.settings.plain:
+            ticket = self.provider.tickets.issue(item.located)
+            return _redirect(f"{self.zone.settings.provider_url}/download/{ticket}")
+        query = f"?{urlencode({'path': item.path})}" if item.names else ""
+        return _redirect(f"{self._data_of(_share(request))}/archive.{kind}{query}")
+
+    def _to_content(self, request: Request, item: Item) -> Response:
+        if self.zone.settings.plain:
+            base = f"{self.zone.settings.provider_url}/api/v3/oneprovider/data"
+            return _redirect(f"{base}/{item.located.file_id}/content")
+        names = item.names or (item.located.entry.name,)
+        path = "/".join(quote(name, safe="") for name in names)
+        return _redirect(f"{self._data_of(_share(request))}/files/{path}")
+
+    def _page(self, request: Request, template: str, values: Mapping[str, object]) -> Response:
+        return html_page(request, template, values, headers=sending_forms_to(self.zone.settings.provider_url))
 
     def _listing(self, dataset: Dataset, folder: Item, request: Request) -> dict[str, Any]:
-        page = self.datasets.children(folder, _position(request))
-        return {"folder": folder, "page": page, "here": item_url(dataset.id, "files", folder)}
+        listing = self.datasets.listing(folder, _wanted(request))
+        return {
+            "listing": listing,
+            "here": item_url(dataset.id, "files", folder),
+            "at": lambda position: page_url(dataset.id, listing, listing.wanted.at(position)),
+            "sorted_by": lambda by: page_url(dataset.id, listing, listing.wanted.by(by)),
+            "first": FIRST,
+            "last": LAST,
+        }
 
     def _about(self, dataset: Dataset) -> dict[str, Any]:
         return {
@@ -153,39 +198,50 @@ class _DatasetPages:
             "words": dataset_words(dataset),
             "version": dataset_version(dataset),
             "poll_after_s": poll_after_s(dataset),
+            "data": self._data(dataset),
             "readable": is_readable,
+            "selectable": is_selectable,
             "url": item_url,
-            "query": lambda position: urlencode(page_query(position)),
         }
 
     def _link(self, dataset: Dataset) -> str:
         return self.zone.public_url(dataset.id)
 
+    def _data(self, dataset: Dataset) -> str:
+        """Return the address of a dataset's plain files and archives; empty where there are none."""
+        return "" if self.zone.settings.plain else self._data_of(dataset.id)
+
+    def _data_of(self, share: ShareId) -> str:
+        return f"{self.zone.settings.provider_url}/share/{quote(share, safe='')}"
+
     def _commands(self, dataset: Dataset) -> tuple[Command, ...]:
-        with_authority = self.frame["authority"] is not None
+        with_authority, link, data = self.frame["authority"] is not None, self._link(dataset), self._data(dataset)
         if not dataset.is_folder:
-            return file_commands(f"{self._link(dataset)}/content", authority=with_authority)
-        settings, link = self.zone.settings, self._link(dataset)
-        if settings.plain:
-            return dataset_commands(link, dataset.title, authority=with_authority)
-        data = f"{settings.provider_url}/share/{dataset.id}"
-        archive = self._archive(dataset, data)
+            return file_commands(f"{link}/content", authority=with_authority)
+        state = dataset.archive_state
+        archive = f"{data}/archive/{state}/{folder_name(dataset.title)}" if data and state else ""
         return dataset_commands(link, dataset.title, authority=with_authority, data=data, archive=archive)
 
-    def _archive(self, dataset: Dataset, data: str) -> str:
-        """Return the address of an archive of the present state, without its suffix; nothing where that would take long."""
-        if dataset.files > _MOST_PLANNED:
-            return ""
-        state = self.provider.archives.present(dataset.root, (), "tar").state
-        return f"{data}/archive/{state}/{folder_name(dataset.title)}"
+    def _with_body(self, handler: Callable[[Request, bytes], Response]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            body = bytearray()
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _MOST_BODY_BYTES:
+                    return problem_page(request, TOO_MUCH, self.frame)
+            content = bytes(body)
+            return await anyio.to_thread.run_sync(self._guarded(lambda again: handler(again, content)), request)
+
+        return answer
 
     def _guarded(self, handler: Handler) -> Handler:
         def answer(request: Request) -> Response:
             try:
                 return handler(request)
             except Fs2odError as error:
-                share, below = _share(request), bool(_path(request))
-                problem = problem_of(error, dataset=f"/share/{share}", below=below)
+                share, is_form = _share(request), request.method == "POST"
+                below = bool(_path(request)) or is_form
+                problem = problem_of(error, dataset=f"/share/{share}", below=below, is_form=is_form)
                 return problem_page(request, problem, self.frame)
 
         return answer
@@ -227,13 +283,8 @@ def _path(request: Request) -> str:
     return str(request.path_params.get("path", ""))
 
 
-def _position(request: Request) -> Position:
-    skipped = request.query_params.get("skipped", "")
-    return Position(
-        after=request.query_params.get("after"),
-        before=request.query_params.get("before"),
-        skipped=int(skipped) if skipped.isascii() and skipped.isdecimal() and len(skipped) < 10 else 0,
-    )
+def _wanted(request: Request) -> Wanted:
+    return wanted_of(request.query_params)
 
 
 def _redirect(location: str) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -19,9 +19,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fs2od.mail import human_bytes, human_count
+from fs2od.portal._commands import Command
 from fs2od.portal._words import ago, day, moment, plural, shown_name
 
-__all__ = ["PAGE_HEADERS", "asset_route", "asset_url", "html_page", "json_twin", "wants_json"]
+__all__ = ["PAGE_HEADERS", "asset_route", "asset_url", "html_page", "json_twin", "sending_forms_to", "wants_json"]
 
 _HERE = Path(__file__).parent
 _WORTH_PACKING = 1024
@@ -39,6 +40,12 @@ PAGE_HEADERS = {
     # Whoever has the link may read; no search engine needs to.
     "X-Robots-Tag": "noindex",
 }
+
+
+def sending_forms_to(origin: str) -> dict[str, str]:
+    """Return the headers of a page whose forms may go to another origin of ours as well."""
+    policy = PAGE_HEADERS["Content-Security-Policy"].replace("form-action 'self'", f"form-action 'self' {origin}")
+    return {"Content-Security-Policy": policy}
 
 
 def html_page(
@@ -127,6 +134,7 @@ def _environment() -> Environment:
         "count": human_count,
         "day": day,
         "moment": moment,
+        "on": _on,
         "plural": plural,
         "shown": shown_name,
         "time": _time,
@@ -135,6 +143,10 @@ def _environment() -> Environment:
     environment.filters.update(filters)
     environment.globals["asset"] = asset_url
     return environment
+
+
+def _on(commands: Sequence[Command], platform: str) -> list[Command]:
+    return [command for command in commands if platform in command.platforms]
 
 
 def _time(when: datetime, form: Literal["long", "short", "clock"] = "long") -> Markup:

@@ -42,10 +42,8 @@ class Order:
         return Place(entry.size_bytes if self.by == "size" else entry.mtime_ns, entry.row)
 
 
-def ordered(
-    index: SpaceIndex, parent: int, order: Order, *, after: Place | None = None, limit: int
-) -> list[tuple[Place, Entry]]:
-    """Return up to `limit` children of a directory in an order, with their places in it.
+def ordered(index: SpaceIndex, parent: int, order: Order, *, after: Place | None = None, limit: int) -> list[Entry]:
+    """Return up to `limit` children of a directory in an order.
 
     Reads no more entries than it returns, wherever the page begins.
 
@@ -58,15 +56,12 @@ def ordered(
     """
     with index.database.reading() as db:
         if after is None:
-            found = _rows(db, order, "", (parent,), limit)
-        elif order.by == "name":
-            found = _beyond(db, order, parent, after, limit)
-        else:
-            # Two questions: SQLite finds its way to a pair of value and row only by the value.
-            found = _equal(db, order, parent, after, limit)
-            if len(found) < limit:
-                found += _beyond(db, order, parent, after, limit - len(found))
-    return [(order.place(entry), entry) for entry in found]
+            return _rows(db, order, "", (parent,), limit)
+        if order.by == "name":
+            return _beyond(db, order, parent, after, limit)
+        # Two questions: SQLite finds its way to a pair of value and row only by the value.
+        found = _equal(db, order, parent, after, limit)
+        return found + _beyond(db, order, parent, after, limit - len(found)) if len(found) < limit else found
 
 
 def _equal(db: sqlite3.Connection, order: Order, parent: int, after: Place, limit: int) -> list[Entry]:

@@ -62,6 +62,14 @@ function localTimes(root) {
   for (const place of root.querySelectorAll("[data-zone]")) place.textContent = `(${zone})`;
 }
 
+// ---- Commands for the system at hand ---------------------------------------------------------------------------------
+function chooseSystem() {
+  const said = (navigator.userAgentData?.platform ?? navigator.platform ?? "").toLowerCase();
+  const system = said.startsWith("win") ? "windows" : said.startsWith("mac") ? "macos" : "linux";
+  const choice = document.getElementById(`on-${system}`);
+  if (choice) choice.checked = true;
+}
+
 function enhance(root) {
   root.querySelectorAll("[data-copy]").forEach(offerCopying);
   localTimes(root);
@@ -148,9 +156,11 @@ class Live {
       old.replaceChildren(...now.childNodes);
       if (held && focused) old.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     }
+    document.dispatchEvent(new CustomEvent("swapped"));
   }
 }
 
 enhance(document);
+chooseSystem();
 const main = document.querySelector("main[data-twin]");
 if (main) new Live(main);
