@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as changed
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from fs2od.facility.deciding import (
     CheckImport,
     CloseMetadata,
     FinishImport,
+    ImportSidecar,
     NoteRunning,
     Publish,
     ReadMetadata,
@@ -138,6 +140,28 @@ def test_the_completion_is_published_before_it_is_told() -> None:
     record = replace(record, told="s")
     assert decided(record, seen) is None
     assert due_at(record, seen, RULES, NOW) is None
+
+
+def test_new_checksums_are_imported_but_not_too_often_and_not_into_the_last_import() -> None:
+    seen = changed(sighting(count=tally()), sidecar="1 sealed")
+    record = announced(phase=Phase.COMPLETE, completed_at=NOW, told="s")
+    record = replace(record, import_asked_at=NOW - timedelta(seconds=4))
+    assert decided(record, seen) is None
+    assert decided(record, seen, NOW + timedelta(seconds=1)) == ImportSidecar(1)
+    assert due_at(record, seen, RULES, NOW) == NOW + timedelta(seconds=1)
+    record = replace(record, sidecar="1 sealed")
+    assert decided(record, seen, NOW + timedelta(seconds=1)) == Publish(1)
+    assert decided(announced(phase=Phase.FINISHING), seen) == CheckImport(1)
+    running = announced(running_seen=True, imported=data_signature(seen))
+    assert decided(running, changed(seen, sidecar="")) == FinishImport(1)
+
+
+def test_the_public_metadata_says_whether_there_are_checksums() -> None:
+    def said(sidecar: str) -> object:
+        own = publication_of(announced(sidecar=sidecar), CONFIGURATION.facility).metadata["fs2od"]
+        return own.get("checksums") if isinstance(own, dict) else own
+
+    assert [said(each) for each in ("", "none", "3", "3 sealed")] == [None, "none", "growing", "complete"]
 
 
 def test_a_complete_dataset_opens_again_when_its_running_file_comes_back() -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fs2od.client import Connection
-from fs2od.errors import ConfigurationError, Fs2odError, StorageMissing
+from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageMissing
 from fs2od.facility._passes import Passes
 from fs2od.facility._postman import Postman, mail_transport
 from fs2od.facility.configuration import Configuration
@@ -113,7 +113,7 @@ class Facility:
         require_watchable(self._configuration.watch)
         async with self._opened() as (passes, postman, hashing):
             await passes.one()
-            await asyncio.to_thread(hashing.work)
+            await _until_ended(asyncio.ensure_future(asyncio.to_thread(hashing.work)), hashing)
             # What appeared in the sidecars is imported at once.
             await passes.one()
             await postman.deliver()
@@ -130,7 +130,7 @@ class Facility:
             async def one_pass() -> None:
                 await passes.one()
                 if checksums:
-                    await asyncio.to_thread(hashing.work)
+                    await _until_ended(asyncio.ensure_future(asyncio.to_thread(hashing.work)), hashing)
                 await postman.deliver()
 
             yield one_pass
@@ -185,11 +185,17 @@ class Facility:
 
 
 async def _keep_hashing(hashing: Hashing) -> None:
-    """Let it work in a thread of its own, which keeps its low priority, and see that thread end."""
+    """Let it work in a thread of its own, which keeps its low priority."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="facility-checksums") as thread:
-        working = asyncio.get_running_loop().run_in_executor(thread, hashing.run)
-        try:
-            await asyncio.shield(working)
-        finally:
-            hashing.stop()
-            await asyncio.wait([working])
+        await _until_ended(asyncio.get_running_loop().run_in_executor(thread, hashing.run), hashing)
+
+
+async def _until_ended(working: asyncio.Future[None], hashing: Hashing) -> None:
+    """Wait for a thread that makes checksums; when we are to stop, stop it and see it end: it uses the journal."""
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        hashing.stop()
+        with contextlib.suppress(Interrupted):
+            await working
+        raise

@@ -154,27 +154,28 @@ class Hashing:
         for turn in self._turns.values():
             room[turn.round.record.phase is Phase.COMPLETE] -= 1
         for record in self._journal.records():
-            complete = record.phase is Phase.COMPLETE
-            if record.id in self._turns or room[complete] <= 0 or not self._is_due(record, now):
+            complete, watch = record.phase is Phase.COMPLETE, self._rules.watch(record.root)
+            if record.id in self._turns or room[complete] <= 0 or watch is None or not self._is_workable(record):
                 continue
-            watch = self._rules.watch(record.root)
-            if watch is not None and self._is_allowed(record, watch):
+            if self._is_due(record, watch, now) and self._is_allowed(record, watch):
                 room[complete] -= 1
                 self._turns[record.id] = _Turn(self._round(record, watch))
 
-    def _is_due(self, record: Record, now: datetime) -> bool:
-        if not self._is_workable(record):
-            return False
+    def _is_due(self, record: Record, watch: Watch, now: datetime) -> bool:
         own = self._own.get(record.id)
         if own is None:
-            checked_at = self._store.state(record.id).checked_at if record.phase is Phase.COMPLETE else None
-            if checked_at is None or (record.completed_at is not None and checked_at < record.completed_at):
-                return True
-            watch = self._rules.watch(record.root)
-            if watch is not None:
-                self._own[record.id] = self._fresh(watch, checked_at + self._settings.recheck, record.phase)
-            return now >= checked_at + self._settings.recheck
-        return own.due_at is None or now >= own.due_at or (own.phase is not record.phase and not own.failures)
+            own = self._own[record.id] = self._remembered(record, watch)
+        turned = own.phase is not record.phase and not own.failures
+        return own.due_at is None or now >= own.due_at or turned
+
+    def _remembered(self, record: Record, watch: Watch) -> _Own:
+        """Return what to begin with after a start: a complete dataset that was looked at lately has time."""
+        own = _Own(FileSettling(watch.settle))
+        if record.phase is Phase.COMPLETE:
+            checked_at = self._store.state(record.id).checked_at
+            if checked_at is not None and (record.completed_at is None or checked_at >= record.completed_at):
+                own.due_at, own.phase = checked_at + self._settings.recheck, record.phase
+        return own
 
     def _is_workable(self, record: Record) -> bool:
         held = record.problem is not None and record.problem.kind in STRUCTURAL
@@ -183,17 +184,14 @@ class Hashing:
     def _is_allowed(self, record: Record, watch: Watch) -> bool:
         if self._settings.on and watch.sidecar:
             return True
-        own = self._own.setdefault(record.id, self._fresh(watch))
+        own = self._own[record.id]
         own.due_at = self._clock() + self._settings.recheck
         own.phase = record.phase
         self._trouble(record.id, "no checksums", f"{_NONE} are made: they are switched off")
         return False
 
-    def _fresh(self, watch: Watch, due_at: datetime | None = None, phase: Phase | None = None) -> _Own:
-        return _Own(FileSettling(watch.settle), due_at, phase=phase)
-
     def _round(self, record: Record, watch: Watch) -> Round:
-        own = self._own.setdefault(record.id, self._fresh(watch))
+        own = self._own[record.id]
         storage = PosixStorage(record.path)
         sidecar = Sidecar(record.path, self._journal.pass_fault_point)
         excluded = frozenset({SIDECAR, watch.running_file, *watch.metadata_files})

@@ -1,0 +1,173 @@
+"""Checksums all the way: from the folder through the node to whoever holds the link."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+import pytest
+from tests.facility.conftest import OnePass, World
+from tests.facility.test_running import real_time, wait_for_letters
+
+from fs2od.client import open_share
+from fs2od.facility import DatasetRow
+from fs2od.facility.hashing._reading import Budget
+from fs2od.manifests import MANIFEST, SEAL, SIDECAR, SUMS, Manifest, parse_part, parse_seal, seal_of
+from fs2od.onedata.ids import FileId
+
+NAME = "20261103_P2"
+
+
+async def shared_files(world: World, link: str) -> dict[str, bytes]:
+    """Return what anybody finds who has the link, by path."""
+    found: dict[str, bytes] = {}
+    async with world.connection() as connection:
+        share = await open_share(connection, link)
+
+        async def collect(folder: FileId, above: str) -> None:
+            async for child in share.data.children(folder, ["fileId", "name", "type"]):
+                assert isinstance(child.file_id, str)
+                path = f"{above}{child.name}"
+                if child.type == "DIR":
+                    await collect(child.file_id, f"{path}/")
+                elif path != "SPA.yml":
+                    async with share.data.content(child.file_id) as content:
+                        found[path] = await content.read()
+
+        await collect(share.root, "")
+    return found
+
+
+async def public_words(world: World, row: DatasetRow) -> object:
+    """Return what the facility says publicly about a dataset's checksums."""
+    async with world.onedata() as (_, provider, _panel):
+        document = await provider.files.json_metadata.get(FileId(world.records()[row.name].root_file))
+    assert isinstance(document, dict)
+    own = document["fs2od"]
+    assert isinstance(own, dict)
+    return own.get("checksums")
+
+
+async def completed(world: World, one_pass: OnePass) -> DatasetRow:
+    (world.watched / NAME / ".running").unlink()
+    await world.until(one_pass, world.is_in("complete", NAME))
+    await world.until(one_pass, lambda: world.records()[NAME].sidecar.endswith("sealed"))
+    return world.rows()[NAME]
+
+
+async def test_whoever_has_the_link_finds_whole_parts_sums_and_seal(world: World) -> None:
+    folder = world.dataset(running=True)
+    (folder / "deep").mkdir()
+    (folder / "deep" / "movie.mrc").write_bytes(b"deep")
+    async with world.facility().opened(checksums=True) as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        await world.until(one_pass, lambda: world.records()[NAME].sidecar == "1")
+        await one_pass()
+        assert await public_words(world, world.rows()[NAME]) == "growing"
+        (folder / "late.mrc").write_bytes(b"late")
+        row = await completed(world, one_pass)
+        await settled_import(world, one_pass)
+        assert await public_words(world, row) == "complete"
+        found = await shared_files(world, row.link)
+    manifest = Manifest(parse_part(found.pop(f"{SIDECAR}/{MANIFEST}/{n:06}.jsonl")) for n in (1, 2))
+    assert parse_seal(found.pop(f"{SIDECAR}/{SEAL}")) == seal_of(manifest)
+    assert found.pop(f"{SIDECAR}/{SUMS}").decode().count("\n") == 5
+    assert {path: hashlib.sha256(content).hexdigest() for path, content in found.items()} == {
+        path: entry.sha256 for path, entry in manifest.items()
+    }
+    assert sorted(found) == ["deep/movie.mrc", "late.mrc", "movie_0.mrc", "movie_1.mrc", "movie_2.mrc"]
+
+
+async def settled_import(world: World, one_pass: OnePass) -> None:
+    """Let the scan that was asked for last come to its end."""
+    for _ in range(20):
+        await one_pass()
+        world.clock.move(seconds=0.5)
+        await asyncio.to_thread(world.node.provider.imports.start_due)
+        await asyncio.sleep(0.02)
+
+
+async def test_the_sidecar_is_no_data_of_the_dataset(world: World) -> None:
+    world.dataset(running=True)
+    async with world.facility().opened(checksums=True) as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        row = await completed(world, one_pass)
+        before = len(world.history(NAME))
+        await settled_import(world, one_pass)
+    assert (row.files, row.size_bytes) == (3, 303)
+    assert world.rows()[NAME].state == "complete"
+    assert len(world.history(NAME)) - before <= 1, "nothing but the publication follows"
+    assert len(world.letters()) == 2
+
+
+@pytest.mark.parametrize("changes", [{"watch": {"sidecar": False}}, {"checksums": {"on": False}}])
+async def test_without_a_sidecar_the_public_metadata_says_so(
+    world: World, changes: dict[str, dict[str, object]]
+) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility(configuration=world.configuration(**changes)).opened(checksums=True) as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        await world.until(one_pass, lambda: world.records()[NAME].sidecar == "none")
+        await settled_import(world, one_pass)
+        assert await public_words(world, world.rows()[NAME]) == "none"
+    assert world.history(NAME).count("no checksums") == 1
+    assert not (folder / SIDECAR).exists()
+
+
+async def test_a_single_pass_publishes_what_settled_long_ago(world: World) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        (folder / ".running").unlink()
+        await world.until(one_pass, world.is_in("complete", NAME))
+    assert not (folder / SIDECAR).exists()
+    world.clock.move(minutes=11)
+    await world.facility().once()
+    assert (folder / SIDECAR / SEAL).exists()
+    assert world.records()[NAME].sidecar == "1 sealed"
+
+
+async def test_a_single_pass_that_is_interrupted_ends_soon(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.dataset()
+    slow = world.configuration(checksums={"bytes_per_second": 1})
+    async with world.facility(configuration=slow).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+    world.clock.move(minutes=11)
+    reading = asyncio.Event()
+    loop, really = asyncio.get_running_loop(), Budget.spend
+
+    def spend(budget: Budget, size_bytes: int) -> None:
+        loop.call_soon_threadsafe(reading.set)
+        really(budget, size_bytes)
+
+    monkeypatch.setattr(Budget, "spend", spend)
+    running = asyncio.create_task(world.facility(configuration=slow).once())
+    async with asyncio.timeout(20):
+        await reading.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def test_the_daemon_makes_checksums_by_itself(world: World) -> None:
+    folder = world.dataset(running=True)
+    stop = asyncio.Event()
+    running = asyncio.create_task(real_time(world).run(stop))
+    await wait_for_letters(world, 1)
+    (folder / ".running").unlink()
+    await wait_for_letters(world, 2)
+    await exists(folder / SIDECAR / SEAL)
+    async with asyncio.timeout(30):
+        while not world.records()[NAME].sidecar.endswith("sealed"):  # noqa: ASYNC110 - another task's journal
+            await asyncio.sleep(0.05)
+    stop.set()
+    async with asyncio.timeout(10):
+        await running
+    assert parse_part((folder / SIDECAR / MANIFEST / "000001.jsonl").read_bytes()).size_bytes == 303
+
+
+async def exists(path: Path) -> None:
+    async with asyncio.timeout(30):
+        while not path.exists():  # noqa: ASYNC110, ASYNC240 - another thread's file, on a local disk
+            await asyncio.sleep(0.05)
