@@ -12,8 +12,10 @@ from fs2od.cli.running import announce, run, set_up_logging
 from fs2od.node import NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
+from fs2od.node.http.script import script_route
 from fs2od.node.serving import Service, listen, serve
 from fs2od.portal import public_pages
+from fs2od.transfer import bundle
 
 __all__ = ["Ports", "node"]
 
@@ -69,9 +71,10 @@ def node(
             token_file = settings.data / "admin.token"
             opened.ensure_administrator(token_file)
             pages = public_pages(opened.zone, opened.provider, ca_pem=certificate.ca.read_bytes())
+            scripts = [] if plain else [script_route(bundle)]
             services = [
-                Service(zone_app(opened.zone, pages=pages), zone_socket),
-                Service(provider_app(opened.provider), provider_socket),
+                Service(zone_app(opened.zone, pages=[*scripts, *pages]), zone_socket),
+                Service(provider_app(opened.provider, extra=scripts), provider_socket),
             ]
             ready = asyncio.Event()
             async with opened.working(), asyncio.TaskGroup() as group:

@@ -54,8 +54,8 @@ def zone_app(zone: Zone, *, pages: Iterable[BaseRoute] = ()) -> ASGIApp:
     return _application([*api, *discovery_routes(zone), *pages])
 
 
-def provider_app(provider: Oneprovider) -> ASGIApp:
-    """Return the application of the provider's origin: its API, its panel and its downloads."""
+def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> ASGIApp:
+    """Return the application of the provider's origin: its API, its panel and its downloads, and routes handed in."""
     zone, body_bytes = provider.zone, provider.zone.settings.limits.body_bytes
     worker, panel = f"opw-{provider.record.id}", f"opp-{provider.record.id}"
 
@@ -84,6 +84,7 @@ def provider_app(provider: Oneprovider) -> ASGIApp:
             *file_routes(provider),
             *archive_routes(provider),
             Route("/share/{id}", share_page),
+            *extra,
         ],
         allow_origin=True,
     )
