@@ -40,6 +40,10 @@ class NodeSettings:
     """Files of ours that hold access information: never imported, listed or delivered."""
     plain: bool = False
     """Switch off every extension beyond Onedata's REST."""
+    asn_database: Path | None = None
+    """A file in MaxMind's format that knows autonomous systems, for tokens confined to some; without one they are refused."""
+    country_database: Path | None = None
+    """The same for countries and regions."""
     limits: Limits = field(default_factory=Limits)
 
     @property

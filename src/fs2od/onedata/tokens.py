@@ -73,12 +73,14 @@ __all__ = [
     "GeoRegion",
     "Identifier",
     "IdentityToken",
+    "Ignorable",
     "Interface",
     "InviteToken",
     "InviteType",
     "Ip",
     "Named",
     "Persistence",
+    "Place",
     "Service",
     "Subject",
     "Temporary",
@@ -156,6 +158,14 @@ Ignorable: TypeAlias = Literal["service", "interface", "api"]
 _IGNORABLE: Mapping[type[Caveat], Ignorable] = {Service: "service", Interface: "interface", Api: "api"}
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where on earth an address belongs: a country (two letters) and Onedata's regions, as far as a database knows."""
+
+    country: str | None = None
+    regions: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The circumstances in which a token is used; what is left out satisfies no caveat that asks for it.
@@ -169,6 +179,8 @@ class Context:
         service: The service that processes the token, such as `opw-<provider id>`.
         allow_data_access: Whether what is asked for is data access, so that `data.*` and `interface = oneclient` pass.
         ignored: Caveats that are not judged, as when inferring a token's scope.
+        asn_of: Returns the autonomous system that an address belongs to; None without a database of them.
+        place_of: Returns the place that an address belongs to; None without a database of them.
     """
 
     now: datetime
@@ -179,6 +191,18 @@ class Context:
     service: str | None = None
     allow_data_access: bool = False
     ignored: frozenset[Ignorable] = frozenset()
+    asn_of: Callable[[IPv4Address | IPv6Address], int | None] | None = None
+    place_of: Callable[[IPv4Address | IPv6Address], Place] | None = None
+
+    def can_judge(self, caveat: Caveat) -> bool:
+        """Tell whether what is needed to judge a caveat is here at all, be it satisfied or not."""
+        match caveat:
+            case Asn():
+                return self.asn_of is not None
+            case GeoCountry() | GeoRegion():
+                return self.place_of is not None
+            case _:
+                return not isinstance(caveat, Api)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,8 +299,7 @@ def verify(token: Token, root_key: bytes, context: Context) -> None:
 
     Raises:
         ServiceError: badToken or tokenInvalid: it was not made with that key; tokenCaveatUnknown or
-            tokenCaveatUnverified: it is not meant for these circumstances. Autonomous systems, countries and
-            regions need a database that is not here, so these caveats are always refused.
+            tokenCaveatUnverified: it is not meant for these circumstances, or what it asks for cannot be judged here.
     """
     macaroon = _from_text(token)
     identifier = parse_identifier(macaroon.identifier)
@@ -285,8 +308,7 @@ def verify(token: Token, root_key: bytes, context: Context) -> None:
     for caveat in map(caveat_from_text, macaroon.caveats):
         fits = _fits_invitation(caveat) or not isinstance(identifier.kind, InviteToken)
         if not fits or not (_is_ignored(caveat, context) or _holds(caveat, context)):
-            said = f"The token is confined, and not to what is asked here: {caveat_to_json(caveat)['type']}."
-            raise error_of("tokenCaveatUnverified", said, {"caveat": caveat_to_json(caveat)})
+            raise _unverified(caveat, context)
 
 
 def valid_until_s(caveats: Iterable[Caveat]) -> int | None:
@@ -349,6 +371,14 @@ def _is_ignored(caveat: Caveat, context: Context) -> bool:
     return _IGNORABLE.get(type(caveat)) in context.ignored
 
 
+def _unverified(caveat: Caveat, context: Context) -> ServiceError:
+    document = caveat_to_json(caveat)
+    said = f"The token is confined, and not to what is asked here: {document['type']}."
+    if not context.can_judge(caveat):
+        said = f"The token is confined by what this service has no means to judge, and so refuses: {document['type']}."
+    return error_of("tokenCaveatUnverified", said, {"caveat": document})
+
+
 def _holds(caveat: Caveat, context: Context) -> bool:
     match caveat:
         case Time(end):
@@ -357,21 +387,59 @@ def _holds(caveat: Caveat, context: Context) -> bool:
             return _is_among(context.peer_ip, whitelist)
         case Consumer(whitelist):
             return not _identities(context).isdisjoint(whitelist)
+        case Asn() | GeoCountry() | GeoRegion():
+            return _comes_from(caveat, context)
+        case _:
+            return _is_asked_at(caveat, context)
+
+
+def _is_asked_at(caveat: Caveat, context: Context) -> bool:
+    match caveat:
         case Service(whitelist):
             return not _with_wildcard(context.service).isdisjoint(whitelist)
         case Interface(name):
             return name == context.interface and (name != "oneclient" or context.allow_data_access)
         case _:
-            # Patterns of operations would need every operation's resource, and places on earth a database: refused.
+            # Patterns of operations would need every operation's resource: refused.
             return context.allow_data_access and is_data_access_caveat(caveat)
 
 
 def _is_among(address: IPv4Address | IPv6Address | None, networks: Iterable[str]) -> bool:
     if address is None:
         return False
+    return any(_bare(address) in ip_network(network, strict=False) for network in networks)
+
+
+def _bare(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     # A dual-stack socket reports IPv4 clients in their IPv6 clothing.
-    bare = (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
-    return any(bare in ip_network(network, strict=False) for network in networks)
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+
+
+def _comes_from(caveat: Asn | GeoCountry | GeoRegion, context: Context) -> bool:
+    match caveat:
+        case Asn(whitelist):
+            return _asn(context) in whitelist
+        case GeoCountry(kind, countries):
+            return _is_let_through(kind, countries, {_place(context).country} - {None})
+        case GeoRegion(kind, regions):
+            return _is_let_through(kind, regions, _place(context).regions)
+
+
+def _asn(context: Context) -> int | None:
+    if context.asn_of is None or context.peer_ip is None:
+        return None
+    return context.asn_of(_bare(context.peer_ip))
+
+
+def _place(context: Context) -> Place:
+    if context.place_of is None or context.peer_ip is None:
+        return Place()
+    return context.place_of(_bare(context.peer_ip))
+
+
+def _is_let_through(kind: str, listed: Collection[str], places: Collection[str | None]) -> bool:
+    # An address of nobody knows where is in no country that is allowed, nor surely outside those that are not.
+    return bool(places) and (kind == "whitelist") != set(listed).isdisjoint(places)
 
 
 def _identities(context: Context) -> frozenset[str]:

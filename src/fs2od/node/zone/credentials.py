@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 from fs2od.node.clock import Clock
 from fs2od.node.zone.callers import GUEST, Caller
+from fs2od.node.zone.places import Places
 from fs2od.node.zone.rights import Rights
 from fs2od.node.zone.tokens import Tokens
 from fs2od.onedata import errors, tokens
 from fs2od.onedata.ids import UserId
-from fs2od.onedata.tokens import AccessToken, Context, Identifier, IdentityToken, InviteToken, Token
+from fs2od.onedata.pasted import pasted
+from fs2od.onedata.tokens import (
+    AccessToken,
+    Asn,
+    Caveat,
+    Context,
+    GeoCountry,
+    GeoRegion,
+    Identifier,
+    IdentityToken,
+    InviteToken,
+    Token,
+)
 
 __all__ = ["Credentials"]
 
@@ -20,10 +34,29 @@ __all__ = ["Credentials"]
 class Credentials:
     """Judges tokens that are shown."""
 
-    def __init__(self, tokens: Tokens, rights: Rights, clock: Clock) -> None:
+    def __init__(self, tokens: Tokens, rights: Rights, clock: Clock, *, places: Places | None = None) -> None:
         self._tokens = tokens
         self._rights = rights
         self._clock = clock
+        self._places = places or Places()
+
+    def circumstances(self, peer_ip: IPv4Address | IPv6Address | None) -> Context:
+        """Return what is known about a request from `peer_ip` at this moment."""
+        places = self._places
+        return Context(now=self._clock.now(), peer_ip=peer_ip, asn_of=places.asn_of, place_of=places.place_of)
+
+    def require_judgeable(self, caveats: Iterable[Caveat]) -> None:
+        """Refuse to make tokens that could never be used here: what a caveat asks for cannot be known.
+
+        Raises:
+            Rejected: badValueCaveat.
+        """
+        context = self.circumstances(None)
+        for caveat in caveats:
+            if isinstance(caveat, Asn | GeoCountry | GeoRegion) and not context.can_judge(caveat):
+                document = tokens.caveat_to_json(caveat)
+                said = f"Caveats of type {document['type']} need a database of addresses, and none is configured here."
+                raise errors.error_of("badValueCaveat", said, {"caveat": document})
 
     def authenticate(
         self,
@@ -48,11 +81,10 @@ class Credentials:
         """
         if text is None:
             return GUEST
-        now = self._clock.now()
-        context = Context(now=now, peer_ip=peer_ip, interface="rest", service=service, allow_data_access=data_access)
+        context = replace(self.circumstances(peer_ip), interface="rest", service=service, allow_data_access=data_access)
         try:
-            token = Token(text)
-            context = self.consumed_by(context, None if consumer is None else Token(consumer))
+            token = pasted(text)
+            context = self.consumed_by(context, None if consumer is None else pasted(consumer))
             examined = self.verify_access(token, context)
         except errors.ServiceError as error:
             raise errors.unauthorized(error) from error

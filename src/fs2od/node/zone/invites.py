@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
@@ -13,7 +14,7 @@ from fs2od.node.zone.rights import Rights
 from fs2od.node.zone.tokens import Tokens
 from fs2od.onedata import errors, privileges
 from fs2od.onedata.ids import GroupId, SpaceId, UserId
-from fs2od.onedata.tokens import Context, Identifier, InviteToken, InviteType, Named, Subject, Token
+from fs2od.onedata.tokens import Identifier, InviteToken, InviteType, Named, Subject, Token
 from fs2od.sqlite import Database
 
 __all__ = ["Invites"]
@@ -118,7 +119,7 @@ class Invites:
         """
         consumer = Subject("user", user)
         groups = partial(self._rights.effective_groups, user)
-        context = Context(now=self._clock.now(), peer_ip=peer_ip, consumer=consumer, consumer_groups=groups)
+        context = replace(self._credentials.circumstances(peer_ip), consumer=consumer, consumer_groups=groups)
         identifier, kind = self._credentials.invitation(token, context)
         if kind.invite_type is not expected:
             details = {

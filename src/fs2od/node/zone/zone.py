@@ -13,6 +13,7 @@ from fs2od.node.zone.epoch import Epoch
 from fs2od.node.zone.groups import Groups
 from fs2od.node.zone.invites import Invites
 from fs2od.node.zone.memberships import Memberships
+from fs2od.node.zone.places import open_places
 from fs2od.node.zone.providers import Providers
 from fs2od.node.zone.rights import Rights
 from fs2od.node.zone.schema import ZONE_SCHEMA
@@ -63,6 +64,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
     Raises:
         StateTooNew: A newer fs2od wrote them.
         StorageMissing: The folder is not there or may not be written.
+        ConfigurationError: A database of addresses cannot be read.
     """
     database = Database(settings.data / "zone.db", ZONE_SCHEMA)
     keys = KeyFile(settings.data / "secret.key")
@@ -70,7 +72,8 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
     memberships = Memberships(database, epoch)
     rights = Rights(database)
     tokens = Tokens(database, rights, keys, epoch, clock, domain=re.sub(r":\d+$", "", settings.zone_domain))
-    credentials = Credentials(tokens, rights, clock)
+    places = open_places(asn_database=settings.asn_database, country_database=settings.country_database)
+    credentials = Credentials(tokens, rights, clock, places=places)
     return Zone(
         settings=settings,
         database=database,

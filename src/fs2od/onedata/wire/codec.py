@@ -6,7 +6,7 @@ Reading accepts keys that are unknown here. Writing is compact, because one clie
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeAlias, TypeGuard, TypeVar, get_args, get_origin
 
@@ -22,6 +22,7 @@ from fs2od.onedata.errors import (
     missing,
     not_allowed,
 )
+from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import Token
 
 __all__ = [
@@ -125,7 +126,7 @@ def from_json(values: Mapping[str, Any], kind: type[T], *, strict: bool = True) 
         ServiceError: missingRequiredValue or badValue…, with the key: the first thing that does not fit.
     """
     try:
-        return msgspec.convert(dict(values), type=kind, strict=strict, dec_hook=_wrap)
+        return msgspec.convert(dict(values), type=kind, strict=strict, dec_hook=_wrap_pasted)
     except msgspec.ValidationError as error:
         raise _explain(str(error), values, kind) from None
 
@@ -139,10 +140,17 @@ def _plain(value: object) -> object:
 def _wrap(kind: type[Any], value: object) -> object:
     if not isinstance(value, str):
         raise ValueError("Expected `str`")
-    if kind is Secret:
-        return Secret(value)
+    return Secret(value) if kind is Secret else _token(value, Token)
+
+
+def _wrap_pasted(kind: type[Any], value: object) -> object:
+    # People paste tokens into requests, with what stuck to them; services do not.
+    return _token(value, pasted) if kind is Token and isinstance(value, str) else _wrap(kind, value)
+
+
+def _token(value: str, read: Callable[[str], Token]) -> Token:
     try:
-        return Token(value)
+        return read(value)
     except ServiceError:
         raise ValueError(_REFUSED) from None
 

@@ -5,6 +5,7 @@ Source: the REST contract §1.2: service, interface and api caveats are not judg
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 from fs2od.node.version import ONEDATA_VERSION
@@ -13,7 +14,7 @@ from fs2od.node.zone.rest.given import understood
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import tokens, wire
 from fs2od.onedata.ids import ProviderId, SpaceId, UserId
-from fs2od.onedata.tokens import Caveat, Context, Service
+from fs2od.onedata.tokens import Caveat, Ignorable, Service
 
 __all__ = ["access_scope"]
 
@@ -26,12 +27,8 @@ def access_scope(
     Raises:
         Rejected: The token is not valid; the error is the token's own.
     """
-    context = Context(
-        now=zone.clock.now(),
-        peer_ip=peer_ip,
-        allow_data_access=True,
-        ignored=frozenset({"service", "interface", "api"}),
-    )
+    ignored = frozenset[Ignorable]({"service", "interface", "api"})
+    context = replace(zone.credentials.circumstances(peer_ip), allow_data_access=True, ignored=ignored)
     context = zone.credentials.consumed_by(context, request.consumer_token)
     examined = zone.credentials.verify_access(understood(request.token), context)
     user = UserId(examined.identifier.subject.id)

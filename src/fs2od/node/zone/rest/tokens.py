@@ -49,6 +49,7 @@ def _making(zone: Zone) -> list[Endpoint]:
         if isinstance(kind, InviteToken):
             chosen = _parsed(kind.invite_type, chosen)
             zone.invites.require_may_invite(subject, kind, with_privileges=bool(chosen))
+        zone.credentials.require_judgeable(request.parsed_caveats())
         limit = request.usage_limit if isinstance(request.usage_limit, int) else None
         token = zone.tokens.issue_named(
             subject,
@@ -69,6 +70,7 @@ def _making(zone: Zone) -> list[Endpoint]:
         kind = request.kind()
         if isinstance(kind, InviteToken):
             zone.invites.require_may_invite(subject, kind, with_privileges=False)
+        zone.credentials.require_judgeable(request.parsed_caveats())
         token = zone.tokens.issue_temporary(subject, kind=kind, caveats=request.parsed_caveats())
         return json_answer(wire.TokenDocument(token=token), status=201)
 
@@ -146,7 +148,7 @@ def _named(zone: Zone) -> list[Endpoint]:
 
 def _inspection(zone: Zone) -> list[Endpoint]:
     def context_of(call: Call, request: wire.VerifyIdentityTokenRequest) -> Context:
-        context = Context(now=zone.clock.now(), peer_ip=_address(request.peer_ip) or call.peer_ip)
+        context = zone.credentials.circumstances(_address(request.peer_ip) or call.peer_ip)
         if request.consumer_token is None and call.caller.user is not None:
             groups = partial(zone.rights.effective_groups, call.caller.user)
             return replace(context, consumer=Subject("user", call.caller.user), consumer_groups=groups)
