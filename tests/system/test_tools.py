@@ -9,8 +9,11 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -19,7 +22,8 @@ from tests.node.test_data_checksums import publish
 
 from fs2od.node import NodeSettings, open_node
 from fs2od.portal._commands import dataset_commands
-from fs2od.testing.system import System
+from fs2od.testing import microscope
+from fs2od.testing.system import System, wait_for
 from fs2od.testing.world import World, _administrator
 
 NAMES = (
@@ -150,10 +154,9 @@ def site(node: tuple[System, str], tmp_path: Path) -> Site:
     shutil.copy(system.facts["ca"], tmp_path / "fs2od-ca.pem")
     windows = tmp_path / "names of Windows"
     windows.mkdir()
-    for name, here in (("curl.exe", "curl"), ("py", "python3")):
-        found = shutil.which(here)
-        assert found
-        (windows / name).symlink_to(found)
+    for name, here in (("curl.exe", "curl"), ("py", f"'{sys.executable}'")):
+        (windows / name).write_text(f'#!/bin/sh\nexec {here} "$@"\n')
+        (windows / name).chmod(0o755)
     with system.http() as http:
         twin = http.get(f"{link}.json").json()["commands"]
     return Site(link, f"{system.facts['provider']}/share/{share}", twin, tmp_path)
@@ -177,6 +180,11 @@ def test_a_command_without_the_certificate_fails(site: Site, tool: str) -> None:
 
 def test_our_own_command_brings_everything(site: Site) -> None:
     assert site.get("fs2od") == expected(as_they_are)
+
+
+@pytest.mark.parametrize("tool", ["Python", "Python for Windows"])
+def test_one_python_file_brings_everything_with_nothing_installed(site: Site, tool: str) -> None:
+    assert site.get(tool) == expected(as_they_are)
 
 
 def test_rclone_brings_everything(site: Site) -> None:
@@ -272,6 +280,32 @@ def test_checksums_are_checked_afterwards(site: Site, tool: str) -> None:
     wrong = site.run(site.twin[tool])
     assert wrong.returncode != 0
     assert b"a&b: FAILED" in wrong.stdout
+
+
+def test_what_the_facility_hashed_is_what_the_tools_check(system: System, tmp_path: Path) -> None:
+    system.start()
+    system.stop()
+    with (system.data / "fs2od.toml").open("a") as configuration:
+        configuration.write('[checksums]\nfirst_within = "1 s"\n')
+    facts = system.start()
+    source = system.watched / "dataset"
+    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=2))
+    link = system.wait_for_mail().link
+    shutil.copy(facts["ca"], tmp_path / "fs2od-ca.pem")
+    with system.http() as http:
+        data = f"{facts['provider']}/share/{link.rpartition('/')[2]}"
+        wait_for(
+            lambda: http.get(f"{data}/SHA256SUMS").text.count("\n") >= 29, within_s=60, what="the checksums of 29 files"
+        )
+        site = Site(link, data, http.get(f"{link}.json").json()["commands"], tmp_path)
+        folder = site.twin["rclone"].split()[3]
+        assert site.run(site.twin["rclone"]).returncode == 0
+        done = site.run(site.twin["sha256sum"])
+        assert done.returncode == 0, done.stdout + done.stderr
+        some = next(path for path in (tmp_path / folder).rglob("*.mrc"))
+        answer = http.head(f"{data}/files/{some.relative_to(tmp_path / folder)}")
+    digest = b64encode(sha256(some.read_bytes()).digest()).decode()
+    assert answer.headers["Repr-Digest"] == f"sha-256=:{digest}:"
 
 
 def test_commands_are_for_somebody_and_told_apart() -> None:
