@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -43,6 +44,10 @@ class Row(NamedTuple):
         return self.kind == DIRECTORY
 
 
+# Half the time of Row._make.
+_AS_ROW = partial(tuple.__new__, Row)
+
+
 @dataclass(frozen=True)
 class Seeing:
     """Which entries are looked at: those up to a row, whose modes let their reader in.
@@ -64,7 +69,7 @@ class Seeing:
     def page(self, db: sqlite3.Connection, folder: int, after: str, limit: int) -> list[Row]:
         """Return up to `limit` entries of a folder whose names come after one, in the order of their names' bytes."""
         query = f"SELECT {_COLUMNS} FROM entry WHERE parent = ? AND name > ? AND {_SEEN} ORDER BY name LIMIT ?"
-        return list(map(Row._make, _raw(db, query, (folder, after, *self._given, limit))))
+        return list(map(_AS_ROW, _raw(db, query, (folder, after, *self._given, limit))))
 
     def child(self, db: sqlite3.Connection, folder: int, name: str) -> Row | None:
         """Return an entry of a folder by its name; None if there is none, or it is not looked at."""

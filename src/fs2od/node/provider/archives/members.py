@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fs2od.node.index.rows import Row, Seeing
+from fs2od.node.index.rows import DIRECTORY, Row, Seeing
 from fs2od.node.provider.archives.names import Names
 
 __all__ = ["Position", "Root", "Run", "Walk"]
 
-_PAGE = 1000
+_PAGE = 2500
+_KIND = Row._fields.index("kind")
 
 
 class Root(NamedTuple):
@@ -68,6 +69,7 @@ class _Level:
     is_new: bool = True
     is_read: bool = False
     rows: list[Row] = field(default_factory=list)
+    folders: list[int] = field(default_factory=list)
     at: int = 0
     others: Mapping[str, str] = field(default_factory=dict)
 
@@ -78,6 +80,7 @@ class _Level:
             self.is_read = len(self.rows) < _PAGE
             is_all = self.is_read and self.is_new and not self.after
             self.is_new = False
+            self.folders = [at for at, row in enumerate(self.rows) if row[_KIND] == DIRECTORY]
             if self.rows:
                 found = [row.name for row in self.rows]
                 self.others = names.others(db, seeing, self.folder, found, is_all=is_all)
@@ -86,7 +89,7 @@ class _Level:
     def take(self, most: int) -> Run:
         """Return the next members, up to and with the first folder."""
         end = min(len(self.rows), self.at + most)
-        first = next((at for at in range(self.at, end) if self.rows[at].is_directory), end - 1)
+        first = next((at for at in self.folders if self.at <= at < end), end - 1)
         rows = self.rows[self.at : first + 1]
         self.at, self.after = first + 1, rows[-1].name
         return Run(self.path, self.named, rows, self.others)

@@ -5,19 +5,32 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from typing import NamedTuple
 
 from fs2od.node.index import Indexes
 from fs2od.node.index.rows import Row
 from fs2od.node.provider.archives.contents import Changed, Checked
-from fs2od.node.provider.archives.layouts import content_bytes
 from fs2od.node.provider.archives.members import Run, Walk
 from fs2od.node.provider.archives.plans import SEGMENT, Plan, Segment, name_in, rows_digest
 from fs2od.node.provider.streaming import AccessEnded
 
 __all__ = ["gathered", "part_of"]
 
-_Member = tuple[str, str, Row, int | None]
-"""The path, the name in the archive, what is registered, and the CRC-32 where it is known and wanted."""
+
+class _Member(NamedTuple):
+    """What is registered, among which others, and the CRC-32 where it is known and wanted."""
+
+    run: Run
+    row: Row
+    crc32: int | None
+
+    @property
+    def path(self) -> str:
+        return self.run.path + self.row.name
+
+    @property
+    def name(self) -> str:
+        return name_in(self.run, self.row)
 
 
 def part_of(plan: Plan, indexes: Indexes, contents: Checked, first: int, end: int) -> Iterator[bytes]:
@@ -31,7 +44,7 @@ def part_of(plan: Plan, indexes: Indexes, contents: Checked, first: int, end: in
     reading = _Reading(plan, indexes, contents, first, end)
     if first < plan.records_at:
         yield from reading.members()
-    if first < plan.end_at and end > plan.records_at:
+    if plan.records_at < plan.end_at and first < plan.end_at and end > plan.records_at:
         yield from reading.records()
     yield from reading.window(plan.end, plan.end_at)
     contents.flush()
@@ -84,17 +97,17 @@ class _Reading:
             for member in self._members(segment):
                 if offset >= self._end:
                     return
-                head = self._layout.head(member[1], member[2])
-                begin = offset + len(head)
-                size = content_bytes(member[2])
-                offset = begin + size + self._layout.trail_bytes(member[2])
-                if offset > self._first:
-                    yield from self.window(head, begin - len(head))
-                    if member[2].kind == "REG":
-                        yield from self._file(member, begin, size)
+                run, row, _ = member
+                after, _ = self._layout.measure(run.named, (row,), run.others, offset)
+                if after > self._first:
+                    head = self._layout.head(member.name, row)
+                    yield from self.window(head, offset)
+                    if row.kind == "REG":
+                        yield from self._file(member, offset + len(head))
+                offset = after
 
-    def _file(self, member: _Member, begin: int, size: int) -> Iterator[bytes]:
-        path, _, row, crc32 = member
+    def _file(self, member: _Member, begin: int) -> Iterator[bytes]:
+        path, row, crc32, size = member.path, member.row, member.crc32, member.row.size_bytes
         first, end = max(self._first - begin, 0), min(self._end - begin, size)
         is_whole, found = first == 0 and end == size, 0
         if first < end or is_whole:
@@ -116,18 +129,18 @@ class _Reading:
         at = self._plan.records_at
         for segment in self._plan.records_from(self._first - at):
             offset, place = segment.offset, at + segment.record_offset
-            for path, name, row, known in self._members(segment):
+            for member in self._members(segment):
                 if place >= self._end:
                     return
-                crc32 = known
-                record = self._layout.record(name, row, offset, crc32 or 0)
+                run, row, crc32 = member
+                record = self._layout.record(member.name, row, offset, crc32 or 0)
                 if place + len(record) > self._first:
                     if crc32 is None and row.kind == "REG":
-                        crc32 = yield from self._computed(path, row)
-                        record = self._layout.record(name, row, offset, crc32)
+                        crc32 = yield from self._computed(member.path, row)
+                        record = self._layout.record(member.name, row, offset, crc32)
                     yield from self.window(record, place)
                 place += len(record)
-                offset += len(self._layout.head(name, row)) + content_bytes(row) + self._layout.trail_bytes(row)
+                offset, _ = self._layout.measure(run.named, (row,), run.others, offset)
 
     def _computed(self, path: str, row: Row) -> Generator[bytes, None, int]:
         with closing(self._contents.computed(path, row)) as found:
@@ -143,7 +156,7 @@ class _Reading:
         known = self._contents.crc32s(files) if self._layout.needs_crc32 else {}
         for run in runs:
             for row in run.rows:
-                yield run.path + row.name, name_in(run, row), row, known.get(row.id)
+                yield _Member(run, row, known.get(row.id))
 
     def _runs(self, segment: Segment) -> list[Run]:
         plan = self._plan

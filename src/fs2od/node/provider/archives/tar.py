@@ -31,7 +31,7 @@ class TarLayout:
         """Return where the archive goes on; there is no directory."""
         for row in rows:
             _, name, kind, size, _, mtime_ns, *_ = row
-            name = named + others.get(name, name)
+            name = named + (others.get(name, name) if others else name)
             if kind == "REG":
                 is_one = is_short(name, mtime_ns // NS, size)
                 offset += (BLOCK if is_one else len(self.head(name, row))) + size + -size % BLOCK

@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from fs2od.node.index.rows import Row
 from fs2od.node.provider.archives.layouts import NS, content_bytes, mtime_s, target_of
@@ -24,6 +25,10 @@ _LOCAL, _RECORD = struct.Struct("<4s5H3L2H"), struct.Struct("<4s6H3L5H2L")
 _TRAIL, _TRAIL_64 = struct.Struct("<4s3L"), struct.Struct("<4sL2Q")
 _END, _END_64, _LOCATOR = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
 _TIME, _SIZES_64 = struct.Struct("<2HBl"), struct.Struct("<2H2Q")
+# What stands around a file beside its name and time, and in its record.
+_AROUND_BYTES = _LOCAL.size + _TRAIL.size
+_AROUND_64_BYTES = _LOCAL.size + _SIZES_64.size + _TRAIL_64.size
+_RECORD_BYTES, _OFFSET_64_BYTES = _RECORD.size, 12
 _ALL_16, _ALL_32 = 0xFFFF, 0xFFFFFFFF
 _BEHIND, _UTF_8 = 1 << 3, 1 << 11
 _PLAIN, _WITH_64 = 20, 45
@@ -50,21 +55,21 @@ class ZipLayout:
         begin, records = len(named.encode()), 0
         for row in rows:
             _, name, kind, size, _, mtime_ns, *_ = row
+            called = others.get(name, name) if others else name
             if kind == "REG":
-                name = others.get(name, name)
-                raw = begin + (len(name) if name.isascii() else len(name.encode()))
+                raw = begin + (len(called) if called.isascii() else len(called.encode()))
                 if -_MOST_NS <= mtime_ns < _MOST_NS:
                     raw += _TIME.size
-                records += _RECORD.size + raw
-                if offset >= _ALL_32 or size >= _ALL_32:
+                records += raw + _RECORD_BYTES
+                if size >= _ALL_32:
                     records += len(_record_64(size, offset))
-                offset += (
-                    _LOCAL.size + raw + size + (_TRAIL.size if size < _ALL_32 else _SIZES_64.size + _TRAIL_64.size)
-                )
+                    offset += raw + size + _AROUND_64_BYTES
+                else:
+                    records += 0 if offset < _ALL_32 else _OFFSET_64_BYTES
+                    offset += raw + size + _AROUND_BYTES
             else:
-                name = named + others.get(name, name)
-                records += len(self.record(name, row, offset, 0))
-                offset += len(self.head(name, row))
+                records += len(self.record(named + called, row, offset, 0))
+                offset += len(self.head(named + called, row))
         return offset, records
 
     def head(self, name: str, row: Row) -> bytes:
@@ -148,6 +153,7 @@ def _times(row: Row) -> bytes:
     return _TIME.pack(0x5455, 5, 1, seconds) if -_MOST_S <= seconds < _MOST_S else b""
 
 
+@lru_cache(1000)
 def _dos_time(seconds: int) -> tuple[int, int]:
     """Return time and date as MS-DOS has them, in UTC: two seconds are the smallest step, 1980 the first year."""
     try:
