@@ -15,7 +15,8 @@ from fs2od.mail._outbox import (
     Outbox,
     pause_after,
 )
-from fs2od.mail._rendering import Rendered, render
+from fs2od.mail._rendering import Rendered, languages, render
+from fs2od.mail._sign_in import SignInNews, render_sign_in
 from fs2od.mail._smtp import SmtpSettings, SmtpTransport
 from fs2od.mail._transports import NotDelivered, Outcome, Transport
 
@@ -36,13 +37,16 @@ __all__ = [
     "Outcome",
     "Recipients",
     "Rendered",
+    "SignInNews",
     "SmtpSettings",
     "SmtpTransport",
     "Transport",
     "human_bytes",
     "human_count",
+    "languages",
     "parse_mailbox",
     "parse_recipients",
     "pause_after",
     "render",
+    "render_sign_in",
 ]

@@ -22,7 +22,7 @@ from fs2od.mail._lines import one_line
 from fs2od.mail._news import DatasetEvent, DatasetNews, checked
 from fs2od.mail._numbers import human_bytes, human_count
 
-__all__ = ["Rendered", "render"]
+__all__ = ["Rendered", "fill", "languages", "render"]
 
 _OURS = Path(__file__).parent / "templates"
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
@@ -50,7 +50,15 @@ def render(
         ConfigurationError: The language or a template is missing, or a template of the facility's own is wrong.
         LetterError: A link, token or command in the news cannot stand in a mail.
     """
-    news = checked(news)
+    return fill(event, checked(news), language=language, templates_folder=templates_folder)
+
+
+def fill(event: str, news: object, *, language: str, templates_folder: Path | None) -> Rendered:
+    """Write the three parts of the mail about an event, from templates that are given `news`.
+
+    Raises:
+        ConfigurationError: As for `render`.
+    """
     subject, text, html = (
         _filled(_environment(language, templates_folder, escaped=ending == "html"), f"{event}.{ending}", news)
         for ending in ("subject.txt", "txt", "html")
@@ -58,7 +66,12 @@ def render(
     return Rendered(one_line(subject), re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", html.strip() + "\n")
 
 
-def _filled(environment: Environment, name: str, news: DatasetNews) -> str:
+def languages() -> tuple[str, ...]:
+    """Return the languages that there are templates in, sorted."""
+    return tuple(sorted(folder.name for folder in _OURS.iterdir() if folder.is_dir()))
+
+
+def _filled(environment: Environment, name: str, news: object) -> str:
     try:
         return environment.get_template(name).render(news=news)
     except TemplateNotFound as error:

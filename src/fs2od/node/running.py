@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fs2od.errors import Fs2odError, StorageMissing
+from fs2od.mail import FolderTransport, Transport
 from fs2od.node.clock import Clock, SystemClock
 from fs2od.node.provider.provider import Oneprovider, open_provider
 from fs2od.node.settings import NodeSettings
+from fs2od.node.zone.accounts import SealedTransport
 from fs2od.node.zone.zone import Zone, open_zone
 from fs2od.onedata import errors, privileges
 from fs2od.onedata.ids import UserId
@@ -33,17 +35,18 @@ class Node:
     settings: NodeSettings
     zone: Zone
     provider: Oneprovider
+    transport: Transport
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """Start due imports as long as the block runs."""
-        clockwork = asyncio.create_task(self._start_imports())
+        """Start due imports and deliver due letters as long as the block runs."""
+        clockwork = [asyncio.create_task(self._start_imports()), asyncio.create_task(self._deliver())]
         try:
             yield
         finally:
-            clockwork.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await clockwork
+            for each in clockwork:
+                each.cancel()
+            await asyncio.gather(*clockwork, return_exceptions=True)
 
     def ensure_administrator(self, token_file: Path) -> None:
         """Make sure that there is an administrator whose access token stands in `token_file` (mode 0600).
@@ -75,6 +78,15 @@ class Node:
                 _log.warning("imports could not be started: %s", error)
             await asyncio.sleep(_TICK_S)
 
+    async def _deliver(self) -> None:
+        transport = SealedTransport(self.transport, self.zone.keys)
+        while True:
+            try:
+                await asyncio.to_thread(self.zone.outbox.deliver, transport, self.zone.clock.now())
+            except Fs2odError as error:
+                _log.warning("mail waits: %s", error)
+            await asyncio.sleep(_TICK_S)
+
     def close(self) -> None:
         """Stop everything and close the databases."""
         self.provider.close()
@@ -82,8 +94,15 @@ class Node:
 
 
 @contextlib.contextmanager
-def open_node(settings: NodeSettings, *, clock: Clock | None = None) -> Iterator[Node]:
+def open_node(
+    settings: NodeSettings, *, clock: Clock | None = None, transport: Transport | None = None
+) -> Iterator[Node]:
     """Yield a node over its data folder, which no other process may use meanwhile.
+
+    Args:
+        settings: What the node is told.
+        clock: The time of day.
+        transport: The way out for mail; by default files in the folder `outbox` of the data folder.
 
     Raises:
         StateInUse: Another node uses the folder.
@@ -96,7 +115,7 @@ def open_node(settings: NodeSettings, *, clock: Clock | None = None) -> Iterator
         raise StorageMissing(f"the data folder {settings.data} cannot be made ({error.strerror})") from error
     with hold_folder(settings.data, "node"):
         zone = open_zone(settings, clock or SystemClock())
-        node = Node(settings, zone, open_provider(zone))
+        node = Node(settings, zone, open_provider(zone), transport or FolderTransport(settings.data / "outbox"))
         try:
             yield node
         finally:

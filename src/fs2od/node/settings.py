@@ -44,6 +44,12 @@ class NodeSettings:
     """A file in MaxMind's format that knows autonomous systems, for tokens confined to some; without one they are refused."""
     country_database: Path | None = None
     """The same for countries and regions."""
+    facility_name: str = ""
+    """Who writes, as mails say it; empty: the node's name."""
+    mail_sender: str = "fs2od <fs2od@localhost.localdomain>"
+    mail_language: str = "en"
+    mail_templates: Path | None = None
+    """Folder of mail templates that come before ours."""
     limits: Limits = field(default_factory=Limits)
 
     @property

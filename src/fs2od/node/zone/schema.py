@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fs2od.mail import OUTBOX_SCHEMA_SQL
+from fs2od.node.zone.sharing_schema import SHARING
 from fs2od.sqlite import Schema
 
 __all__ = ["ZONE_SCHEMA"]
@@ -96,4 +98,33 @@ CREATE INDEX download_session_used ON download_session (used);
 CREATE INDEX download_session_share ON download_session (share);
 """
 
-ZONE_SCHEMA = Schema("zone", (_FIRST, _SPACE_NAMES, _DOWNLOAD_SESSIONS))
+# Of cookies, states and browsers only hashes are kept; a link's secret is derived from its id and the key file.
+_ACCOUNTS = f"""
+ALTER TABLE user ADD COLUMN language TEXT NOT NULL DEFAULT '';
+CREATE TABLE identity (
+    id TEXT PRIMARY KEY, user TEXT NOT NULL REFERENCES user ON DELETE CASCADE, kind TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL,
+    address TEXT NOT NULL, created INTEGER NOT NULL, used INTEGER, UNIQUE (kind, issuer, subject)
+) WITHOUT ROWID;
+CREATE INDEX identity_user ON identity (user);
+CREATE TABLE identity_grant (
+    identity TEXT NOT NULL REFERENCES identity ON DELETE CASCADE, kind TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (identity, kind, target)
+) WITHOUT ROWID;
+CREATE TABLE session (
+    id TEXT PRIMARY KEY, user TEXT NOT NULL REFERENCES user ON DELETE CASCADE, digest BLOB NOT NULL UNIQUE, previous BLOB UNIQUE,
+    renewed INTEGER NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL, browser TEXT NOT NULL, address TEXT NOT NULL
+);
+CREATE INDEX session_user ON session (user);
+CREATE TABLE sign_in_link (
+    id TEXT PRIMARY KEY, address TEXT NOT NULL, user TEXT REFERENCES user ON DELETE CASCADE, target TEXT NOT NULL, invited INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sign_in_link_until ON sign_in_link (until);
+CREATE TABLE sign_in_flow (
+    digest BLOB PRIMARY KEY, provider TEXT NOT NULL, browser BLOB NOT NULL, user TEXT REFERENCES user ON DELETE CASCADE, target TEXT NOT NULL,
+    invited INTEGER NOT NULL, until INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sign_in_flow_until ON sign_in_flow (until);
+{OUTBOX_SCHEMA_SQL}
+"""
+
+ZONE_SCHEMA = Schema("zone", (_FIRST, _SPACE_NAMES, _DOWNLOAD_SESSIONS, _ACCOUNTS, SHARING))

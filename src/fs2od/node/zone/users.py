@@ -49,16 +49,28 @@ class Users:
         Raises:
             Conflict: The username is taken.
         """
-        user = UserId(new_entity_id())
-        row = (user, full_name, username, json.dumps(list(emails)), self._clock.now_s())
         try:
             with self._database.writing() as db:
-                db.execute("INSERT INTO user (id, full_name, username, emails, created) VALUES (?, ?, ?, ?, ?)", row)
+                user = self.insert(db, full_name, username=username, emails=emails)
                 granted = [(user, privilege) for privilege in sorted(zone_privileges)]
                 db.executemany("INSERT INTO user_privilege VALUES (?, ?)", granted)
         except sqlite3.IntegrityError as error:
             raise errors.already_exists() from error
         return user
+
+    def insert(
+        self, db: sqlite3.Connection, full_name: str, *, username: str | None = None, emails: Collection[str] = ()
+    ) -> UserId:
+        """Add a user inside a transaction of the caller's; a username that is taken is an `sqlite3.IntegrityError`."""
+        user = UserId(new_entity_id())
+        row = (user, full_name, username, json.dumps(list(emails)), self._clock.now_s())
+        db.execute("INSERT INTO user (id, full_name, username, emails, created) VALUES (?, ?, ?, ?, ?)", row)
+        return user
+
+    def every(self) -> list[UserId]:
+        """Return all users. Whether the caller may see them is the caller's affair."""
+        with self._database.reading() as db:
+            return [UserId(row[0]) for row in db.execute("SELECT id FROM user ORDER BY id")]
 
     def get(self, user: UserId) -> User:
         """Return one user.

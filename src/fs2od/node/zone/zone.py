@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from fs2od.mail import Outbox, parse_mailbox
 from fs2od.node.clock import Clock
 from fs2od.node.settings import NodeSettings
+from fs2od.node.zone.accounts import Accounts, Flows, Grants, Identities, LinkLetters, Sessions, SignInLinks
 from fs2od.node.zone.audit import Audit
 from fs2od.node.zone.credentials import Credentials
 from fs2od.node.zone.epoch import Epoch
 from fs2od.node.zone.groups import Groups
 from fs2od.node.zone.invites import Invites
+from fs2od.node.zone.link_rules import LinkRules
 from fs2od.node.zone.memberships import Memberships
 from fs2od.node.zone.places import open_places
 from fs2od.node.zone.providers import Providers
@@ -43,11 +46,16 @@ class Zone:
     groups: Groups
     spaces: Spaces
     shares: Shares
+    link_rules: LinkRules
     tokens: Tokens
     credentials: Credentials
     invites: Invites
     providers: Providers
     audit: Audit
+    outbox: Outbox
+    accounts: Accounts
+    links: SignInLinks
+    flows: Flows
 
     def public_url(self, share: ShareId) -> str:
         """Return the address of a share's page."""
@@ -64,6 +72,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
     Raises:
         StateTooNew: A newer fs2od wrote them.
         StorageMissing: The folder is not there or may not be written.
+        ConfigurationError: The sender is no mail address.
         ConfigurationError: A database of addresses cannot be read.
     """
     database = Database(settings.data / "zone.db", ZONE_SCHEMA)
@@ -74,6 +83,19 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
     tokens = Tokens(database, rights, keys, epoch, clock, domain=re.sub(r":\d+$", "", settings.zone_domain))
     places = open_places(asn_database=settings.asn_database, country_database=settings.country_database)
     credentials = Credentials(tokens, rights, clock, places=places)
+    users = Users(database, memberships, clock)
+    sessions = Sessions(database, keys, epoch, clock)
+    grants = Grants(database, epoch)
+    accounts = Accounts(database, users, memberships, rights, Identities(database, clock), sessions, grants, epoch)
+    outbox = Outbox(database)
+    letters = LinkLetters(
+        sender=parse_mailbox(settings.mail_sender),
+        facility_name=settings.facility_name or settings.name,
+        page_url=f"{settings.zone_url}/sign-in/link",
+        language_for=accounts.language_for,
+        language=settings.mail_language,
+        templates_folder=settings.mail_templates,
+    )
     return Zone(
         settings=settings,
         database=database,
@@ -82,13 +104,18 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         keys=keys,
         memberships=memberships,
         rights=rights,
-        users=Users(database, memberships, clock),
+        users=users,
         groups=Groups(database, memberships, rights, clock),
         spaces=Spaces(database, memberships, rights, clock),
         shares=Shares(database, rights, epoch, clock),
+        link_rules=LinkRules(database, rights, epoch, clock),
         tokens=tokens,
         credentials=credentials,
         invites=Invites(database, memberships, rights, tokens, credentials, clock),
         providers=Providers(database, rights, clock),
         audit=Audit(database, clock),
+        outbox=outbox,
+        accounts=accounts,
+        links=SignInLinks(database, outbox, keys, clock, letters),
+        flows=Flows(database, keys, clock),
     )
