@@ -8,7 +8,6 @@ from fs2od.onedata.errors import MalformedAnswer, ServiceError
 from fs2od.onedata.pasted import pasted
 from fs2od.onedata.wire import TokenDocument, read_answer, read_request
 
-
 TOKEN = "MDAxY2xvY2F00aW9uIHpvbmUudGVzdAow"
 
 

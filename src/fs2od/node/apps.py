@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -49,7 +50,7 @@ def zone_app(zone: Zone, *, pages: Iterable[BaseRoute] = ()) -> ASGIApp:
 
     endpoints = [endpoint for noun in _ZONE_NOUNS for endpoint in noun.endpoints(zone)]
     body_bytes = zone.settings.limits.body_bytes
-    doors = Doors(authenticate, zone.audit.record, body_bytes)
+    doors = Doors(authenticate, zone.audit.record, body_bytes, _slowed(zone))
     api = mount(endpoints, doors, prefix="/api/v3/onezone")
     return _application([*api, *discovery_routes(zone), *pages])
 
@@ -76,10 +77,11 @@ def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> A
 
     files_api = [endpoint for noun in _PROVIDER_NOUNS for endpoint in noun.endpoints(provider)]
     panel_api = [endpoint for noun in _PANEL_NOUNS for endpoint in noun.endpoints(provider)]
+    doors = Doors(authenticate, zone.audit.record, body_bytes, _slowed(zone))
     return _application(
         [
-            *mount(files_api, Doors(authenticate, zone.audit.record, body_bytes), prefix="/api/v3/oneprovider"),
-            *mount(panel_api, Doors(authenticate_panel, zone.audit.record, body_bytes), prefix="/api/v3/onepanel"),
+            *mount(files_api, doors, prefix="/api/v3/oneprovider"),
+            *mount(panel_api, replace(doors, authenticate=authenticate_panel), prefix="/api/v3/onepanel"),
             Route("/download/{ticket}", download),
             *file_routes(provider),
             *archive_routes(provider),
@@ -88,6 +90,10 @@ def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> A
         ],
         allow_origin=True,
     )
+
+
+def _slowed(zone: Zone) -> Callable[[Request, errors.ServiceError], errors.ServiceError]:
+    return lambda request, error: zone.wrong_tokens.judged(error, peer_ip(request))
 
 
 def _authenticated(zone: Zone, request: Request, *, service: str, data_access: bool = True) -> Caller:

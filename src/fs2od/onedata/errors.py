@@ -131,6 +131,7 @@ STATUS_OF: Mapping[str, int] = MappingProxyType(
     | dict.fromkeys(("alreadyExists", "relationAlreadyExists", "spaceAlreadySupportedWithImportedStorage"), 409)
     | {"internalServerError": 500, "notImplemented": 501}
     | dict.fromkeys(("serviceUnavailable", "timeout", "temporaryFailure", "unregisteredOneprovider"), 503)
+    | {"tooManyRequests": 429}
 )
 """Every error id that we write, with its HTTP status."""
 

@@ -31,6 +31,7 @@ _QUESTIONS = frozenset(
         "confine_token",
         "evaluate_qos_expression",
         "examine_token",
+        "fs2od_preview_invite",
         "infer_access_token_scope",
         "lookup_file_id",
         "verify_access_token",
@@ -171,11 +172,13 @@ class Doors:
         authenticate: Runs in the worker thread before the handler; raises Unauthorized for a token that is not valid.
         record: Is told who made which change on which path, after it was made.
         body_bytes: The longest body that is read.
+        refused: Is told which error a request ends with, and returns the one to answer with.
     """
 
     authenticate: Callable[[Request], Caller]
     record: Callable[[UserId | None, str, str], None]
     body_bytes: int
+    refused: Callable[[Request, errors.ServiceError], errors.ServiceError] = lambda _, error: error
 
 
 def mount(endpoints: Iterable[Endpoint], doors: Doors, *, prefix: str) -> list[Route]:
@@ -196,7 +199,7 @@ def _dispatcher(methods: Mapping[str, Endpoint], doors: Doors) -> Callable[[Requ
         try:
             response = await _answer(endpoint, request, doors)
         except errors.ServiceError as error:
-            return error_answer(error, request_id=request_id)
+            return error_answer(doors.refused(request, error), request_id=request_id)
         except Fs2odError as error:
             _log.warning("%s %s [%s]: %s", endpoint.method, endpoint.operation, request_id, error)
             return error_answer(_as_service_error(error), request_id=request_id)

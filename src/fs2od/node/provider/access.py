@@ -83,7 +83,7 @@ class Access:
             NotFound: The share does not exist.
             PosixError: enoent, the shared file is gone.
         """
-        found = self._shares.public(share)
+        found = self._shares.public(share, caller)
         return self._through_share(caller, found.root.through(share), share, Need.READ)
 
     def locate_path(self, caller: Caller, space: SpaceId, names: list[str], need: Need = Need.READ) -> Located:
@@ -135,7 +135,8 @@ class Access:
     def stands(self, located: Located) -> bool:
         """Say whether the access that was once given still holds; cheap unless something changed since."""
         caller = located.caller
-        if caller.until_s is not None and self._clock.now_s() >= caller.until_s:
+        ends_s = [caller.until_s, located.share.rule.until_s if located.share else None]
+        if any(end_s is not None and self._clock.now_s() >= end_s for end_s in ends_s):
             return False
         if located.epoch == self._epoch.now:
             return True
@@ -176,7 +177,7 @@ class Access:
 
     def _through_share(self, caller: Caller, ref: FileRef, share_id: ShareId, need: Need) -> Located:
         epoch = self._epoch.now
-        share = self._shares.public(share_id)
+        share = self._shares.public(share_id, caller)
         support = self._supports.find(share.space)
         if support is None:
             raise self.not_supported(share.space)

@@ -1,13 +1,14 @@
-"""Shares: public, read-only views of a file or directory by link."""
+"""Shares: read-only views of a file or directory by link, public as in Onedata or narrowed by the rules of `link_rules`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from fs2od.node.clock import Clock
-from fs2od.node.zone.callers import Caller
+from fs2od.node.zone.callers import GUEST, Caller
 from fs2od.node.zone.epoch import Epoch
+from fs2od.node.zone.link_rules import Closed, Rule, combined, rule_of
 from fs2od.node.zone.names import require_name
 from fs2od.node.zone.rights import Rights
 from fs2od.onedata import errors
@@ -18,10 +19,15 @@ __all__ = ["RootType", "Share", "Shares"]
 
 RootType = Literal["dir", "file"]
 
+_SHARE = """SELECT share.*, own.audience AS own_audience, own.from_s AS own_from_s, own.until_s AS own_until_s,
+        every.audience AS all_audience, every.from_s AS all_from_s, every.until_s AS all_until_s
+    FROM share LEFT JOIN share_rule AS own ON own.share = share.id LEFT JOIN space_rule AS every ON every.space = share.space
+    WHERE share.id = ?"""
+
 
 @dataclass(frozen=True)
 class Share:
-    """One share. Its id is a public name, not a secret."""
+    """One share. Its id is a public name, not a secret; `rule` says for whom and when its link works."""
 
     id: ShareId
     space: SpaceId
@@ -31,6 +37,7 @@ class Share:
     root_type: RootType
     creator: UserId
     created_s: int
+    rule: Rule = field(default_factory=Rule)
 
     @property
     def root_file_id(self) -> FileId:
@@ -61,16 +68,32 @@ class Shares:
         columns = "id, space, name, description, root_uuid, root_type, creator, created"
         with self._database.writing() as db:
             db.execute(f"INSERT INTO share ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        return self.public(share)
+        return self.known(share)
 
-    def public(self, share: ShareId) -> Share:
-        """Return a share, for anybody.
+    def public(self, share: ShareId, caller: Caller = GUEST) -> Share:
+        """Return a share, for whoever may follow its link: anybody, or members only.
 
         Raises:
             NotFound: There is none, or it ended.
+            Unauthorized: It is for members only, or under embargo, and a guest asks.
+            Forbidden: The same for somebody who is no member, or whose token is confined to a part of the space.
+        """
+        found = self.known(share)
+        closed = found.rule.closed_because(self._clock.now_s())
+        if closed == "ended":
+            raise errors.not_found()
+        if closed is not None:
+            self._require_member(caller, found.space, closed)
+        return found
+
+    def known(self, share: ShareId) -> Share:
+        """Return a share whose link may be closed, for callers whose right was judged elsewhere.
+
+        Raises:
+            NotFound: There is none.
         """
         with self._database.reading() as db:
-            row = db.execute("SELECT * FROM share WHERE id = ?", (share,)).fetchone()
+            row = db.execute(_SHARE, (share,)).fetchone()
         if row is None:
             raise errors.not_found()
         return Share(
@@ -82,7 +105,18 @@ class Shares:
             root_type="dir" if row["root_type"] == "dir" else "file",
             creator=UserId(row["creator"] or ""),
             created_s=row["created"],
+            rule=combined(rule_of(row, "own_"), rule_of(row, "all_")),
         )
+
+    def _require_member(self, caller: Caller, space: SpaceId, closed: Closed) -> None:
+        said = "The link is for members only." if closed == "members" else "The data behind the link is under embargo."
+        self._rights.require_user(caller)
+        if caller.data.paths is not None or caller.data.object_ids:
+            raise errors.forbidden(said)  # the share may reach farther than the token
+        try:
+            self._rights.require_space(caller, space, "space_view", "space_read_data")
+        except errors.Forbidden as error:
+            raise errors.forbidden(said) from error
 
     def get(self, caller: Caller, share: ShareId) -> Share:
         """Return a share, for members of its space.
@@ -92,7 +126,7 @@ class Shares:
             Forbidden: The caller is no member.
         """
         self._rights.require_user(caller)
-        found = self.public(share)
+        found = self.known(share)
         self._rights.require_space(caller, found.space, "space_view", admin="oz_shares_view")
         return found
 
@@ -128,5 +162,5 @@ class Shares:
     def _require_manage(self, caller: Caller, share: ShareId) -> None:
         self._rights.require_user(caller)
         caller.require_all_access()
-        found = self.public(share)
+        found = self.known(share)
         self._rights.require_space(caller, found.space, "space_manage_shares", admin="oz_shares_update")

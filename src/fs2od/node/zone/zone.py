@@ -25,6 +25,7 @@ from fs2od.node.zone.shares import Shares
 from fs2od.node.zone.spaces import Spaces
 from fs2od.node.zone.tokens import Tokens
 from fs2od.node.zone.users import Users
+from fs2od.node.zone.wrong_tokens import WrongTokens
 from fs2od.onedata.ids import ShareId
 from fs2od.sqlite import Database
 
@@ -49,6 +50,7 @@ class Zone:
     link_rules: LinkRules
     tokens: Tokens
     credentials: Credentials
+    wrong_tokens: WrongTokens
     invites: Invites
     providers: Providers
     audit: Audit
@@ -111,6 +113,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         link_rules=LinkRules(database, rights, epoch, clock),
         tokens=tokens,
         credentials=credentials,
+        wrong_tokens=WrongTokens(clock),
         invites=Invites(database, memberships, rights, tokens, credentials, clock),
         providers=Providers(database, rights, clock),
         audit=Audit(database, clock),

@@ -18,7 +18,9 @@ def endpoints(zone: Zone) -> list[Endpoint]:
     """Return the endpoints of this noun."""
 
     def public(call: Call) -> Answer:
-        return json_answer(public_share_document(zone, zone.shares.public(ShareId(call.path("id")))))
+        share = zone.shares.public(ShareId(call.path("id")), call.caller)
+        zone.link_rules.count_opened(share.id)
+        return json_answer(public_share_document(zone, share))
 
     def get(call: Call) -> Answer:
         return json_answer(share_document(zone, zone.shares.get(call.caller, ShareId(call.path("id")))))
@@ -37,7 +39,7 @@ def endpoints(zone: Zone) -> list[Endpoint]:
             raise errors.bad_data("FileId") from error
         if ref.share is None:
             raise errors.bad_data("FileId")
-        share = zone.shares.public(ref.share)
+        share = zone.shares.public(ref.share, call.caller)
         providers = zone.providers.supporting(share.space)
         if not providers:
             raise errors.error_of("serviceUnavailable", "No provider that supports the space is online.")
