@@ -19,13 +19,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fs2od.mail import human_bytes, human_count
-from fs2od.portal._commands import Command
+from fs2od.portal._commands import LINUX, Command
 from fs2od.portal._words import ago, day, moment, plural, shown_name
 
 __all__ = ["PAGE_HEADERS", "asset_route", "asset_url", "html_page", "json_twin", "sending_forms_to", "wants_json"]
 
 _HERE = Path(__file__).parent
 _WORTH_PACKING = 1024
+_CLUSTER, _BARE = "Cluster", "Python"
 _FORMS = {"short": "%Y-%m-%d %H:%M", "clock": "%H:%M:%S UTC"}
 
 PAGE_HEADERS = {
@@ -141,12 +142,23 @@ def _environment() -> Environment:
         "since": _since,
     }
     environment.filters.update(filters)
+    environment.tests["among"] = _among
     environment.globals["asset"] = asset_url
     return environment
 
 
-def _on(commands: Sequence[Command], platform: str) -> list[Command]:
-    return [command for command in commands if platform in command.platforms]
+def _on(commands: Sequence[Command], system: str) -> list[Command]:
+    """Return the commands for a system. On a cluster nothing may be installed: there what needs nothing comes first."""
+    if system == _CLUSTER:
+        return sorted(_on(commands, LINUX), key=lambda command: command.tool != _BARE)
+    return [command for command in commands if system in command.platforms]
+
+
+def _among(system: str, commands: Sequence[Command]) -> bool:
+    """Say whether there are commands of its own for a system."""
+    if system == _CLUSTER:
+        return any(command.tool == _BARE for command in commands)
+    return bool(_on(commands, system))
 
 
 def _time(when: datetime, form: Literal["long", "short", "clock"] = "long") -> Markup:

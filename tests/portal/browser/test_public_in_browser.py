@@ -94,7 +94,7 @@ def test_the_state_turns_without_a_reload_and_is_announced(site: Site, browser: 
     page.wait_for_timeout(2500)  # one look, so that the turn is one
     site.say("complete", completed=datetime.now(UTC).isoformat())
     expect(page.locator("#state")).to_contain_text("complete", timeout=GROWTH_MS)
-    expect(page.locator("[role=status]")).to_contain_text("complete", timeout=GROWTH_MS)
+    expect(page.locator("[data-announce]")).to_contain_text("complete", timeout=GROWTH_MS)
     shoot(page, "dataset-complete")
 
 
@@ -121,8 +121,8 @@ def test_a_file_and_a_folder_are_downloaded_by_a_click(site: Site, browser: Brow
     started.value.save_as(tmp_path / "saved")
     assert (tmp_path / "saved").read_bytes() == b"s" * 80_000
     with page.expect_download() as started:
-        page.get_by_role("link", name="Download Images-Disc1 as TAR").click()
-    assert started.value.suggested_filename == "Images-Disc1.tar"
+        page.get_by_role("link", name="Download Images-Disc1 as ZIP").click()
+    assert started.value.suggested_filename == "Images-Disc1.zip"
 
 
 def test_the_keyboard_alone_reaches_everything(site: Site, browser: Browser) -> None:
@@ -133,13 +133,13 @@ def test_the_keyboard_alone_reaches_everything(site: Site, browser: Browser) -> 
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
     seen = []
-    for _ in range(40):
+    for _ in range(50):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("(document.activeElement.ariaLabel || document.activeElement.textContent).trim()"))
         outlined = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         if page.evaluate("document.activeElement !== document.body"):
             assert outlined != "none"
-    for words in ("Command for fs2od", "Copy", "save fs2od-ca.pem", "EpuSession.dm", "Download EpuSession.dm"):
+    for words in ("Command for fs2od on Linux", "Copy", "save fs2od-ca.pem", "EpuSession.dm", "Download EpuSession.dm"):
         assert words in seen
     page.get_by_role("link", name="Images-Disc1", exact=True).focus()
     page.keyboard.press("Enter")
@@ -219,7 +219,7 @@ def test_nothing_is_refused_by_the_page_s_own_policy(site: Site, browser: Browse
 def test_a_server_that_falls_silent_is_said_so(site: Site, browser: Browser) -> None:
     page = open_page(browser, site.link)
     page.context.route("**/share/*.json", lambda route: route.abort())
-    expect(page.locator("[role=status]")).to_contain_text("not current", timeout=GROWTH_MS)
+    expect(page.locator("[data-announce]")).to_contain_text("not current", timeout=GROWTH_MS)
     assert page.locator("main[data-stale]").count() == 1
     page.context.unroute("**/share/*.json")
     expect(page.locator("main[data-stale]")).to_have_count(0, timeout=30_000)
