@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
 import tarfile
 import threading
@@ -114,7 +113,7 @@ def unpack_with_python(archive: Path, into: Path) -> None:
         opened.extractall(into, filter="data")
 
 
-UNPACKING = [unpack_with_tar, unpack_with_python, *([unpack_with_bsdtar] if shutil.which("bsdtar") else [])]
+UNPACKING = [unpack_with_tar, unpack_with_python, unpack_with_bsdtar]
 
 
 def content_of(folder: Path) -> dict[str, object]:
