@@ -77,7 +77,9 @@ def test_a_whole_download_ends_with_zero() -> None:
 
 def test_what_is_known_only_by_its_size_is_never_called_intact() -> None:
     some = replace(report(), files_total=9119, files_intact=9000)
-    assert some.summary() == "9,119 of 9,119 files, 1.84 TB, 119 of them checked by size only"
+    assert some.summary() == "9,119 of 9,119 files, 1.84 TB, intact but for 119 checked by size only"
+    one = replace(some, files_intact=9100, files_beside=18, unchecked=("SPA.yml",))
+    assert one.summary().endswith("TB, intact but for 1 checked by size only (SPA.yml)")
     assert replace(some, files_intact=9119).summary() == "9,119 of 9,119 files, 1.84 TB, all intact"
 
 

@@ -148,6 +148,9 @@ class Report:
         elapsed_s: How long the run took.
         stopped_by: Why the run ended before everything was tried; None when it did not.
         files_intact: Of the files that are whole, those whose checksum was found right.
+        unchecked: A few paths of files that are whole as far as their size tells; those of the sidecar are not among them,
+            for it lists everything but itself.
+        files_beside: Files of the sidecar that are whole as far as their size tells.
         sealed: Whether the dataset says of itself that it is complete.
         files: Every file, if that was asked for.
     """
@@ -161,6 +164,8 @@ class Report:
     elapsed_s: float
     stopped_by: Fs2odError | None = None
     files_intact: int = 0
+    files_beside: int = 0
+    unchecked: tuple[str, ...] = ()
     sealed: bool = False
     files: tuple[FileReport, ...] = ()
 
@@ -171,8 +176,8 @@ class Report:
 
     @property
     def files_by_size(self) -> int:
-        """Files that are whole as far as their size tells: no checksum of them is known."""
-        return self.files_done - self.files_intact
+        """Files of the dataset that are whole as far as their size tells: no checksum of them is known."""
+        return self.files_done - self.files_intact - self.files_beside
 
     @property
     def withheld(self) -> tuple[Failure, ...]:
@@ -249,7 +254,10 @@ class Report:
             return ""
         if not self.files_intact:
             return ", checked by size only"
-        return ", all intact" if not self.files_by_size else f", {self.files_by_size:,} of them checked by size only"
+        if not self.files_by_size:
+            return ", all intact"
+        named = f" ({', '.join(self.unchecked)})" if self.files_by_size == len(self.unchecked) else ""
+        return f", intact but for {self.files_by_size:,} checked by size only{named}"
 
 
 def _named(failures: tuple[Failure, ...], names: int) -> str:

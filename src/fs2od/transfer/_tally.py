@@ -6,12 +6,14 @@ import threading
 from typing import Final, Iterable
 
 from fs2od.errors import Fs2odError
+from fs2od.manifests import SIDECAR
 from fs2od.transfer._entries import Entry, Names, shown_path
 from fs2od.transfer._report import Failure, FileReport, Progress, Report
 
 __all__ = ["Tally"]
 
 _WINDOW_S: Final = 5.0
+_NAMED: Final = 3
 
 
 class Tally:
@@ -23,6 +25,8 @@ class Tally:
         self._files_present = 0
         self._files_fetched = 0
         self._files_intact = 0
+        self._files_beside = 0
+        self._unchecked: list[str] = []
         self._bytes_total = 0
         self._bytes_whole = 0
         self._bytes_under_way = 0
@@ -76,11 +80,19 @@ class Tally:
             self._files_fetched += fetched
             self._files_present += not fetched
             self._files_intact += intact
+            if not intact:
+                self._note_unchecked(path)
             self._bytes_under_way -= size_bytes if under_way else 0
             self._bytes_whole += size_bytes
             if self._files is not None:
                 shown = "/".join(path)
                 self._files[shown] = FileReport(shown, "intact" if intact else "size", size_bytes, fetched)
+
+    def _note_unchecked(self, path: Names) -> None:
+        if path[0] == SIDECAR:
+            self._files_beside += 1
+        elif len(self._unchecked) < _NAMED:
+            self._unchecked.append(shown_path(path))
 
     def failed(self, path: Names, error: Fs2odError) -> None:
         """Take note of something that did not come."""
@@ -127,6 +139,8 @@ class Tally:
                 elapsed_s=elapsed_s,
                 stopped_by=stopped_by,
                 files_intact=self._files_intact,
+                files_beside=self._files_beside,
+                unchecked=tuple(sorted(self._unchecked)),
                 sealed=sealed,
                 files=tuple(files),
             )

@@ -1,0 +1,356 @@
+"""Large files in pieces, with and without a manifest, from a service that may do anything to them."""
+
+import json
+import os
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from fs2od.errors import IntegrityFailure, StorageMissing
+from fs2od.manifests import PIECE_BYTES, SEAL, Digester, Manifest, dump_part, dump_seal, parse_part, seal_of
+from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
+from fs2od.transfer import (
+    Download,
+    NotFound,
+    Options,
+    Patience,
+    Report,
+    SharedDataset,
+    estimate_line,
+    parse_link,
+    report_lines,
+    write_report,
+)
+
+BIG = random.Random(7).randbytes(3 * PIECE_BYTES + 12_345)
+QUICK = Options(jobs=4, patience=Patience(tries=4, first_pause_s=0.01, longest_pause_s=0.05))
+MTIME_S = 1000
+
+
+@dataclass
+class Site:
+    """A share, and the folder that it is brought to."""
+
+    share: HostileShare
+    out: Path
+
+    def run(self, options: Options = QUICK, stop: threading.Event | None = None) -> Report:
+        return self.download(options).run(stop=stop)
+
+    def download(self, options: Options = QUICK) -> Download:
+        return Download(parse_link(self.share.link), self.out, options)
+
+    def offer(self, files: dict[str, bytes]) -> None:
+        self.share.contents.update(files)
+        self.share.items[:] = [listed(name, len(data), mtime=MTIME_S) for name, data in self.share.contents.items()]
+
+    def promise(self, files: dict[str, bytes], *, sealed: bool = False) -> None:
+        """Put a manifest beside the files."""
+        entries = []
+        for name, data in files.items():
+            digester = Digester()
+            digester.update(data)
+            entries.append(digester.entry(name, MTIME_S * 10**9))
+        part = dump_part(1, entries)
+        seal = dump_seal(seal_of(Manifest([parse_part(part)])))
+        self.share.items.append(listed("fs2od-sidecar", kind="DIR"))
+        inside = [listed("manifest", kind="DIR"), *([listed(SEAL, len(seal))] if sealed else [])]
+        self.serve_folder("fs2od-sidecar", inside)
+        self.serve_folder("manifest", [listed("000001.jsonl", len(part))])
+        self.share.contents |= {"000001.jsonl": part, SEAL: seal}
+
+    def serve_folder(self, name: str, items: list[dict[str, object]]) -> None:
+        page = {"children": items, "isLast": True, "nextPageToken": None}
+        self.share.answers[f"children of id-{name}"] = lambda _: reply_of(page)
+
+    def ranges(self, name: str = "big.mrc") -> list[tuple[int, int | None] | None]:
+        return [asked.range for asked in self.share.asked if asked.path.endswith(f"id-{name}/content")]
+
+    def found(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.out.iterdir() if path.is_file()}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with HostileShare() as share:
+        yield Site(share, tmp_path / "out")
+
+
+def honest(site: Site, request: Request, name: str = "big.mrc") -> Reply:
+    data, wanted = site.share.contents[name], request.range
+    if wanted is None:
+        return reply_of(data, headers={"ETag": '"1"'})
+    first, last = wanted[0], len(data) - 1 if wanted[1] is None else wanted[1]
+    part = data[first : last + 1]
+    said = {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(data)}", "ETag": '"1"'}
+    return reply_of(part, status=206, headers=said)
+
+
+@pytest.mark.parametrize("promised", [True, False])
+def test_a_large_file_comes_in_pieces_and_each_byte_once(site: Site, promised: bool) -> None:
+    site.offer({"big.mrc": BIG})
+    if promised:
+        site.promise({"big.mrc": BIG})
+    report = site.run()
+    assert report.exit_code == 0
+    assert site.found() == {"big.mrc": BIG}
+    assert report.files_intact == int(promised)
+    assert report.summary().endswith("all intact" if promised else "checked by size only")
+    assert int((site.out / "big.mrc").stat().st_mtime) == MTIME_S
+    assert len(site.ranges()) > 1
+
+
+def test_a_flipped_bit_costs_its_piece_and_no_more(site: Site) -> None:
+    site.offer({"big.mrc": BIG})
+    site.promise({"big.mrc": BIG})
+    flipped = threading.Event()
+
+    def flip_once(request: Request) -> Reply:
+        answer = honest(site, request)
+        if flipped.is_set() or request.range is None or request.range[0] != PIECE_BYTES:
+            return answer
+        flipped.set()
+        [body] = answer.body
+        return replace(answer, body=(bytes([body[0] ^ 1]) + body[1:],))
+
+    site.share.answers["content of id-big.mrc"] = flip_once
+    report = site.run()
+    assert flipped.is_set()
+    assert report.exit_code == 0
+    assert site.found() == {"big.mrc": BIG}
+    assert report.bytes_fetched <= len(BIG) + PIECE_BYTES + 1000
+
+
+def test_bytes_that_are_always_wrong_are_named_with_their_place(site: Site) -> None:
+    site.offer({"big.mrc": BIG, "small": b"x" * 1000})
+    site.promise({"big.mrc": BIG, "small": b"x" * 1000})
+    wrong = bytearray(BIG)
+    wrong[PIECE_BYTES + 5] ^= 1
+    site.share.contents["big.mrc"] = bytes(wrong)
+    report = site.run()
+    [failure] = report.failures
+    assert isinstance(failure.error, IntegrityFailure)
+    assert str(failure).startswith("big.mrc: bytes 8,388,608 to 16,777,215 are not those that the manifest promises")
+    assert report.exit_code == 8
+    assert "big.mrc" not in site.found()
+    assert site.found()["small"] == b"x" * 1000
+
+
+def test_a_small_file_with_wrong_bytes_never_gets_its_name(site: Site) -> None:
+    site.offer({"small": b"x" * 1000})
+    site.promise({"small": b"y" * 1000})
+    assert site.run().exit_code == 8
+    assert site.found() == {}
+
+
+@pytest.mark.parametrize("promised", [True, False])
+def test_what_was_brought_is_not_brought_again_after_an_interruption(site: Site, promised: bool) -> None:
+    site.offer({"big.mrc": BIG})
+    if promised:
+        site.promise({"big.mrc": BIG})
+    stop, asked = threading.Event(), 0
+
+    def stop_at_the_third_piece(request: Request) -> Reply:
+        nonlocal asked
+        asked += 1
+        if asked == (3 if promised else 4):
+            stop.set()
+        return honest(site, request)
+
+    site.share.answers["content of id-big.mrc"] = stop_at_the_third_piece
+    options = replace(QUICK, jobs=1, limit_rate=30e6)
+    first = site.run(options, stop)
+    assert first.exit_code == 130
+    [partial] = site.out.glob("*.partial")
+    assert "big.mrc" not in site.found()
+    assert partial.stat().st_blocks > 0
+    second = site.run()
+    assert second.exit_code == 0
+    assert second.bytes_fetched <= len(BIG) - PIECE_BYTES + 1000
+    assert site.found() == {"big.mrc": BIG}
+
+
+def test_what_a_power_cut_spoilt_in_a_partial_file_is_fetched_again(site: Site) -> None:
+    site.offer({"big.mrc": BIG})
+    site.promise({"big.mrc": BIG})
+    site.run()
+    whole = site.out / "big.mrc"
+    spoilt = bytearray(BIG)
+    spoilt[2 * PIECE_BYTES : 2 * PIECE_BYTES + 4096] = bytes(4096)
+    whole.write_bytes(spoilt)
+    os.utime(whole, (MTIME_S, MTIME_S))
+    report = site.run()
+    assert report.exit_code == 0
+    assert PIECE_BYTES <= report.bytes_fetched < PIECE_BYTES + 1000
+    assert site.found() == {"big.mrc": BIG}
+
+
+def test_a_file_of_the_right_name_size_and_time_but_other_bytes_is_not_believed(site: Site) -> None:
+    site.offer({"small": b"right"})
+    site.promise({"small": b"right"})
+    site.out.mkdir()
+    (site.out / "small").write_bytes(b"wrong")
+    os.utime(site.out / "small", (MTIME_S, MTIME_S))
+    assert site.run().files_present == 0
+    assert site.found() == {"small": b"right"}
+
+
+def test_a_right_file_of_another_time_is_not_fetched_again(site: Site) -> None:
+    site.offer({"big.mrc": BIG})
+    site.promise({"big.mrc": BIG})
+    site.out.mkdir()
+    (site.out / "big.mrc").write_bytes(BIG)
+    report = site.run()
+    assert (report.files_present, site.ranges()) == (1, [])
+    assert int((site.out / "big.mrc").stat().st_mtime) == MTIME_S
+
+
+def test_a_service_that_ignores_ranges_still_brings_the_file(site: Site) -> None:
+    site.offer({"big.mrc": BIG})
+    site.share.answers["content of id-big.mrc"] = lambda _: reply_of(BIG)
+    report = site.run()
+    assert report.exit_code == 0, report.summary()
+    assert site.found() == {"big.mrc": BIG}
+
+
+def test_a_large_file_replaced_while_it_is_read_is_never_a_mixture(site: Site) -> None:
+    site.offer({"big.mrc": BIG})
+    other, replaced = BIG[::-1], threading.Event()
+
+    def replace_meanwhile(request: Request) -> Reply:
+        answer = honest(site, request)
+        tag = '"2"' if replaced.is_set() else '"1"'
+        if request.range is not None and request.range[0] >= PIECE_BYTES and not replaced.is_set():
+            replaced.set()
+            site.share.contents["big.mrc"] = other  # same size, same second
+        return answer.saying(ETag=tag)
+
+    site.share.answers["content of id-big.mrc"] = replace_meanwhile
+    report = site.run()
+    assert report.exit_code == 0, report.summary()
+    assert site.found() == {"big.mrc": other}
+
+
+def test_a_complete_dataset_that_lacks_a_file_says_which(site: Site) -> None:
+    site.offer({"here": b"x"})
+    site.promise({"here": b"x", "gone/away.mrc": b"y"}, sealed=True)
+    report = site.run()
+    assert report.sealed
+    assert [str(failure) for failure in report.failures] == [
+        "gone/away.mrc: the manifest names it, and the link does not show it"
+    ]
+    assert report.exit_code == 6
+
+
+def test_only_what_is_included_comes(site: Site) -> None:
+    site.offer({"a.mrc": b"a", "b.xml": b"b", "c.mrc": b"c"})
+    assert site.run(replace(QUICK, include=("*.mrc",), exclude=("c*",))).files_total == 1
+    assert site.found() == {"a.mrc": b"a"}
+
+
+def test_a_download_that_follows_ends_when_the_dataset_is_complete(site: Site) -> None:
+    site.offer({"a.mrc": b"a"})
+    rounds = 0
+
+    def grow(_: Request) -> Reply:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 3:
+            site.offer({"b.mrc": b"b"})
+            site.promise({"a.mrc": b"a", "b.mrc": b"b"}, sealed=True)
+        return reply_of({"children": site.share.items, "isLast": True, "nextPageToken": None})
+
+    site.share.answers["children of root"] = grow
+    report = site.run(replace(QUICK, follow=True, follow_every_s=0.05))
+    assert report.summary() == "4 of 4 files, " + report.summary().split(", ", 1)[1]
+    assert report.summary().endswith("all intact")
+    assert report.sealed
+    assert site.found() == {"a.mrc": b"a", "b.mrc": b"b"}
+
+
+def test_a_limited_rate_is_kept(site: Site) -> None:
+    site.offer({"a.mrc": BIG[: 2 << 20]})
+    report = site.run(replace(QUICK, limit_rate=2e6))
+    assert report.elapsed_s > 0.4
+
+
+def test_what_is_on_the_disk_is_verified_without_the_service(site: Site) -> None:
+    files = {"big.mrc": BIG, "lost": b"x", "short": b"yy", "right": b"z"}
+    site.offer(files)
+    site.promise(files, sealed=True)
+    assert site.run().exit_code == 0
+    (site.out / "lost").unlink()
+    (site.out / "short").write_bytes(b"y")
+    with (site.out / "big.mrc").open("r+b") as file:
+        file.seek(PIECE_BYTES)
+        file.write(b"spoilt")
+    site.share.answers["/api/v3/onezone"] = lambda _: reply_of(b"", status=500)
+    site.share.asked.clear()
+    report = site.download(replace(QUICK, with_files=True)).verify()
+    assert site.share.asked == []
+    assert [str(failure) for failure in report.failures] == [
+        "big.mrc: its bytes are wrong: 8,388,608 to 16,777,215",
+        "lost: it is not here",
+        "short: it has 1 bytes instead of 2",
+    ]
+    assert (report.exit_code, report.files_intact, report.files_total) == (8, 1, 4)
+    assert {file.path: file.state for file in report.files} == {
+        "big.mrc": "failed",
+        "lost": "failed",
+        "right": "intact",
+        "short": "failed",
+    }
+
+
+def test_where_there_is_nothing_to_verify_that_is_said(site: Site) -> None:
+    site.offer({"a": b"a"})
+    with pytest.raises(StorageMissing):
+        site.download().verify()
+    site.run()
+    with pytest.raises(NotFound, match="no checksums"):
+        site.download().verify()
+
+
+def test_a_rehearsal_writes_nothing_and_says_how_much_would_come(site: Site) -> None:
+    site.offer({"big.mrc": BIG, "small": b"x" * 1000})
+    estimate = site.download().estimate()
+    assert (estimate.files, estimate.size_bytes) == (2, len(BIG) + 1000)
+    assert estimate.rate > 0
+    assert not site.out.exists()
+    assert estimate_line(estimate).startswith("2 files, 25.2 MB to fetch; about 1 s at ")
+    site.run()
+    again = site.download().estimate()
+    assert (again.files, again.files_present) == (0, 2)
+    assert estimate_line(again) == "0 files, 0 B to fetch; 2 files, 25.2 MB are here already"
+
+
+def test_the_report_names_every_file_with_its_state(site: Site, tmp_path: Path) -> None:
+    site.offer({"a.mrc": b"a", "b.mrc": b"b"})
+    site.promise({"a.mrc": b"a"})
+    site.share.answers["content of id-b.mrc"] = lambda _: reply_of({"error": {"id": "notFound"}}, status=404)
+    report = site.run(replace(QUICK, with_files=True))
+    write_report(str(tmp_path / "report.json"), report, "out")
+    told = json.loads((tmp_path / "report.json").read_text())
+    states = {file["path"]: (file["state"], file.get("reason")) for file in told["files"]}
+    assert states == {
+        "a.mrc": ("intact", None),
+        "b.mrc": ("failed", "it is not there any more"),
+        "fs2od-sidecar/manifest/000001.jsonl": ("size", None),
+    }
+    assert report_lines(report, "out", again="again")[-1] == "To go on: again"
+
+
+def test_the_reading_side_lists_finds_and_reads(site: Site) -> None:
+    site.offer({"big.mrc": BIG, "small": b"abc"})
+    with SharedDataset(parse_link(site.share.link)) as shared:
+        assert sorted(entry.name for entry in shared.listing()) == ["big.mrc", "small"]
+        assert shared.stat("big.mrc").size_bytes == len(BIG)
+        assert shared.read("big.mrc", PIECE_BYTES - 2, 5) == BIG[PIECE_BYTES - 2 : PIECE_BYTES + 3]
+        assert shared.read("small", 1, 100) == b"bc"
+        assert shared.read("small", 3, 100) == b""
+        with pytest.raises(NotFound):
+            shared.stat("nothing/here")

@@ -1,0 +1,101 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fs2od.transfer import Busy, ConnectionLost, Patience, UntrustedCertificate
+from fs2od.transfer._pace import Pace, RateLimit
+from fs2od.transfer._patience import Tries, patiently
+
+
+def walked(pace: Pace, rate_at: dict[int, float], windows: int, *, now: float = 0.0) -> list[int]:
+    """Let time pass on a line that brings so much with so many connections; return how many there were."""
+    moved, seen = 0.0, []
+    pace.observe(now, 0)
+    for _ in range(windows):
+        now += 0.5
+        moved += 0.5 * rate_at[pace.allowed]
+        pace.observe(now, int(moved))
+        seen.append(pace.allowed)
+    return seen
+
+
+def test_while_more_connections_bring_more_there_are_more() -> None:
+    assert walked(Pace(16), {2: 10e6, 4: 20e6, 8: 40e6, 16: 80e6}, 5)[-1] == 16
+
+
+def test_a_line_that_is_full_is_not_given_more_connections() -> None:
+    seen = walked(Pace(16), {2: 100e6, 4: 102e6, 8: 102e6, 16: 102e6}, 10)
+    assert seen[:3] == [4, 2, 2]
+    assert max(seen) == 4
+
+
+def test_a_busy_service_gets_half_as_many() -> None:
+    pace = Pace(16)
+    walked(pace, {2: 10e6, 4: 20e6, 8: 40e6, 16: 80e6}, 5)
+    pace.busy()
+    assert walked(pace, dict.fromkeys(range(1, 17), 1e6), 2, now=10.0)[-1] == 8
+
+
+@given(st.integers(1, 64), st.lists(st.tuples(st.floats(0, 1e9), st.booleans()), max_size=60))
+def test_there_is_always_one_and_never_more_than_allowed(most: int, windows: list[tuple[float, bool]]) -> None:
+    pace, now, moved = Pace(most), 0.0, 0
+    for rate, is_busy in windows:
+        now, moved = now + 0.5, moved + int(rate)
+        if is_busy:
+            pace.busy()
+        pace.observe(now, moved)
+        assert 1 <= pace.allowed <= most
+
+
+def test_a_limited_rate_is_kept_over_time() -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    limit = RateLimit(1000, clock=lambda: now, sleep=sleep)
+    for _ in range(100):
+        limit.take(100)
+    assert 9.0 <= now <= 10.0
+    now += 1000
+    before = now
+    limit.take(400)
+    assert now == before, "what was not used for a moment may be used now, but not more than half a second's worth"
+    limit.take(600)
+    assert now > before
+
+
+def test_pauses_grow_to_a_bound_and_are_never_shorter_than_asked_for() -> None:
+    patience = Patience(first_pause_s=1, longest_pause_s=10)
+    assert [patience.pause_s(misses) for misses in (1, 2, 3, 4, 5, 9)] == [1, 2, 4, 8, 10, 10]
+    busy = Busy("later", retry_after_s=30)
+    assert all(patience.jittered_s(1, busy) == 30 for _ in range(20))
+    assert all(0.7 <= patience.jittered_s(1) <= 1 for _ in range(20))
+
+
+def test_what_will_not_pass_is_not_tried_again() -> None:
+    calls, pauses = 0, list[float]()
+
+    def refused() -> None:
+        nonlocal calls
+        calls += 1
+        raise UntrustedCertificate("no")
+
+    try:
+        patiently(refused, Patience(), pauses.append)
+    except UntrustedCertificate:
+        assert (calls, pauses) == (1, [])
+
+
+def test_progress_makes_patient_again() -> None:
+    tries = Tries(Patience(tries=3), lambda _: None)
+    for _ in range(10):
+        tries.missed(ConnectionLost("gone"))
+        tries.progressed()
+    tries.missed(ConnectionLost("gone"))
+    tries.missed(ConnectionLost("gone"))
+    try:
+        tries.missed(ConnectionLost("gone"))
+    except ConnectionLost:
+        return
+    raise AssertionError("three misses in a row are too many")

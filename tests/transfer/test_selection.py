@@ -1,0 +1,68 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fs2od.transfer import Selection, parse_rate, readable_duration
+
+
+def paths(*texts: str) -> list[tuple[str, ...]]:
+    return [tuple(text.split("/")) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches", "misses"),
+    [
+        ("*.mrc", ["a.mrc", "x/y/b.mrc", "d.mrc/inside"], ["a.mrcs", "mrc"]),
+        ("Data", ["Data/a", "x/Data/y/b"], ["Database/a", "a"]),
+        ("x/*.mrc", ["x/a.mrc"], ["a.mrc", "x/y/a.mrc", "z/x/a.mrc"]),
+        ("x/**/*.mrc", ["x/a.mrc", "x/y/z/a.mrc"], ["y/a.mrc"]),
+        ("/x", ["x", "x/a"], ["y/x"]),
+        ("Grid?/[ab]*", ["Grid1/a1", "Grid2/b"], ["Grid12/a", "Grid1/c"]),
+        ("[!a]*", ["b"], ["a"]),
+        ("a[", ["a["], ["ab"]),
+        ("a+(b)", ["a+(b)"], ["ab", "aab"]),
+    ],
+)
+def test_patterns_mean_what_people_expect(pattern: str, matches: list[str], misses: list[str]) -> None:
+    only, without = Selection(include=[pattern]), Selection(exclude=[pattern])
+    assert [path for path in paths(*matches) if not only.wants(path) or without.wants(path)] == []
+    assert [path for path in paths(*misses) if only.wants(path) or not without.wants(path)] == []
+
+
+def test_what_is_excluded_stays_out_even_if_it_is_included() -> None:
+    selection = Selection(include=["*.mrc"], exclude=["bad"])
+    assert selection.wants(("good", "a.mrc"))
+    assert not selection.wants(("bad", "a.mrc"))
+    assert not selection.enters(("bad",))
+    assert selection.enters(("good",))
+
+
+def test_the_sidecar_comes_along_unless_it_is_excluded() -> None:
+    assert Selection(include=["*.mrc"]).wants(("fs2od-sidecar", "manifest", "000001.jsonl"))
+    assert not Selection(exclude=["fs2od-sidecar"]).wants(("fs2od-sidecar", "manifest", "000001.jsonl"))
+
+
+@given(st.text(max_size=30), st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=4))
+def test_no_pattern_at_all_breaks_it(pattern: str, names: list[str]) -> None:
+    Selection(include=[pattern]).wants(tuple(names))
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("500k", 5e5), ("20M", 2e7), ("1.5 GB/s", 1.5e9), ("1Mi", 1048576), ("2000", 2000), ("1kB", 1000)],
+)
+def test_a_rate_is_understood(text: str, rate: float) -> None:
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "fast", "-5M", "1", "5X", "1e9", "M"])
+def test_what_is_no_rate_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="20M"):
+        parse_rate(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "1 s"), (45.4, "45 s"), (100, "2 min"), (5390, "90 min"), (12_000, "3 h 20 min")]
+)
+def test_durations_are_said_in_words(seconds: float, text: str) -> None:
+    assert readable_duration(seconds) in {text, text.replace("90 min", "1 h 30 min")}
