@@ -15,7 +15,7 @@ from fs2od.node.provider.archives.names import Names
 
 __all__ = ["Position", "Root", "Run", "Walk"]
 
-_PAGE = 2500
+_PAGE = 1000
 _KIND = Row._fields.index("kind")
 
 
@@ -73,11 +73,11 @@ class _Level:
     at: int = 0
     others: Mapping[str, str] = field(default_factory=dict)
 
-    def read(self, db: sqlite3.Connection, seeing: Seeing, names: Names) -> bool:
+    def read(self, db: sqlite3.Connection, seeing: Seeing, names: Names, page: int) -> bool:
         """Read the next page if there is nothing left of the last one; say whether there is anything."""
         if self.at == len(self.rows) and not self.is_read:
-            self.rows, self.at = seeing.page(db, self.folder, self.after, _PAGE), 0
-            self.is_read = len(self.rows) < _PAGE
+            self.rows, self.at = seeing.page(db, self.folder, self.after, page), 0
+            self.is_read = len(self.rows) < page
             is_all = self.is_read and self.is_new and not self.after
             self.is_new = False
             self.folders = [at for at, row in enumerate(self.rows) if row[_KIND] == DIRECTORY]
@@ -106,7 +106,9 @@ class Walk:
         position: Position | None = None,
         *,
         admits: Callable[[str], bool] | None = None,
+        page: int = _PAGE,
     ) -> None:
+        self._page = page
         self._roots = roots
         self._seeing = seeing
         self._names = names
@@ -132,7 +134,7 @@ class Walk:
     def _next(self, db: sqlite3.Connection, most: int) -> Run | None:
         while self._levels:
             level = self._levels[-1]
-            if level.read(db, self._seeing, self._names):
+            if level.read(db, self._seeing, self._names, self._page):
                 run = level.take(most)
                 last = run.rows[-1]
                 if last.is_directory:

@@ -29,6 +29,8 @@ SEGMENT = 1000
 # It stands in entity tags. It moves whenever the bytes of an archive of the same state change.
 _VERSION = 1
 _STATE = re.compile(r"(?P<newest>[1-9a-f][0-9a-f]{0,14})-(?P<digest>[0-9a-f]{16})")
+# Larger than a segment: what is planned is read to the end.
+_PAGE = 2500
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -127,7 +129,7 @@ def plan_of(
         roots: What it holds.
         seeing: Which entries it sees.
     """
-    walk = Walk(roots, seeing, layout.names)
+    walk = Walk(roots, seeing, layout.names, page=_PAGE)
     segments: list[Segment] = []
     offset = records = members = 0
     total = sha256(_ENCODER.encode([called] + [[root.path, root.row.id, root.row.name] for root in roots]))
