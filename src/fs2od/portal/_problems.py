@@ -43,6 +43,13 @@ TOO_MUCH = Problem(
     "Go back and take it as an archive, or select whole folders.",
 )
 
+_NO_SELECTION = Problem(
+    400,
+    "This is no selection",
+    "What was sent names no files of this dataset. No data is affected.",
+    "Tick files or folders on the dataset's page and send that.",
+)
+
 _NO_SHARE = Problem(
     404,
     "This link leads to no dataset",
@@ -65,8 +72,6 @@ def problem_of(error: Fs2odError, *, dataset: str = "", below: bool = False, is_
         case errors.PosixError(errno="eacces"):
             said = "This part of the dataset is for its members; the link shows only what is for everybody."
             return Problem(403, "For members only", said, "Ask whoever gave you the link.", **back)
-        case errors.Rejected() if is_form:
-            return replace(TOO_MUCH, link=dataset, link_says="To the dataset")
         case errors.PosixError() if below:
             said = "There is nothing at this place of the dataset. While a measurement goes on, files may still change their names."
             return Problem(404, "Not here, or not any more", said, "Look for it from the top of the dataset.", **back)
@@ -77,6 +82,8 @@ def problem_of(error: Fs2odError, *, dataset: str = "", below: bool = False, is_
             )
         case errors.NotFound():
             return _NO_SHARE
+        case errors.Rejected() if is_form:
+            return replace(_NO_SELECTION, link=dataset, link_says="To the dataset")
         case _:
             said = "The dataset is known, but its storage cannot be reached. Nothing is lost by that."
             return Problem(

@@ -149,6 +149,8 @@ class _DatasetPages:
     def selection(self, request: Request, body: bytes) -> Response:
         found = self.datasets.get(_share(request))
         selection, name = chosen_in(self.datasets, found, body), str(request.path_params.get("list", ""))
+        if selection is None:
+            return problem_page(request, TOO_MUCH, self.frame)
         data, authority = self._data(found), self.frame["authority"] is not None
         if name in LISTS and data:
             headers = {**PAGE_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}

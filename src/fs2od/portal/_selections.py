@@ -48,20 +48,21 @@ class Selection:
         return sum(item.size_bytes for item in self.items)
 
 
-def chosen_in(datasets: PublicDatasets, dataset: Dataset, body: bytes) -> Selection:
-    """Return what a form chose.
+def chosen_in(datasets: PublicDatasets, dataset: Dataset, body: bytes) -> Selection | None:
+    """Return what a form chose; None if it is too much.
 
     Raises:
-        Rejected: It is no form, or chooses too much.
+        Rejected: It is no form, or a path leads out of the dataset.
         PosixError: enoent, something is gone; eacces, it is not for everybody.
     """
     try:
         form = parse_qs(body.decode("ascii"), errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError as error:
         raise errors.error_of("badData", "This is no form.") from error
-    paths = chosen(form.get("path", []))
-    if len(paths) > MOST_CHOSEN:
-        raise errors.bad_value("ListOfBinaries", "path", f"must be at most {MOST_CHOSEN} paths")
+    given = form.get("path", [])
+    if len(given) > MOST_CHOSEN:
+        return None
+    paths = chosen(given)
     return Selection(tuple(datasets.find(dataset.id, path) for path in paths))
 
 
