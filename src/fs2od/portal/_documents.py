@@ -43,9 +43,8 @@ def dataset_version(dataset: Dataset) -> str:
 
 def item_url(share: str, verb: str, item: Item | Sequence[str] = ()) -> str:
     """Return the address of a page or download of one file or folder: verb "files", "content", "tar" or "zip"."""
-    names = item.names if isinstance(item, Item) else item
-    # A name "." or ".." cannot be; every other name is escaped as a whole.
-    return "/".join([f"/share/{share}/{verb}", *(quote(name, safe="") for name in names)])
+    quoted = item.quoted if isinstance(item, Item) else "/".join(quote(name, safe="") for name in item)
+    return f"/share/{share}/{verb}/{quoted}" if quoted else f"/share/{share}/{verb}"
 
 
 def dataset_words(dataset: Dataset) -> dict[str, str]:

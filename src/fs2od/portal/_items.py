@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from urllib.parse import quote
 
 from fs2od.node.provider.access import Located
 from fs2od.storage import Kind
@@ -31,6 +32,12 @@ class Item:
     def path(self) -> str:
         """The way to it as one text."""
         return "/".join(self.names)
+
+    @cached_property
+    def quoted(self) -> str:
+        """The way to it as addresses have it."""
+        # A name "." or ".." cannot be; every other name is escaped as a whole.
+        return "/".join(quote(name, safe="") for name in self.names)
 
     @property
     def is_folder(self) -> bool:
