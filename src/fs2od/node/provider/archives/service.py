@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,7 @@ __all__ = ["Archives", "StateGone"]
 
 _MOST_SEGMENTS = 20_000
 _LOCKS = 16
+_TRUST_S = 5.0
 _Key = tuple[str, int, int, Format, int, bytes]
 
 
@@ -45,10 +47,16 @@ class _Known:
     plan: Plan
     database: weakref.ref[Database]
     commits: int
+    checked_s: float
 
-    def holds_for(self, database: Database) -> bool:
-        """Say whether nothing was written since."""
-        return self.database() is database and self.commits == database.commits
+    def holds_for(self, database: Database, now_s: float) -> bool:
+        """Say whether nothing was written since, or it was looked at just now.
+
+        Whoever reads a part notices by its hash what was written meanwhile; so this costs no wrong byte, and the many ranges that
+        a program asks for at once cost one look at a dataset that grows.
+        """
+        is_fresh = self.commits == database.commits or now_s - self.checked_s < _TRUST_S
+        return self.database() is database and is_fresh
 
     @property
     def weight(self) -> int:
@@ -59,8 +67,16 @@ class Archives:
     """Plans archives and reads any part of them. The plans of late are kept, at some hundred bytes for a thousand members."""
 
     def __init__(
-        self, access: Access, indexes: Indexes, storages: Storages, known_crc32: KnownCrc32, limits: Limits
+        self,
+        access: Access,
+        indexes: Indexes,
+        storages: Storages,
+        known_crc32: KnownCrc32,
+        limits: Limits,
+        *,
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._monotonic_s = monotonic_s
         self._access = access
         self._indexes = indexes
         self._storages = storages
@@ -138,12 +154,15 @@ class Archives:
         choice = sha256("\0".join((*paths, str(top.path), top.share.name if top.share else "")).encode()).digest()
         key = (top.space, top.entry.row, file_bits, format_, highest, choice)
         with self._building[hash(key) % _LOCKS]:
-            commits = index.database.commits  # before reading: what is written meanwhile makes it look again
+            now_s, commits = (
+                self._monotonic_s(),
+                index.database.commits,
+            )  # before reading: what is written meanwhile makes it look again
             with self._lock:
                 known = self._plans.get(key)
-            if known is None or not known.holds_for(index.database):
+            if known is None or not known.holds_for(index.database, now_s):
                 plan = self._built(index, top, paths, format_, Seeing(highest, file_bits, directory_bits))
-                known = _Known(plan, weakref.ref(index.database), commits)
+                known = _Known(plan, weakref.ref(index.database), commits, now_s)
             self._keep(key, known)
         return known.plan
 
