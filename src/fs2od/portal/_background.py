@@ -38,20 +38,24 @@ class _Known(Generic[Answer]):
 
 
 class Background(Generic[Answer]):
-    """Looks things up, one after the other, and remembers them for as long as the state that they belong to stands.
+    """Looks things up, one after the other, and remembers them for as long as the state that they belong to stands."""
 
-    Args:
-        wait_s: How long whoever asks waits at most, in seconds, before being given the last answer, or none.
-    """
-
-    def __init__(self, *, wait_s: float = _WAIT_S) -> None:
-        self._wait_s = wait_s
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[Hashable, _Known[Answer]] = OrderedDict()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="pages")
 
-    def ask(self, key: Hashable, state: Hashable, look: Callable[[], Answer]) -> Answer | None:
-        """Return what `look` found for this state, or what it found last for another one; None if it found nothing yet."""
+    def ask(
+        self, key: Hashable, state: Hashable, look: Callable[[], Answer], *, wait_s: float = _WAIT_S
+    ) -> Answer | None:
+        """Return what `look` found for this state, or what it found last for another one; None if it found nothing yet.
+
+        Args:
+            key: What is asked about.
+            state: What changes whenever the answer may be another one.
+            look: Finds the answer.
+            wait_s: How long to wait at most, in seconds, before the last answer is given, or none.
+        """
         with self._lock:
             known = self._known.setdefault(key, _Known())
             self._known.move_to_end(key)
@@ -62,7 +66,7 @@ class Background(Generic[Answer]):
             running = known.running
         if running is not None and known.state != state:
             with suppress(NotYet):
-                running.result(self._wait_s)
+                running.result(wait_s)
         return known.answer
 
 

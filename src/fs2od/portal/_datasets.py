@@ -35,6 +35,7 @@ _OTHERS_READ_AND_SEARCH = 0o5
 _SEARCH_S = 1.0
 # Of more, only what will not change any more is looked through for the address of an archive.
 _FEW_FILES = 5_000
+_PATIENT_S, _WAIT_S = 1.0, 0.03
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,8 @@ class PublicDatasets:
         is_plain, entry = self._provider.zone.settings.plain, root.entry
         if is_plain or entry.kind is not Kind.DIRECTORY or (entry.files > _FEW_FILES and facts.state != "complete"):
             return ""
-        return self._states.ask(root.file_id, commits, lambda: self._state_of(root)) or ""
+        wait_s = _PATIENT_S if entry.files <= _FEW_FILES else _WAIT_S
+        return self._states.ask(root.file_id, commits, lambda: self._state_of(root), wait_s=wait_s) or ""
 
     def _state_of(self, root: Located) -> str:
         return str(self._provider.archives.present(root, (), "tar").state)
