@@ -30,6 +30,7 @@ ANY_BODY = {"set_json_metadata", "set_rdf_metadata", "evaluate_qos_expression"}
 # What services take although the descriptions do not say so.
 UNDESCRIBED_KEYS = {
     "create_user_space": {"idGeneratorSeed"},
+    "add_onezone_user": {"emails"},  # ours: where links to sign in are sent
     "create_share": {"fileId"},
     "create_transfer": {"fileId"},  # described, but only in a subclass that nothing refers to
 }
@@ -76,6 +77,8 @@ def descriptions() -> dict[str, dict[str, Any]]:
     # Here the description has the answer's model by mistake; its twin for administrators is right.
     (group,) = found["onezone"]["paths"]["/user/groups"]["post"]["parameters"]
     group["schema"] = {"$ref": "#/definitions/GroupCreateRequest"}
+    # Our node adds people without passwords.
+    found["onepanel"]["definitions"]["OnezoneUserCreateRequest"]["required"] = ["username"]
     definitions["InviteTokenPropertyUsageLimit"] = {"oneOf": [{"type": "integer"}, {"enum": ["infinity"]}]}
     return found
 

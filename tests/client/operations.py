@@ -1,6 +1,7 @@
 """Which test makes which call of the client: service, operationId, and the test. The table may only grow."""
 
 TESTED = {
+    ("onepanel", "add_onezone_user"): "test_users.py::test_an_administrator_adds_lists_and_blocks_people",
     ("onepanel", "add_storage"): "test_panel.py::test_a_support_below_the_minimum_is_refused_and_the_token_hidden",
     ("onepanel", "force_start_auto_storage_import_scan"): "test_panel.py::test_an_import_is_started_followed_and_stopped",
     ("onepanel", "force_stop_auto_storage_import_scan"): "test_connection.py::test_a_running_scan_is_stopped_and_a_running_transfer_cancelled",
@@ -49,6 +50,9 @@ TESTED = {
     ("oneprovider", "set_rdf_metadata"): "test_provider.py::test_rdf_is_put_read_and_removed",
     ("oneprovider", "set_xattr"): "test_provider.py::test_xattrs_are_merged_read_and_removed",
     ("oneprovider", "update_share"): "test_provider.py::test_a_share_is_made_shown_changed_and_ended",
+    ("onezone", "oz_users_list"): "test_users.py::test_an_administrator_adds_lists_and_blocks_people",
+    ("onezone", "get_user"): "test_users.py::test_an_administrator_adds_lists_and_blocks_people",
+    ("onezone", "toggle_user_access_block"): "test_users.py::test_an_administrator_adds_lists_and_blocks_people",
     ("onezone", "add_child_group"): "test_zone.py::test_groups_are_put_into_one_another_and_taken_out",
     ("onezone", "add_group_to_space"): "test_zone.py::test_a_group_gets_exactly_the_privileges_that_it_is_given",
     ("onezone", "add_group_user"): "test_zone.py::test_members_of_a_group_come_go_and_get_privileges",

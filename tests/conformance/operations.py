@@ -32,6 +32,9 @@ TESTS: Mapping[str, str] = {
     "onezone/leave_group": f"{_USERS}::test_a_user_makes_and_leaves_spaces_and_groups",
     "onezone/join_group": f"{_USERS}::test_a_user_joins_by_invite",
     "onezone/join_space": f"{_USERS}::test_a_user_joins_by_invite",
+    "onezone/oz_users_list": f"{_USERS}::test_an_administrator_sees_and_blocks_users",
+    "onezone/get_user": f"{_USERS}::test_an_administrator_sees_and_blocks_users",
+    "onezone/toggle_user_access_block": f"{_USERS}::test_an_administrator_sees_and_blocks_users",
     "onezone/create_group": f"{_GROUPS}::test_a_group_is_made_shown_changed_and_removed",
     "onezone/get_group": f"{_GROUPS}::test_a_group_is_made_shown_changed_and_removed",
     "onezone/modify_group": f"{_GROUPS}::test_a_group_is_made_shown_changed_and_removed",
@@ -187,6 +190,11 @@ KEYS: Mapping[str, Mapping[str, str]] = {
     "onezone/list_privileges": {"viewer": "list", "admin": "list"},
     "onezone/list_space_privileges": {"member": "list", "manager": "list", "admin": "list"},
     "onezone/list_group_privileges": {"member": "list", "manager": "list", "admin": "list"},
+    "onezone/oz_users_list": {"users": "list"},
+    "onezone/get_user": {
+        "userId": "str", "fullName": "str", "username": "str?", "emails": "list", "linkedAccounts": "list",
+        "basicAuthEnabled": "bool", "blocked": "bool", "creationTime": "int",
+    },
     "onezone/get_current_user": {
         "userId": "str", "fullName": "str", "username": "str?", "emails": "list", "linkedAccounts": "list",
         "basicAuthEnabled": "bool", "blocked": "bool", "creationTime": "int", "name": "str", "login": "str?",

@@ -90,3 +90,15 @@ async def test_a_user_joins_by_invite(world: World, ask: Ask) -> None:
     joined = await ask("onezone/join_space", blair, status=201, body={"token": to_space.reveal()})
     assert joined.headers["Location"] == f"https://zone.test/api/v3/onezone/user/spaces/{space}"
     assert tokens.named_by_name(alex.id, "to group").usage_count == 1
+
+
+async def test_an_administrator_sees_and_blocks_users(world: World, ask: Ask) -> None:
+    alex, admin = world.person(), world.administrator
+    assert set((await ask("onezone/oz_users_list", admin)).json()["users"]) == {alex.id, admin.id}
+    assert (await ask("onezone/get_user", admin, id=alex.id)).json()["blocked"] is False
+    await ask("onezone/toggle_user_access_block", admin, status=204, body={"blocked": True}, id=alex.id)
+    assert (await ask("onezone/get_user", admin, id=alex.id)).json()["blocked"] is True
+    await ask("onezone/get_current_user", alex, status=401, error="unauthorized")
+    await ask("onezone/toggle_user_access_block", admin, status=204, body={"blocked": False}, id=alex.id)
+    await ask("onezone/get_current_user", alex)
+    await ask("onezone/get_user", alex, status=403, error="forbidden", id=alex.id)

@@ -274,6 +274,12 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "onezone/create_space_for_group": ("1333++111", named(NAME, group)),
     "onezone/group_join_space": ("1333+3111", lambda s: Request({"id": s.group}, s.invite(GROUP_JOINS_SPACE))),
     "onezone/join_parent_group": ("133++3111", lambda s: Request({"id": s.group}, s.invite(GROUP_JOINS_GROUP))),
+    "onezone/oz_users_list": (ZONE_ADMIN_ONLY, nothing),
+    "onezone/get_user": (ZONE_ADMIN_ONLY, at(lambda s: {"id": s.new_person().id})),
+    "onezone/toggle_user_access_block": (
+        ZONE_ADMIN_ONLY,
+        lambda s: Request({"id": s.new_person().id}, {"blocked": True}),
+    ),
     "onezone/add_group_user": (ZONE_ADMIN_ONLY, at(lambda s: {"id": s.group, "uid": s.new_person().id})),
     "onezone/remove_group_user": ("133+++111", at(Scene.member_of_group)),
     "onezone/list_user_group_privileges": ("133+++111", at(Scene.member_of_group)),

@@ -98,6 +98,8 @@ _ZONE = (
         list_effective_user_providers /user/effective_providers
         list_current_user_admin_privileges /user/privileges
         list_current_user_effective_admin_privileges /user/effective_privileges
+        oz_users_list /users
+        get_user /users/{id}
         get_group /groups/{id}
         list_group_users /groups/{id}/users
         list_effective_group_users /groups/{id}/effective_users
@@ -140,6 +142,7 @@ _ZONE = (
     *_others(
         "onezone",
         """
+        toggle_user_access_block PATCH /users/{id}/access_block
         modify_group PATCH /groups/{id}
         remove_group DELETE /groups/{id}
         add_group_user PUT /groups/{id}/users/{uid}
@@ -268,6 +271,7 @@ _PANEL = (
     *_others(
         "onepanel",
         """
+        add_onezone_user POST /zone/users
         add_storage POST /provider/storages
         support_space POST /provider/spaces
         force_start_auto_storage_import_scan POST /provider/spaces/{id}/storage-import/auto/force-start

@@ -21,14 +21,14 @@ from fs2od.node.provider.rest import content, files, replication
 from fs2od.node.provider.rest import service as provider_service
 from fs2od.node.provider.rest import shares as provider_shares
 from fs2od.node.zone.callers import Caller
-from fs2od.node.zone.rest import groups, members, providers, shares, spaces, tokens, users
+from fs2od.node.zone.rest import accounts, groups, members, providers, shares, spaces, tokens, users
 from fs2od.node.zone.rest import service as zone_service
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors
 
 __all__ = ["endpoints_of", "provider_app", "zone_app"]
 
-_ZONE_NOUNS = (zone_service, users, groups, members, spaces, shares, tokens, providers)
+_ZONE_NOUNS = (zone_service, users, accounts, groups, members, spaces, shares, tokens, providers)
 _PROVIDER_NOUNS = (provider_service, files, content, provider_shares, replication)
 _PANEL_NOUNS = (panel_storages, panel_support)
 
@@ -48,11 +48,16 @@ def zone_app(zone: Zone, *, pages: Iterable[BaseRoute] = ()) -> ASGIApp:
     def authenticate(request: Request) -> Caller:
         return _authenticated(zone, request, service="ozw-onezone")
 
+    def authenticate_panel(request: Request) -> Caller:
+        return _authenticated(zone, request, service="ozp-onezone", data_access=False)
+
     endpoints = [endpoint for noun in _ZONE_NOUNS for endpoint in noun.endpoints(zone)]
     body_bytes = zone.settings.limits.body_bytes
     doors = Doors(authenticate, zone.audit.record, body_bytes, _slowed(zone))
     api = mount(endpoints, doors, prefix="/api/v3/onezone")
-    return _application([*api, *discovery_routes(zone), *pages])
+    panel_doors = Doors(authenticate_panel, zone.audit.record, body_bytes)
+    panel = mount(accounts.panel_endpoints(zone), panel_doors, prefix="/api/v3/onepanel")
+    return _application([*api, *panel, *discovery_routes(zone), *pages])
 
 
 def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> ASGIApp:

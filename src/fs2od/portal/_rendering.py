@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from fs2od.mail import human_bytes, human_count
 from fs2od.portal._commands import LINUX, Command
+from fs2od.portal._visitors import visitor_of
 from fs2od.portal._words import ago, day, moment, plural, shown_name
 
 __all__ = ["PAGE_HEADERS", "asset_route", "asset_url", "html_page", "json_twin", "sending_forms_to", "wants_json"]
@@ -57,8 +58,9 @@ def html_page(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return a page made from a template. Every value is escaped, unless it is `Markup`."""
-    body = _environment().get_template(template).render(values).encode()
+    """Return a page made from a template, which knows its `visitor`. Every value is escaped, unless it is `Markup`."""
+    known = {"visitor": visitor_of(request), **values}
+    body = _environment().get_template(template).render(known).encode()
     return _answer(request, body, "text/html; charset=utf-8", status, headers)
 
 

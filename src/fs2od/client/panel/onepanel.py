@@ -7,13 +7,14 @@ from fs2od.client._service import Service
 from fs2od.client.panel.imports import Imports
 from fs2od.client.panel.spaces import SupportedSpaces
 from fs2od.client.panel.storages import Storages
+from fs2od.client.panel.users import ZoneUsers
 from fs2od.onedata import wire
 
 __all__ = ["Onepanel"]
 
 
 class Onepanel:
-    """The panel at `https://HOST[:PORT]`, the provider's own address: storages, support and imports."""
+    """The panel at `https://HOST[:PORT]`: at a provider's address its storages, support and imports; at a zone's, its users."""
 
     def __init__(self, connection: Connection, url: str) -> None:
         """Speak to the panel at `url`; nothing is sent yet.
@@ -26,6 +27,7 @@ class Onepanel:
         self.storages = Storages(service)
         self.spaces = SupportedSpaces(service)
         self.imports = Imports(service)
+        self.users = ZoneUsers(service)
 
     async def configuration(self) -> wire.PanelConfiguration:
         """Return what the panel says about itself to everyone (GET N/configuration).

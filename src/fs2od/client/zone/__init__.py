@@ -7,5 +7,6 @@ from fs2od.client.zone.shares import ZoneShares
 from fs2od.client.zone.spaces import ZoneSpaces
 from fs2od.client.zone.tokens import Tokens
 from fs2od.client.zone.user import CurrentUser
+from fs2od.client.zone.users import Users
 
-__all__ = ["CurrentUser", "Groups", "Onezone", "Providers", "Tokens", "ZoneShares", "ZoneSpaces"]
+__all__ = ["CurrentUser", "Groups", "Onezone", "Providers", "Tokens", "Users", "ZoneShares", "ZoneSpaces"]

@@ -10,6 +10,7 @@ from fs2od.client.zone.shares import ZoneShares
 from fs2od.client.zone.spaces import ZoneSpaces
 from fs2od.client.zone.tokens import Tokens
 from fs2od.client.zone.user import CurrentUser
+from fs2od.client.zone.users import Users
 from fs2od.onedata import wire
 
 __all__ = ["Onezone"]
@@ -27,6 +28,7 @@ class Onezone:
         self._service = service = Service(connection, "onezone", url)
         self.url = service.origin
         self.user = CurrentUser(service)
+        self.users = Users(service)
         self.groups = Groups(service)
         self.spaces = ZoneSpaces(service)
         self.tokens = Tokens(service)

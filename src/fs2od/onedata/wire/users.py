@@ -10,7 +10,12 @@ from fs2od.onedata.ids import GroupId, ProviderId, ShareId, SpaceId, UserId
 from fs2od.onedata.wire.codec import Document, JsonObject
 
 __all__ = [
+    "AccessBlock",
     "GroupIds",
+    "Ids",
+    "NewId",
+    "NewUser",
+    "PanelUser",
     "PrivilegeList",
     "PrivilegesChange",
     "ProviderIds",
@@ -87,3 +92,39 @@ class PrivilegesChange(Document, frozen=True, kw_only=True):
 
     grant: tuple[str, ...] = ()
     revoke: tuple[str, ...] = ()
+
+
+class AccessBlock(Document, frozen=True, kw_only=True):
+    """PATCH Z/users/{id}/access_block."""
+
+    blocked: bool
+
+
+class NewUser(Document, frozen=True, kw_only=True):
+    """POST N/zone/users, at the zone's panel. `emails` is ours: the addresses that links to sign in are sent to."""
+
+    username: str
+    password: str | UnsetType = UNSET
+    full_name: str = ""
+    groups: tuple[GroupId, ...] = ()
+    emails: tuple[str, ...] = ()
+
+
+class NewId(Document, frozen=True, kw_only=True):
+    """The answer of POST N/zone/users."""
+
+    id: str
+
+
+class Ids(Document, frozen=True, kw_only=True):
+    """GET N/zone/users, at the zone's panel."""
+
+    ids: tuple[str, ...]
+
+
+class PanelUser(Document, frozen=True, kw_only=True):
+    """GET N/zone/users/{id}, at the zone's panel."""
+
+    user_id: UserId
+    full_name: str
+    username: str | None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import UNSET
 
+from fs2od.node.zone.accounts import Account
 from fs2od.node.zone.groups import Group
 from fs2od.node.zone.providers import Provider
 from fs2od.node.zone.shares import Share
@@ -15,6 +17,7 @@ from fs2od.onedata import tokens, wire
 from fs2od.onedata.ids import UserId
 
 __all__ = [
+    "account_document",
     "group_document",
     "named_token_document",
     "provider_document",
@@ -25,8 +28,14 @@ __all__ = [
 ]
 
 
+def account_document(account: Account) -> wire.UserDetails:
+    """Return GET /users/{id}'s answer, and that of GET /user."""
+    linked = tuple({"idp": identity.issuer or "mail", "subjectId": identity.subject} for identity in account.identities)
+    return msgspec.structs.replace(user_document(account.user), linked_accounts=linked)
+
+
 def user_document(user: User) -> wire.UserDetails:
-    """Return GET /user's answer, with the names of older releases beside."""
+    """Return what is known of a user, with the names of older releases beside."""
     return wire.UserDetails(
         user_id=user.id,
         full_name=user.full_name,

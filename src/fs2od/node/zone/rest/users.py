@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fs2od.node.http import Answer, Call, Endpoint, created, done, json_answer
-from fs2od.node.zone.rest.documents import provider_document, space_document, user_document
+from fs2od.node.zone.rest.documents import account_document, provider_document, space_document
 from fs2od.node.zone.rest.given import understood
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors, wire
@@ -18,7 +18,7 @@ def endpoints(zone: Zone) -> list[Endpoint]:
     base = f"{zone.settings.zone_url}/api/v3/onezone/user"
 
     def current(call: Call) -> Answer:
-        return json_answer(user_document(zone.users.get(zone.rights.require_user(call.caller))))
+        return json_answer(account_document(zone.accounts.get(zone.rights.require_user(call.caller))))
 
     def groups(call: Call) -> Answer:
         user = zone.rights.require_user(call.caller)

@@ -1,0 +1,43 @@
+"""Signing in: links by mail, OpenID Connect, sessions of browsers, and the page of one's own account.
+
+Other pages ask `signed_in(request)` for the caller; a page that has just seen an invite token that holds calls `vouch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.routing import BaseRoute
+
+from fs2od.node.zone.zone import Zone
+from fs2od.portal._visitors import Visitor, attended, signed_in, visitor_of
+from fs2od.portal.signin._account import AccountPages
+from fs2od.portal.signin._desk import Desk
+from fs2od.portal.signin._forms import FORM_KEY
+from fs2od.portal.signin._guests import vouch
+from fs2od.portal.signin._pages import SignInPages
+from fs2od.portal.signin._places import local_path
+from fs2od.portal.signin._provider_pages import ProviderPages
+from fs2od.portal.signin._settings import ClaimGrant, IdentityProvider, SignInSettings
+
+__all__ = [
+    "FORM_KEY",
+    "ClaimGrant",
+    "Desk",
+    "IdentityProvider",
+    "SignInSettings",
+    "Visitor",
+    "attended",
+    "local_path",
+    "sign_in_routes",
+    "signed_in",
+    "visitor_of",
+    "vouch",
+]
+
+
+def sign_in_routes(zone: Zone, settings: SignInSettings, frame: Mapping[str, Any]) -> list[BaseRoute]:
+    """Return the routes of signing in and of the account; `attended` has to know them with all other pages."""
+    desk = Desk(zone, settings, frame)
+    return [*SignInPages(desk).routes(), *ProviderPages.of(desk).routes(), *AccountPages(desk).routes()]
