@@ -159,6 +159,7 @@ def test_what_was_brought_is_not_brought_again_after_an_interruption(site: Site,
         asked += 1
         if asked == (3 if promised else 4):
             stop.set()
+            threading.Event().wait(0.5)  # until that has been noticed
         return honest(site, request)
 
     site.share.answers["content of id-big.mrc"] = stop_at_the_third_piece

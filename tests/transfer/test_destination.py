@@ -1,4 +1,5 @@
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -6,29 +7,40 @@ import pytest
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.transfer import EntryKind, Present
 from fs2od.transfer._destination import Destination
+from fs2od.transfer._folders import open_folder
 from fs2od.transfer._partial_files import Landing, PartialGone
 from fs2od.transfer._partials import PartialName, partial_name
+
+
+@pytest.fixture(autouse=True, params=["by handle", "by path"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything must hold where folders have handles, and where they have only paths, as on Windows."""
+    if request.param == "by path":
+        monkeypatch.setattr("fs2od.transfer._destination.open_folder", partial(open_folder, by_path=True))
+        monkeypatch.delattr(os, "pwrite")
+        monkeypatch.delattr(os, "pread")
+
 
 NAME = partial_name("a.mrc", "0123456789ab")
 
 
 def land(destination: Destination, folder: tuple[str, ...], data: bytes, *, name: PartialName = NAME) -> None:
-    partial = destination.open_partial(folder, name)
+    written = destination.open_partial(folder, name)
     try:
-        partial.write(0, memoryview(data))
-        partial.finish("a.mrc", size_bytes=len(data), mtime_s=1000)
+        written.write(0, memoryview(data))
+        written.finish("a.mrc", size_bytes=len(data), mtime_s=1000)
     finally:
-        partial.close()
+        written.close()
 
 
 def test_a_file_gets_its_name_and_time_only_when_it_is_whole(tmp_path: Path) -> None:
     with Destination(tmp_path / "deep" / "out") as destination:
-        partial = destination.open_partial((), NAME)
-        partial.write(0, memoryview(b"ab"))
+        written = destination.open_partial((), NAME)
+        written.write(0, memoryview(b"ab"))
         assert [path.name for path in destination.path.iterdir()] == [str(NAME)]
-        partial.write(2, memoryview(b"cd"))
-        partial.finish("a.mrc", size_bytes=4, mtime_s=1000)
-        partial.close()
+        written.write(2, memoryview(b"cd"))
+        written.finish("a.mrc", size_bytes=4, mtime_s=1000)
+        written.close()
         destination.sync()
         assert destination.scan(()) == {"a.mrc": Present(EntryKind.FILE, 4, 1000)}
     assert (tmp_path / "deep/out/a.mrc").read_bytes() == b"abcd"

@@ -180,6 +180,19 @@ def test_a_listing_that_claims_the_name_of_a_partial_file_does_not_get_both() ->
     assert list(refused(plan)) == ["a.mrc"]
 
 
+@pytest.mark.parametrize(
+    "name", ["..\\x", "C:x", "a\\b", "CON", "nul.txt", "com1", "a.", "a ", "a:b", "a*", "a\tb", "a|b", 'a"b']
+)
+def test_names_with_a_meaning_on_windows_are_refused_there_and_only_there(name: str) -> None:
+    assert list(refused(plan_download([file(name)], {}, on_windows=True))) == [name]
+    assert fetched(plan_download([file(name)], {})) == [name]
+
+
+@pytest.mark.parametrize("name", ["a.mrc", "console", "a b", ".hidden", "wörter", "-rf", "com10"])
+def test_plain_names_are_fine_on_windows(name: str) -> None:
+    assert fetched(plan_download([file(name)], {}, on_windows=True)) == [name]
+
+
 NAMES = st.one_of(
     st.sampled_from(["..", ".", "", "a", "A", "b", "a/b", "x\0", "ö" * 200]),
     st.text(st.characters(codec="utf-8"), max_size=8),

@@ -8,6 +8,7 @@ from typing import Final
 
 from fs2od.errors import StorageError
 from fs2od.manifests import PIECE_BYTES
+from fs2od.transfer._disk import read_at
 from fs2od.transfer._run import Run, Wanted
 from fs2od.transfer._sidecar import Promise, pieces_of
 
@@ -80,7 +81,7 @@ def _digest(run: Run, handle: int, first: int, end: int) -> str:
     while first < end:
         run.ending.check()
         try:
-            data = os.pread(handle, min(_STEP_BYTES, end - first), first)
+            data = read_at(handle, min(_STEP_BYTES, end - first), first)
         except OSError as error:
             raise StorageError(f"the disk says: {error.strerror}") from error
         if not data:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Iterator
 
 from fs2od.errors import StorageError, StorageMissing
-from fs2od.transfer._disk import FOLDER, NS, sync, told
+from fs2od.transfer._disk import EXISTING_FILE, NS, told
 from fs2od.transfer._entries import EntryKind, Names, Present
+from fs2od.transfer._folders import Folder, open_folder
 from fs2od.transfer._partial_files import Partial
 from fs2od.transfer._partials import PartialName
 
@@ -36,7 +37,7 @@ class Destination:
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._root = open_folder(path)
         except OSError as error:
             raise StorageMissing(f"the folder {path} cannot be made or opened ({error.strerror})") from error
 
@@ -48,7 +49,7 @@ class Destination:
 
     def close(self) -> None:
         """Close the folder's handle."""
-        os.close(self._root)
+        self._root.close()
 
     def folds_case(self) -> bool:
         """Say whether the disk takes names that differ only in case for the same.
@@ -58,13 +59,13 @@ class Destination:
         """
         probe = f".fs2od-{secrets.token_hex(8)}-probe"
         with told(self.path):
-            os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._root))
+            os.close(self._root.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             try:
-                os.stat(probe.upper(), dir_fd=self._root, follow_symlinks=False)
+                self._root.stat(probe.upper())
             except FileNotFoundError:
                 return False
             finally:
-                os.unlink(probe, dir_fd=self._root)
+                self._root.unlink(probe)
         return True
 
     def scan(self, folder: Names) -> dict[str, Present]:
@@ -75,8 +76,8 @@ class Destination:
         """
         with told():
             try:
-                with self.opened(folder) as handle, os.scandir(handle) as entries:
-                    return {entry.name: _present(entry, handle) for entry in entries}
+                with self.opened(folder) as inside:
+                    return {name: _present(inside, name, facts) for name, facts in inside.facts().items()}
             except FileNotFoundError:
                 return {}
 
@@ -88,9 +89,9 @@ class Destination:
         """
         with told(), self.opened(folder[:-1]) as parent:
             try:
-                os.mkdir(folder[-1], dir_fd=parent)
+                parent.mkdir(folder[-1])
             except FileExistsError:
-                os.close(os.open(folder[-1], FOLDER, dir_fd=parent))
+                parent.below(folder[-1]).close()
                 return False
         return True
 
@@ -101,7 +102,7 @@ class Destination:
             StorageError: It cannot be made.
         """
         with told(), self.opened(path[:-1]) as parent:
-            os.symlink(target, path[-1], dir_fd=parent)
+            parent.symlink(target, path[-1])
 
     def remove(self, path: Names) -> None:
         """Remove a file, if it is there.
@@ -110,7 +111,7 @@ class Destination:
             StorageError: It cannot be removed.
         """
         with told(), self.opened(path[:-1]) as parent, contextlib.suppress(FileNotFoundError):
-            os.unlink(path[-1], dir_fd=parent)
+            parent.unlink(path[-1])
 
     def open_partial(self, folder: Names, name: PartialName) -> Partial:
         """Return a partial file opened for writing: what an earlier run left, or a new one.
@@ -119,7 +120,7 @@ class Destination:
             StorageError: It cannot be opened, or is no plain file.
         """
         with told(), self.opened(folder) as parent:
-            return Partial(os.dup(parent), folder, name)
+            return Partial(parent.again(), folder, name)
 
     def open_file(self, path: Names) -> int:
         """Return a handle for reading a file that stands there; the caller closes it.
@@ -129,7 +130,7 @@ class Destination:
             StorageError: It cannot be opened, or is no plain file.
         """
         with told(missing=True), self.opened(path[:-1]) as parent:
-            handle = os.open(path[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+            handle = parent.open(path[-1], EXISTING_FILE)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
             raise StorageError("it is no plain file")
@@ -142,7 +143,7 @@ class Destination:
             StorageError: It cannot be changed.
         """
         with told(), self.opened(path[:-1]) as parent:
-            os.utime(path[-1], ns=(mtime_s * NS, mtime_s * NS), dir_fd=parent, follow_symlinks=False)
+            parent.set_time(path[-1], mtime_s * NS)
 
     def demote(self, path: Names, name: PartialName) -> bool:
         """Turn a file that is not right into the partial file of what it should be, and say whether that was done.
@@ -153,10 +154,10 @@ class Destination:
             StorageError: It cannot be renamed.
         """
         with told(), self.opened(path[:-1]) as parent:
-            facts = os.stat(path[-1], dir_fd=parent, follow_symlinks=False)
+            facts = parent.stat(path[-1])
             if not stat.S_ISREG(facts.st_mode) or facts.st_nlink > 1:
                 return False
-            os.rename(path[-1], str(name), src_dir_fd=parent, dst_dir_fd=parent)
+            parent.replace(path[-1], str(name))
             return True
 
     def sync(self) -> None:
@@ -166,29 +167,28 @@ class Destination:
             StorageError: The disk reported a failure.
         """
         with told():
-            sync(self._root)
+            self._root.sync()
 
     @contextlib.contextmanager
-    def opened(self, folder: Names) -> Iterator[int]:
-        """Yield a handle of a folder, reached name by name through no symbolic link."""
-        handle = os.dup(self._root)
+    def opened(self, folder: Names) -> Iterator[Folder]:
+        """Yield a folder, reached name by name through no symbolic link."""
+        inside = self._root.again()
         try:
             for name in folder:
-                below = os.open(name, FOLDER, dir_fd=handle)
-                os.close(handle)
-                handle = below
-            yield handle
+                below = inside.below(name)
+                inside.close()
+                inside = below
+            yield inside
         finally:
-            os.close(handle)
+            inside.close()
 
 
-def _present(entry: os.DirEntry[str], folder: int) -> Present:
-    facts = entry.stat(follow_symlinks=False)
+def _present(folder: Folder, name: str, facts: os.stat_result) -> Present:
     kind = stat.S_IFMT(facts.st_mode)
     if kind == stat.S_IFREG:
         return Present(EntryKind.FILE, facts.st_size, facts.st_mtime_ns // NS)
     if kind == stat.S_IFDIR:
         return Present(EntryKind.FOLDER)
     if kind == stat.S_IFLNK:
-        return Present(EntryKind.SYMLINK, target=os.readlink(entry.name, dir_fd=folder))
+        return Present(EntryKind.SYMLINK, target=folder.readlink(name))
     return Present(EntryKind.OTHER)

@@ -8,16 +8,22 @@ import errno
 import os
 import stat
 import sys
+import threading
 from pathlib import Path
 from typing import Final, Iterator
 
 from fs2od.errors import StorageError, StorageFull
 
-__all__ = ["FOLDER", "NEW_FILE", "NS", "datasync", "is_own_file", "sync", "told", "write_at"]
+__all__ = ["EXISTING_FILE", "FLAGS", "NEW_FILE", "NS", "datasync", "is_own_file", "read_at", "sync", "told", "write_at"]
 
-FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-NEW_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""Opens a file or makes it; a link is refused, and a pipe does not keep us waiting."""
+FLAGS: Final = {
+    name: int(getattr(os, name, 0)) for name in ("O_BINARY", "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK")
+}
+"""What not every system has; 0 where it is missing."""
+EXISTING_FILE: Final = os.O_RDONLY | FLAGS["O_NONBLOCK"] | FLAGS["O_BINARY"]
+"""Opens a file; a pipe does not keep us waiting."""
+NEW_FILE: Final = os.O_RDWR | os.O_CREAT | FLAGS["O_NONBLOCK"] | FLAGS["O_BINARY"]
+"""Opens a file or makes it."""
 NS: Final = 1_000_000_000
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_FOLDER: Final = "a symbolic link or a file stands where a folder is needed"
@@ -48,10 +54,33 @@ def told(where: Path | None = None, *, missing: bool = False) -> Iterator[None]:
 
 def write_at(handle: int, data: memoryview, offset: int) -> None:
     """Write all of `data` from `offset` on."""
+    pwrite = getattr(os, "pwrite", None) or _pwrite
     while data:
-        written = os.pwrite(handle, data, offset)
+        written = pwrite(handle, data, offset)
         offset += written
         data = data[written:]
+
+
+def read_at(handle: int, count: int, offset: int) -> bytes:
+    """Return up to `count` bytes from `offset` on; none at the end."""
+    data: bytes = (getattr(os, "pread", None) or _pread)(handle, count, offset)
+    return data
+
+
+# Windows has neither: there, the place and the bytes are two calls that nobody may come between.
+_moving: Final = threading.Lock()
+
+
+def _pwrite(handle: int, data: memoryview, offset: int) -> int:
+    with _moving:
+        os.lseek(handle, offset, os.SEEK_SET)
+        return os.write(handle, data)
+
+
+def _pread(handle: int, count: int, offset: int) -> bytes:
+    with _moving:
+        os.lseek(handle, offset, os.SEEK_SET)
+        return os.read(handle, count)
 
 
 def datasync(handle: int) -> None:
@@ -59,9 +88,9 @@ def datasync(handle: int) -> None:
     getattr(os, "fdatasync", os.fsync)(handle)
 
 
-def sync(folder: int) -> None:
+def sync(folder: int | None) -> None:
     """Write back the file system of a folder; where the system knows only all of them, all."""
-    if sys.platform.startswith("linux"):
+    if folder is not None and sys.platform.startswith("linux"):
         with contextlib.suppress(OSError, AttributeError):
             syncfs = ctypes.CDLL(None, use_errno=True).syncfs
             if syncfs(folder) == 0:
@@ -69,7 +98,9 @@ def sync(folder: int) -> None:
             code = ctypes.get_errno()
             if code not in {errno.ENOSYS, errno.EINVAL}:
                 raise StorageError(f"the disk says: {os.strerror(code)}")
-    os.sync()
+    everywhere = getattr(os, "sync", None)
+    if everywhere is not None:
+        everywhere()
 
 
 def is_own_file(handle: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from functools import partial
@@ -125,7 +126,13 @@ class Errand:
     def _visit(self, folder: Names, entry: Entry, listing: list[Entry]) -> list[Entry]:
         self._work.wait_for_room()
         wanted = [each for each in listing if self._wants(folder, each)]
-        plan = plan_download(wanted, self._run.destination.scan(folder), depth=len(folder), folds_case=self._folds_case)
+        plan = plan_download(
+            wanted,
+            self._run.destination.scan(folder),
+            depth=len(folder),
+            folds_case=self._folds_case,
+            on_windows=os.name == "nt",
+        )
         return self._carry_out(folder, entry, plan)
 
     def _wants(self, folder: Names, entry: Entry) -> bool:

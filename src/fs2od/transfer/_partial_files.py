@@ -8,8 +8,9 @@ import os
 from typing import TYPE_CHECKING
 
 from fs2od.errors import StorageError
-from fs2od.transfer._disk import NEW_FILE, NS, datasync, is_own_file, told, write_at
+from fs2od.transfer._disk import NEW_FILE, NS, datasync, is_own_file, read_at, told, write_at
 from fs2od.transfer._entries import Names, shown_path
+from fs2od.transfer._folders import Folder
 from fs2od.transfer._partials import PartialName
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Landing:
         self._destination = destination
         self._folder: Names | None = None
         self._handles = contextlib.ExitStack()
-        self._handle = -1
+        self._inside: Folder | None = None
 
     def __enter__(self) -> Landing:
         return self
@@ -51,7 +52,7 @@ class Landing:
         """
         with told():
             parent = self._enter(folder)
-            handle = os.open(str(partial), NEW_FILE, 0o666, dir_fd=parent)
+            handle = parent.open(str(partial), NEW_FILE)
             try:
                 if not is_own_file(handle):
                     raise StorageError(
@@ -59,30 +60,30 @@ class Landing:
                     )
                 write_at(handle, data, 0)
                 os.ftruncate(handle, len(data))
-                os.utime(handle, ns=(mtime_s * NS, mtime_s * NS))
             except StorageError:
                 raise
             except BaseException:
                 # Less than a piece: the next run brings it again, and a full disk has the room back.
                 with contextlib.suppress(OSError):
-                    os.unlink(str(partial), dir_fd=parent)
+                    parent.unlink(str(partial))
                 raise
             finally:
                 os.close(handle)
             try:
-                os.replace(str(partial), name, src_dir_fd=parent, dst_dir_fd=parent)
+                parent.set_time(str(partial), mtime_s * NS)
+                parent.replace(str(partial), name)
             except FileNotFoundError:
                 # Another process has put the same bytes into their place.
-                if os.stat(name, dir_fd=parent, follow_symlinks=False).st_size != len(data):
+                if parent.stat(name).st_size != len(data):
                     raise PartialGone(f"{shown_path((*folder, name))} was taken away while it was written") from None
 
-    def _enter(self, folder: Names) -> int:
-        if folder != self._folder:
+    def _enter(self, folder: Names) -> Folder:
+        if self._inside is None or folder != self._folder:
             self._handles.close()
-            self._folder = None
-            self._handle = self._handles.enter_context(self._destination.opened(folder))
+            self._folder = self._inside = None
+            self._inside = self._handles.enter_context(self._destination.opened(folder))
             self._folder = folder
-        return self._handle
+        return self._inside
 
 
 class Partial:
@@ -92,15 +93,15 @@ class Partial:
     written, so both write the same bytes at the same places; nothing is ever cut off, and only a whole file is renamed.
     """
 
-    def __init__(self, parent: int, folder: Names, name: PartialName) -> None:
+    def __init__(self, parent: Folder, folder: Names, name: PartialName) -> None:
         self._parent = parent
         self._folder = folder
         self.name = name
         self._notes = -1
         try:
-            self._handle = os.open(str(name), NEW_FILE, 0o666, dir_fd=parent)
+            self._handle = parent.open(str(name), NEW_FILE)
         except OSError:
-            os.close(parent)
+            parent.close()
             raise
         self.was_there = os.fstat(self._handle).st_size > 0
         if not is_own_file(self._handle):
@@ -109,7 +110,12 @@ class Partial:
 
     def close(self) -> None:
         """Close it; what is written stays for the next run."""
-        for handle in (self._notes, self._handle, self._parent):
+        self._close_files()
+        self._parent.close()
+
+    def _close_files(self) -> None:
+        handles, self._notes, self._handle = (self._notes, self._handle), -1, -1
+        for handle in handles:
             if handle >= 0:
                 os.close(handle)
 
@@ -134,7 +140,7 @@ class Partial:
                 return False
             filled = 0
             while filled < len(view):
-                data = os.pread(self._handle, min(len(view) - filled, 1 << 20), offset + filled)
+                data = read_at(self._handle, min(len(view) - filled, 1 << 20), offset + filled)
                 if not data:
                     return False
                 view[filled : filled + len(data)] = data
@@ -158,10 +164,10 @@ class Partial:
             StorageError: They cannot be read.
         """
         with told():
-            self._notes = os.open(self.name.notes, NEW_FILE, 0o666, dir_fd=self._parent)
+            self._notes = self._parent.open(self.name.notes, NEW_FILE)
             if not is_own_file(self._notes):
                 raise StorageError("the notes beside the partial file are not a plain file; move them away")
-            found = os.pread(self._notes, pieces, 0) if self.was_there else b""
+            found = read_at(self._notes, pieces, 0) if self.was_there else b""
         return found.ljust(pieces, b"\0")
 
     def note(self, piece: int) -> None:
@@ -172,7 +178,7 @@ class Partial:
         """
         with told():
             datasync(self._handle)
-            os.pwrite(self._notes, b"\1", piece)
+            write_at(self._notes, memoryview(b"\1"), piece)
 
     def discard(self) -> None:
         """Remove it with its notes. It must still be closed.
@@ -183,7 +189,7 @@ class Partial:
         with told():
             for name in (str(self.name), self.name.notes):
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=self._parent)
+                    self._parent.unlink(name)
 
     def finish(self, name: str, *, size_bytes: int, mtime_s: int) -> None:
         """Give the file its time and, once its bytes are safe against a power cut, its final name.
@@ -196,21 +202,23 @@ class Partial:
         with told():
             if os.fstat(self._handle).st_size > size_bytes:
                 os.ftruncate(self._handle, size_bytes)
-            os.utime(self._handle, ns=(mtime_s * NS, mtime_s * NS))
             os.fsync(self._handle)
             if not self._is_still_there():
                 raise self._gone()
+            # Windows renames nothing that is open.
+            self._close_files()
             try:
-                os.replace(str(self.name), name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+                self._parent.set_time(str(self.name), mtime_s * NS)
+                self._parent.replace(str(self.name), name)
             except FileNotFoundError:
                 raise self._gone() from None
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.name.notes, dir_fd=self._parent)
+                self._parent.unlink(self.name.notes)
 
     def _is_still_there(self) -> bool:
         mine = os.fstat(self._handle)
         try:
-            there = os.stat(str(self.name), dir_fd=self._parent, follow_symlinks=False)
+            there = self._parent.stat(str(self.name))
         except FileNotFoundError:
             return False
         return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)

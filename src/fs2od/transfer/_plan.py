@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Callable, Final, Iterable, Mapping
@@ -13,6 +14,8 @@ __all__ = ["Fetch", "Plan", "Refusal", "plan_download"]
 
 _LONGEST_NAME: Final = 255
 _LONGEST_TARGET: Final = 4_095
+# Signs with a meaning in paths there, what is dropped from a name's end, and the names of devices.
+_WINDOWS: Final = re.compile(r'[\\:*?"<>|\x00-\x1f]|[. ]$|^(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?$', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,12 @@ class Plan:
 
 
 def plan_download(
-    listing: Iterable[Entry], present: Mapping[str, Present], *, depth: int = 0, folds_case: bool = False
+    listing: Iterable[Entry],
+    present: Mapping[str, Present],
+    *,
+    depth: int = 0,
+    folds_case: bool = False,
+    on_windows: bool = False,
 ) -> Plan:
     """Decide what to fetch, to make, to skip and to refuse in one folder.
 
@@ -69,10 +77,11 @@ def plan_download(
         present: What stands on the disk in that folder, by name.
         depth: How many folders lie between the destination and this folder: so far a symbolic link may climb.
         folds_case: Whether the disk takes names that differ only in case for the same.
+        on_windows: Whether the names must be such as Windows knows, where more signs than "/" have a meaning in a path.
     """
     entries = list(listing)
     partials = partials_of(present.keys() - {entry.name for entry in entries})
-    draft = _Draft(depth, _folded if folds_case else _as_it_is, present, partials)
+    draft = _Draft(depth, on_windows, _folded if folds_case else _as_it_is, present, partials)
     for entry in entries:
         draft.place(entry)
     return draft.plan()
@@ -82,11 +91,13 @@ class _Draft:
     def __init__(
         self,
         depth: int,
+        on_windows: bool,
         key_of: Callable[[str], str],
         present: Mapping[str, Present],
         partials: Mapping[str, tuple[PartialName, ...]],
     ) -> None:
         self._depth = depth
+        self._on_windows = on_windows
         self._key_of = key_of
         self._present = present
         self._partials = partials
@@ -111,7 +122,7 @@ class _Draft:
         )
 
     def place(self, entry: Entry) -> None:
-        reason = _fault(entry, self._depth) or self._conflict(entry)
+        reason = _fault(entry, self._depth, self._on_windows) or self._conflict(entry)
         if reason:
             self._refuse.append(Refusal(entry, reason))
             return
@@ -167,8 +178,12 @@ def _same_kind(entry: Entry, there: Present) -> bool:
     return entry.kind is there.kind and (entry.kind is not EntryKind.SYMLINK or entry.target == there.target)
 
 
-def _fault(entry: Entry, depth: int) -> str | None:
+def _fault(entry: Entry, depth: int, on_windows: bool) -> str | None:
     """Return why an entry may not come to any disk, or None."""
+    if on_windows and (
+        _WINDOWS.search(entry.name) or (entry.target and _WINDOWS.search(entry.target.replace("/", "")))
+    ):
+        return "Windows knows no such name"
     return _name_fault(entry.name) or _kind_fault(entry, depth)
 
 
