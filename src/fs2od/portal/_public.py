@@ -38,7 +38,9 @@ from fs2od.portal._paging import FIRST, LAST
 from fs2od.portal._problems import NO_PAGE, TOO_MUCH, problem_of, problem_page
 from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, sending_forms_to, wants_json
 from fs2od.portal._selections import LISTS, address_list, chosen_in, selection_commands
+from fs2od.portal._visitors import attended
 from fs2od.portal._words import folder_name
+from fs2od.portal.signin import SignInSettings, sign_in_routes
 
 __all__ = ["public_pages"]
 
@@ -51,7 +53,12 @@ _MOST_BODY_BYTES = 4 << 20
 
 
 def public_pages(
-    zone: Zone, provider: Oneprovider, *, ca_pem: bytes | None = None, site_name: str = ""
+    zone: Zone,
+    provider: Oneprovider,
+    *,
+    ca_pem: bytes | None = None,
+    site_name: str = "",
+    sign_in: SignInSettings | None = None,
 ) -> list[BaseRoute]:
     """Return the routes of the pages that everybody may see, for the zone's origin.
 
@@ -62,6 +69,7 @@ def public_pages(
         provider: The provider that serves their files.
         ca_pem: The certificate of the node's own authority, if it has one: commands then name it, and /ca.pem offers it.
         site_name: What stands at the top of every page; by default the node's name.
+        sign_in: How people may sign in; by default with links by mail.
 
     Raises:
         ValueError: `ca_pem` is no certificate.
@@ -71,9 +79,15 @@ def public_pages(
     pages = _DatasetPages(zone, provider, PublicDatasets(provider), frame)
     return [
         asset_route(),
-        *pages.routes(),
-        *_front_routes(zone, authority, frame),
-        Route(f"/{{path:{NAMES}}}", _nothing_here(frame)),
+        *attended(
+            zone,
+            [
+                *pages.routes(),
+                *sign_in_routes(zone, sign_in or SignInSettings(), frame),
+                *_front_routes(zone, authority, frame),
+                Route(f"/{{path:{NAMES}}}", _nothing_here(frame)),
+            ],
+        ),
     ]
 
 
