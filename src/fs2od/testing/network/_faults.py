@@ -222,8 +222,11 @@ def _compressed(body: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _throttled(body: Iterable[bytes], bytes_per_s: float) -> Iterator[bytes]:
+    began, sent = time.monotonic(), 0
     step = max(1, int(bytes_per_s * _POLL_S))
     for block in body:
         for start in range(0, len(block), step):
-            yield block[start : start + step]
-            time.sleep(_POLL_S)
+            part = block[start : start + step]
+            yield part
+            sent += len(part)
+            time.sleep(max(0.0, began + sent / bytes_per_s - time.monotonic()))

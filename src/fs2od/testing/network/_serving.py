@@ -102,7 +102,8 @@ class Server:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
             if self._context is not None:
-                connection = self._wrapped(plain, self._context)
+                connection = tls = self._wrapped(plain, self._context)
+                tls.do_handshake()
             self._converse(connection, port)
         except (Broken, OSError, ValueError):  # a client that went away, or one that is no HTTP client
             with contextlib.suppress(OSError):
@@ -112,13 +113,12 @@ class Server:
                 self._open.pop(connection, None)
             connection.close()
 
-    def _wrapped(self, plain: socket.socket, context: ssl.SSLContext) -> socket.socket:
+    def _wrapped(self, plain: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
         thread = threading.current_thread()
         with self._lock:
             self._open.pop(plain, None)
             connection = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
             self._open[connection] = thread
-        connection.do_handshake()
         return connection
 
     def _converse(self, connection: socket.socket, port: int) -> None:
