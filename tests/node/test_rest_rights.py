@@ -133,6 +133,10 @@ class Scene:
         target = self.world.group(host) if is_group else self.world.space(host)
         return {"token": self.zone.tokens.issue_named(host.id, "invite", kind=InviteToken(kind, target)).token.reveal()}
 
+    def owners_invite(self) -> dict[str, str]:
+        kind = InviteToken(InviteType.USER_JOIN_GROUP, self.group)
+        return {"id": self.zone.tokens.issue_named(self.owner.id, f"invite {time.monotonic_ns()}", kind=kind).id}
+
     def file(self, path: str = "top.txt") -> Request:
         ours, theirs = (self.world.id_of(self.dataset, path, share=share) for share in (None, self.share))
         return Request({"id": ours}, shared={"id": theirs})
@@ -326,6 +330,17 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "onezone/modify_named_token": (ZONE_ADMIN_ONLY, named({"revoked": True}, Scene.somebodys_token)),
     "onezone/delete_named_token": (ZONE_ADMIN_ONLY, Scene.somebodys_token),
     "onezone/get_named_token_status": (ZONE_ADMIN_ONLY, Scene.somebodys_token),
+    "onezone/fs2od_create_group_invite": ("100++0111", named({"label": "a"}, group)),
+    "onezone/fs2od_list_group_invites": ("133+++111", group),
+    "onezone/fs2od_create_space_invite": ("100++0111", named({"label": "a"}, space)),
+    "onezone/fs2od_list_space_invites": ("133+++111", space),
+    "onezone/fs2od_preview_invite": (PUBLIC, lambda s: Request(body=s.invite(USER_JOINS_GROUP))),
+    "onezone/fs2od_renew_invite": ("144++0111", at(Scene.owners_invite)),
+    "onezone/fs2od_end_invite": ("144+++111", at(Scene.owners_invite)),
+    "onezone/fs2od_get_link": ("13++++++3", at(lambda s: {"id": s.share})),
+    "onezone/fs2od_set_link": ("133+++111", at(lambda s: {"id": s.share}, {})),
+    "onezone/fs2od_get_space_link_rule": ("13++++++3", space),
+    "onezone/fs2od_set_space_link_rule": ("1333++111", named({}, space)),
     "oneprovider/get_configuration": (PUBLIC, nothing),
     "oneprovider/health": (PUBLIC, nothing),
     "oneprovider/get_all_spaces": (SELF, nothing),

@@ -15,20 +15,21 @@ from fs2od.node.http.endpoints import Doors, Endpoint, consumer_text, error_answ
 from fs2od.node.panel.rest import storages as panel_storages
 from fs2od.node.panel.rest import support as panel_support
 from fs2od.node.provider.archives.routes import archive_routes
+from fs2od.node.provider.counting import LinkCounter
 from fs2od.node.provider.data import discovery_routes, file_routes
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.provider.rest import content, files, replication
 from fs2od.node.provider.rest import service as provider_service
 from fs2od.node.provider.rest import shares as provider_shares
 from fs2od.node.zone.callers import Caller
-from fs2od.node.zone.rest import accounts, groups, members, providers, shares, spaces, tokens, users
+from fs2od.node.zone.rest import accounts, groups, members, providers, shares, sharing, spaces, tokens, users
 from fs2od.node.zone.rest import service as zone_service
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors
 
 __all__ = ["endpoints_of", "provider_app", "zone_app"]
 
-_ZONE_NOUNS = (zone_service, users, accounts, groups, members, spaces, shares, tokens, providers)
+_ZONE_NOUNS = (zone_service, users, accounts, groups, members, spaces, shares, sharing, tokens, providers)
 _PROVIDER_NOUNS = (provider_service, files, content, provider_shares, replication)
 _PANEL_NOUNS = (panel_storages, panel_support)
 
@@ -83,7 +84,7 @@ def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> A
     files_api = [endpoint for noun in _PROVIDER_NOUNS for endpoint in noun.endpoints(provider)]
     panel_api = [endpoint for noun in _PANEL_NOUNS for endpoint in noun.endpoints(provider)]
     doors = Doors(authenticate, zone.audit.record, body_bytes, _slowed(zone))
-    return _application(
+    application = _application(
         [
             *mount(files_api, doors, prefix="/api/v3/oneprovider"),
             *mount(panel_api, replace(doors, authenticate=authenticate_panel), prefix="/api/v3/onepanel"),
@@ -95,6 +96,7 @@ def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> A
         ],
         allow_origin=True,
     )
+    return application if zone.settings.plain else LinkCounter(application, provider)
 
 
 def _slowed(zone: Zone) -> Callable[[Request, errors.ServiceError], errors.ServiceError]:

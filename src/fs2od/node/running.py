@@ -73,10 +73,15 @@ class Node:
     async def _start_imports(self) -> None:
         while True:
             try:
-                await asyncio.to_thread(self.provider.imports.start_due)
+                await asyncio.to_thread(self._tick)
             except Fs2odError as error:
                 _log.warning("imports could not be started: %s", error)
             await asyncio.sleep(_TICK_S)
+
+    def _tick(self) -> None:
+        self.provider.imports.start_due()
+        self.zone.link_rules.write_down_if_due()
+        self.zone.remind()
 
     async def _deliver(self) -> None:
         transport = SealedTransport(self.transport, self.zone.keys)
@@ -90,6 +95,7 @@ class Node:
     def close(self) -> None:
         """Stop everything and close the databases."""
         self.provider.close()
+        self.zone.link_rules.write_down()
         self.zone.database.close()
 
 

@@ -1,4 +1,4 @@
-"""Invites: who may make one, and what consuming one does."""
+"""Invites: who may make one, and what consuming one does. What we remember of them beyond Onedata is in `invite_book`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fs2od.node.clock import Clock
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.credentials import Credentials
 from fs2od.node.zone.memberships import GROUP_GROUP, GROUP_USER, SPACE_GROUP, SPACE_USER, Kind, Memberships
+from fs2od.node.zone.notices import Accepted, Notices
 from fs2od.node.zone.rights import Rights
 from fs2od.node.zone.tokens import Tokens
 from fs2od.onedata import errors, privileges
@@ -45,6 +46,7 @@ class Invites:
         tokens: Tokens,
         credentials: Credentials,
         clock: Clock,
+        notices: Notices,
     ) -> None:
         self._database = database
         self._memberships = memberships
@@ -52,6 +54,7 @@ class Invites:
         self._tokens = tokens
         self._credentials = credentials
         self._clock = clock
+        self._notices = notices
 
     def require_may_invite(self, user: UserId, kind: InviteToken, *, with_privileges: bool) -> None:
         """Make sure that `user` may invite to the target, and choose privileges if they do.
@@ -103,10 +106,15 @@ class Invites:
         carried = default
         if isinstance(identifier.persistence, Named):
             carried = frozenset(self._tokens.named(identifier.token_id).privileges) or default
+        child = joining or user
         with self._database.writing() as db:
-            self._memberships.insert(db, membership, kind.target_id, joining or user, carried)
+            self._memberships.insert(db, membership, kind.target_id, child, carried)
             self._tokens.count_use(db, identifier)
+            row = (membership.table, kind.target_id, child, identifier.token_id, self._clock.now_s())
+            db.execute("INSERT INTO joined_through (kind, parent, child, token, at) VALUES (?, ?, ?, ?, ?)", row)
         self._memberships.moved()
+        inviter = UserId(identifier.subject.id)
+        self._notices.tell(Accepted(inviter, who=user, target=kind.target_id, target_type=membership.parent_type))
         return kind.target_id
 
     def verified(

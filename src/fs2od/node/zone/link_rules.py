@@ -28,6 +28,7 @@ Closed = Literal["members", "embargo", "ended"]
 
 _LONGEST_LABEL = 100
 _WRITE_EVERY_S = 5
+_LOOK_EVERY_S = 600
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class LinkRules:
         self._opened: Counter[ShareId] = Counter()
         self._sent: Counter[ShareId] = Counter()
         self._written_s = 0
+        self._looked_s = 0
 
     def of_share(self, caller: Caller, share: ShareId) -> Link:
         """Return what is known of a link, for members of its space.
@@ -192,6 +194,13 @@ class LinkRules:
         if counted:
             self._add(counted)
 
+    def is_look_due(self) -> bool:
+        """Say whether it is time to look for links that end soon, which is once in a while; asking resets it."""
+        now_s = self._clock.now_s()
+        is_due = now_s - self._looked_s >= _LOOK_EVERY_S
+        self._looked_s = now_s if is_due else self._looked_s
+        return is_due
+
     def ending(self, *, before_s: int, limit: int = 100) -> list[EndingLink]:
         """Return links that end before a moment and of which nobody was told yet; each is returned once."""
         query = """SELECT id, space, until_s FROM (
@@ -200,12 +209,14 @@ class LinkRules:
                 FROM share LEFT JOIN share_rule AS own ON own.share = share.id
                 LEFT JOIN space_rule AS every ON every.space = share.space)
             WHERE until_s > ? AND until_s <= ? AND told != until_s ORDER BY until_s, id LIMIT ?"""
-        told = (
-            "INSERT INTO share_rule (share, told) VALUES (?, ?) ON CONFLICT (share) DO UPDATE SET told = excluded.told"
-        )
-        with self._database.writing() as db:
+        told = """INSERT INTO share_rule (share, told) SELECT id, ?1 FROM share WHERE id = ?2
+            ON CONFLICT (share) DO UPDATE SET told = excluded.told"""
+        with self._database.reading() as db:
             rows = db.execute(query, (self._clock.now_s(), before_s, limit)).fetchall()
-            db.executemany(told, [(row["id"], row["until_s"]) for row in rows])
+        if rows:
+            with self._database.writing() as db:
+                # Not of a share that was removed meanwhile.
+                db.executemany(told, [(row["until_s"], row["id"]) for row in rows])
         return [EndingLink(ShareId(row["id"]), SpaceId(row["space"]), row["until_s"]) for row in rows]
 
     def _add(self, counted: Iterable[tuple[int, int, ShareId]]) -> None:

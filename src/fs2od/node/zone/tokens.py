@@ -23,6 +23,7 @@ from fs2od.onedata.tokens import (
     Caveat,
     Context,
     Identifier,
+    InviteToken,
     Named,
     Subject,
     Temporary,
@@ -35,6 +36,10 @@ __all__ = ["NamedToken", "Tokens"]
 
 _LONGEST_TEMPORARY_S = 2_592_000
 _MOST_USES = 2**31 - 1
+# As the index in `sharing_schema` has it.
+_TARGET = (
+    "substr(identifier, instr(identifier, ':') + 1, instr(substr(identifier, instr(identifier, ':') + 1), ':') - 1)"
+)
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,13 @@ class Tokens:
             rows = db.execute("SELECT id FROM named_token WHERE user = ? ORDER BY created, id", (user,))
             return [TokenId(row[0]) for row in rows]
 
+    def invites_to(self, target: str) -> list[NamedToken]:
+        """Return all named invites to a group or space, whoever made them, oldest first."""
+        query = f"SELECT * FROM named_token WHERE {_TARGET} = ? ORDER BY created, id"
+        with self._database.reading() as db:
+            found = [self._as_named(row) for row in db.execute(query, (target,))]
+        return [token for token in found if isinstance(token.kind, InviteToken)]
+
     def change(
         self,
         token: TokenId,
@@ -204,14 +216,19 @@ class Tokens:
         """Count one use of an invite, inside the transaction that makes the membership.
 
         Raises:
-            Rejected: inviteTokenUsageLimitReached.
+            Rejected: inviteTokenUsageLimitReached, tokenRevoked.
         """
         if isinstance(identifier.persistence, Temporary):
             return
         query = """UPDATE named_token SET usage_count = usage_count + 1
-            WHERE id = ? AND (usage_limit IS NULL OR usage_count < usage_limit)"""
-        if not db.execute(query, (identifier.token_id,)).rowcount:
-            raise errors.error_of("inviteTokenUsageLimitReached", "The invite token has been used up.")
+            WHERE id = ? AND NOT revoked AND (usage_limit IS NULL OR usage_count < usage_limit)"""
+        if db.execute(query, (identifier.token_id,)).rowcount:
+            return
+        # Judged again here, where nothing can come between: it may have been revoked since.
+        row = db.execute("SELECT revoked FROM named_token WHERE id = ?", (identifier.token_id,)).fetchone()
+        if row is None or row[0]:
+            raise errors.error_of("tokenRevoked", "The token has been revoked.")
+        raise errors.error_of("inviteTokenUsageLimitReached", "The invite token has been used up.")
 
     def _as_named(self, row: sqlite3.Row) -> NamedToken:
         identifier = tokens.parse_identifier(row["identifier"])

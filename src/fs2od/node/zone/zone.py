@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 from fs2od.mail import Outbox, parse_mailbox
 from fs2od.node.clock import Clock
@@ -13,9 +14,11 @@ from fs2od.node.zone.audit import Audit
 from fs2od.node.zone.credentials import Credentials
 from fs2od.node.zone.epoch import Epoch
 from fs2od.node.zone.groups import Groups
+from fs2od.node.zone.invite_book import InviteBook
 from fs2od.node.zone.invites import Invites
 from fs2od.node.zone.link_rules import LinkRules
 from fs2od.node.zone.memberships import Memberships
+from fs2od.node.zone.notices import LinkEnding, Notices
 from fs2od.node.zone.places import open_places
 from fs2od.node.zone.providers import Providers
 from fs2od.node.zone.rights import Rights
@@ -30,6 +33,8 @@ from fs2od.onedata.ids import ShareId
 from fs2od.sqlite import Database
 
 __all__ = ["Zone", "open_zone"]
+
+_REMINDED_BEFORE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,23 @@ class Zone:
     credentials: Credentials
     wrong_tokens: WrongTokens
     invites: Invites
+    invite_book: InviteBook
+    notices: Notices
     providers: Providers
     audit: Audit
     outbox: Outbox
     accounts: Accounts
     links: SignInLinks
     flows: Flows
+
+    def remind(self) -> None:
+        """Tell of links that end within a week, of each once; looks every few minutes, however often it is called."""
+        if not self.link_rules.is_look_due():
+            return
+        soon = self.clock.now() + _REMINDED_BEFORE
+        for ending in self.link_rules.ending(before_s=int(soon.timestamp())):
+            share = self.shares.known(ending.share)
+            self.notices.tell(LinkEnding(share.creator, share.id, share.name, ending.until_s))
 
     def public_url(self, share: ShareId) -> str:
         """Return the address of a share's page."""
@@ -85,6 +101,8 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
     tokens = Tokens(database, rights, keys, epoch, clock, domain=re.sub(r":\d+$", "", settings.zone_domain))
     places = open_places(asn_database=settings.asn_database, country_database=settings.country_database)
     credentials = Credentials(tokens, rights, clock, places=places)
+    notices = Notices()
+    invites = Invites(database, memberships, rights, tokens, credentials, clock, notices)
     users = Users(database, memberships, clock)
     sessions = Sessions(database, keys, epoch, clock)
     grants = Grants(database, epoch)
@@ -114,7 +132,9 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         tokens=tokens,
         credentials=credentials,
         wrong_tokens=WrongTokens(clock),
-        invites=Invites(database, memberships, rights, tokens, credentials, clock),
+        invites=invites,
+        invite_book=InviteBook(database, rights, memberships, invites, tokens, credentials, clock, notices),
+        notices=notices,
         providers=Providers(database, rights, clock),
         audit=Audit(database, clock),
         outbox=outbox,

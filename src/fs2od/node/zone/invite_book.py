@@ -1,0 +1,404 @@
+"""Invites beyond Onedata: with a label, limited in uses and time, with a memory of who came in, shown before they are used."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address
+from typing import Literal
+
+from fs2od.node.clock import Clock
+from fs2od.node.zone.callers import Caller
+from fs2od.node.zone.credentials import Credentials
+from fs2od.node.zone.invites import Invites
+from fs2od.node.zone.memberships import GROUP_GROUP, GROUP_USER, SPACE_GROUP, SPACE_USER, Memberships
+from fs2od.node.zone.notices import AccessEnded, Invited, Notices
+from fs2od.node.zone.rights import Rights
+from fs2od.node.zone.tokens import NamedToken, Tokens
+from fs2od.onedata import errors, privileges, tokens
+from fs2od.onedata.ids import GroupId, SpaceId, TokenId, UserId, new_entity_id
+from fs2od.onedata.tokens import InviteToken, InviteType, Named, Subject, Time, Token
+from fs2od.sqlite import Database
+
+__all__ = ["DEFAULT_USES", "DEFAULT_VALID_FOR", "InviteBook", "InviteRecord", "Joined", "MadeBy", "Preview"]
+
+DEFAULT_USES = 20
+DEFAULT_VALID_FOR = timedelta(days=30)
+_MOST_USES = 10_000
+_LONGEST = timedelta(days=3660)
+_LONGEST_LABEL = 100
+_MOST_SPACES = 20
+
+MadeBy = Literal["page", "facility", "api"]
+
+# What each kind of invite makes of those who use it, and who may see and end it besides its maker.
+_KINDS = {
+    InviteType.USER_JOIN_GROUP: (GROUP_USER, "group_add_user", "group_remove_user"),
+    InviteType.GROUP_JOIN_GROUP: (GROUP_GROUP, "group_add_child", "group_remove_child"),
+    InviteType.USER_JOIN_SPACE: (SPACE_USER, "space_add_user", "space_remove_user"),
+    InviteType.GROUP_JOIN_SPACE: (SPACE_GROUP, "space_add_group", "space_remove_group"),
+}
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Who came in through an invite, and when, in seconds since 1970."""
+
+    type: str
+    id: str
+    name: str
+    at_s: int
+
+
+@dataclass(frozen=True)
+class InviteRecord:
+    """An invite as those see it who may invite to the same target. Its token is in it for its maker alone."""
+
+    id: TokenId
+    label: str
+    made_by: MadeBy
+    inviter: UserId
+    inviter_name: str
+    kind: InviteToken
+    privileges: tuple[str, ...]
+    created_s: int
+    until_s: int | None
+    uses: int
+    usage_limit: int | None
+    ended: bool
+    joined: tuple[Joined, ...]
+    token: Token | None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the bearer of an invite may know before they use it.
+
+    Attributes:
+        kind: What it invites to.
+        target_name: The group's or the space's name.
+        spaces: The names of the spaces that a group reaches, or the space's own.
+        inviter_name: Who made it.
+        rights: What those who use it may do, as keys of texts, the weightiest last.
+        until_s: When it ends, in seconds since 1970; None: never.
+        uses_left: How often it can still be used; None: without limit.
+        is_member: Whether the caller is in already.
+    """
+
+    kind: InviteType
+    target_name: str
+    spaces: tuple[str, ...]
+    inviter_name: str
+    rights: tuple[str, ...]
+    until_s: int | None
+    uses_left: int | None
+    is_member: bool
+
+
+# Onedata's words, and what they come to for a person, in the order in which they are said.
+_RIGHTS = {
+    "space_view": "see",
+    "space_read_data": "read",
+    "space_write_data": "write",
+    "space_schedule_replication": "copy",
+    "space_manage_shares": "links",
+    "group_add_user": "invite",
+    "space_add_user": "invite",
+    "group_remove_user": "remove",
+    "space_remove_user": "remove",
+    "space_delete": "delete",
+}
+
+
+class InviteBook:
+    """Makes, shows, previews and ends invites."""
+
+    def __init__(
+        self,
+        database: Database,
+        rights: Rights,
+        memberships: Memberships,
+        invites: Invites,
+        tokens: Tokens,
+        credentials: Credentials,
+        clock: Clock,
+        notices: Notices,
+    ) -> None:
+        self._database = database
+        self._rights = rights
+        self._memberships = memberships
+        self._invites = invites
+        self._tokens = tokens
+        self._credentials = credentials
+        self._clock = clock
+        self._notices = notices
+
+    def make(
+        self,
+        caller: Caller,
+        kind: InviteToken,
+        *,
+        label: str = "",
+        privileges: Collection[str] = (),
+        uses: int = DEFAULT_USES,
+        valid_for: timedelta = DEFAULT_VALID_FOR,
+        made_by: MadeBy = "page",
+        address: str | None = None,
+    ) -> NamedToken:
+        """Return a new invite, always limited in uses and time.
+
+        Args:
+            caller: Who invites.
+            kind: What to.
+            label: A name for people; empty is fine.
+            privileges: What it gives; empty: what members have.
+            uses: How often it can be used.
+            valid_for: How long it works.
+            made_by: Where it comes from.
+            address: Whom to send it to by mail, if the inviter wants that.
+
+        Raises:
+            Unauthorized: A guest.
+            Rejected: inviteTokenSubjectNotAuthorized, inviteTokenTargetIdInvalid; or a value makes no sense.
+        """
+        user = self._rights.require_user(caller)
+        caller.require_all_access()
+        _require_sense(label, uses, valid_for)
+        self._invites.require_may_invite(user, kind, with_privileges=bool(privileges))
+        until_s = int((self._clock.now() + valid_for).timestamp())
+        made = self._tokens.issue_named(
+            user,
+            f"invite {new_entity_id()[:12]}",
+            kind=kind,
+            caveats=[Time(until_s)],
+            usage_limit=uses,
+            privileges=privileges or None,
+        )
+        with self._database.writing() as db:
+            db.execute("INSERT INTO invite_note (token, label, made_by) VALUES (?, ?, ?)", (made.id, label, made_by))
+        if address is not None:
+            parent_type = _KINDS[kind.invite_type][0].parent_type
+            self._notices.tell(Invited(address, user, made.id, kind.target_id, parent_type))
+        return made
+
+    def renew(
+        self, caller: Caller, invite: TokenId, *, uses: int = DEFAULT_USES, valid_for: timedelta = DEFAULT_VALID_FOR
+    ) -> NamedToken:
+        """Return a new invite like an old one, in the caller's name; the old one stays as it is.
+
+        So an owner renews what the facility made and what has ended since.
+
+        Raises:
+            NotFound: There is no such invite, or the caller may not know of it.
+            Rejected: As for `make`.
+        """
+        user = self._rights.require_user(caller)
+        old = self._visible(caller, user, invite)
+        assert isinstance(old.kind, InviteToken)
+        note = self._notes([old.id]).get(old.id)
+        label = note[0] if note else ""
+        return self.make(caller, old.kind, label=label, privileges=old.privileges, uses=uses, valid_for=valid_for)
+
+    def of_target(self, caller: Caller, target_type: Literal["group", "space"], target: str) -> list[InviteRecord]:
+        """Return the invites to a group or space, oldest first, for whoever may invite there.
+
+        Raises:
+            Forbidden: The caller may not invite there.
+        """
+        user = self._require_inviter(caller, target_type, target)
+        found = [token for token in self._tokens.invites_to(target) if _parent_type(token) == target_type]
+        notes, joined = self._notes([token.id for token in found]), self._joined([token.id for token in found])
+        names = self._names([token.user for token in found])
+        return [
+            _record(token, notes.get(token.id), joined.get(token.id, ()), names.get(token.user, ""), seen_by=user)
+            for token in found
+        ]
+
+    def end(self, caller: Caller, invite: TokenId, *, with_members: bool = False) -> list[Joined]:
+        """End an invite; with its members, also the memberships that came through it. Return those whose membership ended.
+
+        The caller stays in, also if they came in through it.
+
+        Raises:
+            NotFound: There is no such invite, or the caller may not know of it.
+            Forbidden: The caller may not end it, or may not remove members.
+        """
+        user = self._rights.require_user(caller)
+        caller.require_all_access()
+        token = self._visible(caller, user, invite)
+        assert isinstance(token.kind, InviteToken)
+        membership, _, removing = _KINDS[token.kind.invite_type]
+        target = token.kind.target_id
+        if token.user != user or with_members:
+            self._require(caller, membership.parent_type, target, removing)
+        leaving = [each for each in self._joined([invite]).get(invite, ()) if with_members and each.id != user]
+        with self._database.writing() as db:
+            db.execute("UPDATE named_token SET revoked = 1 WHERE id = ?", (invite,))
+            query = f"DELETE FROM {membership.table} WHERE parent = ? AND child = ?"
+            db.executemany(query, [(target, each.id) for each in leaving])
+        self._memberships.moved()
+        for each in leaving:
+            if each.type == "user":
+                self._notices.tell(AccessEnded(UserId(each.id), target, membership.parent_type))
+        return leaving
+
+    def preview(self, caller: Caller, token: Token, *, peer_ip: IPv4Address | IPv6Address | None) -> Preview:
+        """Return what an invite is, for whoever holds it; it is not used up by that.
+
+        Raises:
+            Rejected: It could not be used either: the error is the one that using it would end with.
+        """
+        context = self._credentials.circumstances(peer_ip)
+        if caller.user is not None:
+            groups = partial(self._rights.effective_groups, caller.user)
+            context = replace(context, consumer=Subject("user", caller.user), consumer_groups=groups)
+        identifier, kind = self._credentials.invitation(token, context)
+        if kind.invite_type not in _KINDS:
+            details = {"expectedInviteType": "any", "received": tokens.kind_to_json(kind)}
+            raise errors.error_of("notAnInviteToken", "The token is not an invite for people or groups.", details)
+        named = self._tokens.named(identifier.token_id) if isinstance(identifier.persistence, Named) else None
+        carried = named.privileges if named else ()
+        inviter = UserId(identifier.subject.id)
+        self._invites.require_may_invite(inviter, kind, with_privileges=bool(carried))
+        left = None if named is None or named.usage_limit is None else max(0, named.usage_limit - named.usage_count)
+        if left == 0:
+            raise errors.error_of("inviteTokenUsageLimitReached", "The invite token has been used up.")
+        return Preview(
+            kind=kind.invite_type,
+            target_name=self._target_name(kind),
+            spaces=self._spaces(kind),
+            inviter_name=self._names([inviter]).get(inviter, ""),
+            rights=self._rights_in(kind, carried),
+            until_s=tokens.valid_until_s(tokens.examine(token).caveats),
+            uses_left=left,
+            is_member=self._is_member(caller, kind),
+        )
+
+    def _visible(self, caller: Caller, user: UserId, invite: TokenId) -> NamedToken:
+        token = self._tokens.named(invite)
+        parent_type = _parent_type(token)
+        if parent_type is None:
+            raise errors.not_found()
+        if token.user != user:
+            assert isinstance(token.kind, InviteToken)
+            try:
+                self._require_inviter(caller, parent_type, token.kind.target_id)
+            except errors.Forbidden as error:
+                raise errors.not_found() from error
+        return token
+
+    def _require_inviter(self, caller: Caller, target_type: str, target: str) -> UserId:
+        return self._require(caller, target_type, target, f"{target_type}_add_user")
+
+    def _require(self, caller: Caller, target_type: str, target: str, needed: str) -> UserId:
+        if target_type == "group":
+            return self._rights.require_group(caller, GroupId(target), needed, admin="oz_groups_update")
+        caller.require_all_access()
+        return self._rights.require_space(caller, SpaceId(target), needed, admin="oz_spaces_update")
+
+    def _is_member(self, caller: Caller, kind: InviteToken) -> bool:
+        membership = _KINDS[kind.invite_type][0]
+        if caller.user is None or membership.child_type != "user":
+            return False
+        query = f"SELECT 1 FROM {membership.table} WHERE parent = ? AND child = ?"
+        with self._database.reading() as db:
+            return db.execute(query, (kind.target_id, caller.user)).fetchone() is not None
+
+    def _target_name(self, kind: InviteToken) -> str:
+        table = "user_group" if _KINDS[kind.invite_type][0].parent_type == "group" else "space"
+        with self._database.reading() as db:
+            row = db.execute(f"SELECT name FROM {table} WHERE id = ?", (kind.target_id,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def _spaces(self, kind: InviteToken) -> tuple[str, ...]:
+        if _KINDS[kind.invite_type][0].parent_type == "space":
+            return (self._target_name(kind),)
+        query = """SELECT name FROM space JOIN space_group ON parent = space.id WHERE child = ? ORDER BY name LIMIT ?"""
+        with self._database.reading() as db:
+            return tuple(row[0] for row in db.execute(query, (kind.target_id, _MOST_SPACES)))
+
+    def _rights_in(self, kind: InviteToken, carried: Sequence[str]) -> tuple[str, ...]:
+        held = set(carried)
+        if _KINDS[kind.invite_type][0].parent_type == "group":
+            query = "SELECT value FROM space_group, json_each(space_group.privileges) WHERE child = ?"
+            with self._database.reading() as db:
+                held |= {row[0] for row in db.execute(query, (kind.target_id,))}
+        elif not held:
+            held = {str(each) for each in privileges.SPACE_MEMBER}
+        return tuple(dict.fromkeys(word for privilege, word in _RIGHTS.items() if privilege in held))
+
+    def _notes(self, invites: Sequence[TokenId]) -> dict[TokenId, tuple[str, MadeBy]]:
+        query = f"SELECT token, label, made_by FROM invite_note WHERE token IN ({_marks(invites)})"
+        with self._database.reading() as db:
+            return {TokenId(row[0]): (row[1], row[2]) for row in db.execute(query, invites)}
+
+    def _joined(self, invites: Sequence[TokenId]) -> dict[TokenId, tuple[Joined, ...]]:
+        query = f"""SELECT j.token, j.kind, j.child, j.at, coalesce(u.full_name, g.name, '') AS name FROM joined_through AS j
+            LEFT JOIN user AS u ON u.id = j.child LEFT JOIN user_group AS g ON g.id = j.child
+            WHERE j.token IN ({_marks(invites)}) ORDER BY j.at, j.child"""
+        found: dict[TokenId, tuple[Joined, ...]] = {}
+        with self._database.reading() as db:
+            for row in db.execute(query, invites):
+                token = TokenId(row["token"])
+                found[token] = (*found.get(token, ()), _joined(row))
+        return found
+
+    def _names(self, users: Sequence[UserId]) -> dict[UserId, str]:
+        query = f"SELECT id, full_name FROM user WHERE id IN ({_marks(users)})"
+        with self._database.reading() as db:
+            return {UserId(row[0]): row[1] for row in db.execute(query, users)}
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _joined(row: sqlite3.Row) -> Joined:
+    return Joined("user" if row["kind"].endswith("user") else "group", row["child"], row["name"], row["at"])
+
+
+def _parent_type(token: NamedToken) -> str | None:
+    kind = token.kind
+    known = isinstance(kind, InviteToken) and kind.invite_type in _KINDS
+    return _KINDS[kind.invite_type][0].parent_type if known and isinstance(kind, InviteToken) else None
+
+
+def _record(
+    token: NamedToken,
+    note: tuple[str, MadeBy] | None,
+    joined: tuple[Joined, ...],
+    inviter_name: str,
+    *,
+    seen_by: UserId,
+) -> InviteRecord:
+    assert isinstance(token.kind, InviteToken)
+    label, made_by = note or (token.name, "api")
+    return InviteRecord(
+        id=token.id,
+        label=label,
+        made_by=made_by,
+        inviter=token.user,
+        inviter_name=inviter_name,
+        kind=token.kind,
+        privileges=token.privileges,
+        created_s=token.created_s,
+        until_s=tokens.valid_until_s(token.caveats),
+        uses=token.usage_count,
+        usage_limit=token.usage_limit,
+        ended=token.revoked,
+        joined=joined,
+        token=token.token if token.user == seen_by else None,
+    )
+
+
+def _require_sense(label: str, uses: int, valid_for: timedelta) -> None:
+    if len(label) > _LONGEST_LABEL or not label.isprintable():
+        raise errors.bad_value("String", "label", f"must be at most {_LONGEST_LABEL} printable characters")
+    if not 1 <= uses <= _MOST_USES:
+        raise errors.bad_value("NotInRange", "uses", f"must be between 1 and {_MOST_USES}", low=1, high=_MOST_USES)
+    longest = int(_LONGEST.total_seconds())
+    if not timedelta(seconds=1) <= valid_for <= _LONGEST:
+        raise errors.bad_value("NotInRange", "validForS", f"must be between 1 and {longest}", low=1, high=longest)

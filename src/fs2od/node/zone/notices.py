@@ -1,0 +1,70 @@
+"""What people should hear of: invited, accepted, access ended, a link about to end. Services tell it, letters are made elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from fs2od.onedata.ids import ShareId, TokenId, UserId
+
+__all__ = ["Accepted", "AccessEnded", "Invited", "LinkEnding", "Notice", "Notices"]
+
+
+@dataclass(frozen=True)
+class Invited:
+    """Somebody shall be invited by a letter of ours: the inviter wanted that. The address is personal data."""
+
+    address: str = field(repr=False)
+    inviter: UserId
+    token: TokenId
+    target: str
+    target_type: str
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Somebody used an invite; its maker hears of it."""
+
+    inviter: UserId
+    who: UserId
+    target: str
+    target_type: str
+
+
+@dataclass(frozen=True)
+class AccessEnded:
+    """Somebody is no member any more, by another's doing."""
+
+    user: UserId
+    target: str
+    target_type: str
+
+
+@dataclass(frozen=True)
+class LinkEnding:
+    """A link ends soon; who made it hears of it."""
+
+    user: UserId
+    share: ShareId
+    name: str
+    until_s: int
+
+
+Notice: TypeAlias = Invited | Accepted | AccessEnded | LinkEnding
+
+
+class Notices:
+    """Passes notices on to whoever listens: letters, or a test. Nobody listening is no trouble."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[Notice], None]] = []
+
+    def listen(self, listener: Callable[[Notice], None]) -> None:
+        """Have `listener` called with every notice, in the thread of who tells it, after what it tells of was done."""
+        self._listeners.append(listener)
+
+    def tell(self, notice: Notice) -> None:
+        """Pass a notice on."""
+        for listener in self._listeners:
+            listener(notice)
