@@ -13,12 +13,13 @@ from pathlib import Path
 # `python bench` puts this folder on the path, `python -m bench` the one above; the modules are bench.* in both.
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench import content, facility, imports, report
+from bench import content, facility, imports, pages, report
 
 BENCHES = {
     "imports": imports.measure,
     "content": content.measure,
     "facility": facility.measure,
+    "pages": pages.measure,
 }
 
 

@@ -32,7 +32,7 @@ PAGE_SIZE = 200
 _MOST_NAMES = 100
 _NS = 1_000_000_000
 _OTHERS_READ_AND_SEARCH = 0o5
-_SEARCH_S = 1.0
+_SEARCH_S = 2.0
 # Of more, only what will not change any more is looked through for the address of an archive.
 _FEW_FILES = 5_000
 _PATIENT_S, _WAIT_S = 1.0, 0.03
