@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Callable, Final, Iterable, Mapping
 
+from fs2od.manifests import MOST_FILE_BYTES
 from fs2od.transfer._entries import Entry, EntryKind, Present
 from fs2od.transfer._partials import PartialName, partial_name, partials_of
 
@@ -197,9 +198,16 @@ def _name_fault(name: str) -> str | None:
     return f"its name is longer than {_LONGEST_NAME} bytes" if length > _LONGEST_NAME else None
 
 
+def _size_fault(size_bytes: int) -> str | None:
+    if size_bytes < 0:
+        return "its size is not known"
+    # Beyond it, the list of its pieces alone would not fit into memory.
+    return f"it is larger than any file may be, {MOST_FILE_BYTES >> 40} TiB" if size_bytes > MOST_FILE_BYTES else None
+
+
 def _kind_fault(entry: Entry, depth: int) -> str | None:
     if entry.kind is EntryKind.FILE:
-        return "its size is not known" if entry.size_bytes < 0 else None
+        return _size_fault(entry.size_bytes)
     if entry.kind is EntryKind.FOLDER:
         return None
     if entry.kind is not EntryKind.SYMLINK:

@@ -51,19 +51,19 @@ def ended(download: Downloader, *more: str) -> Ended:
     return found
 
 
-NAMES = ["../../x", "..", ".", "/etc/x", "x/../../y", "a/b", "", "a\0b", "x" * 300, "\ud800"]
+NAMES = ("../../x", "..", ".", "/etc/x", "x/../../y", "a/b", "", "a\0b", "x" * 300, "\ud800")
 
 
-@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 @pytest.mark.parametrize("kind", ["REG", "DIR", "SYMLNK"])
 def test_names_that_lead_out_are_refused_and_the_rest_comes(
-    share: HostileShare, download: Downloader, name: str, kind: str
+    share: HostileShare, download: Downloader, kind: str
 ) -> None:
-    share.items = [listed(name, len(DATA), kind=kind, symlinkValue="a", fileId="bad"), listed("a", len(DATA))]
+    bad = [listed(name, len(DATA), kind=kind, symlinkValue="a", fileId="bad") for name in NAMES]
+    share.items = [*bad, listed("a", len(DATA))]
     share.answers["content of bad"] = lambda _: reply_of(DATA)
     found = ended(download)
     assert found.code == 8, found
-    assert len(found.told["failures"]) == 1
+    assert len(found.told["failures"]) == len(NAMES)
     assert download.tree().keys() == {"a"}
 
 
@@ -151,6 +151,7 @@ LISTINGS: list[tuple[str, Answer]] = [
     ("wrong types", lambda _: reply_of({"children": [1, None, "x", []], "isLast": True})),
     ("no children", lambda _: reply_of({"isLast": True})),
     ("negative sizes", lambda _: reply_of({"children": [listed("n", -5)], "isLast": True})),
+    ("sizes beyond everything", lambda _: reply_of({"children": [listed("n", 2**62)], "isLast": True})),
     ("headers without end", lambda _: Reply(200, {f"X-{n}": "x" * 1000 for n in range(2000)}, (b"{}",))),
     ("a redirect to itself", lambda r: reply_of(b"", status=302, headers={"Location": r.target})),
     ("a redirect to a file", lambda _: reply_of(b"", status=302, headers={"Location": "file:///etc/passwd"})),

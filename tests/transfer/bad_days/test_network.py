@@ -189,6 +189,16 @@ def test_what_is_said_about_the_files_may_break_off_as_well(
     assert download.tree() == published.files()
 
 
+def test_a_manifest_that_arrives_damaged_is_asked_for_again(net: BehindProxy, downloader: Making) -> None:
+    published = publish(net.world, dict(list(SMALL.items())[:20]))
+    net.proxy.strike(FlipBit(400), when=net.about_bytes)  # the manifest is what is read first
+    download = downloader(net, published)
+    ended = download.run()
+    assert ended.code == 0, ended
+    assert download.tree() == published.files()
+    assert ended.told["summary"].endswith("all intact")
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_storm_of_everything_ends_with_equal_trees(
     net: BehindProxy, downloader: Making, words: tuple[str, ...], seed: int
