@@ -72,7 +72,7 @@ class Desk:
         """Return the sign-in page, with what went wrong before, if anything did."""
         wanted = local_path(request.query_params.get("next", "")) if target is None else target
         providers = self.settings.providers
-        if wants_json(request):
+        if wants_json(request) or request.url.path.endswith(".json"):
             document = {
                 "mail": self.settings.by_mail,
                 "providers": [{"key": each.key, "name": each.name} for each in providers],
