@@ -14,11 +14,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.portal.conftest import Pages
 
 from fs2od.manifests import MANIFEST, SEAL, SIDECAR, ManifestEntry, dump_part, dump_seal, parse_part, part_name, seal_of
-from fs2od.testing.world import write_files
+from fs2od.node.apps import zone_app
+from fs2od.portal import public_pages
+from fs2od.testing.world import open_world, write_files
 from fs2od.transfer._selection import Selection
 
 FILES = {"EpuSession.dm": b"session", "Images/a.mrc": b"m" * 2000, "Images/b.mrc": b"n" * 3000, "Atlas/x y.jpg": b"j"}
@@ -203,3 +206,22 @@ async def settled(pages: Pages, share: str) -> dict[str, Any]:
         if not document["checksums"]["known"]:
             document = json.loads(await pages.get(f"/share/{share}.json"))
     return document
+
+
+async def test_a_plain_node_offers_what_onedata_has(tmp_path: Path) -> None:
+    with open_world(tmp_path, plain=True) as world:
+        owner, node = world.person(), world.node
+        share = world.share(owner, world.dataset(owner, FILES))
+        app = zone_app(node.zone, pages=public_pages(node.zone, node.provider))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=node.settings.zone_url) as client:
+            html = (await client.get(f"/share/{share}")).text
+            document = (await client.get(f"/share/{share}.json")).json()
+            chosen_there = await client.post(f"/share/{share}/selection", data={"path": "Images"})
+            lists = await client.post(f"/share/{share}/selection/addresses.txt", data={"path": "Images"})
+            tar = await client.get(f"/share/{share}/tar")
+    assert "provider.test/share" not in html
+    assert "which cannot be resumed" in html
+    assert document["archive_url"] is document["metalink_url"] is None
+    assert "--include /Images" in chosen_there.text
+    assert lists.status_code == 404
+    assert tar.headers["Location"].startswith("https://provider.test/download/")
