@@ -1,0 +1,183 @@
+"""Shared datasets as an fsspec file system, so that pandas, mrcfile, zarr and others read them where they lie.
+
+```python
+import fsspec
+
+with fsspec.open("fs2od://zone.example.org/share/1a2b3c…/Grids/movie.mrc", ca_file="fs2od-ca.pem") as movie:
+    header = movie.read(1024)
+```
+
+Addresses are `fs2od://HOST[:PORT]/share/ID/path`; paths within a file system have no host: `path`. It is for reading only,
+and reads ranges: what a program does not ask for is not brought. Source: fsspec's `AbstractFileSystem`.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeVar
+
+from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
+from fsspec.utils import infer_storage_options
+
+from fs2od.transfer import Entry, EntryKind, InvalidLink, NotFound, SharedDataset, parse_link
+
+__all__ = ["Fs2odFile", "Fs2odFileSystem"]
+
+T = TypeVar("T")
+
+_TYPES = {EntryKind.FILE: "file", EntryKind.FOLDER: "directory", EntryKind.SYMLINK: "link"}
+_BLOCK_BYTES = 1 << 20
+_SHARE_NAMES = 2
+
+
+class Fs2odFileSystem(AbstractFileSystem):
+    """The files of one share. Instances are kept and used again by fsspec; any number of threads may read."""
+
+    protocol: ClassVar[str] = "fs2od"
+    root_marker: ClassVar[str] = ""
+    cachable: ClassVar[bool] = True
+
+    def __init__(
+        self, link: str = "", *, ca_file: str | None = None, block_size: int = _BLOCK_BYTES, **options: object
+    ) -> None:
+        """Prepare to read; nothing is asked yet.
+
+        Args:
+            link: The share's link, as it stands in the mail. Addresses that begin with fs2od:// say it themselves.
+            ca_file: Certificates (PEM) to trust besides the system's.
+            block_size: How many bytes open files read ahead.
+            options: What fsspec itself understands, such as `skip_instance_cache`.
+
+        Raises:
+            InvalidLink: It is no link to a share.
+            UntrustedCertificate: `ca_file` cannot be read.
+        """
+        super().__init__(**options)
+        self.link = parse_link(link)
+        self._block_bytes = block_size
+        self._shared = SharedDataset(self.link, ca_file=ca_file)
+        self._lock = threading.Lock()
+        # fsspec keeps instances; whoever forgets one must not leave connections open.
+        weakref.finalize(self, self._shared.close)
+
+    def close(self) -> None:
+        """Close the connections that are not in use; reading again opens others."""
+        self._shared.close()
+
+    @classmethod
+    def _strip_protocol(cls, path: str | list[str]) -> Any:  # noqa: ANN401 - a text or a list, as `path` is
+        if isinstance(path, list):
+            return [cls._strip_protocol(each) for each in path]
+        text = str(path)
+        if not text.startswith("fs2od://"):
+            return text.strip("/")
+        names = text[len("fs2od://") :].split("/")
+        return "/".join(names[1 + _SHARE_NAMES :]).strip("/")
+
+    @staticmethod
+    def _get_kwargs_from_urls(path: str) -> dict[str, str]:
+        if not path.startswith("fs2od://"):
+            return {}
+        found = infer_storage_options(path)
+        if not found.get("host"):
+            raise InvalidLink("An address looks like fs2od://zone.example.org/share/1a2b3c…/path")
+        names = path[len("fs2od://") :].split("/")
+        return {"link": f"https://{'/'.join(names[: 1 + _SHARE_NAMES])}"}
+
+    def unstrip_protocol(self, name: str) -> str:
+        """Return the whole address of a path."""
+        return f"fs2od://{str(self.link).partition('://')[2]}/{self._strip_protocol(name)}"
+
+    def info(self, path: str, **_: object) -> dict[str, Any]:
+        """Return what the service says of a file or folder.
+
+        Raises:
+            FileNotFoundError: There is none.
+            Fs2odError: The service cannot be asked, or the link has ended.
+        """
+        stripped = self._strip_protocol(path)
+        return _info(stripped, self._told(stripped, self._stat))
+
+    def ls(self, path: str, detail: bool = True, **_: object) -> list[Any]:
+        """Return what lies in a folder, as it is now; of a file, itself.
+
+        Raises:
+            FileNotFoundError: There is none.
+            Fs2odError: The service cannot be asked, or the link has ended.
+        """
+        stripped = self._strip_protocol(path)
+        entry = self._told(stripped, self._stat)
+        if entry.kind is EntryKind.FOLDER:
+            below = f"{stripped}/" if stripped else ""
+            found = [_info(below + each.name, each) for each in self._told(stripped, self._listing)]
+        else:
+            found = [_info(stripped, entry)]
+        return found if detail else [each["name"] for each in found]
+
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: object) -> bytes:
+        """Return the bytes of a file, or a part of them as slices have it."""
+        entry = self._file(path)
+        first, last, _step = slice(start, end).indices(entry.size_bytes)
+        return self._shared.read(entry, first, max(0, last - first))
+
+    def modified(self, path: str) -> datetime:
+        """Return when a file was modified last, in UTC."""
+        return datetime.fromtimestamp(self.info(path)["mtime"], UTC)
+
+    def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **options: object) -> Fs2odFile:
+        if mode != "rb":
+            raise NotImplementedError("a share's files can be read only")
+        entry = self._file(path)
+        stripped = self._strip_protocol(path)
+        return Fs2odFile(self, stripped, self._shared, entry, block_size or self._block_bytes, **options)
+
+    def _file(self, path: str) -> Entry:
+        stripped = self._strip_protocol(path)
+        entry = self._told(stripped, self._stat)
+        if entry.kind is EntryKind.FOLDER:
+            raise IsADirectoryError(path)
+        return entry
+
+    def _stat(self, path: str) -> Entry:
+        with self._lock:
+            return self._shared.stat(path)
+
+    def _listing(self, path: str) -> list[Entry]:
+        with self._lock:
+            return self._shared.listing(path)
+
+    @staticmethod
+    def _told(path: str, ask: Callable[[str], T]) -> T:
+        """Return what `ask` returns; what is not there is what Python programs expect of files."""
+        try:
+            return ask(path)
+        except NotFound as error:
+            raise FileNotFoundError(path) from error
+
+
+class Fs2odFile(AbstractBufferedFile):
+    """An open file: fsspec's caches decide what is read ahead."""
+
+    def __init__(
+        self, fs: Fs2odFileSystem, path: str, shared: SharedDataset, entry: Entry, block_size: int, **options: object
+    ) -> None:
+        self._shared = shared
+        self._entry = entry
+        super().__init__(fs, path, mode="rb", block_size=block_size, size=entry.size_bytes, **options)
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        return self._shared.read(self._entry, start, end - start)
+
+
+def _info(path: str, entry: Entry) -> dict[str, Any]:
+    is_folder = entry.kind is EntryKind.FOLDER
+    return {
+        "name": path,
+        "size": 0 if is_folder else entry.size_bytes,
+        "type": _TYPES.get(entry.kind, "other"),
+        "mtime": entry.mtime_s,
+        **({"destination": entry.target} if entry.kind is EntryKind.SYMLINK else {}),
+    }

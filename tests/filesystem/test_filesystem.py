@@ -1,0 +1,160 @@
+"""The fsspec file system over a real node, used by the libraries that people read data with."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import mrcfile
+import numpy as np
+import pandas as pd
+import pytest
+import zarr
+from fsspec.core import url_to_fs
+from fsspec.registry import get_filesystem_class
+from mrcfile.mrcinterpreter import MrcInterpreter
+
+from fs2od.filesystem import Fs2odFileSystem
+from fs2od.testing.world import ServedWorld, serve_world
+from fs2od.transfer import InvalidLink
+
+PIXELS = np.arange(64 * 48, dtype=np.float32).reshape(48, 64)
+TABLE = "micrograph,defocus\nmovie_1,1.25\nmovie_2,1.5\n"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServedWorld, str]]:
+    folder = tmp_path_factory.mktemp("dataset")
+    with mrcfile.new(folder / "movie.mrc") as movie:
+        movie.set_data(PIXELS)
+        movie.voxel_size = 0.83
+    store = zarr.open_group(str(folder / "stack.zarr"), mode="w", zarr_format=2)
+    store.create_array("pixels", data=PIXELS, chunks=(16, 16))
+    files = {
+        "movie.mrc": (folder / "movie.mrc").read_bytes(),
+        "tables/ctf.csv": TABLE.encode(),
+        "tables/n a#m?e%41.txt": b"hostile",
+        "large.bin": bytes(range(256)) * 12_000,
+        **{
+            f"stack.zarr/{path.relative_to(folder / 'stack.zarr')}": path.read_bytes()
+            for path in (folder / "stack.zarr").rglob("*")
+            if path.is_file()
+        },
+    }
+    with serve_world(tmp_path_factory.mktemp("world")) as world:
+        dataset = world.dataset(world.administrator, files)
+        yield world, world.share(world.administrator, dataset)
+        for kept in Fs2odFileSystem._cache.values():
+            kept.close()
+        Fs2odFileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def link(shared: tuple[ServedWorld, str]) -> str:
+    world, share = shared
+    return f"fs2od://{world.node.settings.zone_domain}/share/{share}"
+
+
+@pytest.fixture
+def options(shared: tuple[ServedWorld, str]) -> dict[str, Any]:
+    return {"ca_file": str(shared[0].ca)}
+
+
+def test_fsspec_knows_it_by_name() -> None:
+    assert get_filesystem_class("fs2od") is Fs2odFileSystem
+
+
+def test_a_file_is_read_by_its_address(link: str, options: dict[str, Any]) -> None:
+    with fsspec.open(f"{link}/tables/ctf.csv", "rt", **options) as table:
+        assert table.read() == TABLE
+
+
+def test_only_what_is_asked_for_is_brought(link: str, options: dict[str, Any]) -> None:
+    with fsspec.open(f"{link}/large.bin", block_size=4096, **options) as large:
+        large.seek(1_000_003)
+        assert large.read(5) == bytes((1_000_003 + i) % 256 for i in range(5))
+        assert large.cache.size == 3_072_000
+        assert len(large.cache.cache) < 64_000
+
+
+def test_folders_are_listed_and_walked(link: str, options: dict[str, Any]) -> None:
+    files, root = url_to_fs(link, **options)
+    assert sorted(files.ls(root, detail=False)) == ["large.bin", "movie.mrc", "stack.zarr", "tables"]
+    assert files.find("tables") == ["tables/ctf.csv", "tables/n a#m?e%41.txt"]
+    assert files.isdir("tables")
+    assert files.info("large.bin") | {"mtime": 0} == {
+        "name": "large.bin",
+        "size": 3_072_000,
+        "type": "file",
+        "mtime": 0,
+    }
+    assert files.du("tables") == len(TABLE) + len("hostile")
+    assert files.cat("tables/n a#m?e%41.txt") == b"hostile"
+    assert files.cat_file("tables/ctf.csv", -9, -1) == TABLE.encode()[-9:-1]
+    assert files.unstrip_protocol("tables/ctf.csv") == f"{link}/tables/ctf.csv"
+    assert files.modified("movie.mrc").tzinfo is not None
+
+
+def test_what_is_not_there_is_said_as_python_says_it(link: str, options: dict[str, Any]) -> None:
+    files, _ = url_to_fs(link, **options)
+    with pytest.raises(FileNotFoundError):
+        files.info("nothing/here")
+    with pytest.raises(FileNotFoundError):
+        files.open("absent")
+    with pytest.raises(IsADirectoryError):
+        files.open("tables")
+    with pytest.raises(NotImplementedError, match="read only"):
+        files.open("movie.mrc", "wb")
+    assert not files.exists("nothing")
+
+
+@pytest.mark.parametrize("address", ["fs2od://", "fs2od:///share/1", "fs2od://zone.test/nothing/x"])
+def test_an_address_that_means_nothing_is_refused(address: str) -> None:
+    with pytest.raises(InvalidLink):
+        url_to_fs(address)
+
+
+def test_pandas_reads_a_table(link: str, options: dict[str, Any]) -> None:
+    table = pd.read_csv(f"{link}/tables/ctf.csv", storage_options=options)
+    assert list(table["defocus"]) == [1.25, 1.5]
+
+
+def test_mrcfile_reads_a_movie(link: str, options: dict[str, Any]) -> None:
+    path = fsspec.open_local(f"simplecache::{link}/movie.mrc", fs2od=options)
+    with mrcfile.open(path) as found:
+        assert np.array_equal(found.data, PIXELS)
+        assert round(float(found.voxel_size.x), 2) == 0.83
+
+
+def test_mrcfile_reads_a_movie_without_a_disk(link: str, options: dict[str, Any]) -> None:
+    with fsspec.open(f"{link}/movie.mrc", **options) as movie:
+        found = MrcInterpreter(iostream=io.BytesIO(movie.read()))
+    assert np.array_equal(found.data, PIXELS)
+    found.close()
+
+
+def test_a_header_costs_a_header(link: str, options: dict[str, Any]) -> None:
+    with fsspec.open(f"{link}/movie.mrc", block_size=1024, **options) as movie:
+        columns, rows = struct.unpack("<2i", movie.read(8))
+    assert (columns, rows) == (64, 48)
+
+
+@pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
+def test_zarr_reads_an_array_in_place(link: str, options: dict[str, Any]) -> None:
+    group = zarr.open_group(f"{link}/stack.zarr", mode="r", storage_options=options)
+    found = group["pixels"]
+    assert isinstance(found, zarr.Array)
+    assert np.array_equal(np.asarray(found[16:32, :]), PIXELS[16:32])
+
+
+def test_everything_can_be_copied_to_a_disk(link: str, options: dict[str, Any], tmp_path: Path) -> None:
+    files, _ = url_to_fs(link, **options)
+    files.get("tables", str(tmp_path / "copy"), recursive=True)
+    assert (tmp_path / "copy" / "ctf.csv").read_text() == TABLE
+    sink = io.BytesIO()
+    files.get_file("movie.mrc", sink)
+    assert len(sink.getvalue()) == files.size("movie.mrc")
