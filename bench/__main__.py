@@ -6,6 +6,7 @@ Usage: python bench [NAME...] [--quick]. Without names all run; --quick takes sm
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -13,17 +14,20 @@ from pathlib import Path
 # `python bench` puts this folder on the path, `python -m bench` the one above; the modules are bench.* in both.
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench import content, facility, imports, pages, report
+from bench import content, downloads, facility, imports, pages, report
 
 BENCHES = {
     "imports": imports.measure,
     "content": content.measure,
     "facility": facility.measure,
     "pages": pages.measure,
+    "downloads": downloads.measure,
 }
 
 
 def main() -> None:
+    # What is mounted or started for a benchmark goes away with it, also when it is told to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BENCHES)}")
     parser.add_argument("--quick", action="store_true", help="smaller cases; write nothing")
