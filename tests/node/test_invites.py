@@ -220,6 +220,17 @@ async def test_an_invite_by_mail_is_told_of_once_it_is_made(club: Club) -> None:
     assert "blair" not in repr(club.told)
 
 
+async def test_a_member_who_is_removed_hears_of_it_and_one_who_leaves_does_not(club: Club) -> None:
+    _, token = await club.invite()
+    blair, casey = club.world.person("Blair Example"), club.world.person("Casey Example")
+    for person in (blair, casey):
+        await club.join(person, token)
+    club.told.clear()
+    await club.world.zone.delete(f"/user/groups/{club.members}", headers=casey.headers)
+    await club.world.zone.delete(f"/groups/{club.members}/users/{blair.id}", headers=club.owner.headers)
+    assert club.told == [AccessEnded(blair.id, club.members, "group")]
+
+
 def test_many_race_for_the_last_use_and_one_gets_in(world: World) -> None:
     club = Club(world)
     token = club.issue(usage_limit=3)

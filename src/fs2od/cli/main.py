@@ -23,6 +23,7 @@ COMMANDS = {
     "node": "Run the node: a single-machine Onedata.",
     "plan": "Print what the facility would do now, and do nothing.",
     "simulate": "Write a simulated EPU session into a folder.",
+    "token": "Make, narrow, look at and end tokens.",
     "up": "Run node and facility together on this machine.",
 }
 

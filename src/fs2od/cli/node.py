@@ -46,12 +46,32 @@ class Ports:
 )
 @click.option("--host", default="localhost", show_default=True, help="The public host name, as it stands in links.")
 @click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--asn-database",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File (.mmdb) of autonomous systems, to judge tokens confined to some.",
+)
+@click.option(
+    "--country-database",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File (.mmdb) of countries, to judge tokens confined to some.",
+)
 @click.option("--plain", is_flag=True, help="Switch off every extension beyond Onedata's REST.")
 @click.option("--json", "as_json", is_flag=True, help="Once ready, print one JSON line on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input closes.")
 def node(
-    *, data: Path, port: int, host: str, address: str, plain: bool, as_json: bool, verbose: bool, with_parent: bool
+    *,
+    data: Path,
+    port: int,
+    host: str,
+    address: str,
+    asn_database: Path | None,
+    country_database: Path | None,
+    plain: bool,
+    as_json: bool,
+    verbose: bool,
+    with_parent: bool,
 ) -> None:
     """Run the node: a single-machine Onedata, with its pages."""
     set_up_logging(verbose=verbose)
@@ -63,6 +83,8 @@ def node(
         zone_domain=f"{host}:{ports.zone}",
         provider_domain=f"{host}:{ports.provider}",
         plain=plain,
+        asn_database=asn_database,
+        country_database=country_database,
     )
 
     async def work(stop: asyncio.Event) -> None:

@@ -9,9 +9,10 @@ from msgspec import UNSET
 
 from fs2od.node.http import Answer, Call, Endpoint, created, done, json_answer
 from fs2od.node.zone.memberships import GROUP_GROUP, GROUP_USER, SPACE_GROUP, SPACE_USER, Kind
+from fs2od.node.zone.notices import AccessEnded
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import privileges, wire
-from fs2od.onedata.ids import GroupId, SpaceId
+from fs2od.onedata.ids import GroupId, SpaceId, UserId
 
 __all__ = ["endpoints"]
 
@@ -94,7 +95,10 @@ def _of_kind(zone: Zone, words: _Words) -> list[Endpoint]:
 
     def remove(call: Call) -> Answer:
         require(call, words.removing, admin=f"oz_{noun}s_remove_relationships")
-        zone.memberships.remove(words.kind, call.path("id"), call.path(child_key))
+        child = call.path(child_key)
+        zone.memberships.remove(words.kind, call.path("id"), child)
+        if words.kind.child_type == "user" and child != call.caller.user:
+            zone.notices.tell(AccessEnded(UserId(child), call.path("id"), noun))
         return done()
 
     def get(call: Call) -> Answer:
