@@ -31,7 +31,7 @@ def chosen(paths: Collection[str]) -> tuple[str, ...]:
         Rejected: badValueFilePath, a path is empty, absolute, or leaves the folder; badValue…, too many.
     """
     if len(paths) > MOST_PATHS:
-        raise errors.bad_value("ListOfBinaries", "path", f"must be at most {MOST_PATHS} paths")
+        raise errors.bad_value("ListOfStrings", "path", f"must be at most {MOST_PATHS} paths")
     kept: list[tuple[str, ...]] = []
     for names in sorted({_names(path) for path in paths}):
         if not kept or names[: len(kept[-1])] != kept[-1]:
