@@ -72,6 +72,9 @@ def discovered(provider: IdentityProvider, document: object) -> Discovered:
     userinfo = said.get("userinfo_endpoint")
     offered = said.get("id_token_signing_alg_values_supported")
     algorithms = tuple(each for each in _ALGORITHMS if not isinstance(offered, list) or each in offered)
+    # An empty list would leave the choice to the library.
+    if not algorithms:
+        raise IdentityRefused(f"{provider.name} signs in no way that can be checked: tell the facility.")
     return Discovered(
         str(places[0]),
         str(places[1]),

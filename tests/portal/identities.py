@@ -1,0 +1,172 @@
+"""Providers of identities for tests: a real, certified one on loopback, and one that lies as a test tells it to."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from tests.portal.conftest import in_thread
+
+from fs2od.node.certificates import ServerCertificate
+from fs2od.node.serving import Service, listen
+from fs2od.portal.signin import ClaimGrant, IdentityProvider
+
+HERE = Path(__file__).parent / "oidc"
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "a secret: of & the client"
+_INSTALL_WITHIN_S = 240
+_READY_WITHIN_S = 60.0
+
+
+def installed() -> Path:
+    """Return where the provider's package lies; it is installed at the first call, below a folder that git ignores."""
+    lock = HERE / "package-lock.json"
+    folder = ROOT / ".fs2od" / f"oidc-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not (folder / "ready").exists():
+            for name in ("package.json", "package-lock.json"):
+                (folder / name).write_bytes((HERE / name).read_bytes())
+            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder)]
+            subprocess.run(command, check=True, timeout=_INSTALL_WITHIN_S, capture_output=True)
+            (folder / "ready").touch()
+    return folder / "node_modules" / "oidc-provider" / "lib" / "index.js"
+
+
+@contextmanager
+def real_provider(
+    certificate: ServerCertificate, redirect: str, *, grants: tuple[ClaimGrant, ...] = ()
+) -> Iterator[IdentityProvider]:
+    """Yield a running provider that knows us; anybody can sign in there under any name."""
+    told = {
+        "key": str(certificate.key),
+        "certificate": str(certificate.certificate),
+        "redirect": redirect,
+        "secret": SECRET,
+        "module": str(installed()),
+    }
+    with subprocess.Popen(
+        ["node", str(HERE / "provider.mjs"), json.dumps(told)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            yield _configured(_issuer(process), certificate, grants)
+        finally:
+            process.terminate()
+
+
+def _issuer(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    watch = threading.Timer(_READY_WITHIN_S, process.kill)
+    watch.start()
+    try:
+        return str(json.loads(process.stdout.readline())["issuer"])
+    finally:
+        watch.cancel()
+
+
+def _configured(issuer: str, certificate: ServerCertificate, grants: tuple[ClaimGrant, ...] = ()) -> IdentityProvider:
+    return IdentityProvider(
+        key="lab",
+        name="Example Lab",
+        issuer=issuer,
+        client_id="fs2od",
+        client_secret=SecretStr(SECRET),
+        scopes=("openid", "email", "profile", "groups"),
+        grants=grants,
+        ca_file=certificate.ca,
+    )
+
+
+@dataclass
+class Liar:
+    """A provider that answers as it should, but for what a test changes."""
+
+    certificate: ServerCertificate
+    issuer: str = ""
+    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "1"}))
+    announced: RSAKey | None = None
+    now_s: Callable[[], float] = time.time
+    nonce: str = ""
+    asked: list[dict[str, str]] = field(default_factory=list)
+    discovery: dict[str, Any] = field(default_factory=dict)
+    claims: dict[str, Any] = field(default_factory=dict)
+    userinfo: dict[str, Any] = field(default_factory=dict)
+    algorithm: str = "RS256"
+    token_status: int = 200
+    raw_token: str | None = None
+
+    @property
+    def provider(self) -> IdentityProvider:
+        return _configured(self.issuer, self.certificate)
+
+    def app(self) -> Starlette:
+        routes = [
+            Route("/.well-known/openid-configuration", self._discovery),
+            Route("/token", self._token, methods=["POST"]),
+            Route("/jwks", self._jwks),
+            Route("/userinfo", self._userinfo),
+        ]
+        return Starlette(routes=routes)
+
+    def _discovery(self, _: Request) -> Response:
+        document = {
+            "issuer": self.issuer,
+            "authorization_endpoint": f"{self.issuer}/authorize",
+            "token_endpoint": f"{self.issuer}/token",
+            "jwks_uri": f"{self.issuer}/jwks",
+            "userinfo_endpoint": f"{self.issuer}/userinfo",
+        }
+        return JSONResponse(document | self.discovery)
+
+    async def _token(self, request: Request) -> Response:
+        form = {key: values[0] for key, values in parse_qs((await request.body()).decode()).items()}
+        self.asked.append({**form, "authorization": request.headers.get("Authorization", "")})
+        token = self._id_token() if self.raw_token is None else self.raw_token
+        return JSONResponse({"access_token": "x", "id_token": token}, self.token_status)
+
+    def _id_token(self) -> str:
+        now_s = int(self.now_s())
+        claims = {
+            "iss": self.issuer, "aud": "fs2od", "sub": "kim", "nonce": self.nonce, "iat": now_s, "exp": now_s + 300, **self.claims,
+        }  # fmt: skip
+        claims = {key: value for key, value in claims.items() if value is not None}
+        header = {"alg": self.algorithm, "kid": "1"}
+        return jwt.encode(header, claims, self.key, algorithms=[self.algorithm])
+
+    def _jwks(self, _: Request) -> Response:
+        return JSONResponse({"keys": [(self.announced or self.key).as_dict(private=False)]})
+
+    def _userinfo(self, request: Request) -> Response:
+        assert request.headers["Authorization"] == "Bearer x"
+        return JSONResponse({"sub": "kim", "email": "kim@example.org", "email_verified": True, **self.userinfo})
+
+
+@contextmanager
+def lying_provider(certificate: ServerCertificate) -> Iterator[Liar]:
+    """Yield a running provider that lies as it is told."""
+    socket = listen(0)
+    liar = Liar(certificate, f"https://localhost:{socket.getsockname()[1]}")
+    with in_thread([Service(liar.app(), socket)], certificate):
+        yield liar
