@@ -202,6 +202,9 @@ class Partial:
         with told():
             if os.fstat(self._handle).st_size > size_bytes:
                 os.ftruncate(self._handle, size_bytes)
+            if os.utime in os.supports_fd:
+                # Another process may have put this very file into its place before our last bytes were written.
+                os.utime(self._handle, ns=(mtime_s * NS, mtime_s * NS))
             os.fsync(self._handle)
             if not self._is_still_there():
                 raise self._gone()
