@@ -10,6 +10,7 @@ from fs2od.onedata import errors
 from fs2od.onedata.ids import GroupId, ProviderId, ShareId, SpaceId, TokenId
 from fs2od.onedata.privileges import GroupPrivilege, SpacePrivilege, ZonePrivilege
 from fs2od.onedata.tokens import DataReadonly, IdentityToken, InviteToken, InviteType, Time, Token
+from fs2od.onedata.wire.sharing import LinkRule
 from fs2od.testing.world import World
 
 NOBODY = "f" * 32
@@ -131,6 +132,13 @@ async def test_a_space_is_shown_changed_and_removed(admin: Clients) -> None:
     await spaces.delete(space)
     with pytest.raises(errors.NotFound):
         await spaces.get(space)
+
+
+async def test_a_space_keeps_its_links_for_members(admin: Clients) -> None:
+    space = await admin.zone.user.create_space("grid 7")
+    await admin.zone.spaces.set_link_rule(space, LinkRule(audience="members", until=2**33))
+    with pytest.raises((errors.NotFound, errors.Forbidden)):
+        await admin.zone.spaces.set_link_rule(SpaceId("a" * 32), LinkRule())
 
 
 async def test_a_group_gets_exactly_the_privileges_that_it_is_given(admin: Clients) -> None:

@@ -11,6 +11,7 @@ from tests.facility.conftest import METADATA, PROVIDER, ZONE, World
 
 from fs2od.client import Onepanel, Onezone
 from fs2od.facility.journal import ONBOARDING, Step
+from fs2od.node.zone.memberships import GROUP_GROUP
 from fs2od.onedata.ids import GroupId, ShareId, SpaceId, TokenId
 
 NAME = "20261103_P2"
@@ -54,8 +55,13 @@ async def test_owners_and_members_get_their_rights_and_no_more(world: World) -> 
         assert set(await zone.spaces.group_privileges(space, members)) == {"space_view", "space_read_data"}
         assert set(await zone.spaces.group_privileges(space, owners)) == {
             "space_view", "space_read_data", "space_add_support", "space_view_qos", "space_manage_qos", "space_view_transfers",
-            "space_schedule_replication",
+            "space_schedule_replication", "space_manage_shares",
         }  # fmt: skip
+        # Owners invite members: into the members' group, which they are in as a group.
+        may_invite = {"group_view", "group_add_user", "group_remove_user", "group_set_privileges"}
+        assert set(world.node.zone.memberships.privileges(GROUP_GROUP, members, owners)) == may_invite
+        personal = await zone.tokens.named(TokenId(done[Step.OWNERS_TOKEN]))
+        assert [caveat["type"] for caveat in personal.caveats] == ["time"]
         invite = (await zone.tokens.named(TokenId(done[Step.OWNERS_TOKEN]))).metadata
         assert (invite.usage_limit, set(invite.privileges or ())) == (
             1,

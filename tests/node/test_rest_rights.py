@@ -435,13 +435,15 @@ def routes(scene: Scene, operation: str) -> list[Endpoint]:
     return [endpoint for where, endpoint in found if (where, endpoint.operation) == (service, name)]
 
 
-async def ask(scene: Scene, operation: str, endpoint: Endpoint, who: str, request: Request) -> httpx.Response:
+async def ask(
+    scene: Scene, operation: str, endpoint: Endpoint, who: str, request: Request, **more: str
+) -> httpx.Response:
     world, service = scene.world, operation.partition("/")[0]
     client = {"onezone": world.zone, "oneprovider": world.provider, "onepanel": world.panel}[service]
     given = request.shared if who == "share" and request.shared else request.at
     path = re.sub(r"\{(\w+)(?::path)?\}", lambda found: given[found[1]], endpoint.path)
     shown = scene.tokens[who]
-    headers = {"X-Auth-Token": shown.reveal()} if shown else {}
+    headers = more | ({"X-Auth-Token": shown.reveal()} if shown else {})
     return await client.request(endpoint.method, path, json=request.body, params=request.query, headers=headers)
 
 

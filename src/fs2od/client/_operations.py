@@ -158,6 +158,7 @@ _ZONE = (
         remove_space_user DELETE /spaces/{id}/users/{uid}
         update_user_space_privileges PATCH /spaces/{id}/users/{uid}/privileges
         add_group_to_space PUT /spaces/{id}/groups/{gid}
+        fs2od_set_space_link_rule PUT /fs2od/spaces/{id}/link_rule
         remove_space_group DELETE /spaces/{id}/groups/{gid}
         update_group_space_privileges PATCH /spaces/{id}/groups/{gid}/privileges
         modify_share PATCH /shares/{id}

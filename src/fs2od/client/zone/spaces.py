@@ -10,6 +10,7 @@ from fs2od.client._service import Service
 from fs2od.onedata import wire
 from fs2od.onedata.ids import GroupId, ProviderId, ShareId, SpaceId, UserId
 from fs2od.onedata.privileges import SpacePrivilege, listed
+from fs2od.onedata.wire.sharing import LinkRule
 
 __all__ = ["ZoneSpaces"]
 
@@ -194,6 +195,17 @@ class ZoneSpaces:
         """
         document = wire.PrivilegesChange(grant=tuple(listed(grant)), revoke=tuple(listed(revoke)))
         await self._service.do("update_user_space_privileges", ids={"id": space, "uid": user}, document=document)
+
+    async def set_link_rule(self, space: SpaceId, rule: LinkRule) -> None:
+        """Say for whom and when links into a space work, those there and those to come (PUT Z/fs2od/spaces/{id}/link_rule).
+
+        Not Onedata's: only fs2od's own node has it.
+
+        Raises:
+            NotFound: There is no such space, or the zone is not fs2od's.
+            Forbidden: The user may not (space_update and space_manage_shares).
+        """
+        await self._service.do("fs2od_set_space_link_rule", ids={"id": space}, document=rule)
 
 
 def _membership(privileges: Iterable[SpacePrivilege] | None) -> wire.MembershipRequest:

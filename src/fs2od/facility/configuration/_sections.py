@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from fs2od.facility.configuration._sign_in import SignIn
 from fs2od.facility.configuration._values import Address, Duration, KeyPath, Size
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "FacilitySection",
     "Mail",
     "Members",
+    "NodeConfiguration",
     "Onedata",
     "Publish",
     "Smtp",
@@ -25,6 +27,8 @@ __all__ = [
 
 FileName = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\x00]+$")]
 Origin = Annotated[str, StringConstraints(pattern=r"^https://[^/\s?#@]+/?$")]
+
+InviteTime = Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=3650))]
 
 METADATA_FILES = ("SPA.yml", "TOMO.yml", "TRANSFER.yml", "experiment.yml")
 
@@ -95,6 +99,18 @@ class Watch(Section):
         description="The dataset's name; {folder}, {instrument} and {year} stand for what they say.",
     )
     instrument: str = Field(default="", max_length=100, description="The instrument; else the metadata file names it.")
+    link: Literal["public", "members"] = Field(
+        default="public", description="Whom the datasets' links are for: everybody who has one, or members only."
+    )
+    embargo_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="For so many days after a dataset appeared its links are for members only.",
+    )
+    link_days: int | None = Field(
+        default=None, ge=1, le=36_500, description="Links end so many days after a dataset appeared; without it, never."
+    )
     sidecar: bool = Field(
         default=True,
         description="Write the folder fs2od-sidecar with checksums into each dataset; without it there are none.",
@@ -114,6 +130,8 @@ class Watch(Section):
             self.name.format(folder="", instrument="", year="")
         except (KeyError, IndexError, ValueError, AttributeError) as error:
             raise ValueError("name may use {folder}, {instrument} and {year} only") from error
+        if self.link_days is not None and self.link_days <= self.embargo_days:
+            raise ValueError("link_days must be more than embargo_days")
         return self
 
 
@@ -218,10 +236,13 @@ class Mail(Section):
 
 
 class Members(Section):
-    """The token that the experimenter hands on."""
+    """The token that the experimenter hands on, and the link that makes them an owner. Owners can make new ones."""
 
-    uses: int = Field(default=20, ge=1, le=10_000, description="How many people may join with it.")
-    valid_for: Duration = Field(default=timedelta(days=90), description="How long it works.")
+    uses: int = Field(default=20, ge=1, le=10_000, description="How many people may join with the members' token.")
+    valid_for: InviteTime = Field(default=timedelta(days=90), description="How long the members' token works.")
+    owner_valid_for: InviteTime = Field(
+        default=timedelta(days=180), description="How long the experimenter's personal link works, which it does once."
+    )
 
 
 class Access(Section):
@@ -283,9 +304,20 @@ class Configuration(Section):
     access: Access = Field(default_factory=Access, description="Where access information is left.")
     scan: Scan = Field(default_factory=Scan, description="How often we look.")
     checksums: Checksums = Field(default_factory=Checksums, description="How checksums are made.")
+    signin: SignIn = Field(default_factory=SignIn, description="How people sign in at the node.")
 
     @model_validator(mode="after")
     def _watches_differ(self) -> Configuration:
         if len({watch.path for watch in self.watch}) != len(self.watch):
             raise ValueError("watch: the same path is given twice")
         return self
+
+
+class NodeConfiguration(BaseModel):
+    """What a node alone reads of the file: who writes, how mail goes out, and how people sign in. The rest may be missing."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
+
+    facility: FacilitySection | None = None
+    mail: Mail | None = None
+    signin: SignIn = Field(default_factory=SignIn)

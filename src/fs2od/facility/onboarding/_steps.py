@@ -12,6 +12,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from fs2od.facility.configuration import Configuration
+from fs2od.facility.deciding import Rules
 from fs2od.facility.journal import Journal, Phase, Record, Step
 from fs2od.facility.metadata import publication_of
 from fs2od.facility.onboarding._names import provider_path
@@ -21,15 +22,17 @@ from fs2od.facility.onboarding._services import Services
 from fs2od.facility.onboarding._setbacks import NotYet
 from fs2od.facility.watching import SeenFolder
 from fs2od.onedata import wire
-from fs2od.onedata.errors import Conflict, Forbidden, NotFound, PosixError
+from fs2od.onedata.errors import Conflict, Forbidden, NotFound, PosixError, error_of
 from fs2od.onedata.ids import FileId, GroupId, ShareId, SpaceId, StorageId
 from fs2od.onedata.privileges import GroupPrivilege, SpacePrivilege
 from fs2od.onedata.tokens import InviteToken, InviteType, Time
+from fs2od.onedata.wire.sharing import LinkRule
 
 __all__ = ["STEPS", "Outcome", "Scene", "close_metadata_files", "is_continuous", "progressed", "publish"]
 
 _SUPPORT_TOKEN_S = 300
 _CLOSED = 0o640
+_DAY_S = 86_400
 _ASK_AGAIN = 8
 
 OWNERS_IN_GROUP = (
@@ -42,6 +45,8 @@ MEMBERS_IN_GROUP = (GroupPrivilege.VIEW,)
 OWNERS_IN_SPACE = (
     SpacePrivilege.VIEW,
     SpacePrivilege.READ_DATA,
+    # Further links; what the facility's rule of all links keeps closed, stays closed.
+    SpacePrivilege.MANAGE_SHARES,
     SpacePrivilege.ADD_SUPPORT,
     SpacePrivilege.VIEW_QOS,
     SpacePrivilege.MANAGE_QOS,
@@ -172,8 +177,9 @@ async def _owners_token(scene: Scene) -> Outcome:
     found = await find_token(scene.services, name) if scene.look_first else None
     if found is not None:
         return Outcome(found.id, "personal invite for the owner")
+    until = Time(int((scene.now + scene.configuration.members.owner_valid_for).timestamp()))
     created = await scene.services.zone.tokens.create_named(
-        name, _joining(scene, Step.OWNERS), usage_limit=1, privileges=OWNERS_IN_GROUP
+        name, _joining(scene, Step.OWNERS), caveats=[until], usage_limit=1, privileges=OWNERS_IN_GROUP
     )
     return Outcome(created.token_id, "personal invite for the owner")
 
@@ -196,9 +202,17 @@ def _rights(group: Step, privileges: tuple[SpacePrivilege, ...]) -> TakeStep:
         # A conflict says that an earlier try of ours did it.
         with contextlib.suppress(Conflict):
             await scene.services.zone.spaces.add_group(scene.space, GroupId(scene.record.done[group]), privileges)
+        if group is Step.MEMBERS:
+            await _owners_invite_members(scene)
         return Outcome("given", f"rights of the {group}")
 
     return take
+
+
+async def _owners_invite_members(scene: Scene) -> None:
+    owners, members = (GroupId(scene.record.done[group]) for group in (Step.OWNERS, Step.MEMBERS))
+    with contextlib.suppress(Conflict):
+        await scene.services.zone.groups.add_child(members, owners, OWNERS_IN_GROUP)
 
 
 async def _privacy(scene: Scene) -> Outcome:
@@ -231,11 +245,28 @@ async def close_metadata_files(scene: Scene) -> None:
 
 async def _share(scene: Scene) -> Outcome:
     name, space, services = scene.record.unique_name, scene.space, scene.services
+    # The rule first, for all links to come: a link is never open for longer than it may be, not even for a moment.
+    await _close_links(scene)
     root = (await services.provider.spaces.get(space)).file_id
     found = await find_share(services, space, name) if scene.look_first else None
     share = found or await services.provider.shares.create(root, name)
     url = (await services.provider.shares.get(ShareId(share))).public_url
     return Outcome(share, f"public link {url}", {"root_file": root, "share_url": url})
+
+
+async def _close_links(scene: Scene) -> None:
+    watch = Rules(scene.configuration).watch(scene.record.root)
+    if watch is None or (watch.link == "public" and not watch.embargo_days and watch.link_days is None):
+        return
+    appeared = int(scene.record.detected_at.timestamp())
+    begin = appeared + watch.embargo_days * _DAY_S if watch.embargo_days else None
+    end = None if watch.link_days is None else appeared + watch.link_days * _DAY_S
+    try:
+        rule = LinkRule(audience=watch.link, from_=begin, until=end)
+        await scene.services.zone.spaces.set_link_rule(scene.space, rule)
+    except NotFound as error:
+        said = "this Onedata knows public links only: set link, embargo_days and link_days back, so that one is made"
+        raise error_of("notSupported", said) from error
 
 
 async def _published(scene: Scene) -> Outcome:

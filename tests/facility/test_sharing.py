@@ -1,0 +1,103 @@
+"""What the facility gives out: invites that end, owners who invite further, links that are not for everybody."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from tests.facility.conftest import PROVIDER, ZONE, Both, Clock, World
+
+from fs2od.facility.configuration import Configuration
+from fs2od.facility.journal import Record, Step
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings
+from fs2od.node.zone.callers import GUEST, Caller
+from fs2od.onedata.errors import ServiceError
+from fs2od.onedata.ids import GroupId, ShareId, SpaceId, TokenId
+from fs2od.onedata.tokens import InviteToken, InviteType
+
+NAME = "20261103_P2"
+
+
+async def onboarded(world: World, configuration: Configuration | None = None) -> Record:
+    world.dataset(running=True)
+    async with world.facility(configuration=configuration).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+    return world.records()[NAME]
+
+
+async def test_an_experimenter_becomes_owner_and_brings_others_in(world: World) -> None:
+    done, zone = (await onboarded(world)).done, world.node.zone
+    space, members = SpaceId(done[Step.SPACE]), GroupId(done[Step.MEMBERS])
+    olive, blair = (Caller(zone.users.add(f"{name} Example")) for name in ("Olive", "Blair"))
+    assert olive.user
+    assert blair.user
+    personal = zone.tokens.named(TokenId(done[Step.OWNERS_TOKEN]))
+    zone.invites.join(olive, personal.token, InviteType.USER_JOIN_GROUP, peer_ip=None)
+    with pytest.raises(ServiceError, match="used up"):
+        zone.invites.join(blair, personal.token, InviteType.USER_JOIN_GROUP, peer_ip=None)
+    made = zone.invite_book.make(olive, InviteToken(InviteType.USER_JOIN_GROUP, members), label="my group")
+    seen = zone.invite_book.preview(blair, made.token, peer_ip=None)
+    assert (seen.inviter_name, seen.rights) == ("Olive Example", ("see", "read"))
+    assert seen.spaces[0].startswith(NAME)
+    zone.invites.join(blair, made.token, InviteType.USER_JOIN_GROUP, peer_ip=None)
+    assert zone.rights.space_privileges(blair.user, space) == frozenset({"space_view", "space_read_data"})
+    # What the facility made is renewed by the owner, in their own name.
+    facilitys = TokenId(done[Step.MEMBERS_TOKEN])
+    labels = [each.label for each in zone.invite_book.of_target(olive, "group", members)]
+    assert sorted(labels) == sorted([zone.tokens.named(facilitys).name, "my group"])
+    assert zone.invite_book.renew(olive, facilitys).user == olive.user
+    # A member invites nobody.
+    with pytest.raises(ServiceError, match="may not invite"):
+        zone.invite_book.make(blair, InviteToken(InviteType.USER_JOIN_GROUP, members))
+
+
+async def test_invites_end_as_configured(world: World) -> None:
+    members = {"uses": 3, "valid_for": "2 d", "owner_valid_for": "10 d"}
+    record, zone = await onboarded(world, world.configuration(members=members)), world.node.zone
+    for step, uses, days in ((Step.MEMBERS_TOKEN, 3, 2), (Step.OWNERS_TOKEN, 1, 10)):
+        named = zone.tokens.named(TokenId(record.done[step]))
+        (until,) = [caveat for caveat in named.caveats if hasattr(caveat, "valid_until_s")]
+        assert named.usage_limit == uses
+        assert abs(until.valid_until_s - time.time() - days * 86_400) < 600
+
+
+@pytest.mark.parametrize("unlimited", [{"valid_for": "0 s"}, {"owner_valid_for": "5000 d"}, {"uses": 0}])
+def test_an_invite_is_never_unlimited(world: World, unlimited: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(unlimited))):
+        world.configuration(members=unlimited)
+
+
+async def test_links_are_for_members_under_embargo_or_end_as_configured(world: World) -> None:
+    watch: dict[str, object] = {"link": "members", "embargo_days": 30, "link_days": 60}
+    record, zone = await onboarded(world, world.configuration(watch=watch)), world.node.zone
+    share, appeared = zone.shares.known(ShareId(record.done[Step.SHARE])), int(record.detected_at.timestamp())
+    assert share.rule.audience == "members"
+    assert (share.rule.from_s, share.rule.until_s) == (appeared + 30 * 86_400, appeared + 60 * 86_400)
+    with pytest.raises(ServiceError):
+        zone.shares.public(share.id, GUEST)
+
+
+def test_a_link_that_ends_before_its_embargo_is_no_configuration(world: World) -> None:
+    with pytest.raises(ValueError, match="link_days must be more"):
+        world.configuration(watch={"embargo_days": 30, "link_days": 30})
+
+
+def stuck(world: World) -> str:
+    return "".join(row.stuck or "" for row in world.rows().values())
+
+
+async def test_where_links_cannot_be_closed_none_is_made(tmp_path: Path, clock: Clock) -> None:
+    settings = NodeSettings(tmp_path / "node", zone_domain=ZONE, provider_domain=PROVIDER, plain=True)
+    with open_node(settings) as node:
+        node.ensure_administrator(tmp_path / "token")
+        (tmp_path / "watched").mkdir()
+        world = World(tmp_path, node, Both(node), tmp_path / "token", clock)
+        world.dataset(running=True)
+        configuration = world.configuration(watch={"embargo_days": 1})
+        async with node.working(), world.facility(configuration=configuration).opened() as one_pass:
+            await world.until(one_pass, lambda: "public links only" in stuck(world), step_s=30)
+        assert Step.SHARE not in world.records()[NAME].done
+        with node.zone.database.reading() as db:
+            assert db.execute("SELECT count(*) FROM share").fetchone()[0] == 0
