@@ -25,6 +25,7 @@ COMMANDS = {
     "simulate": "Write a simulated EPU session into a folder.",
     "token": "Make, narrow, look at and end tokens.",
     "up": "Run node and facility together on this machine.",
+    "user": "Add, list and block the people of a zone.",
 }
 
 

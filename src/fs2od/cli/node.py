@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from fs2od.cli.reception import read_reception
 from fs2od.cli.running import announce, run, set_up_logging
 from fs2od.node import NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
@@ -56,6 +57,16 @@ class Ports:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="File (.mmdb) of countries, to judge tokens confined to some.",
 )
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The facility's configuration file, for [mail] and [signin]; it need not be there yet.",
+)
+@click.option(
+    "--outbox",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Instead of the file's mail.folder. Default: DATA/outbox.",
+)
 @click.option("--plain", is_flag=True, help="Switch off every extension beyond Onedata's REST.")
 @click.option("--json", "as_json", is_flag=True, help="Once ready, print one JSON line on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
@@ -68,6 +79,8 @@ def node(
     address: str,
     asn_database: Path | None,
     country_database: Path | None,
+    config: Path | None,
+    outbox: Path | None,
     plain: bool,
     as_json: bool,
     verbose: bool,
@@ -75,6 +88,7 @@ def node(
 ) -> None:
     """Run the node: a single-machine Onedata, with its pages."""
     set_up_logging(verbose=verbose)
+    reception = read_reception(config, data.absolute(), outbox=outbox)
     zone_socket = listen(port, address=address)
     provider_socket = listen(port + 1 if port else 0, address=address)
     ports = Ports(zone_socket.getsockname()[1], provider_socket.getsockname()[1])
@@ -85,14 +99,19 @@ def node(
         plain=plain,
         asn_database=asn_database,
         country_database=country_database,
+        facility_name=reception.facility_name,
+        mail_sender=reception.sender,
+        mail_language=reception.language,
+        mail_templates=reception.templates,
     )
 
     async def work(stop: asyncio.Event) -> None:
-        with open_node(settings) as opened:
+        with open_node(settings, transport=reception.transport) as opened:
             certificate = ensure_certificate(settings.data / "tls", [host])
             token_file = settings.data / "admin.token"
             opened.ensure_administrator(token_file)
-            pages = public_pages(opened.zone, opened.provider, ca_pem=certificate.ca.read_bytes())
+            ca_pem = certificate.ca.read_bytes()
+            pages = public_pages(opened.zone, opened.provider, ca_pem=ca_pem, sign_in=reception.sign_in)
             scripts = [] if plain else [script_route(bundle)]
             services = [
                 Service(zone_app(opened.zone, pages=[*scripts, *pages]), zone_socket),

@@ -65,7 +65,10 @@ def up(
         raise StorageMissing(f"the data folder {home} cannot be made ({error.strerror})") from error
     more = ["--verbose"] if verbose else []
     place = ["--host", host, "--address", address]
-    node = Child("node", ["node", "--data", str(home / "node"), "--port", str(port), *place, "--json", *more])
+    reception = ["--config", str(home / "fs2od.toml"), "--outbox", str(home / "outbox")]
+    node = Child(
+        "node", ["node", "--data", str(home / "node"), "--port", str(port), *place, "--json", *more, *reception]
+    )
 
     async def work(stop: asyncio.Event) -> None:
         async with run_children(stop) as children:

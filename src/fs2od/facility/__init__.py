@@ -3,7 +3,15 @@
 from fs2od.facility._datasets import DatasetEventRow, DatasetRow, Datasets, DatasetState
 from fs2od.facility._facility import DATABASE_NAME, Facility
 from fs2od.facility._planning import Planned, plan
-from fs2od.facility.configuration import Configuration, example, load_configuration, settings_reference
+from fs2od.facility._postman import mail_transport
+from fs2od.facility.configuration import (
+    Configuration,
+    NodeConfiguration,
+    example,
+    load_configuration,
+    load_node_configuration,
+    settings_reference,
+)
 from fs2od.facility.journal import JOURNAL_SCHEMA
 
 __all__ = [
@@ -15,9 +23,12 @@ __all__ = [
     "DatasetState",
     "Datasets",
     "Facility",
+    "NodeConfiguration",
     "Planned",
     "example",
     "load_configuration",
+    "load_node_configuration",
+    "mail_transport",
     "plan",
     "settings_reference",
 ]

@@ -1,7 +1,7 @@
 """The facility's one configuration file: its sections, how it is read, and the documents made from it."""
 
 from fs2od.facility.configuration._documents import example, settings_reference
-from fs2od.facility.configuration._file import load_configuration
+from fs2od.facility.configuration._file import load_configuration, load_node_configuration
 from fs2od.facility.configuration._sections import (
     Access,
     Checksums,
@@ -9,11 +9,13 @@ from fs2od.facility.configuration._sections import (
     FacilitySection,
     Mail,
     Members,
+    NodeConfiguration,
     Onedata,
     Publish,
     Smtp,
     Watch,
 )
+from fs2od.facility.configuration._sign_in import SignIn
 
 __all__ = [
     "Access",
@@ -22,11 +24,14 @@ __all__ = [
     "FacilitySection",
     "Mail",
     "Members",
+    "NodeConfiguration",
     "Onedata",
     "Publish",
+    "SignIn",
     "Smtp",
     "Watch",
     "example",
     "load_configuration",
+    "load_node_configuration",
     "settings_reference",
 ]

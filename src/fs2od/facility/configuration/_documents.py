@@ -33,7 +33,7 @@ def example() -> str:
     """Return a commented configuration file: what must be said is there, everything else stands with its default."""
     lines = ["# fs2od facility configuration. Lines that begin with '#' and a key show the default."]
     for name, section, many in _sections(Configuration):
-        lines += ["", f"# {_sentence(section)}", f"[[{name}]]" if many else f"{_off(name)}[{name}]"]
+        lines += ["", f"# {_sentence(section)}", f"{_off(name)}[[{name}]]" if many else f"{_off(name)}[{name}]"]
         for key, info in section.model_fields.items():
             if _model_of(info) is None:
                 lines += _example_lines(f"{name}.{key}", key, info, optional=bool(_off(name)))
@@ -73,7 +73,7 @@ def _sentence(model: type[BaseModel]) -> str:
 
 def _off(name: str) -> str:
     # Only sections that need not be there are shown switched off.
-    return "# " if name == "mail.smtp" else ""
+    return "# " if name == "mail.smtp" or name.startswith("signin.") else ""
 
 
 def _example_lines(path: str, key: str, info: FieldInfo, *, optional: bool) -> list[str]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from fs2od.errors import ConfigurationError
-from fs2od.facility.configuration._sections import Configuration
+from fs2od.facility.configuration._sections import Configuration, Mail, NodeConfiguration
+from fs2od.facility.configuration._sign_in import SignIn
 
-__all__ = ["load_configuration"]
+__all__ = ["load_configuration", "load_node_configuration"]
+
+Model = TypeVar("Model", bound=BaseModel)
 
 _MOST_BYTES = 1 << 20
 
@@ -23,13 +26,27 @@ def load_configuration(path: Path) -> Configuration:
         ConfigurationError: The file cannot be read, is no TOML, or a key is missing, unknown or wrong; the message names
             the file and every such key.
     """
+    return _anchored(_judged(path, Configuration), path.absolute().parent)
+
+
+def load_node_configuration(path: Path) -> NodeConfiguration:
+    """Read and check what concerns a node: [facility], [mail] and [signin]. Relative paths in it start at its folder.
+
+    Raises:
+        ConfigurationError: As for `load_configuration`.
+    """
+    configuration, folder = _judged(path, NodeConfiguration), path.absolute().parent
+    mail = configuration.mail and _anchored_mail(configuration.mail, folder)
+    return configuration.model_copy(update={"mail": mail, "signin": _anchored_sign_in(configuration.signin, folder)})
+
+
+def _judged(path: Path, kind: type[Model]) -> Model:
     document = _document(path)
     try:
-        configuration = Configuration.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
         said = "; ".join(_complaint(each["loc"], each["msg"], each["type"]) for each in error.errors()[:10])
         raise ConfigurationError(f"{path}: {said}") from error
-    return _anchored(configuration, path.absolute().parent)
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -57,20 +74,42 @@ def _complaint(where: tuple[int | str, ...], said: str, kind: str) -> str:
 
 
 def _anchored(configuration: Configuration, folder: Path) -> Configuration:
-    def under(path: Path | None) -> Path | None:
-        return None if path is None else folder / path.expanduser()
-
-    onedata, mail = configuration.onedata, configuration.mail
-    smtp = mail.smtp and mail.smtp.model_copy(
-        update={"password_file": under(mail.smtp.password_file), "ca_file": under(mail.smtp.ca_file)}
-    )
+    onedata = configuration.onedata
     return configuration.model_copy(
         update={
             "onedata": onedata.model_copy(
-                update={"token_file": under(onedata.token_file), "ca_file": under(onedata.ca_file)}
+                update={"token_file": _under(folder, onedata.token_file), "ca_file": _under(folder, onedata.ca_file)}
             ),
-            "mail": mail.model_copy(
-                update={"templates": under(mail.templates), "folder": under(mail.folder), "smtp": smtp}
-            ),
+            "mail": _anchored_mail(configuration.mail, folder),
+            "signin": _anchored_sign_in(configuration.signin, folder),
         }
     )
+
+
+def _anchored_mail(mail: Mail, folder: Path) -> Mail:
+    smtp = mail.smtp and mail.smtp.model_copy(
+        update={
+            "password_file": _under(folder, mail.smtp.password_file),
+            "ca_file": _under(folder, mail.smtp.ca_file),
+        }
+    )
+    return mail.model_copy(
+        update={"templates": _under(folder, mail.templates), "folder": _under(folder, mail.folder), "smtp": smtp}
+    )
+
+
+def _anchored_sign_in(sign_in: SignIn, folder: Path) -> SignIn:
+    providers = tuple(
+        each.model_copy(
+            update={
+                "client_secret_file": _under(folder, each.client_secret_file),
+                "ca_file": _under(folder, each.ca_file),
+            }
+        )
+        for each in sign_in.oidc
+    )
+    return sign_in.model_copy(update={"oidc": providers})
+
+
+def _under(folder: Path, path: Path | None) -> Path | None:
+    return None if path is None else folder / path.expanduser()

@@ -1,0 +1,96 @@
+"""What the node is told about people: who writes to them, how mail goes out, and how they sign in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from fs2od.errors import ConfigurationError
+from fs2od.facility import NodeConfiguration, load_node_configuration, mail_transport
+from fs2od.facility.configuration import SignIn
+from fs2od.mail import FolderTransport, Transport
+from fs2od.node import NodeSettings
+from fs2od.node.zone.accounts import Grant
+from fs2od.onedata.ids import GroupId
+from fs2od.portal.signin import ClaimGrant, IdentityProvider, SignInSettings
+
+__all__ = ["Reception", "read_reception"]
+
+_MOST_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Reception:
+    """Everything that concerns people, as a node needs it."""
+
+    transport: Transport
+    facility_name: str = ""
+    sender: str = NodeSettings.mail_sender
+    language: str = NodeSettings.mail_language
+    templates: Path | None = None
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
+
+
+def read_reception(config: Path | None, data: Path, *, outbox: Path | None = None) -> Reception:
+    """Return what the configuration file says; what it does not say, or all if it is not there, is as by default.
+
+    Args:
+        config: The file; at the first start of `fs2od up` it is written only after the node has started.
+        data: The node's data folder, where letters go by default.
+        outbox: Where letters go as files instead.
+
+    Raises:
+        ConfigurationError: The file, or a file that it names, cannot be read or used.
+    """
+    told = NodeConfiguration() if config is None or not config.exists() else load_node_configuration(config)
+    sign_in = _settings(told.signin)
+    name = told.facility.name if told.facility else ""
+    if told.mail is None:
+        return Reception(FolderTransport(outbox or data / "outbox"), name, sign_in=sign_in)
+    mail = told.mail if outbox is None else told.mail.model_copy(update={"folder": outbox.absolute()})
+    return Reception(
+        mail_transport(mail, data),
+        name,
+        sender=mail.sender,
+        language=mail.language,
+        templates=mail.templates,
+        sign_in=sign_in,
+    )
+
+
+def _settings(told: SignIn) -> SignInSettings:
+    providers = tuple(
+        IdentityProvider(
+            key=each.address_key,
+            name=each.name,
+            issuer=each.issuer,
+            client_id=each.client_id,
+            client_secret=SecretStr(_secret(each.client_secret_file)),
+            scopes=each.scopes,
+            grants=tuple(
+                ClaimGrant(
+                    grant.claim,
+                    grant.value,
+                    Grant(None if grant.group is None else GroupId(grant.group), grant.privileges),
+                )
+                for grant in each.grants
+            ),
+            sign_up=each.sign_up,
+            ca_file=each.ca_file,
+        )
+        for each in told.oidc
+    )
+    return SignInSettings(sign_up=told.sign_up, by_mail=told.mail, providers=providers)
+
+
+def _secret(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            secret = file.read(_MOST_BYTES).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"signin.oidc.client_secret_file {path} cannot be read") from error
+    if not secret:
+        raise ConfigurationError(f"signin.oidc.client_secret_file {path} is empty")
+    return secret

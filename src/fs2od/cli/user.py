@@ -1,0 +1,163 @@
+"""`fs2od user`: the people of a zone, over its REST API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from fs2od.client import Connection, Onepanel, Onezone
+from fs2od.errors import ConfigurationError
+from fs2od.onedata.ids import GroupId, UserId
+from fs2od.onedata.tokens import Token
+from fs2od.onedata.wire import UserDetails
+
+__all__ = ["user"]
+
+Done = TypeVar("Done")
+Work = Callable[[Onezone, Onepanel], Awaitable[Done]]
+_MOST_BYTES = 65_536
+_AT_ONCE = 8
+
+_ZONE = click.option(
+    "--zone",
+    required=True,
+    envvar="FS2OD_ZONE",
+    show_envvar=True,
+    help="The zone's address, such as https://zone.example.org.",
+)
+_TOKEN = click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    envvar="FS2OD_TOKEN_FILE",
+    show_envvar=True,
+    help="File that holds an administrator's access token.",
+)
+_CA = click.option(
+    "--ca",
+    "ca_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="FS2OD_CA",
+    show_envvar=True,
+    help="Certificates (PEM) to trust besides the system's.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+
+
+@click.group(
+    epilog="Examples:\n\n  fs2od user add alex --name 'Alex Example' --mail alex@example.org --zone https://localhost:8443"
+    " --token-file state/node/admin.token --ca state/node/tls/ca.pem\n\n  fs2od user list\n\n  fs2od user block alex"
+)
+def user() -> None:
+    """Add, list and block the people of a zone."""
+
+
+@user.command()
+@click.argument("username")
+@click.option("--name", default="", help="The full name; by default the username.")
+@click.option(
+    "--mail", "addresses", multiple=True, help="An address that links to sign in are sent to; may be repeated."
+)
+@click.option("--group", "groups", multiple=True, help="Id of a group to put them into; may be repeated.")
+@_ZONE
+@_TOKEN
+@_CA
+@_JSON
+def add(
+    *,
+    username: str,
+    name: str,
+    addresses: tuple[str, ...],
+    groups: tuple[str, ...],
+    zone: str,
+    token_file: Path,
+    ca_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Add a person, who signs in by a link sent to one of their addresses. There is no password."""
+
+    async def work(_: Onezone, panel: Onepanel) -> UserId:
+        ids = [GroupId(group) for group in groups]
+        return await panel.users.add(username, full_name=name, groups=ids, emails=addresses)
+
+    added = _run(work, zone, token_file, ca_file)
+    click.echo(json.dumps({"id": added}) if as_json else added)
+
+
+@user.command("list")
+@_ZONE
+@_TOKEN
+@_CA
+@_JSON
+def list_users(*, zone: str, token_file: Path, ca_file: Path | None, as_json: bool) -> None:
+    """List the people of a zone."""
+
+    async def work(onezone: Onezone, _: Onepanel) -> list[UserDetails]:
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(wanted: UserId) -> UserDetails:
+            async with turns:
+                return await onezone.users.get(wanted)
+
+        return list(await asyncio.gather(*map(one, await onezone.users.list())))
+
+    people = sorted(_run(work, zone, token_file, ca_file), key=lambda each: (each.full_name.casefold(), each.user_id))
+    if as_json:
+        click.echo(json.dumps([_document(each) for each in people]))
+        return
+    for each in people:
+        blocked = "  blocked" if each.blocked is True else ""
+        click.echo(f"{each.user_id}  {each.username or '-':<16}  {each.full_name}  {', '.join(_emails(each))}{blocked}")
+
+
+@user.command()
+@click.argument("who")
+@click.option("--undo", is_flag=True, help="Let them in again.")
+@_ZONE
+@_TOKEN
+@_CA
+def block(*, who: str, undo: bool, zone: str, token_file: Path, ca_file: Path | None) -> None:
+    """Block WHO, a user's id: their sessions end at once, and their tokens hold no longer."""
+
+    async def work(onezone: Onezone, _: Onepanel) -> None:
+        await onezone.users.block(UserId(who), blocked=not undo)
+
+    _run(work, zone, token_file, ca_file)
+    click.echo(f"{who} is {'let in again' if undo else 'blocked'}", err=True)
+
+
+def _run(work: Work[Done], zone: str, token_file: Path, ca_file: Path | None) -> Done:
+    token = _token(token_file)
+
+    async def connected() -> Done:
+        async with Connection(token=token, ca_file=ca_file) as connection:
+            return await work(Onezone(connection, zone), Onepanel(connection, zone))
+
+    return asyncio.run(connected())
+
+
+def _token(path: Path) -> Token:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return Token(file.read(_MOST_BYTES).strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the token file {path} cannot be read") from error
+
+
+def _emails(person: UserDetails) -> tuple[str, ...]:
+    return person.emails if isinstance(person.emails, tuple) else ()
+
+
+def _document(person: UserDetails) -> dict[str, object]:
+    return {
+        "id": person.user_id,
+        "username": person.username,
+        "name": person.full_name,
+        "addresses": list(_emails(person)),
+        "blocked": person.blocked is True,
+    }
