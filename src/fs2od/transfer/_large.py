@@ -187,7 +187,9 @@ class LargeFile:
         if not self._in_parts:
             start, at.filled, at.digest = 0, 0, hashlib.sha256()
         asked = last + count - start if self._in_parts else entry.size_bytes
-        with self._run.shared.opened(entry, start, asked, etag=self._etag) as content:
+        # What is promised piece by piece needs no tag: a foreign one would only make the service send the whole file.
+        etag = None if self._promised else self._etag
+        with self._run.shared.opened(entry, start, asked, etag=etag) as content:
             self._check_same(content)
             if content.start != start:
                 at.filled, at.digest = 0, hashlib.sha256()

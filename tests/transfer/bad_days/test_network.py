@@ -61,7 +61,7 @@ def once_and_what_it_costs() -> list[tuple[str, tuple[Fault, ...], int]]:
         ("another range", (Relabel({"Content-Range": f"bytes 1-8388608/{len(BIG)}"}),), ON_ITS_WAY),
         ("no range", (Relabel({"Content-Range": None}),), ON_ITS_WAY),
         ("another size", (Relabel({"Content-Range": "bytes 0-8388607/99"}),), ON_ITS_WAY),
-        ("another state", (Relabel({"ETag": '"another"'}),), 2 * len(BIG)),
+        ("another state", (Relabel({"ETag": '"another"'}),), ON_ITS_WAY),
     ]
 
 
