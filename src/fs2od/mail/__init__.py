@@ -16,6 +16,7 @@ from fs2od.mail._outbox import (
     pause_after,
 )
 from fs2od.mail._rendering import Rendered, languages, render
+from fs2od.mail._sharing import SharingEvent, SharingNews, render_sharing
 from fs2od.mail._sign_in import SignInNews, render_sign_in
 from fs2od.mail._smtp import SmtpSettings, SmtpTransport
 from fs2od.mail._transports import NotDelivered, Outcome, Transport
@@ -37,6 +38,8 @@ __all__ = [
     "Outcome",
     "Recipients",
     "Rendered",
+    "SharingEvent",
+    "SharingNews",
     "SignInNews",
     "SmtpSettings",
     "SmtpTransport",
@@ -48,5 +51,6 @@ __all__ = [
     "parse_recipients",
     "pause_after",
     "render",
+    "render_sharing",
     "render_sign_in",
 ]

@@ -53,14 +53,14 @@ def render(
     return fill(event, checked(news), language=language, templates_folder=templates_folder)
 
 
-def fill(event: str, news: object, *, language: str, templates_folder: Path | None) -> Rendered:
+def fill(event: str, news: object, *, language: str, templates_folder: Path | None, ours: Path = _OURS) -> Rendered:
     """Write the three parts of the mail about an event, from templates that are given `news`.
 
     Raises:
         ConfigurationError: As for `render`.
     """
     subject, text, html = (
-        _filled(_environment(language, templates_folder, escaped=ending == "html"), f"{event}.{ending}", news)
+        _filled(_environment(language, templates_folder, ours, escaped=ending == "html"), f"{event}.{ending}", news)
         for ending in ("subject.txt", "txt", "html")
     )
     return Rendered(one_line(subject), re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", html.strip() + "\n")
@@ -83,10 +83,10 @@ def _filled(environment: Environment, name: str, news: object) -> str:
 
 
 @lru_cache(maxsize=16)
-def _environment(language: str, templates_folder: Path | None, *, escaped: bool) -> Environment:
-    folders = [folder / language for folder in (templates_folder, _OURS) if folder is not None]
+def _environment(language: str, templates_folder: Path | None, ours: Path, *, escaped: bool) -> Environment:
+    folders = [folder / language for folder in (templates_folder, ours) if folder is not None]
     if not _LANGUAGE.fullmatch(language) or not any(folder.is_dir() for folder in folders):
-        there = ", ".join(sorted(folder.name for folder in _OURS.iterdir() if folder.is_dir()))
+        there = ", ".join(sorted(folder.name for folder in ours.iterdir() if folder.is_dir()))
         raise ConfigurationError(
             f"there are no mail templates in the language '{one_line(language)}': there is {there}"
         )

@@ -16,6 +16,7 @@ from fs2od.node.clock import Clock, SystemClock
 from fs2od.node.provider.provider import Oneprovider, open_provider
 from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.accounts import SealedTransport
+from fs2od.node.zone.notice_letters import TokenTransport
 from fs2od.node.zone.zone import Zone, open_zone
 from fs2od.onedata import errors, privileges
 from fs2od.onedata.ids import UserId
@@ -84,7 +85,7 @@ class Node:
         self.zone.remind()
 
     async def _deliver(self) -> None:
-        transport = SealedTransport(self.transport, self.zone.keys)
+        transport = SealedTransport(TokenTransport(self.transport, self.zone.tokens), self.zone.keys)
         while True:
             try:
                 await asyncio.to_thread(self.zone.outbox.deliver, transport, self.zone.clock.now())

@@ -10,7 +10,10 @@ from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
+from fs2od.errors import ConfigurationError
+from fs2od.mail import parse_mailbox
 from fs2od.node.clock import Clock
+from fs2od.node.zone.accounts import Pace
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.credentials import Credentials
 from fs2od.node.zone.invites import Invites
@@ -31,6 +34,7 @@ _MOST_USES = 10_000
 _LONGEST = timedelta(days=3660)
 _LONGEST_LABEL = 100
 _MOST_SPACES = 20
+_MOST_LETTERS = 50
 
 MadeBy = Literal["page", "facility", "api"]
 
@@ -135,6 +139,7 @@ class InviteBook:
         self._credentials = credentials
         self._clock = clock
         self._notices = notices
+        self._by_mail = Pace(clock, most=_MOST_LETTERS, within=timedelta(hours=1))
 
     def make(
         self,
@@ -163,10 +168,13 @@ class InviteBook:
         Raises:
             Unauthorized: A guest.
             Rejected: inviteTokenSubjectNotAuthorized, inviteTokenTargetIdInvalid; or a value makes no sense.
+            Busy: The caller had too many letters sent.
         """
         user = self._rights.require_user(caller)
         caller.require_all_access()
         _require_sense(label, uses, valid_for)
+        if address is not None:
+            self._require_may_write(user, address)
         self._invites.require_may_invite(user, kind, with_privileges=bool(privileges))
         until_s = int((self._clock.now() + valid_for).timestamp())
         made = self._tokens.issue_named(
@@ -276,6 +284,22 @@ class InviteBook:
             uses_left=left,
             is_member=self._is_member(caller, kind),
         )
+
+    def name_of(self, target: str, target_type: str) -> str:
+        """Return what people call what is shared: the spaces that a group reaches, the group where there are none, or the space."""
+        kind = InviteToken(InviteType.USER_JOIN_GROUP if target_type == "group" else InviteType.USER_JOIN_SPACE, target)
+        return ", ".join(self._spaces(kind)) or self._target_name(kind)
+
+    def _require_may_write(self, user: UserId, address: str) -> None:
+        try:
+            parse_mailbox(address)
+        except ConfigurationError as error:
+            raise errors.bad_value("String", "address", "is no mail address") from error
+        wait_s = self._by_mail.wait_s(user)
+        if wait_s:
+            said = "You have sent many invites by mail: wait, or hand the tokens on yourself."
+            raise errors.Busy("tooManyRequests", said, status=429, retry_after_s=wait_s)
+        self._by_mail.note(user)
 
     def _visible(self, caller: Caller, user: UserId, invite: TokenId) -> NamedToken:
         token = self._tokens.named(invite)

@@ -18,6 +18,7 @@ from fs2od.node.zone.invite_book import InviteBook
 from fs2od.node.zone.invites import Invites
 from fs2od.node.zone.link_rules import LinkRules
 from fs2od.node.zone.memberships import Memberships
+from fs2od.node.zone.notice_letters import NoticeLetters
 from fs2od.node.zone.notices import LinkEnding, Notices
 from fs2od.node.zone.places import open_places
 from fs2od.node.zone.providers import Providers
@@ -116,6 +117,19 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         language=settings.mail_language,
         templates_folder=settings.mail_templates,
     )
+    invite_book = InviteBook(database, rights, memberships, invites, tokens, credentials, clock, notices)
+    notice_letters = NoticeLetters(
+        database=database,
+        outbox=outbox,
+        users=users,
+        tokens=tokens,
+        book=invite_book,
+        clock=clock,
+        letters=letters,
+        join_url=f"{settings.zone_url}/join",
+        share_url=lambda share: f"{settings.zone_url}/share/{share}",
+    )
+    notices.listen(notice_letters.tell)
     return Zone(
         settings=settings,
         database=database,
@@ -133,7 +147,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         credentials=credentials,
         wrong_tokens=WrongTokens(clock),
         invites=invites,
-        invite_book=InviteBook(database, rights, memberships, invites, tokens, credentials, clock, notices),
+        invite_book=invite_book,
         notices=notices,
         providers=Providers(database, rights, clock),
         audit=Audit(database, clock),

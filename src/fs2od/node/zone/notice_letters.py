@@ -1,0 +1,127 @@
+"""Letters of what people should hear of: a notice becomes a letter in the zone's outbox."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import assert_never
+
+from fs2od.errors import Fs2odError
+from fs2od.mail import (
+    Letter,
+    Mailbox,
+    Outbox,
+    Outcome,
+    SharingEvent,
+    SharingNews,
+    Transport,
+    parse_mailbox,
+    render_sharing,
+)
+from fs2od.node.clock import Clock
+from fs2od.node.zone.accounts import LinkLetters
+from fs2od.node.zone.invite_book import InviteBook
+from fs2od.node.zone.notices import Accepted, AccessEnded, Invited, LinkEnding, Notice
+from fs2od.node.zone.tokens import Tokens
+from fs2od.node.zone.users import Users
+from fs2od.onedata import errors
+from fs2od.onedata.ids import TokenId, UserId
+from fs2od.onedata.tokens import valid_until_s
+from fs2od.sqlite import Database
+
+__all__ = ["NoticeLetters", "TokenTransport"]
+
+_SEAL = re.compile(rb"~token-([0-9a-h]{32,38})~")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class NoticeLetters:
+    """Writes a letter for each notice whose reader has a mail address. A letter that cannot be written stops nothing."""
+
+    database: Database
+    outbox: Outbox
+    users: Users
+    tokens: Tokens
+    book: InviteBook
+    clock: Clock
+    letters: LinkLetters
+    join_url: str
+    share_url: Callable[[str], str]
+
+    def tell(self, notice: Notice) -> None:
+        """Write the letter."""
+        try:
+            found = self._news(notice)
+            if found is not None:
+                self._enqueue(*found)
+        except Fs2odError as error:
+            _log.warning("a letter could not be written: %s", error)
+
+    def _news(self, notice: Notice) -> tuple[str, SharingEvent, SharingNews] | None:
+        facility = self.letters.facility_name
+        match notice:
+            case Invited(address, inviter, token):
+                # The token itself is put in as the letter leaves: the outbox holds none.
+                seal = f"~token-{token}~"
+                until_s = valid_until_s(self.tokens.named(token).caveats)
+                until = None if until_s is None else datetime.fromtimestamp(until_s, UTC)
+                name = self.users.get(inviter).full_name
+                link = f"{self.join_url}#{seal}"
+                news = SharingNews(facility, self._dataset(notice.target, notice.target_type), name, link, seal, until)
+                return address, "invited", news
+            case Accepted(inviter, who):
+                news = SharingNews(
+                    facility, self._dataset(notice.target, notice.target_type), self.users.get(who).full_name
+                )
+                return self._to(inviter, "accepted", news)
+            case AccessEnded(user):
+                news = SharingNews(facility, self._dataset(notice.target, notice.target_type))
+                return self._to(user, "access-ended", news)
+            case LinkEnding(user, share, name, until_s):
+                until = datetime.fromtimestamp(until_s, UTC)
+                return self._to(
+                    user, "link-ending", SharingNews(facility, name, link=self.share_url(share), until=until)
+                )
+            case _:
+                assert_never(notice)
+
+    def _dataset(self, target: str, target_type: str) -> str:
+        return self.book.name_of(target, target_type)
+
+    def _to(self, user: UserId, event: SharingEvent, news: SharingNews) -> tuple[str, SharingEvent, SharingNews] | None:
+        emails = self.users.get(user).emails
+        return (emails[0], event, news) if emails else None
+
+    def _enqueue(self, address: str, event: SharingEvent, news: SharingNews) -> None:
+        mailbox = Mailbox(parse_mailbox(address).address)
+        language = self.letters.language_for(mailbox.address) or self.letters.language
+        folder = self.letters.templates_folder
+        words = render_sharing(news, event=event, language=language, templates_folder=folder)
+        letter = Letter(self.letters.sender, (mailbox,), words.subject, words.text, words.html)
+        key = f"sharing/{hashlib.sha256(secrets.token_bytes(16)).hexdigest()}"
+        with self.database.writing() as db:
+            self.outbox.enqueue(db, letter, key=key, now=self.clock.now())
+
+
+class TokenTransport:
+    """Another transport, whose letters get the invites that they name on the way out."""
+
+    def __init__(self, transport: Transport, tokens: Tokens) -> None:
+        self._transport = transport
+        self._tokens = tokens
+
+    def send(self, message: bytes, sender: str, recipients: Sequence[str], *, name: str) -> Outcome:
+        """Put the tokens in and hand the message over."""
+        return self._transport.send(_SEAL.sub(self._opened, message), sender, recipients, name=name)
+
+    def _opened(self, found: re.Match[bytes]) -> bytes:
+        try:
+            return self._tokens.named(TokenId(found[1].decode())).token.reveal().encode()
+        except errors.NotFound:
+            return b"-"  # it was ended before its letter left
