@@ -92,7 +92,9 @@ class Scene:
 def secret_in(letter: EmailMessage) -> str:
     part = letter.get_body(("plain",))
     assert part is not None
-    (secret,) = re.findall(r"^https://zone\.test/sign-in/link/(\S+)$", part.get_content().replace("\r", ""), re.MULTILINE)
+    (secret,) = re.findall(
+        r"^https://zone\.test/sign-in/link/(\S+)$", part.get_content().replace("\r", ""), re.MULTILINE
+    )
     return str(secret)
 
 
@@ -425,6 +427,18 @@ def test_a_stored_letter_opens_nothing(scene: Scene) -> None:
     (stored,) = re.findall(rb"/sign-in/link/(\S+)\r?\n", scene.zone.outbox.message(row.id))[:1]
     with pytest.raises(NotFound):
         scene.links.look(stored.decode(), peer="")
+
+
+def test_a_letter_carries_no_secret_but_its_own(scene: Scene) -> None:
+    scene.links.ask("alex@example.org", peer="", target="/")
+    with scene.zone.database.reading() as db:
+        (link,) = db.execute("SELECT id FROM sign_in_link").fetchone()
+    scene.links.ask(f"~sealed-{link}~@evil.example.org", peer="", target="/")
+    first, second = sorted(scene.deliver(), key=lambda letter: "evil" in letter["To"])
+    secret = secret_in(first)
+    assert secret.startswith(link)
+    assert secret not in second.as_string()
+    assert secret_in(second) != secret
 
 
 def test_nobody_learns_who_has_an_account_not_even_by_the_number_of_letters(scene: Scene) -> None:

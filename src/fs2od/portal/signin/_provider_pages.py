@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from fs2od.portal.signin._places import local_path
 
 __all__ = ["ProviderPages"]
 
+_log = logging.getLogger(__name__)
 _LONGEST_ANSWER = 8000
 _UNKNOWN = IdentityRefused(
     "This answer was used already, came too late, or belongs to another browser: start again here."
@@ -72,6 +74,7 @@ class ProviderPages:
         try:
             address = await client.address(flow)
         except IdentityRefused as error:
+            _log.warning("sign-in at %s: %s (%r)", client.provider.key, error, error.__cause__)
             return self.desk.refused(request, error, target=target)
         # A page and no redirect: browsers hold redirects of a form to our policy, which keeps forms on this server.
         answer = self.desk.page(request, "to_provider.html", {"provider": client.provider, "address": address})
@@ -88,6 +91,7 @@ class ProviderPages:
             claims = await client.claims(flow, dict(request.query_params))
             return await anyio.to_thread.run_sync(self._done, request, client, flow, claims)
         except (IdentityRefused, NotInvited, Blocked) as error:
+            _log.info("sign-in at %s: %s (%r)", client.provider.key, error, error.__cause__)
             return self.desk.refused(request, error, target="/account")
         except Conflict:
             return self.desk.problem(request, OTHER_ACCOUNT)

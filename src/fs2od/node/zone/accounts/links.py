@@ -6,7 +6,6 @@ the mailbox learns more. Opening a link changes nothing, for mail scanners open 
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from fs2od.errors import Fs2odError
 from fs2od.mail import Letter, Mailbox, Outbox, SignInNews, parse_mailbox, render_sign_in
 from fs2od.node.clock import Clock
 from fs2od.node.zone.accounts.pace import Pace
-from fs2od.node.zone.accounts.sealing import open_link, sealed_link
+from fs2od.node.zone.accounts.sealing import letter_key, open_link, sealed_link
 from fs2od.node.zone.secrets import KeyFile
 from fs2od.onedata import errors
 from fs2od.onedata.ids import UserId
@@ -164,4 +163,4 @@ class SignInLinks:
             db.execute("DELETE FROM sign_in_link WHERE until <= ?", (int(now.timestamp()),))
             row = (link, asked.address, asked.user, asked.target, asked.invited, until_s)
             db.execute("INSERT INTO sign_in_link VALUES (?, ?, ?, ?, ?, ?)", row)
-            self._outbox.enqueue(db, letter, key=f"sign-in/{hashlib.sha256(link.encode()).hexdigest()}", now=now)
+            self._outbox.enqueue(db, letter, key=letter_key(link), now=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from fs2od.mail import Outcome, Transport
 from fs2od.node.zone.secrets import KeyFile
 
-__all__ = ["SealedTransport", "link_secret", "open_link", "sealed_link"]
+__all__ = ["SealedTransport", "letter_key", "link_secret", "open_link", "sealed_link"]
 
 _SEAL = re.compile(rb"~sealed-([0-9a-f]{32})~")
 _SECRET = re.compile(r"([0-9a-f]{32})([0-9a-f]{40})")
@@ -18,6 +19,11 @@ _SECRET = re.compile(r"([0-9a-f]{32})([0-9a-f]{40})")
 def sealed_link(link: str) -> str:
     """Return what stands in a stored letter in place of the secret of the link with this id."""
     return f"~sealed-{link}~"
+
+
+def letter_key(link: str) -> str:
+    """Return the outbox's key of the one letter that may carry the secret of the link with this id."""
+    return f"link/{hashlib.sha256(link.encode()).hexdigest()}"
 
 
 def link_secret(keys: KeyFile, link: str) -> str:
@@ -42,5 +48,12 @@ class SealedTransport:
 
     def send(self, message: bytes, sender: str, recipients: Sequence[str], *, name: str) -> Outcome:
         """Put the secrets in and hand the message over."""
-        opened = _SEAL.sub(lambda found: link_secret(self._keys, found[1].decode()).encode(), message)
-        return self._transport.send(opened, sender, recipients, name=name)
+
+        def opened(found: re.Match[bytes]) -> bytes:
+            link = found[1].decode()
+            # What people type stands in letters, too: only a letter's own link is opened in it. Its name ends with its key's hash.
+            own = name.endswith(hashlib.sha256(letter_key(link).encode()).hexdigest()[:12])
+            return link_secret(self._keys, link).encode() if own else found[0]
+
+        message = _SEAL.sub(opened, message)
+        return self._transport.send(message, sender, recipients, name=name)
