@@ -7,15 +7,16 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import Response
 from tests.portal.signing_in import ORIGIN, Hall, open_hall
 
 from fs2od.node.zone.accounts import Proof
-from fs2od.portal.signin import SignInSettings, local_path
+from fs2od.portal.signin import SignInSettings, local_path, vouch
 from fs2od.portal.signin._browsers import browser_family
 
 COOKIE = "__Host-fs2od"
@@ -448,3 +449,32 @@ async def test_no_secret_is_logged(hall: Hall, caplog: pytest.LogCaptureFixture)
 )
 def test_a_browser_is_recognised_by_two_words(agent: str, words: str) -> None:
     assert browser_family(agent) == words
+
+
+def vouched(hall: Hall) -> str:
+    """Return the cookie that a page which saw an invite hands out."""
+    answer = Response()
+    vouch(hall.node.zone, answer)
+    return answer.headers["Set-Cookie"].partition(";")[0].partition("=")[2]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "change", "status"), [(0, "", 303), (59, "", 303), (60, "", 403), (0, "0", 403), (0, "\u00e9", 403)]
+)
+async def test_whom_a_page_vouches_for_may_have_an_account_within_the_hour(
+    tmp_path: Path, minutes: int, change: str, status: int
+) -> None:
+    with open_hall(tmp_path, SignInSettings(sign_up="invited")) as hall:
+        alex = hall.person()
+        cookie = vouched(hall)
+        await alex.open("/sign-in")
+        hall.clock.moment += timedelta(minutes=minutes)
+        alex.client.headers["Cookie"] = f"__Host-fs2od-invited={quote(cookie + change)}"
+        key = re.findall(r'name="form_key" value="(\w+)"', alex.page)[0]
+        guest = alex.client.cookies["__Host-fs2od-guest"]
+        alex.client.headers["Cookie"] += f"; __Host-fs2od-guest={guest}"
+        await alex.send("/sign-in/mail", {"form_key": key, "address": "alex@example.org"})
+        link = hall.link()
+        await alex.open(link)
+        await alex.press(link)
+        assert alex.status == status
