@@ -14,7 +14,7 @@ from pathlib import Path
 # `python bench` puts this folder on the path, `python -m bench` the one above; the modules are bench.* in both.
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench import content, downloads, facility, imports, pages, report
+from bench import content, downloads, facility, imports, pages, report, sharing
 
 BENCHES = {
     "imports": imports.measure,
@@ -22,6 +22,7 @@ BENCHES = {
     "facility": facility.measure,
     "pages": pages.measure,
     "downloads": downloads.measure,
+    "sharing": sharing.measure,
 }
 
 

@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias, get_args
 
 from fs2od.onedata.errors import ServiceError, error_of
@@ -143,6 +144,7 @@ Caveat: TypeAlias = (
 )
 """Any of the caveats that Onedata 21.02 knows."""
 
+_LONGEST_KEPT = 512
 _LARGEST_TIME_S = 2**63 - 1
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _SERVICE = re.compile(r"op[wp]-(?:\*|[0-9A-Za-z]+)|oz[wp]-onezone")
@@ -173,6 +175,11 @@ def caveat_from_text(text: str) -> Caveat:
     Raises:
         ServiceError: tokenCaveatUnknown: the text is none of Onedata's, so nobody can say whether it is satisfied.
     """
+    # The same token comes with every request of a client.
+    return _read_again(text) if len(text) <= _LONGEST_KEPT else _read(text)
+
+
+def _read(text: str) -> Caveat:
     unknown = error_of("tokenCaveatUnknown", "The token holds a caveat that is not known here.", {"caveat": text})
     try:
         caveat = caveat_from_json(_condition_to_json(text))
@@ -182,6 +189,9 @@ def caveat_from_text(text: str) -> Caveat:
     if caveat_to_text(caveat) != text:
         raise unknown
     return caveat
+
+
+_read_again = lru_cache(maxsize=4096)(_read)
 
 
 def caveat_to_json(caveat: Caveat) -> dict[str, Any]:
