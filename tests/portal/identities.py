@@ -31,7 +31,7 @@ from fs2od.portal.signin import ClaimGrant, IdentityProvider
 HERE = Path(__file__).parent / "oidc"
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret: of & the client"
-_INSTALL_WITHIN_S = 240
+_INSTALL_WITHIN_S = 150
 _READY_WITHIN_S = 60.0
 
 
