@@ -72,7 +72,7 @@ class Identities:
     def of(self, user: UserId) -> list[Identity]:
         """Return a user's identities, oldest first."""
         with self._database.reading() as db:
-            rows = db.execute("SELECT * FROM identity WHERE user = ? ORDER BY created, id", (user,))
+            rows = db.execute("SELECT * FROM identity WHERE user = ? ORDER BY created, kind, subject", (user,))
             return [_identity(row) for row in rows]
 
     def find(self, proof: Proof) -> Identity | None:
