@@ -34,6 +34,7 @@ async def test_a_folder_becomes_an_announced_dataset(world: World) -> None:
         owners = await zone.tokens.named(TokenId(record.done[Step.OWNERS_TOKEN]))
     assert members.token.reveal() in lines
     assert f"https://{ZONE}/join#{owners.token.reveal()}" in lines
+    assert "works once, until" in " ".join(lines)
 
 
 async def test_each_step_is_in_the_history_in_its_order(world: World) -> None:

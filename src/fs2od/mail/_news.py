@@ -45,6 +45,7 @@ class DatasetNews:
     members_token_until: datetime | None = None
     personal_join_link: str = field(default="", repr=False)
     """Makes the one who opens it an owner, once."""
+    personal_join_until: datetime | None = None
     undeliverable: int = 0
     """Files that cannot be delivered, besides `files`."""
     undeliverable_names: tuple[str, ...] = ()

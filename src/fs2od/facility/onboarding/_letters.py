@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -13,7 +15,7 @@ from fs2od.facility.configuration import Configuration
 from fs2od.facility.journal import Facts, Phase, Record
 from fs2od.facility.metadata import available_until
 from fs2od.mail import DatasetEvent, DatasetNews, Letter, Mailbox, parse_mailbox, parse_recipients, render
-from fs2od.onedata.tokens import Token
+from fs2od.onedata.tokens import Token, examine, valid_until_s
 
 __all__ = ["NobodyToTell", "announced_letter", "complete_letter"]
 
@@ -44,6 +46,7 @@ def announced_letter(
         members_token=members_token.reveal(),
         personal_join_link=f"{configuration.onedata.zone.rstrip('/')}/join#{owners_token.reveal()}",
     )
+    news = replace(news, personal_join_until=_end_of(owners_token))
     return _letter(record, configuration, news, "announced")
 
 
@@ -88,6 +91,11 @@ def _news(
         undeliverable_names=tally.undeliverable_names if tally else (),
         available_until=available_until(record, facility),
     )
+
+
+def _end_of(token: Token) -> datetime | None:
+    until_s = valid_until_s(examine(token).caveats)
+    return None if until_s is None else datetime.fromtimestamp(until_s, UTC)
 
 
 def _ca_note(ca_file: Path | None) -> str:
