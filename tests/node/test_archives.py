@@ -110,7 +110,9 @@ def unpack_with_bsdtar(archive: Path, into: Path) -> None:
 
 def unpack_with_python(archive: Path, into: Path) -> None:
     with tarfile.open(archive) as opened:
-        opened.extractall(into, filter="data")
+        # Debian 12 has a Python without filters.
+        opened.extraction_filter = getattr(tarfile, "data_filter", lambda member, _path: member)
+        opened.extractall(into)
 
 
 UNPACKING = [unpack_with_tar, unpack_with_python, unpack_with_bsdtar]

@@ -278,12 +278,16 @@ EXAMPLES: list[tuple[str, str, wire.Document]] = [
     ("onepanel", "AutoStorageImportStats", wire.ImportStatistics(
         queue_length=SERIES, created_files=SERIES, modified_files=SERIES, deleted_files=SERIES)),
     ("onepanel", "ManualStorageImportExample", wire.ManualImportExample(curl="curl")),
+    ("onepanel", "Id", wire.NewId(id="a1")),
+    ("onepanel", "Ids", wire.Ids(ids=("a1", "b2"))),
+    ("onepanel", "OnezoneUser", wire.PanelUser(user_id=UserId("a1"), full_name="Alex Example", username="alex")),
+    ("onezone", "UserAccessBlockUpdate", wire.AccessBlock(blocked=True)),
 ]  # fmt: skip
 
-# Documents for which the descriptions have no named definition.
+# Documents for which the descriptions have no named definition; NewUser has one, but also a key of ours.
 WITHOUT_DEFINITION = {
     "AttributesRequest", "ConfineRequest", "DataAccessScope", "Document", "FileCreated", "Health", "IdentityProvider",
-    "MatchingStorages", "MembershipRequest", "PermissionsChange", "PrivilegeList", "ProviderDistribution", "ProviderName",
+    "MatchingStorages", "MembershipRequest", "NewUser", "PermissionsChange", "PrivilegeList", "ProviderDistribution", "ProviderName",
     "QosExpressionRequest", "QosRequirementCreated", "RecursiveListingRequest", "ScopeProvider", "ScopeSpace",
     "ScopeSupport", "ShareChange", "ShareCreated", "SpaceChange", "StorageDistribution", "StorageResult",
     "TokenMetadata", "TransferCreated", "TransferIds", "XattrKeys",

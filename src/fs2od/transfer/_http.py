@@ -95,6 +95,10 @@ class Answer:
             if len(body) > most_bytes:
                 raise MalformedAnswer(f"{_host_of(self.url)} answers with more than {most_bytes:,} bytes")
 
+    def close(self) -> None:
+        """Let go of the socket: an answer that ends with its connection holds it alone."""
+        self._response.close()
+
     def is_at_its_end(self) -> bool:
         """Say whether the connection may serve another request; a short rest is read for that."""
         if self._response.isclosed():
@@ -148,11 +152,13 @@ class Http:
                     yield answer
                 is_free = _is_free(answer)
             except BaseException:
+                answer.close()
                 self._drop(connection)
                 raise
             if is_free:
                 self._give_back(url, connection)
             else:
+                answer.close()
                 self._drop(connection)
             if target is None:
                 return
