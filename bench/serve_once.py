@@ -9,34 +9,22 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from pathlib import Path
 
 import uvloop
+from bench.imported import imported_share
 
 from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app
 from fs2od.node.certificates import ensure_certificate
 from fs2od.node.serving import Service, listen, serve
-from fs2od.node.zone.callers import Caller
 from fs2od.onedata.ids import FileId, file_id
 
 
 def share(node: Node, folder: Path) -> tuple[FileId, FileId]:
     """Return the public ids of a folder and of the file "large" in it."""
-    zone, provider = node.zone, node.provider
-    caller = Caller(zone.users.add("Alex Example"))
-    space = zone.spaces.create_for_user(caller, "bench")
-    storage = provider.storages.add_posix("bench", str(folder), imported=True, readonly=True)
-    with zone.database.writing() as db:
-        provider.supports.grant(db, space, storage, size_bytes=1 << 40)
-    zone.epoch.move()
-    provider.imports.start_due()
-    while provider.imports.info(space).status != "completed":
-        time.sleep(0.01)
-    root = provider.access.locate(caller, provider.files.root_id(space))
-    public = zone.shares.create(caller, root.ref, "dir", "bench").id
-    with provider.indexes.using(space) as index:
+    root, public = imported_share(node, folder)
+    with node.provider.indexes.using(root.space) as index:
         large = index.lookup(["large"])
         assert large is not None
         return file_id(root.ref.through(public)), file_id(index.ref(large.row).through(public))

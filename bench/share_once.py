@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from pathlib import Path
 
 import uvloop
+from bench.imported import imported_share
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fs2od.node import Node, NodeSettings, open_node
+from fs2od.node import NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.certificates import ensure_certificate
 from fs2od.node.serving import Service, listen, serve
-from fs2od.node.zone.callers import Caller
-from fs2od.onedata.ids import ShareId
 
 
 class PlainSettings(NodeSettings):
@@ -57,22 +55,6 @@ class PlainRedirects:
         await self._app(scope, receive, said)
 
 
-def share(node: Node, folder: Path) -> ShareId:
-    """Return the share of a folder, imported."""
-    zone, provider = node.zone, node.provider
-    caller = Caller(zone.users.add("Alex Example"))
-    space = zone.spaces.create_for_user(caller, "bench")
-    storage = provider.storages.add_posix("bench", str(folder), imported=True, readonly=True)
-    with zone.database.writing() as db:
-        provider.supports.grant(db, space, storage, size_bytes=1 << 40)
-    zone.epoch.move()
-    provider.imports.start_due()
-    while provider.imports.info(space).status != "completed":
-        time.sleep(0.01)
-    root = provider.access.locate(caller, provider.files.root_id(space))
-    return zone.shares.create(caller, root.ref, "dir", "bench").id
-
-
 async def work(state: Path, folder: Path, address: str, *, tls: bool) -> None:
     sockets = [listen(0, address=address), listen(0, address=address)]
     host = "localhost" if address == "127.0.0.1" else address
@@ -80,7 +62,7 @@ async def work(state: Path, folder: Path, address: str, *, tls: bool) -> None:
     certificate = ensure_certificate(state / "tls", [host])
     settings = (NodeSettings if tls else PlainSettings)(state / "node", zone_domain, provider_domain)
     with open_node(settings) as node:
-        public = await asyncio.to_thread(share, node, folder)
+        _, public = await asyncio.to_thread(imported_share, node, folder)
         stop, ready = asyncio.Event(), asyncio.Event()
         zone = zone_app(node.zone)
         services = [

@@ -129,6 +129,7 @@ class Fs2odFileSystem(AbstractFileSystem):
 
     def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **options: object) -> Fs2odFile:
         if mode != "rb":
+            # What fsspec's own read-only file systems raise, and its callers expect.
             raise NotImplementedError("a share's files can be read only")
         entry = self._file(path)
         stripped = self._strip_protocol(path)

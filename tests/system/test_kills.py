@@ -22,8 +22,6 @@ FORKS.set_forkserver_preload(["fs2od.cli.facility", "fs2od.cli.main", "fs2od.tes
 STRIDE = 4
 """Each test takes every fourth fault point, so that the work can be shared out."""
 MOST = 400
-# Checksums come from a thread of their own, which would count into the fault points at another place each time:
-# tests/facility/test_hashing_interruptions.py goes through theirs.
 CONFIGURATION = """
 [onedata]
 zone = {zone}
@@ -36,8 +34,6 @@ contact = "desk@example.org"
 [mail]
 sender = "desk@example.org"
 folder = {outbox}
-[checksums]
-on = false
 [[watch]]
 path = {watched}
 settle = "0s"

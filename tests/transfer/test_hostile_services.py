@@ -1,6 +1,7 @@
 """Against a service that misbehaves: real sockets, real TLS, and answers that no honest Onedata would give."""
 
 import asyncio
+import contextlib
 import json
 import ssl
 import threading
@@ -97,8 +98,10 @@ class Zone:
         except (Cut, ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
             pass
         finally:
-            # Also with bytes left that nobody wants: the client went.
+            # Also with bytes left that nobody wants: the client went. It is over only when the loop has let go of the socket.
             writer.transport.abort()
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await writer.wait_closed()
 
     async def _reply(self, path: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter) -> None:
         if self.ended or (SHARE not in path and "/data/" not in path):

@@ -80,7 +80,7 @@ def download(
     checksums for is checked while it arrives, and files that stand there already are checked, too.
     """
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
-    from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name, parse_link  # noqa: PLC0415 - see above
+    from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name, parse_link  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     if dry_run and verify:
         raise click.UsageError("--dry-run and --verify exclude each other")
@@ -117,7 +117,7 @@ def _command(link: str, dest: Path | None, ca_file: Path | None) -> str:
 
 
 def _rate(text: str | None) -> float | None:
-    from fs2od.transfer import parse_rate  # noqa: PLC0415 - see above
+    from fs2od.transfer import parse_rate  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     try:
         return parse_rate(text) if text is not None else None
@@ -126,7 +126,7 @@ def _rate(text: str | None) -> float | None:
 
 
 def _rehearse(download: Download, stop: threading.Event, *, as_json: bool) -> None:
-    from fs2od.transfer import estimate_line  # noqa: PLC0415 - see above
+    from fs2od.transfer import estimate_line  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     estimate = download.estimate(stop)
     if as_json:
@@ -136,7 +136,7 @@ def _rehearse(download: Download, stop: threading.Event, *, as_json: bool) -> No
 
 
 def _tell(report: Report, folder: Path, *, again: str, report_file: Path | None, as_json: bool) -> None:
-    from fs2od.transfer import report_lines, write_report  # noqa: PLC0415 - see above
+    from fs2od.transfer import report_lines, write_report  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     where = str(folder.absolute())
     if report_file is not None:
@@ -179,7 +179,7 @@ def _shown() -> Iterator[Callable[[Progress], None] | None]:
     from rich import progress as bars  # noqa: PLC0415 - slow to import
     from rich.console import Console  # noqa: PLC0415 - slow to import
 
-    from fs2od.transfer import readable_duration, readable_size  # noqa: PLC0415 - see above
+    from fs2od.transfer import readable_duration, readable_size  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     console = Console(stderr=True)
     if not console.is_terminal:

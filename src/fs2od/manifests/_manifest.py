@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, Mapping  # noqa: UP035 - Python 3.8 bundles this module
+from typing import Iterable, Iterator, Mapping
 
 from fs2od.manifests._entries import ManifestEntry
 from fs2od.manifests._parts import BrokenPart, Part

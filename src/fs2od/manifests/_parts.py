@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Iterable, NamedTuple, Sequence  # noqa: UP035 - Python 3.8 bundles this module
+from typing import Iterable, NamedTuple, Sequence
 
 from fs2od.manifests._entries import MOST_FILE_BYTES, PIECE_BYTES, Gone, ManifestEntry, is_listable
 from fs2od.manifests._json import BrokenPart, dump_line, hexadecimal, parse_line, text, whole

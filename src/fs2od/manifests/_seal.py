@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Iterable, NamedTuple  # noqa: UP035 - Python 3.8 bundles this module
+from typing import Iterable, NamedTuple
 
 from fs2od.manifests._json import BrokenPart, dump_line, hexadecimal, parse_line, whole
 from fs2od.manifests._manifest import Manifest

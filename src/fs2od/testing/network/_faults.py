@@ -126,7 +126,7 @@ class Delay(Fault):
     seconds: float
 
     def before(self, request: Request) -> Request:
-        """Wait."""
+        """Wait: the delay is what this fault is."""
         time.sleep(self.seconds)
         return request
 
@@ -177,7 +177,7 @@ def _stalled(body: Iterable[bytes], after_bytes: int, longest_s: float) -> Itera
     yield from _first(body, after_bytes)
     end = time.monotonic() + longest_s
     while time.monotonic() < end:
-        time.sleep(_POLL_S)
+        time.sleep(_POLL_S)  # nothing is to come; the silence is bounded by `longest_s`
         yield b""  # lets the server look whether it ends
     raise Broken("nobody waited any longer")
 
@@ -229,4 +229,5 @@ def _throttled(body: Iterable[bytes], bytes_per_s: float) -> Iterator[bytes]:
             part = block[start : start + step]
             yield part
             sent += len(part)
+            # The pace is what this fault is.
             time.sleep(max(0.0, began + sent / bytes_per_s - time.monotonic()))
