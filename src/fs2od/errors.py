@@ -9,7 +9,9 @@ Fs2odError
 |   `-- StateInUse        another process of ours holds it: stop that one first
 |-- StorageError          the file system or the bucket refused
 |   |-- StorageFull       no space left: make room, then run the same command again
-|   `-- StorageMissing    a folder that should be there is not, or may not be read
+|   |-- StorageMissing    a folder that should be there is not, or may not be read
+|   |-- DirectoryNotEmpty only an empty directory can be removed: remove what lies in it first
+|   `-- StorageBusy       the storage is slow or away for a moment: the same works later          (transient)
 |-- IntegrityFailure      the bytes are not those that were promised
 `-- Interrupted           the person or the system asked us to stop
 ```
@@ -23,12 +25,14 @@ from typing import ClassVar
 
 __all__ = [
     "ConfigurationError",
+    "DirectoryNotEmpty",
     "Fs2odError",
     "IntegrityFailure",
     "Interrupted",
     "StateError",
     "StateInUse",
     "StateTooNew",
+    "StorageBusy",
     "StorageError",
     "StorageFull",
     "StorageMissing",
@@ -73,6 +77,14 @@ class StorageFull(StorageError):
 
 class StorageMissing(StorageError):
     """A folder that should be there is not, or may not be read."""
+
+
+class DirectoryNotEmpty(StorageError):
+    """Only an empty directory can be removed; remove what lies in it first."""
+
+
+class StorageBusy(StorageError):
+    """The storage is slow or away for a moment; the same works later."""
 
 
 class IntegrityFailure(Fs2odError):

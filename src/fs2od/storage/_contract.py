@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator
-from enum import StrEnum
-from typing import BinaryIO
+from collections.abc import Container, Iterable, Iterator
+from enum import Flag, StrEnum, auto
+from typing import BinaryIO, ClassVar, TypeAlias
 
 import msgspec
+
+Chunk: TypeAlias = bytes | bytearray | memoryview
 
 
 class Kind(StrEnum):
@@ -17,6 +19,19 @@ class Kind(StrEnum):
     DIRECTORY = "DIR"
     SYMLINK = "SYMLNK"
     OTHER = "OTHER"
+
+
+class Can(Flag):
+    """What a storage can do beyond what every storage does. Callers ask `storage.can`, never for its class."""
+
+    WRITE_AT = auto()
+    """Bytes anywhere in a file that is there: `write_at` and `truncate`."""
+    RENAME_ATOMICALLY = auto()
+    """`rename` is one step that everybody sees whole; else it copies, and a directory's files arrive one by one."""
+    KEEP_DIRECTORIES = auto()
+    """A directory is there by itself; else it is there as long as something lies in it."""
+    TELL_SPACE = auto()
+    """`space_left` is known."""
 
 
 # A million of these are made in one scan: a Struct without garbage collection costs a fifth of a frozen dataclass.
@@ -37,22 +52,54 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     refused: str | None = None
 
 
+class Upload(msgspec.Struct, frozen=True):
+    """A file that arrives in numbered parts, perhaps over several lives of the process. Can be written down as JSON.
+
+    Part n (from 0) begins at byte n * `part_bytes`, and each but the last has exactly that many. `id` is the storage's
+    own word for it.
+    """
+
+    path: str
+    id: str
+    size_bytes: int
+    part_bytes: int
+
+    @property
+    def count(self) -> int:
+        """How many parts there are; 1 for an empty file."""
+        return max(1, -(-self.size_bytes // self.part_bytes))
+
+    def length(self, number: int) -> int:
+        """Return the size of one part in bytes.
+
+        Raises:
+            ValueError: There is no such part.
+        """
+        if not 0 <= number < self.count:
+            raise ValueError(f"part {number} of {self.count}")
+        return min(self.part_bytes, self.size_bytes - number * self.part_bytes)
+
+
 class Storage(abc.ABC):
     """A tree of files. Paths are relative, with "/" between names and "" for the root; no path leads out of the tree.
+
+    A file stands under its name only when it is whole: until then nobody sees it, and what stood there before stays.
+
+    Every method raises besides what it names:
+        FileNotFoundError: A path that no entry can have, a link on the way, or what should be there is not.
+        StorageMissing: The root is not there or may not be used; nothing may be concluded about what lies below.
+        StorageFull: No space or quota is left: make room and do the same again.
+        StorageError: The storage refused.
 
     For implementers: every method may be called from several threads at once, and leaves nothing open after a failure.
     `fs2od.testing.storage_contract` holds an implementation to all of this.
     """
 
+    can: ClassVar[Can]
+
     @abc.abstractmethod
     def stat(self, path: str) -> Seen:
-        """Return the facts of one entry, without following a link.
-
-        Raises:
-            FileNotFoundError: It is not there.
-            StorageMissing: The root is not there or may not be read; nothing may be concluded about what lies below.
-            StorageError: The storage refused.
-        """
+        """Return the facts of one entry, without following a link."""
 
     @abc.abstractmethod
     def list(self, path: str) -> Iterator[Seen]:
@@ -60,19 +107,111 @@ class Storage(abc.ABC):
 
         An entry that is there and cannot be delivered is yielded, too, with the reason in `refused`; one bad entry never
         ends the listing.
-
-        Raises:
-            FileNotFoundError: It is not there any more, is no directory, or a link stands on its way.
-            StorageMissing: The root is not there or may not be read.
-            StorageError: The storage refused.
         """
 
     @abc.abstractmethod
     def open(self, path: str) -> BinaryIO:
-        """Return a file opened for reading, unbuffered and seekable. The caller closes it.
+        """Return a plain file opened for reading, unbuffered and seekable. The caller closes it."""
+
+    @abc.abstractmethod
+    def write(self, path: str, chunks: Iterable[Chunk], *, replace: bool = True) -> Seen:
+        """Make a file of these bytes, however many, and return its facts. Durable when it returns.
+
+        The directory that it lies in must be there. An error out of `chunks` passes through and leaves no file.
+
+        Args:
+            path: The file's name. What a link of that name points to is left alone: the link is replaced.
+            chunks: The content, in pieces of any size.
+            replace: Whether a file of that name may be replaced.
 
         Raises:
-            FileNotFoundError: It is not there any more, is no plain file, or a link stands on its way.
-            StorageMissing: The root is not there or may not be read.
-            StorageError: The storage refused.
+            FileExistsError: A directory has the name, or a file where `replace` is false.
         """
+
+    def write_at(self, path: str, offset: int, chunks: Iterable[Chunk]) -> Seen:
+        """Write into a file that is there, from `offset` on, which may lie beyond its end. Needs `Can.WRITE_AT`.
+
+        Not atomic: readers may see some of it, and an error leaves what was written till then.
+        """
+        raise NotImplementedError
+
+    def truncate(self, path: str, size_bytes: int) -> Seen:
+        """Make a file that is there shorter, or longer with zeros. Needs `Can.WRITE_AT`."""
+        raise NotImplementedError
+
+    @abc.abstractmethod
+    def begin_upload(self, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
+        """Begin a file that arrives in parts. End it with `complete_upload` or `abort_upload`.
+
+        The storage may choose larger parts than asked for: obey what is returned.
+
+        Raises:
+            FileExistsError: A directory has the name.
+        """
+
+    @abc.abstractmethod
+    def put_part(self, upload: Upload, number: int, content: Chunk) -> None:
+        """Keep one part, durably. Parts may come in any order, several at once, and again.
+
+        Raises:
+            ValueError: There is no such part, or it has another length.
+        """
+
+    @abc.abstractmethod
+    def parts_of(self, upload: Upload) -> frozenset[int]:
+        """Return which parts are there whole, also after the process was killed.
+
+        Raises:
+            FileNotFoundError: The upload was completed, aborted or cleared away: begin a new one.
+        """
+
+    @abc.abstractmethod
+    def complete_upload(self, upload: Upload) -> Seen:
+        """Put the file under its name, replacing what stands there, and return its facts.
+
+        Raises:
+            FileNotFoundError: The upload was completed, aborted or cleared away: look whether the file is there.
+            FileExistsError: A directory has the name.
+            ValueError: A part is missing.
+        """
+
+    @abc.abstractmethod
+    def abort_upload(self, upload: Upload) -> None:
+        """Forget an upload and its parts. Nothing happens when it is gone already."""
+
+    @abc.abstractmethod
+    def sweep(self, *, before_ns: int, keep: Container[str] = ()) -> int:
+        """Clear away what writes and uploads left that nobody ends any more, and return how many they were.
+
+        Args:
+            before_ns: Only what last moved before this moment (nanoseconds since 1970).
+            keep: The ids of uploads that go on, whatever their age.
+        """
+
+    @abc.abstractmethod
+    def make_directory(self, path: str) -> None:
+        """Make a directory with all that lead to it. Nothing happens when it is there.
+
+        Raises:
+            FileExistsError: Something else has its name, or one on the way.
+        """
+
+    @abc.abstractmethod
+    def delete(self, path: str) -> None:
+        """Remove a file, a link, or a directory with nothing in it.
+
+        Raises:
+            DirectoryNotEmpty: Remove what lies in it first.
+        """
+
+    @abc.abstractmethod
+    def rename(self, path: str, to: str) -> None:
+        """Give an entry another name, in a directory that is there. A file that has it is replaced.
+
+        Raises:
+            FileExistsError: A directory has that name, or `to` lies inside `path`.
+        """
+
+    def space_left(self) -> int | None:
+        """Return how many bytes can still be written; None where the storage does not tell."""
+        return None

@@ -5,18 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
-from fs2od.errors import StorageError, StorageFull, StorageMissing
-from fs2od.storage._contract import Kind, Seen, Storage
+from fs2od.storage._contract import Can, Chunk, Kind, Seen, Storage, Upload
 from fs2od.storage._links import leaves_tree
+from fs2od.storage._posix_tree import PARTIAL, Tree, split
+from fs2od.storage._posix_writing import PosixWriter
 
-# ESTALE is NFS's way to say that a file went away under an open handle.
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE)
 _REGULAR, _FORMAT = stat.S_IFREG, 0o170000
 _SPECIAL = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
 _UNREADABLE = "may not be read"
@@ -29,22 +27,28 @@ class PosixStorage(Storage):
         StorageMissing: At use, when the directory is not there or may not be read.
     """
 
+    can: ClassVar[Can] = Can.WRITE_AT | Can.RENAME_ATOMICALLY | Can.KEEP_DIRECTORIES | Can.TELL_SPACE
+
     def __init__(self, mount_point: Path) -> None:
         self.mount_point = mount_point
+        self._tree = Tree(mount_point)
+        self._writer = PosixWriter(self._tree)
 
     def stat(self, path: str) -> Seen:
         """Return the facts of one entry, without following a link."""
-        parent, name = _split(path)
-        with self._mapped(path), self._directory(parent) as handle:
+        parent, name = split(path)
+        with self._tree.mapped(path), self._tree.directory(parent) as handle:
             facts = os.stat(name, dir_fd=handle, follow_symlinks=False) if name else os.fstat(handle)
             return self._seen(handle, parent, name, facts, _Reader.current())
 
     def list(self, path: str) -> Iterator[Seen]:
         """Yield the entries of a directory as the kernel gives them."""
         reader = _Reader.current()
-        with self._mapped(path), self._directory(path) as handle, os.scandir(handle) as entries:
+        with self._tree.mapped(path), self._tree.directory(path) as handle, os.scandir(handle) as entries:
             for entry in entries:
                 name = entry.name
+                if name == PARTIAL and not path:
+                    continue
                 try:
                     facts = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
@@ -62,8 +66,8 @@ class PosixStorage(Storage):
 
     def open(self, path: str) -> BinaryIO:
         """Return a plain file opened for reading, unbuffered."""
-        parent, name = _split(path)
-        with self._mapped(path), self._directory(parent) as directory:
+        parent, name = split(path)
+        with self._tree.mapped(path), self._tree.directory(parent) as directory:
             # O_NONBLOCK: opening a FIFO that took the file's place must not wait for a writer.
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             handle = os.open(name or ".", flags, dir_fd=directory)
@@ -74,6 +78,76 @@ class PosixStorage(Storage):
             except BaseException:
                 os.close(handle)
                 raise
+
+    def write(self, path: str, chunks: Iterable[Chunk], *, replace: bool = True) -> Seen:
+        """Make a file of these bytes under a partial name, and rename it."""
+        with self._tree.mapped(path, "written"):
+            self._writer.write(path, chunks, replace=replace)
+        return self.stat(path)
+
+    def write_at(self, path: str, offset: int, chunks: Iterable[Chunk]) -> Seen:
+        """Write into a file that is there."""
+        with self._tree.mapped(path, "written"):
+            self._writer.write_at(path, offset, chunks)
+        return self.stat(path)
+
+    def truncate(self, path: str, size_bytes: int) -> Seen:
+        """Give a file that is there another size."""
+        with self._tree.mapped(path, "written"):
+            self._writer.truncate(path, size_bytes)
+        return self.stat(path)
+
+    def begin_upload(self, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
+        """Begin a file of parts: one partial file, each part in its place."""
+        with self._tree.mapped(path, "written"):
+            return self._writer.begin_upload(path, size_bytes=size_bytes, part_bytes=part_bytes)
+
+    def put_part(self, upload: Upload, number: int, content: Chunk) -> None:
+        """Keep one part, durably."""
+        with self._tree.mapped(upload.path, "written"):
+            self._writer.put_part(upload, number, content)
+
+    def parts_of(self, upload: Upload) -> frozenset[int]:
+        """Return which parts are there whole."""
+        with self._tree.mapped(upload.path):
+            return self._writer.parts_of(upload)
+
+    def complete_upload(self, upload: Upload) -> Seen:
+        """Put the file under its name."""
+        with self._tree.mapped(upload.path, "written"):
+            self._writer.complete_upload(upload)
+        return self.stat(upload.path)
+
+    def abort_upload(self, upload: Upload) -> None:
+        """Forget an upload and its parts."""
+        with self._tree.mapped(upload.path, "removed"):
+            self._writer.abort_upload(upload)
+
+    def sweep(self, *, before_ns: int, keep: Container[str] = ()) -> int:
+        """Remove partial files that nobody ends any more."""
+        with self._tree.mapped("", "cleared up"):
+            return self._writer.sweep(before_ns=before_ns, keep=keep)
+
+    def make_directory(self, path: str) -> None:
+        """Make a directory with all that lead to it."""
+        with self._tree.mapped(path, "made"):
+            self._writer.make_directory(path)
+
+    def delete(self, path: str) -> None:
+        """Remove a file, a link or an empty directory."""
+        with self._tree.mapped(path, "removed"):
+            self._writer.delete(path)
+
+    def rename(self, path: str, to: str) -> None:
+        """Give an entry another name by one rename."""
+        with self._tree.mapped(path, "renamed"):
+            self._writer.rename(path, to)
+
+    def space_left(self) -> int | None:
+        """Return what the file system lets this process still write."""
+        with self._tree.mapped(""), self._tree.directory("") as handle:
+            facts = os.fstatvfs(handle)
+            return facts.f_bavail * facts.f_frsize
 
     def _seen(self, handle: int, parent: str, name: str, facts: os.stat_result, reader: _Reader) -> Seen:
         kind, shown = _kind(facts.st_mode), _shown(name)
@@ -106,40 +180,10 @@ class PosixStorage(Storage):
     def _target_of(self, path: str) -> str | None:
         parent, _, name = path.rpartition("/")
         try:
-            with self._directory(parent) as handle:
+            with self._tree.directory(parent) as handle:
                 return _target(handle, name)
         except OSError:
             return None
-
-    @contextmanager
-    def _directory(self, path: str) -> Iterator[int]:
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-        try:
-            handle = os.open(self.mount_point, flags)
-        except OSError as error:
-            # Whatever it is (not mounted, a dead file server, no rights): nothing can be said about any file.
-            said = f"the folder {self.mount_point} is not there or may not be read ({error.strerror})"
-            raise StorageMissing(said) from error
-        try:
-            for name in path.split("/") if path else ():
-                deeper = os.open(_checked(name), flags | os.O_NOFOLLOW, dir_fd=handle)
-                os.close(handle)
-                handle = deeper
-            yield handle
-        finally:
-            os.close(handle)
-
-    @contextmanager
-    def _mapped(self, path: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if error.errno in _GONE:
-                raise FileNotFoundError(errno.ENOENT, "no such entry", path) from error
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull(f"no space left at {self.mount_point}: make room") from error
-            said = f"{path!r} in {self.mount_point} cannot be read ({error.strerror}): check its rights and the disk"
-            raise StorageError(said) from error
 
 
 @dataclass(frozen=True)
@@ -165,22 +209,6 @@ class _Reader:
         else:
             bit = stat.S_IRGRP if facts.st_gid in self.groups else stat.S_IROTH
         return bool(facts.st_mode & bit) or os.access(name, os.R_OK, dir_fd=handle, effective_ids=True)
-
-
-def _split(path: str) -> tuple[str, str]:
-    """Return a path's directory and name; the name is empty for the root alone."""
-    parent, slash, name = path.rpartition("/")
-    if slash or name:
-        _checked(name)
-    if slash and not parent:
-        raise FileNotFoundError(errno.ENOENT, "no such entry", path)
-    return parent, name
-
-
-def _checked(name: str) -> str:
-    if name in ("", ".", "..") or "\0" in name:
-        raise FileNotFoundError(errno.ENOENT, "no such entry", name)
-    return name
 
 
 def _shown(name: str) -> str:
