@@ -179,7 +179,7 @@ async def test_one_session_is_ended_by_its_button(hall: Hall) -> None:
 async def test_signing_out_ends_the_session_and_takes_the_cookie(hall: Hall) -> None:
     alex = await hall.signed_in()
     kept = dict(alex.client.cookies)
-    await alex.open("/")
+    await alex.open("/datasets")
     await alex.press("/sign-out")
     assert alex.place == "/"
     assert COOKIE not in alex.client.cookies
@@ -415,7 +415,7 @@ async def test_scripts_in_what_people_type_stay_text(hall: Hall) -> None:
     )
     cookie = hall.node.zone.accounts.sessions.open(user, browser="<script>alert(1)</script>", address="<b>")
     alex.client.cookies.set(COOKIE, cookie, domain="zone.test")
-    for path in ("/", "/account"):
+    for path in ("/datasets", "/account"):
         await alex.open(path)
         assert alex.status == 200
         assert "&lt;script&gt;" in alex.page

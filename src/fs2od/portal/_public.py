@@ -38,9 +38,10 @@ from fs2od.portal._paging import FIRST, LAST
 from fs2od.portal._problems import NO_PAGE, TOO_MUCH, problem_of, problem_page
 from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, sending_forms_to, wants_json
 from fs2od.portal._selections import LISTS, address_list, chosen_in, selection_commands
-from fs2od.portal._visitors import attended
+from fs2od.portal._visitors import attended, signed_in
 from fs2od.portal._words import folder_name
-from fs2od.portal.signin import SignInSettings, sign_in_routes
+from fs2od.portal.mine import own_routes
+from fs2od.portal.signin import Desk, SignInSettings, sign_in_routes
 
 __all__ = ["public_pages"]
 
@@ -76,6 +77,7 @@ def public_pages(
     """
     authority = None if ca_pem is None else Authority.of_pem(ca_pem)
     frame = {"site": site_name or zone.settings.name, "home": "/", "authority": authority}
+    desk = Desk(zone, sign_in or SignInSettings(), frame)
     pages = _DatasetPages(zone, provider, PublicDatasets(provider), frame)
     return [
         asset_route(),
@@ -83,8 +85,9 @@ def public_pages(
             zone,
             [
                 *pages.routes(),
-                *sign_in_routes(zone, sign_in or SignInSettings(), frame),
-                *_front_routes(zone, authority, frame),
+                *sign_in_routes(desk),
+                *own_routes(desk, provider),
+                *_front_routes(authority, frame),
                 Route(f"/{{path:{NAMES}}}", _nothing_here(frame)),
             ],
         ),
@@ -262,15 +265,11 @@ class _DatasetPages:
         return answer
 
 
-def _front_routes(zone: Zone, authority: Authority | None, frame: Mapping[str, Any]) -> list[BaseRoute]:
+def _front_routes(authority: Authority | None, frame: Mapping[str, Any]) -> list[BaseRoute]:
     def front(request: Request) -> Response:
+        if signed_in(request) is not None:
+            return _redirect("/datasets")
         return html_page(request, "front.html", frame)
-
-    def join(request: Request) -> Response:
-        call = f"'{zone.settings.zone_url}/api/v3/onezone/user/groups/join'"
-        trust = f" --cacert {CA_FILE}" if authority else ""
-        line = f"curl -f{trust} -H @header.txt -H 'Content-Type: application/json' -d @join.json {call}"
-        return html_page(request, "join.html", {**frame, "command": Command("curl", line)})
 
     def certificate(request: Request) -> Response:
         if authority is None:
@@ -278,7 +277,7 @@ def _front_routes(zone: Zone, authority: Authority | None, frame: Mapping[str, A
         headers = {**PAGE_HEADERS, "Content-Disposition": f'attachment; filename="{CA_FILE}"'}
         return Response(authority.pem, media_type="application/x-pem-file", headers=headers)
 
-    return [Route("/", front), Route("/join", join), Route("/ca.pem", certificate)]
+    return [Route("/", front), Route("/ca.pem", certificate)]
 
 
 def _nothing_here(frame: Mapping[str, Any]) -> Handler:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,16 +25,26 @@ class Indexes:
         self._lock = threading.Lock()
         self._open: OrderedDict[SpaceId, SpaceIndex] = OrderedDict()
         self._users: dict[SpaceIndex, int] = {}
+        self._listeners: list[Callable[[SpaceId], None]] = []
         folder.mkdir(exist_ok=True)
 
     @contextmanager
     def using(self, space: SpaceId) -> Iterator[SpaceIndex]:
         """Yield the index of a space, kept open while it is used. It is created if there is none."""
         index = self._take(space)
+        commits = index.database.commits
         try:
             yield index
         finally:
+            has_moved = index.database.commits != commits
             self._give_back(index)
+            if has_moved:
+                for moved in self._listeners:
+                    moved(space)
+
+    def listen(self, moved: Callable[[SpaceId], None]) -> None:
+        """Let `moved` be told of every space whose index was changed, soon after that; it must not wait for anything."""
+        self._listeners.append(moved)
 
     def drop(self, space: SpaceId) -> None:
         """Remove the index of a space with its file. Who uses it just now may finish, and writes into nothing."""

@@ -89,7 +89,7 @@ class Preview:
         rights: What those who use it may do, as keys of texts, the weightiest last.
         until_s: When it ends, in seconds since 1970; None: never.
         uses_left: How often it can still be used; None: without limit.
-        is_member: Whether the caller is in already.
+        is_member: Whether the caller is in already, also through a group.
     """
 
     kind: InviteType
@@ -327,9 +327,10 @@ class InviteBook:
         membership = _KINDS[kind.invite_type][0]
         if caller.user is None or membership.child_type != "user":
             return False
-        query = f"SELECT 1 FROM {membership.table} WHERE parent = ? AND child = ?"
-        with self._database.reading() as db:
-            return db.execute(query, (kind.target_id, caller.user)).fetchone() is not None
+        rights = self._rights
+        if membership.parent_type == "group":
+            return rights.group_privileges(caller.user, GroupId(kind.target_id)) is not None
+        return rights.space_privileges(caller.user, SpaceId(kind.target_id)) is not None
 
     def _target_name(self, kind: InviteToken) -> str:
         table = "user_group" if _KINDS[kind.invite_type][0].parent_type == "group" else "space"
@@ -362,7 +363,7 @@ class InviteBook:
     def _joined(self, invites: Sequence[TokenId]) -> dict[TokenId, tuple[Joined, ...]]:
         query = f"""SELECT j.token, j.kind, j.child, j.at, coalesce(u.full_name, g.name, '') AS name FROM joined_through AS j
             LEFT JOIN user AS u ON u.id = j.child LEFT JOIN user_group AS g ON g.id = j.child
-            WHERE j.token IN ({_marks(invites)}) ORDER BY j.at, j.child"""
+            WHERE j.token IN ({_marks(invites)}) ORDER BY j.at, name, j.child"""
         found: dict[TokenId, tuple[Joined, ...]] = {}
         with self._database.reading() as db:
             for row in db.execute(query, invites):

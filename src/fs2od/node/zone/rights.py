@@ -11,14 +11,15 @@ from fs2od.onedata import errors
 from fs2od.onedata.ids import GroupId, SpaceId, UserId
 from fs2od.sqlite import Database
 
-__all__ = ["Rights"]
+__all__ = ["EFFECTIVE_GROUPS", "Rights"]
 
-_EFFECTIVE_GROUPS = """
+EFFECTIVE_GROUPS = """
 WITH RECURSIVE mine (id) AS (
     SELECT parent FROM group_user WHERE child = :user
     UNION SELECT g.parent FROM group_group AS g JOIN mine ON g.child = mine.id
 )
 """
+"""The beginning of a query: the groups that :user is in, directly or through others, as `mine`."""
 
 
 # Memberships of the user's own, and those of groups that the user is in directly: a part of the effective ones.
@@ -38,7 +39,7 @@ class Rights:
     def effective_groups(self, user: UserId) -> list[GroupId]:
         """Return the groups that `user` belongs to, directly or through child groups, sorted by id."""
         with self._database.reading() as db:
-            rows = db.execute(_EFFECTIVE_GROUPS + "SELECT id FROM mine ORDER BY id", {"user": user})
+            rows = db.execute(EFFECTIVE_GROUPS + "SELECT id FROM mine ORDER BY id", {"user": user})
             return [GroupId(row[0]) for row in rows]
 
     def effective_spaces(self, user: UserId) -> list[SpaceId]:
@@ -46,7 +47,7 @@ class Rights:
         query = """SELECT parent FROM space_user WHERE child = :user
             UNION SELECT s.parent FROM space_group AS s JOIN mine ON s.child = mine.id ORDER BY 1"""
         with self._database.reading() as db:
-            return [SpaceId(row[0]) for row in db.execute(_EFFECTIVE_GROUPS + query, {"user": user})]
+            return [SpaceId(row[0]) for row in db.execute(EFFECTIVE_GROUPS + query, {"user": user})]
 
     def space_privileges(self, user: UserId, space: SpaceId, *, needed: Collection[str] = ()) -> frozenset[str] | None:
         """Return what `user` may do in `space`, or None if they are no member.
@@ -143,7 +144,7 @@ class Rights:
 
     def _union(self, query: str, user: UserId, within: str) -> frozenset[str] | None:
         with self._database.reading() as db:
-            rows: list[sqlite3.Row] = db.execute(_EFFECTIVE_GROUPS + query, {"user": user, "in": within}).fetchall()
+            rows: list[sqlite3.Row] = db.execute(EFFECTIVE_GROUPS + query, {"user": user, "in": within}).fetchall()
         if not rows:
             return None
         return frozenset[str]().union(*(json.loads(row[0]) for row in rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SHARING"]
+__all__ = ["SHARING", "SUMMARIES"]
 
 # An invite's target stands in its token's identifier, "…/ujg:TARGET:/…".
 # Whoever stops being a member, however that comes, came in through nothing any more: hence the triggers.
@@ -35,4 +35,15 @@ CREATE TABLE share_rule (
     until_s INTEGER, label TEXT NOT NULL DEFAULT '', opened INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
     told INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+"""
+
+# What a person's list of datasets says, without a look into each space; `words` is what a search looks through.
+# An address that was given to somebody who is signed in ends with their session.
+SUMMARIES = """
+CREATE TABLE space_summary (
+    space TEXT PRIMARY KEY REFERENCES space ON DELETE CASCADE, title TEXT NOT NULL, state TEXT NOT NULL, facility TEXT NOT NULL,
+    instrument TEXT NOT NULL, files INTEGER NOT NULL, size_bytes INTEGER NOT NULL, newest_s INTEGER, words TEXT NOT NULL
+) WITHOUT ROWID;
+ALTER TABLE download_session ADD COLUMN session TEXT REFERENCES session ON DELETE CASCADE;
+CREATE INDEX download_session_session ON download_session (session);
 """

@@ -73,6 +73,11 @@ class Tokens:
         self._clock = clock
         self._domain = domain
 
+    @property
+    def domain(self) -> str:
+        """The location that all tokens made here name."""
+        return self._domain
+
     def issue_named(
         self,
         user: UserId,

@@ -11,6 +11,7 @@ from fs2od.node.clock import Clock
 from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.accounts import Accounts, Flows, Grants, Identities, LinkLetters, Sessions, SignInLinks
 from fs2od.node.zone.audit import Audit
+from fs2od.node.zone.catalogue import Catalogue
 from fs2od.node.zone.credentials import Credentials
 from fs2od.node.zone.epoch import Epoch
 from fs2od.node.zone.groups import Groups
@@ -53,6 +54,7 @@ class Zone:
     groups: Groups
     spaces: Spaces
     shares: Shares
+    catalogue: Catalogue
     link_rules: LinkRules
     tokens: Tokens
     credentials: Credentials
@@ -142,6 +144,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         groups=Groups(database, memberships, rights, clock),
         spaces=Spaces(database, memberships, rights, clock),
         shares=Shares(database, rights, epoch, clock),
+        catalogue=Catalogue(database, rights, clock),
         link_rules=LinkRules(database, rights, epoch, clock),
         tokens=tokens,
         credentials=credentials,

@@ -5,15 +5,11 @@ Other pages ask `signed_in(request)` for the caller; a page that has just seen a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from starlette.routing import BaseRoute
 
-from fs2od.node.zone.zone import Zone
 from fs2od.portal._visitors import Visitor, attended, signed_in, visitor_of
 from fs2od.portal.signin._account import AccountPages
-from fs2od.portal.signin._desk import Desk
+from fs2od.portal.signin._desk import HEADERS, Desk, Form, to
 from fs2od.portal.signin._forms import FORM_KEY
 from fs2od.portal.signin._guests import vouch
 from fs2od.portal.signin._pages import SignInPages
@@ -23,8 +19,10 @@ from fs2od.portal.signin._settings import ClaimGrant, IdentityProvider, SignInSe
 
 __all__ = [
     "FORM_KEY",
+    "HEADERS",
     "ClaimGrant",
     "Desk",
+    "Form",
     "IdentityProvider",
     "SignInSettings",
     "Visitor",
@@ -32,12 +30,12 @@ __all__ = [
     "local_path",
     "sign_in_routes",
     "signed_in",
+    "to",
     "visitor_of",
     "vouch",
 ]
 
 
-def sign_in_routes(zone: Zone, settings: SignInSettings, frame: Mapping[str, Any]) -> list[BaseRoute]:
+def sign_in_routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes of signing in and of the account; `attended` has to know them with all other pages."""
-    desk = Desk(zone, settings, frame)
     return [*SignInPages(desk).routes(), *ProviderPages.of(desk).routes(), *AccountPages(desk).routes()]

@@ -1,0 +1,27 @@
+"""What a person's own pages share: their JSON twins, and what whoever is not signed in gets."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fs2od.portal._rendering import json_twin, wants_json
+from fs2od.portal.signin import HEADERS, to
+
+__all__ = ["signed_out", "wants_twin"]
+
+
+def wants_twin(request: Request) -> bool:
+    """Say whether a page's JSON twin is asked for, by its name, `?format=json` or the Accept header."""
+    return wants_json(request) or request.url.path.endswith(".json")
+
+
+def signed_out(request: Request) -> Response:
+    """Return what a guest gets of a page for people: the way to the sign-in, which leads back here."""
+    if wants_twin(request):
+        words = {"status": 401, "title": "Sign in first", "advice": "Open /sign-in in a browser."}
+        return json_twin(request, {"problem": words}, status=401, headers=HEADERS)
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return to(f"/sign-in?{urlencode({'next': here})}")
