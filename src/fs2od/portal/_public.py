@@ -38,8 +38,10 @@ from fs2od.portal._paging import FIRST, LAST
 from fs2od.portal._problems import NO_PAGE, TOO_MUCH, problem_of, problem_page
 from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, sending_forms_to, wants_json
 from fs2od.portal._selections import LISTS, address_list, chosen_in, selection_commands
+from fs2od.portal._tabs import tabs_of
 from fs2od.portal._visitors import attended, signed_in
 from fs2od.portal._words import folder_name
+from fs2od.portal.members import member_routes
 from fs2od.portal.mine import own_routes
 from fs2od.portal.signin import Desk, SignInSettings, sign_in_routes
 
@@ -87,6 +89,7 @@ def public_pages(
                 *pages.routes(),
                 *sign_in_routes(desk),
                 *own_routes(desk, provider),
+                *member_routes(desk, provider),
                 *_front_routes(authority, frame),
                 Route(f"/{{path:{NAMES}}}", _nothing_here(frame)),
             ],
@@ -196,7 +199,10 @@ class _DatasetPages:
         return _redirect(f"{self._data_of(_share(request))}/files/{path}")
 
     def _page(self, request: Request, template: str, values: Mapping[str, object]) -> Response:
-        return html_page(request, template, values, headers=sending_forms_to(self.zone.settings.provider_url))
+        dataset = values["dataset"]
+        assert isinstance(dataset, Dataset)
+        known = {"tabs": tabs_of(self.zone, signed_in(request), dataset.share.space), "tab": "overview", **values}
+        return html_page(request, template, known, headers=sending_forms_to(self.zone.settings.provider_url))
 
     def _listing(self, dataset: Dataset, folder: Item, request: Request) -> dict[str, Any]:
         listing = self.datasets.listing(folder, _wanted(request))

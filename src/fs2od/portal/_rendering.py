@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import mimetypes
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -133,6 +133,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Any] = {
+        "at": _at,
         "bytes": human_bytes,
         "count": human_count,
         "day": day,
@@ -168,6 +169,10 @@ def _time(when: datetime, form: Literal["long", "short", "clock"] = "long") -> M
     text = moment(when) if form == "long" else when.strftime(_FORMS[form])
     # Digits and our own words only; a page may hold a thousand of these.
     return Markup(f'<time datetime="{_iso(when)}" data-form="{form}">{text}</time>')  # noqa: S704 - see above
+
+
+def _at(moment_s: int) -> datetime:
+    return datetime.fromtimestamp(moment_s, UTC)
 
 
 def _since(when: datetime, now: datetime) -> Markup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -24,7 +24,8 @@ from fs2od.facility.watching import SeenFolder
 from fs2od.onedata import wire
 from fs2od.onedata.errors import Conflict, Forbidden, NotFound, PosixError, error_of
 from fs2od.onedata.ids import FileId, GroupId, ShareId, SpaceId, StorageId
-from fs2od.onedata.privileges import GroupPrivilege, SpacePrivilege
+from fs2od.onedata.privileges import SpacePrivilege
+from fs2od.onedata.roles import MEMBER_IN_GROUP, MEMBER_IN_SPACE, OWNER_IN_GROUP, OWNER_IN_SPACE
 from fs2od.onedata.tokens import InviteToken, InviteType, Time
 from fs2od.onedata.wire.sharing import LinkRule
 
@@ -34,26 +35,6 @@ _SUPPORT_TOKEN_S = 300
 _CLOSED = 0o640
 _DAY_S = 86_400
 _ASK_AGAIN = 8
-
-OWNERS_IN_GROUP = (
-    GroupPrivilege.VIEW,
-    GroupPrivilege.ADD_USER,
-    GroupPrivilege.REMOVE_USER,
-    GroupPrivilege.SET_PRIVILEGES,
-)
-MEMBERS_IN_GROUP = (GroupPrivilege.VIEW,)
-OWNERS_IN_SPACE = (
-    SpacePrivilege.VIEW,
-    SpacePrivilege.READ_DATA,
-    # Further links; what the facility's rule of all links keeps closed, stays closed.
-    SpacePrivilege.MANAGE_SHARES,
-    SpacePrivilege.ADD_SUPPORT,
-    SpacePrivilege.VIEW_QOS,
-    SpacePrivilege.MANAGE_QOS,
-    SpacePrivilege.VIEW_TRANSFERS,
-    SpacePrivilege.SCHEDULE_REPLICATION,
-)
-MEMBERS_IN_SPACE = (SpacePrivilege.VIEW, SpacePrivilege.READ_DATA)
 
 
 @dataclass(frozen=True)
@@ -167,7 +148,7 @@ async def _members_token(scene: Scene) -> Outcome:
         _joining(scene, Step.MEMBERS),
         caveats=[Time(int(until.timestamp()))],
         usage_limit=members.uses,
-        privileges=MEMBERS_IN_GROUP,
+        privileges=sorted(MEMBER_IN_GROUP),
     )
     return Outcome(created.token_id, "invite token for members", {"members_token_until": until})
 
@@ -179,7 +160,7 @@ async def _owners_token(scene: Scene) -> Outcome:
         return Outcome(found.id, "personal invite for the owner")
     until = Time(int((scene.now + scene.configuration.members.owner_valid_for).timestamp()))
     created = await scene.services.zone.tokens.create_named(
-        name, _joining(scene, Step.OWNERS), caveats=[until], usage_limit=1, privileges=OWNERS_IN_GROUP
+        name, _joining(scene, Step.OWNERS), caveats=[until], usage_limit=1, privileges=sorted(OWNER_IN_GROUP)
     )
     return Outcome(created.token_id, "personal invite for the owner")
 
@@ -197,7 +178,7 @@ def _whole_second(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
 
 
-def _rights(group: Step, privileges: tuple[SpacePrivilege, ...]) -> TakeStep:
+def _rights(group: Step, privileges: Collection[SpacePrivilege]) -> TakeStep:
     async def take(scene: Scene) -> Outcome:
         # A conflict says that an earlier try of ours did it.
         with contextlib.suppress(Conflict):
@@ -212,7 +193,7 @@ def _rights(group: Step, privileges: tuple[SpacePrivilege, ...]) -> TakeStep:
 async def _owners_invite_members(scene: Scene) -> None:
     owners, members = (GroupId(scene.record.done[group]) for group in (Step.OWNERS, Step.MEMBERS))
     with contextlib.suppress(Conflict):
-        await scene.services.zone.groups.add_child(members, owners, OWNERS_IN_GROUP)
+        await scene.services.zone.groups.add_child(members, owners, OWNER_IN_GROUP)
 
 
 async def _privacy(scene: Scene) -> Outcome:
@@ -290,8 +271,8 @@ STEPS: Mapping[Step, TakeStep] = {
     Step.MEMBERS: _group("members"),
     Step.MEMBERS_TOKEN: _members_token,
     Step.OWNERS_TOKEN: _owners_token,
-    Step.OWNERS_RIGHTS: _rights(Step.OWNERS, OWNERS_IN_SPACE),
-    Step.MEMBERS_RIGHTS: _rights(Step.MEMBERS, MEMBERS_IN_SPACE),
+    Step.OWNERS_RIGHTS: _rights(Step.OWNERS, OWNER_IN_SPACE),
+    Step.MEMBERS_RIGHTS: _rights(Step.MEMBERS, MEMBER_IN_SPACE),
     Step.PRIVACY: _privacy,
     Step.SHARE: _share,
     Step.PUBLISHED: _published,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -23,6 +24,7 @@ from fs2od.node.zone.rights import Rights
 from fs2od.node.zone.tokens import NamedToken, Tokens
 from fs2od.onedata import errors, privileges, tokens
 from fs2od.onedata.ids import GroupId, SpaceId, TokenId, UserId, new_entity_id
+from fs2od.onedata.roles import words_of
 from fs2od.onedata.tokens import InviteToken, InviteType, Named, Subject, Time, Token
 from fs2od.sqlite import Database
 
@@ -100,21 +102,6 @@ class Preview:
     until_s: int | None
     uses_left: int | None
     is_member: bool
-
-
-# Onedata's words, and what they come to for a person, in the order in which they are said.
-_RIGHTS = {
-    "space_view": "see",
-    "space_read_data": "read",
-    "space_write_data": "write",
-    "space_schedule_replication": "copy",
-    "space_manage_shares": "links",
-    "group_add_user": "invite",
-    "space_add_user": "invite",
-    "group_remove_user": "remove",
-    "space_remove_user": "remove",
-    "space_delete": "delete",
-}
 
 
 class InviteBook:
@@ -353,7 +340,7 @@ class InviteBook:
                 held |= {row[0] for row in db.execute(query, (kind.target_id,))}
         elif not held:
             held = {str(each) for each in privileges.SPACE_MEMBER}
-        return tuple(dict.fromkeys(word for privilege, word in _RIGHTS.items() if privilege in held))
+        return words_of(held)
 
     def _notes(self, invites: Sequence[TokenId]) -> dict[TokenId, tuple[str, MadeBy]]:
         query = f"SELECT token, label, made_by FROM invite_note WHERE token IN ({_marks(invites)})"
@@ -364,12 +351,11 @@ class InviteBook:
         query = f"""SELECT j.token, j.kind, j.child, j.at, coalesce(u.full_name, g.name, '') AS name FROM joined_through AS j
             LEFT JOIN user AS u ON u.id = j.child LEFT JOIN user_group AS g ON g.id = j.child
             WHERE j.token IN ({_marks(invites)}) ORDER BY j.at, name, j.child"""
-        found: dict[TokenId, tuple[Joined, ...]] = {}
+        found: defaultdict[TokenId, list[Joined]] = defaultdict(list)
         with self._database.reading() as db:
             for row in db.execute(query, invites):
-                token = TokenId(row["token"])
-                found[token] = (*found.get(token, ()), _joined(row))
-        return found
+                found[TokenId(row["token"])].append(_joined(row))
+        return {token: tuple(joined) for token, joined in found.items()}
 
     def _names(self, users: Sequence[UserId]) -> dict[UserId, str]:
         query = f"SELECT id, full_name FROM user WHERE id IN ({_marks(users)})"

@@ -21,6 +21,7 @@ from fs2od.node.zone.link_rules import LinkRules
 from fs2od.node.zone.memberships import Memberships
 from fs2od.node.zone.notice_letters import NoticeLetters
 from fs2od.node.zone.notices import LinkEnding, Notices
+from fs2od.node.zone.people import People
 from fs2od.node.zone.places import open_places
 from fs2od.node.zone.providers import Providers
 from fs2od.node.zone.rights import Rights
@@ -61,6 +62,7 @@ class Zone:
     wrong_tokens: WrongTokens
     invites: Invites
     invite_book: InviteBook
+    people: People
     notices: Notices
     providers: Providers
     audit: Audit
@@ -151,6 +153,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         wrong_tokens=WrongTokens(clock),
         invites=invites,
         invite_book=invite_book,
+        people=People(database, rights, memberships, notices),
         notices=notices,
         providers=Providers(database, rights, clock),
         audit=Audit(database, clock),

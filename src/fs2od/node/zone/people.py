@@ -1,0 +1,410 @@
+"""The people of a dataset: who is in, as what, how they came in, and what a given caller may change about that.
+
+A space's people belong to it directly or through groups. Those of its groups that are in no other space are the dataset's
+own (its owners' and its members' group): only in these, and in the space itself, is anybody's membership changed from here.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from fs2od.node.zone.callers import Caller
+from fs2od.node.zone.memberships import GROUP_USER, SPACE_USER, Kind, Memberships
+from fs2od.node.zone.notices import AccessEnded, Notices
+from fs2od.node.zone.rights import Rights
+from fs2od.onedata import errors, privileges, roles
+from fs2od.onedata.ids import GroupId, SpaceId, TokenId, UserId
+from fs2od.onedata.roles import Role
+from fs2od.onedata.tokens import InviteToken, InviteType
+from fs2od.sqlite import Database
+
+__all__ = ["Choice", "Member", "People", "Place", "Standing", "Way"]
+
+_BELOW = """WITH RECURSIVE below (id, top) AS (
+    SELECT child, child FROM space_group WHERE parent = :space
+    UNION SELECT g.child, below.top FROM group_group AS g JOIN below ON g.parent = below.id)
+"""
+_EVERYBODY = """SELECT child FROM space_user WHERE parent = :space
+    UNION SELECT m.child FROM group_user AS m JOIN below ON m.parent = below.id"""
+_LOOK_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where people come in: a group that is in the space, or the space itself. `is_own`: it leads nowhere else."""
+
+    type: Literal["group", "space"]
+    id: str
+    name: str
+    role: Role
+    held: frozenset[str]
+    is_own: bool
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of membership that people have in it."""
+        return GROUP_USER if self.type == "group" else SPACE_USER
+
+
+@dataclass(frozen=True)
+class Way:
+    """One membership by which somebody is in.
+
+    Attributes:
+        place: The group or space that they belong to directly.
+        name: Its name.
+        type: What it is.
+        held: What they may do in it.
+        invite: The invite that they came in through, if that is known.
+        label: What the invite is called; empty if that is not known.
+        at_s: When they came in, in seconds since 1970, if that is known.
+    """
+
+    place: str
+    name: str
+    type: Literal["group", "space"]
+    held: frozenset[str]
+    invite: TokenId | None
+    label: str
+    at_s: int | None
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody who is in, and what the caller may change about that.
+
+    Attributes:
+        user: Who.
+        name: Their full name.
+        role: As what they are in.
+        words: What they may do, as keys of texts.
+        ways: How they are in.
+        may_remove: Whether the caller may take them out; nobody takes out themself.
+        may_become: What the caller may make of them.
+    """
+
+    user: UserId
+    name: str
+    role: Role
+    words: tuple[str, ...]
+    ways: tuple[Way, ...]
+    may_remove: bool = False
+    may_become: Role | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One kind of invite that the caller may make: where to, as what, and what that comes to."""
+
+    key: str
+    role: Role
+    kind: InviteToken
+    privileges: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Who the caller is in a dataset."""
+
+    user: UserId
+    space: SpaceId
+    role: Role
+    held: frozenset[str]
+    places: tuple[Place, ...]
+
+
+class People:
+    """Shows a dataset's people to its members, and changes who is in as what."""
+
+    def __init__(self, database: Database, rights: Rights, memberships: Memberships, notices: Notices) -> None:
+        self._database = database
+        self._rights = rights
+        self._memberships = memberships
+        self._notices = notices
+
+    def standing(self, caller: Caller, space: SpaceId) -> Standing:
+        """Return who the caller is in a dataset.
+
+        Raises:
+            Unauthorized: A guest.
+            Forbidden: They are no member, or there is no such space: a stranger cannot tell which.
+        """
+        caller.require_all_access()
+        user = self._rights.require_space(caller, space, "space_view")
+        member = self._members(space, [(user, "")])[0]
+        held = self._rights.space_privileges(user, space) or frozenset()
+        return Standing(user, space, member.role, held, tuple(self._places(space)))
+
+    def count(self, space: SpaceId) -> int:
+        """Return how many people are in, for callers who judged rights."""
+        with self._database.reading() as db:
+            query = f"{_BELOW} SELECT count(*) FROM ({_EVERYBODY})"
+            return int(db.execute(query, {"space": space}).fetchone()[0])
+
+    def of_space(
+        self, caller: Caller, space: SpaceId, *, after: tuple[str, str] | None, backwards: bool = False, limit: int
+    ) -> list[Member]:
+        """Return the people from one on (by name and id), or those before it backwards.
+
+        Raises:
+            Forbidden: The caller is no member.
+        """
+        standing = self.standing(caller, space)
+        allowed = self._judge(standing)
+        return [allowed(each) for each in self._members(space, self._named(space, after, backwards, limit))]
+
+    def member(self, caller: Caller, space: SpaceId, user: UserId) -> Member:
+        """Return one of the people.
+
+        Raises:
+            NotFound: They are not in.
+            Forbidden: The caller is no member.
+        """
+        standing = self.standing(caller, space)
+        with self._database.reading() as db:
+            query = f"{_BELOW} SELECT id, full_name FROM user WHERE id = :user AND id IN ({_EVERYBODY})"
+            row = db.execute(query, {"space": space, "user": user}).fetchone()
+        if row is None:
+            raise errors.not_found()
+        return self._judge(standing)(self._members(space, [(UserId(row[0]), row[1])])[0])
+
+    def choices(self, caller: Caller, space: SpaceId) -> list[Choice]:
+        """Return the invites that the caller may make, members first.
+
+        Raises:
+            Forbidden: The caller is no member.
+        """
+        standing = self.standing(caller, space)
+        found = [choice for place in standing.places if place.is_own for choice in _choices(place)]
+        allowed = [each for each in found if self._may_invite(standing.user, each)]
+        return sorted(allowed, key=lambda each: (each.role == "owner", each.role != "member", len(each.words)))
+
+    def remove(self, caller: Caller, space: SpaceId, user: UserId) -> Member:
+        """Take somebody out, by whatever ways they are in, and return who that was.
+
+        Raises:
+            NotFound: They are not in.
+            Forbidden: The caller may not, or they are in through a group that is not the dataset's own.
+        """
+        member = self.member(caller, space, user)
+        if not member.may_remove:
+            raise errors.forbidden("You may not take this person out of the dataset.")
+        self._end(member)
+        # Of all places they are out of the same dataset: one letter is enough.
+        way = member.ways[0]
+        self._notices.tell(AccessEnded(user, way.place, way.type))
+        return member
+
+    def leave(self, caller: Caller, space: SpaceId) -> None:
+        """Let the caller go.
+
+        Raises:
+            Forbidden: The caller is in through a group that is not the dataset's own: leave that one.
+            Rejected: cannotRemoveLastOwner: nobody would be left who may bring others in.
+        """
+        member = self.member(caller, space, self._rights.require_user(caller))
+        own = {place.id for place in self._places(space) if place.is_own}
+        if not all(way.place in own for way in member.ways):
+            raise errors.forbidden("You are in through a group that has other datasets, too.")
+        self._require_another(space, member)
+        self._end(member)
+
+    def change_role(self, caller: Caller, space: SpaceId, user: UserId, role: Role) -> None:
+        """Make an owner of a member, or a member of an owner.
+
+        Whoever comes in through the group of members stays in it as an owner, so that it stays known how they came in.
+
+        Raises:
+            NotFound: They are not in.
+            Forbidden: The caller may not.
+            Rejected: cannotRemoveLastOwner: nobody would be left who may bring others in.
+        """
+        member = self.member(caller, space, user)
+        if member.may_become != role:
+            raise errors.forbidden("You may not change what this person may do.")
+        if role == "member":
+            self._require_another(space, member)
+        places = {place.role: place for place in self._places(space) if place.type == "group" and place.is_own}
+        with self._database.writing() as db:
+            if all(way.type == "space" for way in member.ways):
+                held = roles.OWNER_WITHOUT_GROUP if role == "owner" else privileges.SPACE_MEMBER
+                row = (json.dumps(sorted(held)), space, user)
+                db.execute("UPDATE space_user SET privileges = ? WHERE parent = ? AND child = ?", row)
+            elif role == "owner":
+                self._memberships.insert(db, GROUP_USER, places["owner"].id, user, roles.OWNER_IN_GROUP)
+            else:
+                db.execute("DELETE FROM group_user WHERE parent = ? AND child = ?", (places["owner"].id, user))
+                if not any(way.place == places["member"].id for way in member.ways):
+                    self._memberships.insert(db, GROUP_USER, places["member"].id, user, roles.MEMBER_IN_GROUP)
+        self._memberships.moved()
+
+    def _end(self, member: Member) -> None:
+        with self._database.writing() as db:
+            for way in member.ways:
+                table = "group_user" if way.type == "group" else "space_user"
+                db.execute(f"DELETE FROM {table} WHERE parent = ? AND child = ?", (way.place, member.user))
+        self._memberships.moved()
+
+    def _require_another(self, space: SpaceId, member: Member) -> None:
+        """Make sure that somebody else stays who may bring others in, if `member` may."""
+        if member.role == "member":
+            return
+        after: tuple[str, str] | None = None
+        while found := self._members(space, self._named(space, after, False, _LOOK_AT_ONCE)):
+            if any(each.role != "member" and each.user != member.user for each in found):
+                return
+            after = (found[-1].name, found[-1].user)
+        said = "Nobody would be left who may bring others in: make somebody else an owner first."
+        raise errors.error_of("cannotRemoveLastOwner", said)
+
+    def _judge(self, standing: Standing) -> Callable[[Member], Member]:
+        """Return what adds to a member what the caller may change."""
+        own = {place.id: place for place in standing.places if place.is_own}
+        may: dict[tuple[str, str], bool] = {}
+
+        def holds(place: Place, right: str) -> bool:
+            key = (place.id, right)
+            if key not in may:
+                may[key] = f"{place.type}_{right}" in self._held(standing, place)
+            return may[key]
+
+        by_role = {place.role: place for place in own.values() if place.type == "group"}
+
+        def become(member: Member) -> Role | None:
+            owners, members = by_role.get("owner"), by_role.get("member")
+            if all(way.type == "space" for way in member.ways):
+                may_set = "space_set_privileges" in standing.held and member.role != "manager"
+                return None if not may_set else "member" if member.role == "owner" else "owner"
+            if owners is None or members is None or member.role == "manager":
+                return None
+            if member.role == "owner":
+                is_in = any(way.place == owners.id for way in member.ways)
+                return "member" if is_in and holds(owners, "remove_user") and holds(members, "add_user") else None
+            is_in = any(way.place == members.id for way in member.ways)
+            may_promote = holds(owners, "add_user") and holds(owners, "set_privileges")
+            return "owner" if is_in and may_promote else None
+
+        def judged(member: Member) -> Member:
+            places = [own.get(way.place) for way in member.ways]
+            removable = member.user != standing.user and all(
+                place is not None and holds(place, "remove_user") for place in places
+            )
+            return Member(member.user, member.name, member.role, member.words, member.ways, removable, become(member))
+
+        return judged
+
+    def _held(self, standing: Standing, place: Place) -> frozenset[str]:
+        if place.type == "space":
+            return standing.held
+        return self._rights.group_privileges(standing.user, GroupId(place.id)) or frozenset()
+
+    def _may_invite(self, user: UserId, choice: Choice) -> bool:
+        target = choice.kind.target_id
+        if choice.kind.invite_type is InviteType.USER_JOIN_GROUP:
+            held = self._rights.group_privileges(user, GroupId(target)) or frozenset()
+            needed = {"group_add_user", *(["group_set_privileges"] if choice.privileges else [])}
+        else:
+            held = self._rights.space_privileges(user, SpaceId(target)) or frozenset()
+            needed = {"space_add_user", *(["space_set_privileges"] if choice.privileges else [])}
+        return needed <= held
+
+    def _named(
+        self, space: SpaceId, after: tuple[str, str] | None, backwards: bool, limit: int
+    ) -> list[tuple[UserId, str]]:
+        order, compared = ("DESC", "<") if backwards else ("ASC", ">")
+        start = "" if after is None else f"AND (full_name COLLATE NOCASE, id) {compared} (:name, :id)"
+        query = f"""{_BELOW} SELECT id, full_name FROM user WHERE id IN ({_EVERYBODY}) {start}
+            ORDER BY full_name COLLATE NOCASE {order}, id {order} LIMIT :limit"""
+        name, user = after or ("", "")
+        with self._database.reading() as db:
+            rows = db.execute(query, {"space": space, "name": name, "id": user, "limit": limit})
+            return [(UserId(row[0]), row[1]) for row in rows]
+
+    def _members(self, space: SpaceId, named: Sequence[tuple[UserId, str]]) -> list[Member]:
+        if not named:
+            return []
+        tops, through = self._tops(space), self._ways(space, [user for user, _ in named])
+        return [_member(user, name, through.get(user, ()), tops) for user, name in named]
+
+    def _tops(self, space: SpaceId) -> Mapping[str, frozenset[str]]:
+        """Return what belonging to each group below the space gives in it."""
+        query = f"""{_BELOW} SELECT below.id, g.privileges FROM below
+            JOIN space_group AS g ON g.parent = :space AND g.child = below.top"""
+        held: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
+        with self._database.reading() as db:
+            for group, given in db.execute(query, {"space": space}):
+                held[group] |= frozenset(json.loads(given))
+        return held
+
+    def _ways(self, space: SpaceId, users: Sequence[UserId]) -> Mapping[UserId, tuple[Way, ...]]:
+        query = f"""{_BELOW}, direct (kind, type, parent, child, held, name) AS (
+                SELECT 'group_user', 'group', m.parent, m.child, m.privileges, g.name
+                    FROM group_user AS m JOIN user_group AS g ON g.id = m.parent
+                    WHERE m.child IN (SELECT value FROM json_each(:users)) AND m.parent IN (SELECT id FROM below)
+                UNION ALL SELECT 'space_user', 'space', m.parent, m.child, m.privileges, s.name
+                    FROM space_user AS m JOIN space AS s ON s.id = m.parent
+                    WHERE m.parent = :space AND m.child IN (SELECT value FROM json_each(:users)))
+            SELECT d.*, j.token AS invite, j.at AS at, coalesce(n.label, t.name, '') AS label FROM direct AS d
+            LEFT JOIN joined_through AS j ON j.kind = d.kind AND j.parent = d.parent AND j.child = d.child
+            LEFT JOIN named_token AS t ON t.id = j.token LEFT JOIN invite_note AS n ON n.token = j.token
+            ORDER BY d.name, d.parent"""
+        found: defaultdict[UserId, tuple[Way, ...]] = defaultdict(tuple)
+        with self._database.reading() as db:
+            for row in db.execute(query, {"space": space, "users": json.dumps(users)}):
+                found[UserId(row["child"])] += (_way(row),)
+        return found
+
+    def _places(self, space: SpaceId) -> list[Place]:
+        query = """SELECT g.child AS id, u.name AS name, g.privileges AS held,
+                (SELECT count(*) FROM space_group AS o WHERE o.child = g.child) AS spaces
+            FROM space_group AS g JOIN user_group AS u ON u.id = g.child WHERE g.parent = ? ORDER BY u.name, g.child"""
+        with self._database.reading() as db:
+            name = db.execute("SELECT name FROM space WHERE id = ?", (space,)).fetchone()
+            rows = db.execute(query, (space,)).fetchall()
+        itself = Place("space", space, name[0] if name else "", "owner", frozenset(), is_own=True)
+        return [*map(_place, rows), itself]
+
+
+def _place(row: sqlite3.Row) -> Place:
+    held = frozenset(json.loads(row["held"]))
+    role: Role = "manager" if "space_delete" in held else "owner" if roles.is_owning(held) else "member"
+    # Whoever manages datasets manages more than this one, also while there is but one.
+    return Place("group", row["id"], row["name"], role, held, is_own=row["spaces"] == 1 and role != "manager")
+
+
+def _way(row: sqlite3.Row) -> Way:
+    invite = None if row["invite"] is None else TokenId(row["invite"])
+    type_: Literal["group", "space"] = "group" if row["type"] == "group" else "space"
+    return Way(row["parent"], row["name"], type_, frozenset(json.loads(row["held"])), invite, row["label"], row["at"])
+
+
+def _member(user: UserId, name: str, ways: tuple[Way, ...], tops: Mapping[str, frozenset[str]]) -> Member:
+    through = [tops.get(way.place, frozenset()) for way in ways if way.type == "group"]
+    direct = frozenset[str]().union(*(way.held for way in ways))
+    held = direct.union(*through)
+    manages = any("space_delete" in given for given in through)
+    role: Role = "manager" if manages else "owner" if roles.is_owning(held) else "member"
+    return Member(user, name, role, roles.words_of(held), ways)
+
+
+def _choices(place: Place) -> list[Choice]:
+    if place.type == "group":
+        carried = tuple(sorted(roles.OWNER_IN_GROUP)) if place.role == "owner" else ()
+        kind = InviteToken(InviteType.USER_JOIN_GROUP, place.id)
+        return [Choice(f"{place.role}@{place.id}", place.role, kind, carried, roles.words_of({*place.held, *carried}))]
+    kind = InviteToken(InviteType.USER_JOIN_SPACE, place.id)
+    bundles: dict[str, tuple[Role, frozenset[privileges.SpacePrivilege], bool]] = {
+        "reader": ("member", roles.READER_WITHOUT_GROUP, True),
+        "member": ("member", privileges.SPACE_MEMBER, False),
+        "owner": ("owner", roles.OWNER_WITHOUT_GROUP, True),
+    }
+    return [
+        Choice(f"{key}@space", role, kind, tuple(sorted(held)) if carries else (), roles.words_of(held))
+        for key, (role, held, carries) in bundles.items()
+    ]

@@ -1,0 +1,26 @@
+"""The pages of a dataset that only its members see: overview, people and invites, links, activity.
+
+A plain node has none of them.
+"""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute
+
+from fs2od.node.provider.provider import Oneprovider
+from fs2od.portal.members._invites import InvitePages
+from fs2od.portal.members._overview import OverviewPages
+from fs2od.portal.members._people import PeoplePages
+from fs2od.portal.members._rooms import Rooms
+from fs2od.portal.signin import Desk
+
+__all__ = ["member_routes"]
+
+
+def member_routes(desk: Desk, provider: Oneprovider) -> list[BaseRoute]:
+    """Return the routes below /space; `attended` has to know them with all other pages."""
+    if desk.zone.settings.plain:
+        return []
+    rooms = Rooms(desk, provider)
+    people = PeoplePages(rooms)
+    return [*OverviewPages(rooms).routes(), *people.routes(), *InvitePages(rooms, people.show).routes()]

@@ -1,0 +1,145 @@
+"""What all pages of a dataset's members share: who may come in, how they look, and what errors say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fs2od.errors import Fs2odError
+from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.zone.callers import Caller
+from fs2od.node.zone.people import Standing
+from fs2od.node.zone.spaces import Space
+from fs2od.node.zone.zone import Zone
+from fs2od.onedata import errors
+from fs2od.onedata.ids import SpaceId
+from fs2od.portal._problems import Problem
+from fs2od.portal._rendering import json_twin, wants_json
+from fs2od.portal._tabs import tabs_of
+from fs2od.portal.signin import HEADERS, Desk, Form, to
+
+__all__ = ["Form", "Rooms", "Visit", "json_wanted", "to"]
+
+_FOR_MEMBERS = Problem(
+    403,
+    "This is for members of the dataset",
+    "Either there is no such dataset, or you are not among its people, or you may not do this. Nothing was done.",
+    "Ask whoever works with the dataset to invite you. If you have an invite, open its link.",
+    "/account",
+    "To your account",
+)
+_SIGN_IN = Problem(401, "Sign in first", "Only members of the dataset see this.", "Open /sign-in in a browser.")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of a member: who, and to what."""
+
+    request: Request
+    caller: Caller
+    standing: Standing
+    space: Space
+
+    @property
+    def base(self) -> str:
+        """The address below which the dataset's members' pages are."""
+        return f"/space/{self.space.id}"
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """Makes routes whose handlers only members reach."""
+
+    desk: Desk
+    provider: Oneprovider
+
+    @property
+    def zone(self) -> Zone:
+        """The zone."""
+        return self.desk.zone
+
+    def seen(self, path: str, handler: Callable[[Visit], Response]) -> list[Route]:
+        """Return the routes of a page and its JSON twin."""
+
+        def answer(request: Request) -> Response:
+            return self._guarded(request, handler)
+
+        return [Route(f"{path}.json", answer), Route(path, answer, methods=["GET"])]
+
+    def asked(self, path: str, handler: Callable[[Visit], Response]) -> Route:
+        """Return the route of a page that asks before something is done; it has no twin."""
+        return Route(path, lambda request: self._guarded(request, handler), methods=["GET"])
+
+    def pressed(self, path: str, handler: Callable[[Visit, Form], Response]) -> Route:
+        """Return the route of a form; it is taken only from our own pages."""
+
+        async def guarded(request: Request, form: Form) -> Response:
+            return await anyio.to_thread.run_sync(
+                lambda: self._guarded(request, lambda visit: handler(visit, form), path)
+            )
+
+        return self.desk.async_button(path, guarded)
+
+    def page(
+        self, visit: Visit, template: str, tab: str, values: Mapping[str, Any], *, status: int = 200, wait_s: int = 0
+    ) -> Response:
+        """Return a page below the tabs."""
+        known = {
+            "space": visit.space,
+            "base": visit.base,
+            "standing": visit.standing,
+            "tabs": tabs_of(self.zone, visit.caller, visit.space.id),
+            "tab": tab,
+            "now": self.zone.clock.now(),
+        }
+        return self.desk.page(visit.request, template, {**known, **values}, status=status, wait_s=wait_s)
+
+    def twin(self, visit: Visit, document: Mapping[str, Any]) -> Response:
+        """Return a page's JSON twin."""
+        return json_twin(
+            visit.request, {"space": visit.space.id, "name": visit.space.name, **document}, headers=HEADERS
+        )
+
+    def _guarded(self, request: Request, handler: Callable[[Visit], Response], done_at: str = "") -> Response:
+        visitor, space = self.desk.visitor(request), SpaceId(str(request.path_params["id"]))
+        if visitor.caller is None:
+            return self.desk.problem(request, _SIGN_IN) if json_wanted(request) else to(visitor.sign_in)
+        try:
+            standing = self.zone.people.standing(visitor.caller, space)
+            answer = handler(Visit(request, visitor.caller, standing, self.zone.spaces.known(space)))
+        except Fs2odError as error:
+            return self.desk.problem(request, _problem(error, f"/space/{space}"))
+        if done_at and answer.status_code < 400:
+            self.zone.audit.record(standing.user, f"page {done_at}", request.url.path)
+        return answer
+
+
+def json_wanted(request: Request) -> bool:
+    """Say whether the JSON twin is asked for."""
+    return wants_json(request) or request.url.path.endswith(".json")
+
+
+def _problem(error: Fs2odError, back: str) -> Problem:
+    match error:
+        case errors.Unauthorized() | errors.Forbidden():
+            return _FOR_MEMBERS
+        case errors.NotFound() | errors.PosixError():
+            said = "It ended, or somebody took it away while you looked at the page. Nothing was done."
+            return Problem(404, "Not here any more", said, "See what there is now.", back, "To the dataset")
+        case errors.Busy():
+            said = error.description
+            return Problem(429, "Too much at once", said, "Try again later.", back, "To the dataset")
+        case errors.Rejected() | errors.Conflict():
+            said = f"{error.description} Nothing was done."
+            return Problem(400, "That cannot be done", said, "Go back and change it.", back, "To the dataset")
+        case _:
+            said = "Something is wrong at this server. Nothing was done."
+            return Problem(
+                503, "Not possible at the moment", said, "Try again in a few minutes; then tell the facility."
+            )
