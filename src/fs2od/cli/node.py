@@ -60,7 +60,7 @@ class Ports:
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The facility's configuration file, for [mail] and [signin]; it need not be there yet.",
+    help="The facility's configuration file, for [mail], [signin] and [pages]; it need not be there yet.",
 )
 @click.option(
     "--outbox",
@@ -103,6 +103,8 @@ def node(
         mail_sender=reception.sender,
         mail_language=reception.language,
         mail_templates=reception.templates,
+        page_language=reception.page_language,
+        page_texts=reception.page_texts,
     )
 
     async def work(stop: asyncio.Event) -> None:

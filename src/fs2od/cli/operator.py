@@ -11,7 +11,7 @@ from fs2od.errors import StorageMissing
 from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, Configuration
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
 from fs2od.node.serving import Service
-from fs2od.portal import operator_app
+from fs2od.portal import Texts, operator_app
 from fs2od.sqlite import Database
 
 __all__ = ["operator_service"]
@@ -25,7 +25,8 @@ async def operator_service(
     key = _key(key_file)
     certificate = ensure_certificate(tls, [host])
     database = Database(data / DATABASE_NAME, JOURNAL_SCHEMA)
-    app = operator_app(database, key=key, origin=origin, facility_name=configuration.facility.name)
+    texts = Texts.of(configuration.page_language, configuration.pages.texts)
+    app = operator_app(database, key=key, origin=origin, facility_name=configuration.facility.name, texts=texts)
     return Service(app, listening), certificate, key_file
 
 

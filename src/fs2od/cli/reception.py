@@ -30,6 +30,8 @@ class Reception:
     sender: str = NodeSettings.mail_sender
     language: str = NodeSettings.mail_language
     templates: Path | None = None
+    page_language: str = NodeSettings.page_language
+    page_texts: Path | None = None
     sign_in: SignInSettings = field(default_factory=SignInSettings)
 
 
@@ -48,7 +50,13 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
     sign_in = _settings(told.signin)
     name = told.facility.name if told.facility else ""
     if told.mail is None:
-        return Reception(FolderTransport(outbox or data / "outbox"), name, sign_in=sign_in)
+        return Reception(
+            FolderTransport(outbox or data / "outbox"),
+            name,
+            page_language=told.page_language,
+            page_texts=told.pages.texts,
+            sign_in=sign_in,
+        )
     mail = told.mail if outbox is None else told.mail.model_copy(update={"folder": outbox.absolute()})
     return Reception(
         mail_transport(mail, data),
@@ -56,6 +64,8 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
         sender=mail.sender,
         language=mail.language,
         templates=mail.templates,
+        page_language=told.page_language,
+        page_texts=told.pages.texts,
         sign_in=sign_in,
     )
 

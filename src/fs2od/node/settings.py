@@ -50,6 +50,10 @@ class NodeSettings:
     mail_language: str = "en"
     mail_templates: Path | None = None
     """Folder of mail templates that come before ours."""
+    page_language: str = "en"
+    """The language of pages for those whose browser asks for none that there is."""
+    page_texts: Path | None = None
+    """Folder of texts of pages that come before ours."""
     limits: Limits = field(default_factory=Limits)
 
     @property

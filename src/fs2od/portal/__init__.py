@@ -2,5 +2,6 @@
 
 from fs2od.portal._operator import operator_app
 from fs2od.portal._public import public_pages
+from fs2od.portal._texts import Texts
 
-__all__ = ["operator_app", "public_pages"]
+__all__ = ["Texts", "operator_app", "public_pages"]

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from fs2od.facility import Datasets
 from fs2od.mail import LetterRow, Outbox
+from fs2od.portal._choosing import Spoken, language_route
 from fs2od.portal._doors import OPERATOR_HEADERS, Doors
 from fs2od.portal._letters import parts_of
 from fs2od.portal._names import NAMES
@@ -30,6 +31,7 @@ from fs2od.portal._overview import (
 )
 from fs2od.portal._problems import NO_PAGE, problem_page
 from fs2od.portal._rendering import asset_route, html_page, json_twin, wants_json
+from fs2od.portal._texts import Texts
 from fs2od.sqlite import Database
 
 __all__ = ["operator_app"]
@@ -50,6 +52,7 @@ def operator_app(
     origin: str,
     facility_name: str,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    texts: Texts | None = None,
 ) -> ASGIApp:
     """Return the application of the operator's origin, over the facility's database.
 
@@ -59,7 +62,9 @@ def operator_app(
         origin: The scheme, host and port that it is reached at, without trailing slash.
         facility_name: What stands at the top of every page.
         clock: The time of day, aware.
+        texts: The languages of the pages; by default ours, and English for whoever asks for none of them.
     """
+    spoken = texts or Texts.of()
     frame = {"site": facility_name, "home": "/"}
     doors = Doors.with_key(key, origin, frame, clock)
     pages = _OperatorPages(Datasets(database), Outbox(database), frame, clock)
@@ -67,10 +72,10 @@ def operator_app(
     async def unknown(request: Request, _: Exception) -> Response:
         return problem_page(request, NO_PAGE, frame, headers=OPERATOR_HEADERS)
 
-    routes = [asset_route(), *doors.routes(), *pages.routes(doors)]
+    routes = [asset_route(), language_route(spoken, frame, origin), *doors.routes(), *pages.routes(doors)]
     app = Starlette(routes=routes, exception_handlers={404: unknown, 405: unknown})
     app.router.redirect_slashes = False
-    return app
+    return Spoken(app, spoken)
 
 
 @dataclass(frozen=True)

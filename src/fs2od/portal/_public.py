@@ -17,6 +17,7 @@ from fs2od.errors import Fs2odError
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata.ids import ShareId
+from fs2od.portal._choosing import language_route
 from fs2od.portal._commands import CA_FILE, Authority, Command, dataset_commands, file_commands
 from fs2od.portal._datasets import Dataset, PublicDatasets
 from fs2od.portal._documents import (
@@ -39,6 +40,7 @@ from fs2od.portal._problems import NO_PAGE, TOO_MUCH, problem_of, problem_page
 from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, sending_forms_to, wants_json
 from fs2od.portal._selections import LISTS, address_list, chosen_in, selection_commands
 from fs2od.portal._tabs import tabs_of
+from fs2od.portal._texts import Texts
 from fs2od.portal._visitors import attended, signed_in
 from fs2od.portal._words import folder_name
 from fs2od.portal.members import member_routes
@@ -76,10 +78,12 @@ def public_pages(
 
     Raises:
         ValueError: `ca_pem` is no certificate.
+        ConfigurationError: There are no texts in the node's language.
     """
     authority = None if ca_pem is None else Authority.of_pem(ca_pem)
     frame = {"site": site_name or zone.settings.name, "home": "/", "authority": authority}
     desk = Desk(zone, sign_in or SignInSettings(), frame)
+    spoken = Texts.of(zone.settings.page_language, zone.settings.page_texts)
     pages = _DatasetPages(zone, provider, PublicDatasets(provider), frame)
     return [
         asset_route(),
@@ -91,8 +95,10 @@ def public_pages(
                 *own_routes(desk, provider),
                 *member_routes(desk, provider),
                 *_front_routes(authority, frame),
+                language_route(spoken, frame, zone.settings.zone_url),
                 Route(f"/{{path:{NAMES}}}", _nothing_here(frame)),
             ],
+            spoken,
         ),
     ]
 

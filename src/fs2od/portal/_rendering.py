@@ -6,8 +6,9 @@ import gzip
 import hashlib
 import mimetypes
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,10 +19,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fs2od.mail import human_bytes, human_count
 from fs2od.portal._commands import LINUX, Command
+from fs2od.portal._language import Language
+from fs2od.portal._texts import CHOICE, language_of, languages_for
 from fs2od.portal._visitors import visitor_of
-from fs2od.portal._words import ago, day, moment, plural, shown_name
+from fs2od.portal._words import plural, shown_name
 
 __all__ = ["PAGE_HEADERS", "asset_route", "asset_url", "html_page", "json_twin", "sending_forms_to", "wants_json"]
 
@@ -59,8 +61,18 @@ def html_page(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a page made from a template, which knows its `visitor`. Every value is escaped, unless it is `Markup`."""
-    known = {"visitor": visitor_of(request), **values}
-    body = _environment().get_template(template).render(known).encode()
+    language = language_of(request)
+    known = {
+        "visitor": visitor_of(request),
+        "language": language,
+        # A form's answer has no address to come back to.
+        "languages": languages_for(request) if request.method == "GET" else (),
+        "here": f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
+        "has_chosen": CHOICE in request.cookies,
+        "signing_in": False,
+        **values,
+    }
+    body = _environment(language).get_template(template).render(known).encode()
     return _answer(request, body, "text/html; charset=utf-8", status, headers)
 
 
@@ -103,7 +115,7 @@ def _answer(request: Request, body: bytes, media_type: str, status: int, headers
     content = gzip.compress(body, 5, mtime=0) if packed else body
     answer = Response(content, status, media_type=media_type, headers=PAGE_HEADERS)
     answer.headers["Cache-Control"] = "no-cache"
-    answer.headers["Vary"] = "Accept, Accept-Encoding"
+    answer.headers["Vary"] = "Accept, Accept-Encoding, Accept-Language"
     if packed:
         answer.headers["Content-Encoding"] = "gzip"
     answer.headers.update(headers or {})
@@ -123,31 +135,69 @@ def _stamp() -> str:
     return digest.hexdigest()[:12]
 
 
-@cache
-def _environment() -> Environment:
+@lru_cache(maxsize=64)
+def _environment(language: Language) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    # {% trans %} is compiled into calls of these, with the values by name.
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    texts = _HtmlTexts(language)
+    environment.globals.update(
+        asset=asset_url,
+        _=texts.gettext,
+        gettext=texts.gettext,
+        ngettext=texts.ngettext,
+        pgettext=texts.pgettext,
+        npgettext=texts.npgettext,
     )
     filters: dict[str, Any] = {
         "at": _at,
-        "bytes": human_bytes,
-        "count": human_count,
-        "day": day,
-        "moment": moment,
+        "bytes": language.bytes,
+        "count": language.count,
+        "day": language.day,
+        "exact": language.exact_bytes,
+        "files": language.files,
+        "moment": language.moment,
         "on": _on,
         "plural": plural,
         "shown": shown_name,
-        "time": _time,
-        "since": _since,
+        "since": partial(_since, language),
+        "time": partial(_time, language),
+        "translated": language.translated,
     }
     environment.filters.update(filters)
     environment.tests["among"] = _among
-    environment.globals["asset"] = asset_url
     return environment
+
+
+@dataclass(frozen=True)
+class _HtmlTexts:
+    """A language's texts as templates call them: they are HTML of ours, the values in them are escaped."""
+
+    language: Language
+
+    def gettext(self, message: str, /, **values: object) -> Markup:
+        return self._filled(self.language.translations.gettext(message), values)
+
+    def ngettext(self, one: str, many: str, number: int, /, **values: object) -> Markup:
+        return self._filled(self.language.translations.ngettext(one, many, number), {"num": number, **values})
+
+    def pgettext(self, context: str, message: str, /, **values: object) -> Markup:
+        return self._filled(self.language.translations.pgettext(context, message), values)
+
+    def npgettext(self, context: str, one: str, many: str, number: int, /, **values: object) -> Markup:
+        text = self.language.translations.npgettext(context, one, many, number)
+        return self._filled(text, {"num": number, **values})
+
+    def _filled(self, text: str, values: dict[str, object]) -> Markup:
+        return Markup(text) % self.language.shown(values)  # noqa: S704 - see above
 
 
 def _on(commands: Sequence[Command], system: str) -> list[Command]:
@@ -164,9 +214,9 @@ def _among(system: str, commands: Sequence[Command]) -> bool:
     return bool(_on(commands, system))
 
 
-def _time(when: datetime, form: Literal["long", "short", "clock"] = "long") -> Markup:
+def _time(language: Language, when: datetime, form: Literal["long", "short", "clock"] = "long") -> Markup:
     """Return a moment in UTC, which the script turns into the reader's zone."""
-    text = moment(when) if form == "long" else when.strftime(_FORMS[form])
+    text = escape(language.moment(when)) if form == "long" else when.strftime(_FORMS[form])
     # Digits and our own words only; a page may hold a thousand of these.
     return Markup(f'<time datetime="{_iso(when)}" data-form="{form}">{text}</time>')  # noqa: S704 - see above
 
@@ -175,10 +225,10 @@ def _at(moment_s: int) -> datetime:
     return datetime.fromtimestamp(moment_s, UTC)
 
 
-def _since(when: datetime, now: datetime) -> Markup:
+def _since(language: Language, when: datetime, now: datetime) -> Markup:
     """Return how long ago a moment was, with the exact moment on hover."""
     return Markup('<time datetime="{}" title="{}" data-form="title">{}</time>').format(
-        _iso(when), escape(moment(when)), ago(when, now)
+        _iso(when), language.moment(when), language.ago(when, now)
     )
 
 

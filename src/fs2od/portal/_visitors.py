@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fs2od.node.zone.accounts import SESSION_LASTS, BrowserSession
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.zone import Zone
+from fs2od.portal._texts import Texts, speaks
 
 __all__ = ["COOKIE", "Visitor", "attended", "session_cookie", "signed_in", "visitor_of"]
 
@@ -35,6 +36,7 @@ class Visitor:
         name: Their full name; empty for a guest.
         form_key: What our forms carry, so that nobody else's do; empty for a guest.
         here: The page's own address, to come back to.
+        language: The language that they chose for their account; empty if they chose none.
     """
 
     caller: Caller | None = None
@@ -42,6 +44,7 @@ class Visitor:
     name: str = ""
     form_key: str = field(default="", repr=False)
     here: str = "/"
+    language: str = ""
 
     @property
     def sign_in(self) -> str:
@@ -61,21 +64,22 @@ def signed_in(request: Request) -> Caller | None:
     return None if visitor is None else visitor.caller
 
 
-def attended(zone: Zone, routes: Iterable[BaseRoute]) -> list[BaseRoute]:
-    """Return the same routes; from now on they know their visitors."""
+def attended(zone: Zone, routes: Iterable[BaseRoute], texts: Texts) -> list[BaseRoute]:
+    """Return the same routes; from now on they know their visitors, and in which language to speak to them."""
     found = list(routes)
     for route in found:
         if isinstance(route, Route):
-            route.app = _Attendant(route.app, zone)
+            route.app = _Attendant(route.app, zone, texts)
     return found
 
 
 class _Attendant:
     """What stands before a page: it finds the visitor, and hands a new value of the cookie to the browser when it is time."""
 
-    def __init__(self, app: ASGIApp, zone: Zone) -> None:
+    def __init__(self, app: ASGIApp, zone: Zone, texts: Texts) -> None:
         self._app = app
         self._zone = zone
+        self._texts = texts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _KEY in scope:
@@ -84,6 +88,7 @@ class _Attendant:
         request = Request(scope)
         visitor, cookie = await anyio.to_thread.run_sync(self._visitor, request)
         scope[_KEY] = visitor
+        speaks(request, self._texts.for_request(request, visitor.language), self._texts)
 
         async def with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -103,7 +108,8 @@ class _Attendant:
         session = resumed.session
         name = self._zone.users.get(session.user).full_name
         form_key = self._zone.accounts.sessions.form_key(session.id)
-        return Visitor(resumed.caller, session, name, form_key, here), resumed.cookie
+        language = self._zone.accounts.language_of(session.user)
+        return Visitor(resumed.caller, session, name, form_key, here, language), resumed.cookie
 
 
 def session_cookie(value: str) -> str:

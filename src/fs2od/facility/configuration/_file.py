@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from fs2od.errors import ConfigurationError
-from fs2od.facility.configuration._sections import Configuration, Mail, NodeConfiguration
+from fs2od.facility.configuration._sections import Configuration, Mail, NodeConfiguration, Pages
 from fs2od.facility.configuration._sign_in import SignIn
 
 __all__ = ["load_configuration", "load_node_configuration"]
@@ -30,14 +30,20 @@ def load_configuration(path: Path) -> Configuration:
 
 
 def load_node_configuration(path: Path) -> NodeConfiguration:
-    """Read and check what concerns a node: [facility], [mail] and [signin]. Relative paths in it start at its folder.
+    """Read and check what concerns a node: [facility], [mail], [signin] and [pages]. Relative paths in it start at its folder.
 
     Raises:
         ConfigurationError: As for `load_configuration`.
     """
     configuration, folder = _judged(path, NodeConfiguration), path.absolute().parent
     mail = configuration.mail and _anchored_mail(configuration.mail, folder)
-    return configuration.model_copy(update={"mail": mail, "signin": _anchored_sign_in(configuration.signin, folder)})
+    return configuration.model_copy(
+        update={
+            "mail": mail,
+            "signin": _anchored_sign_in(configuration.signin, folder),
+            "pages": _anchored_pages(configuration.pages, folder),
+        }
+    )
 
 
 def _judged(path: Path, kind: type[Model]) -> Model:
@@ -82,8 +88,13 @@ def _anchored(configuration: Configuration, folder: Path) -> Configuration:
             ),
             "mail": _anchored_mail(configuration.mail, folder),
             "signin": _anchored_sign_in(configuration.signin, folder),
+            "pages": _anchored_pages(configuration.pages, folder),
         }
     )
+
+
+def _anchored_pages(pages: Pages, folder: Path) -> Pages:
+    return pages.model_copy(update={"texts": _under(folder, pages.texts)})
 
 
 def _anchored_mail(mail: Mail, folder: Path) -> Mail:

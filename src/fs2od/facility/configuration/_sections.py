@@ -20,6 +20,7 @@ __all__ = [
     "Members",
     "NodeConfiguration",
     "Onedata",
+    "Pages",
     "Publish",
     "Smtp",
     "Watch",
@@ -202,6 +203,17 @@ class Smtp(Section):
         return self
 
 
+class Pages(Section):
+    """The languages of the web pages."""
+
+    language: str = Field(
+        default="", description="The language for those whose browser asks for none that there is; empty: as for mails."
+    )
+    texts: Path | None = Field(
+        default=None, description="Folder of texts that come before ours: LANGUAGE/ANYTHING.po, gettext's catalogues."
+    )
+
+
 class Mail(Section):
     """Who is told, and how."""
 
@@ -305,6 +317,12 @@ class Configuration(Section):
     scan: Scan = Field(default_factory=Scan, description="How often we look.")
     checksums: Checksums = Field(default_factory=Checksums, description="How checksums are made.")
     signin: SignIn = Field(default_factory=SignIn, description="How people sign in at the node.")
+    pages: Pages = Field(default_factory=Pages, description="The languages of the web pages.")
+
+    @property
+    def page_language(self) -> str:
+        """The language of pages for everybody."""
+        return self.pages.language or self.mail.language
 
     @model_validator(mode="after")
     def _watches_differ(self) -> Configuration:
@@ -314,10 +332,19 @@ class Configuration(Section):
 
 
 class NodeConfiguration(BaseModel):
-    """What a node alone reads of the file: who writes, how mail goes out, and how people sign in. The rest may be missing."""
+    """What a node alone reads of the file: who writes, how mail goes out, how people sign in, and the pages' languages.
+
+    The rest may be missing.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
     facility: FacilitySection | None = None
     mail: Mail | None = None
     signin: SignIn = Field(default_factory=SignIn)
+    pages: Pages = Field(default_factory=Pages)
+
+    @property
+    def page_language(self) -> str:
+        """The language of pages for everybody."""
+        return self.pages.language or (self.mail.language if self.mail else "en")

@@ -4,6 +4,8 @@
 const LONGEST_WAIT_S = 120;
 const SWAP_PAUSE_MS = 5000;
 const SAY_PAUSE_MS = 30000;
+const say = document.body.dataset; // what it says stands in the page, in the page's language
+const tongue = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 
 // ---- Commands: a button that copies --------------------------------------------------------------------------------
 function select(element) {
@@ -21,30 +23,30 @@ function offerCopying(command) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet";
-  button.textContent = "Copy";
+  button.textContent = say.sayCopy;
   button.setAttribute("aria-live", "polite");
   frame.append(command, button);
   command.addEventListener("focus", () => select(command));
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(command.textContent.trim());
-      button.textContent = "Copied";
+      button.textContent = say.sayCopied;
     } catch {
       select(command);
-      button.textContent = "Selected";
+      button.textContent = say.saySelected;
     }
-    setTimeout(() => { button.textContent = "Copy"; }, 2500);
+    setTimeout(() => { button.textContent = say.sayCopy; }, 2500);
   });
 }
 
 // ---- Times in the reader's zone --------------------------------------------------------------------------------------
-const zone = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" })
+const zone = new Intl.DateTimeFormat(tongue, { timeZoneName: "short" })
   .formatToParts(new Date()).find((part) => part.type === "timeZoneName").value;
 const long = { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
 const forms = {
-  long: new Intl.DateTimeFormat("en-GB", long),
-  title: new Intl.DateTimeFormat("en-GB", { ...long, second: "2-digit" }),
-  clock: new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" }),
+  long: new Intl.DateTimeFormat(tongue, long),
+  title: new Intl.DateTimeFormat(tongue, { ...long, second: "2-digit" }),
+  clock: new Intl.DateTimeFormat(tongue, { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" }),
   short: new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "short" }),
 };
 
@@ -85,7 +87,7 @@ class Live {
     this.swapped = Date.now();
     this.said = Date.now();
     this.state = null;
-    for (const note of main.querySelectorAll("[data-live]")) note.textContent = " · kept up to date";
+    for (const note of main.querySelectorAll("[data-live]")) note.textContent = ` · ${say.sayLive}`;
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.later(0); });
     this.later(this.wait);
   }
@@ -107,7 +109,7 @@ class Live {
       this.failures = 0;
     } catch {
       this.failures += 1;
-      if (this.failures === 2) this.say("These numbers are not current: the server does not answer. Trying again.");
+      if (this.failures === 2) this.say(say.sayStale);
     }
     this.later(Math.min(this.wait * 2 ** this.failures, LONGEST_WAIT_S));
     this.main.toggleAttribute("data-stale", this.failures > 1);

@@ -1,4 +1,4 @@
-"""One's own account: the ways in, the sessions, the language of mails."""
+"""One's own account: the ways in, the sessions, the language."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from fs2od.errors import ConfigurationError
-from fs2od.mail import languages
 from fs2od.node.zone.accounts import Account, AskedTooOften, BrowserSession, Identity, LastIdentity
 from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import UserId
 from fs2od.portal._problems import Problem
 from fs2od.portal._rendering import json_twin, wants_json
+from fs2od.portal._texts import languages_for
 from fs2od.portal._visitors import session_cookie
 from fs2od.portal.signin._desk import HEADERS, Desk, Form, to
+from fs2od.portal.signin._places import local_path
 
 __all__ = ["AccountPages"]
 
-_NAMES = {"cs": "Čeština", "en": "English"}
 _LAST = Problem(
     409,
     "This is the only way into your account",
@@ -58,12 +58,12 @@ class AccountPages:
         return self._show(request)
 
     def language(self, request: Request, form: Form, user: UserId) -> Response:
-        """Choose the language of mails."""
+        """Choose the language of pages and mails."""
         chosen = form.get("language", "")
-        if chosen not in ("", *languages()):
-            return self._show(request, said="There are no mails in that language.", status=400)
+        if chosen not in ("", *(each.code for each in languages_for(request))):
+            return self._show(request, said="There are no pages in that language.", status=400)
         self.desk.zone.accounts.set_language(user, chosen)
-        return to("/account")
+        return to(local_path(form.get("next", "")))
 
     def end_session(self, request: Request, form: Form, user: UserId) -> Response:
         """End one session, all others, or all."""
@@ -125,7 +125,7 @@ class AccountPages:
             "here": visitor.session.id,
             "providers": self.desk.settings.providers,
             "by_mail": self.desk.settings.by_mail,
-            "languages": [(each, _NAMES.get(each, each)) for each in languages()],
+            "choices": languages_for(request),
         }
         return self.desk.page(request, "account.html", values, status=status)
 

@@ -61,7 +61,13 @@ class Desk:
         visitor = self.visitor(request)
         key = visitor.form_key or guest_key(self.zone, guest)
         headers = {**HEADERS, "Retry-After": str(wait_s)} if wait_s else HEADERS
-        answer = html_page(request, template, {**self.frame, "form_key": key, **values}, status=status, headers=headers)
+        answer = html_page(
+            request,
+            template,
+            {**self.frame, "form_key": key, "signing_in": True, **values},
+            status=status,
+            headers=headers,
+        )
         if visitor.caller is None:
             remember(answer, guest)
         return answer

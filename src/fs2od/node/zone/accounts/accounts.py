@@ -127,8 +127,14 @@ class Accounts:
             raise errors.not_found()
         return Account(self._users.get(user), tuple(self.identities.of(user)), row[0])
 
+    def language_of(self, user: UserId) -> str:
+        """Return the language that a user chose; empty if none."""
+        with self._database.reading() as db:
+            row = db.execute("SELECT language FROM user WHERE id = ?", (user,)).fetchone()
+        return "" if row is None else str(row[0])
+
     def set_language(self, user: UserId, language: str) -> None:
-        """Choose the language of a user's mails; empty: the facility's."""
+        """Choose the language of a user's pages and mails; empty: their browser's and the facility's."""
         with self._database.writing() as db:
             db.execute("UPDATE user SET language = ? WHERE id = ?", (language, user))
 
