@@ -119,7 +119,7 @@ NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"
 )
 ROWS = st.builds(
     lambda name, kind, size, mode, mtime, own: Row(
-        7, name, kind, size if kind == "REG" else 0, mode, mtime, 5, own if kind == "DIR" else "target" * (own % 40)
+        7, name, kind, size if kind == "REG" else 0, mode, mtime, 5, "to" * (own % 120) if kind == "SYMLNK" else own
     ),
     NAMES,
     st.sampled_from(["REG", "DIR", "SYMLNK"]),

@@ -13,6 +13,7 @@ __all__ = ["Patience", "Tries", "may_pass", "patiently"]
 
 T = TypeVar("T")
 _LONGEST_OBEYED_S: Final = 300.0
+_MOST_ALONE: Final = 4
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Patience:
     """How often a file or a listing is taken up again when the service is away or its bytes break off.
 
     Attributes:
-        tries: The most tries in a row that bring nothing new.
+        tries: The most tries in a row that bring nothing new, while nothing comes on other connections either.
         first_pause_s: The pause after the first of them; it doubles with each further one.
         longest_pause_s: Where the doubling ends.
         jitter: By which part a pause may be shorter, so that many readers do not come back all at once.
@@ -45,16 +46,24 @@ class Patience:
 
 
 class Tries:
-    """Counts the tries of one thing. Progress makes it patient again."""
+    """Counts the tries of one thing. Progress makes it patient again, its own and that of others at the same service.
 
-    def __init__(self, patience: Patience, sleep: Callable[[float], None]) -> None:
+    A service that is started again and again is there for moments only, and each connection meets few of them: what comes
+    on the others says that it is not gone. What fails by itself, beside others that do not, ends too, but later.
+    """
+
+    def __init__(self, patience: Patience, sleep: Callable[[float], None], *, given: Callable[[], int] = int) -> None:
+        """Begin to count; `given` says how much the service has given until now, on all connections together."""
         self._patience = patience
         self._sleep = sleep
+        self._given = given
+        self._given_before = given()
         self._misses = 0
+        self._own_misses = 0
 
     def progressed(self) -> None:
         """Take note that something new has arrived."""
-        self._misses = 0
+        self._misses = self._own_misses = 0
 
     def missed(self, error: Fs2odError) -> None:
         """Wait for the next try after a failure.
@@ -62,8 +71,13 @@ class Tries:
         Raises:
             Fs2odError: The failure itself, when it will not pass, or too many came in a row.
         """
+        given = self._given()
+        if given != self._given_before:
+            self._given_before, self._misses = given, 0
         self._misses += 1
-        if self._misses >= self._patience.tries or not may_pass(error):
+        self._own_misses += 1
+        is_enough = self._misses >= self._patience.tries or self._own_misses >= _MOST_ALONE * self._patience.tries
+        if is_enough or not may_pass(error):
             raise error
         self._sleep(self._patience.jittered_s(self._misses, error))
 

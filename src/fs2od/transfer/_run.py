@@ -116,7 +116,7 @@ class Run:
 
     def tries(self) -> Tries:
         """Return a fresh count of tries."""
-        return Tries(self.patience, self.sleep)
+        return Tries(self.patience, self.sleep, given=lambda: self.tally.bytes_fetched)
 
     def missed(self, tries: Tries, error: Fs2odError) -> None:
         """Wait for the next try, and let the pace know.

@@ -175,8 +175,8 @@ class _Addresses:
                 self._sessions.write_down(session, at_once=not left)
                 yield piece
         finally:
-            self._sessions.touch(session)
             if left:
+                self._sessions.touch(session)
                 self._sessions.write_down(session, at_once=True)
 
 
