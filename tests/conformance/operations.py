@@ -5,8 +5,8 @@ TESTS may only grow. Kinds of keys: see fs2od.testing.descriptions.judge_keys.
 
 from collections.abc import Mapping
 
-_USERS, _GROUPS, _SPACES, _TOKENS, _FILES, _MORE, _PANEL = (
-    f"test_{name}.py" for name in ("users", "groups", "spaces", "tokens", "files", "replication", "panel")
+_USERS, _GROUPS, _SPACES, _TOKENS, _FILES, _WRITING, _MORE, _PANEL = (
+    f"test_{name}.py" for name in ("users", "groups", "spaces", "tokens", "files", "writing", "replication", "panel")
 )
 
 TESTS: Mapping[str, str] = {
@@ -112,6 +112,11 @@ TESTS: Mapping[str, str] = {
     "oneprovider/set_attr": f"{_FILES}::test_a_mode_is_changed",
     "oneprovider/download_file_content": f"{_FILES}::test_content_is_read_by_id_and_by_path",
     "oneprovider/download_file_content_by_path": f"{_FILES}::test_content_is_read_by_id_and_by_path",
+    "oneprovider/create_file": f"{_WRITING}::test_files_are_made_written_and_removed",
+    "oneprovider/create_file_at_path": f"{_WRITING}::test_files_are_made_written_and_removed",
+    "oneprovider/update_file_content": f"{_WRITING}::test_files_are_made_written_and_removed",
+    "oneprovider/remove_file": f"{_WRITING}::test_files_are_made_written_and_removed",
+    "oneprovider/remove_file_at_path": f"{_WRITING}::test_files_are_made_written_and_removed",
     "oneprovider/get_symlink_value": f"{_FILES}::test_content_is_read_by_id_and_by_path",
     "oneprovider/get_json_metadata": f"{_FILES}::test_metadata_of_three_kinds_is_kept",
     "oneprovider/set_json_metadata": f"{_FILES}::test_metadata_of_three_kinds_is_kept",

@@ -59,10 +59,11 @@ class Scene:
         self.outer, inner = world.group(self.owner, "outer"), world.group(self.member, "inner")
         self.zone.memberships.add(GROUP_GROUP, self.outer, inner, privileges.GROUP_MEMBER)
         self.dataset = self.new_dataset({"top.txt": b"0123456789", "sub/in.txt": b"in"})
+        self.written = self.join_results()
         self.group = self.new_group()
         self.share = world.share(self.owner, self.dataset)
-        self.tokens = self._tokens()
         self.count = 0
+        self.tokens = self._tokens()
 
     def _tokens(self) -> dict[str, Token | None]:
         space = self.dataset.space
@@ -83,6 +84,37 @@ class Scene:
         self.world.join_space(space, self.outer, MEMBER)
         self.world.join_space(space, self.manager, privileges.SPACE_MANAGER)
         return space
+
+    def join_results(self) -> Dataset:
+        dataset = self.world.results(self.owner)
+        self.join(dataset.space)
+        return dataset
+
+    def new_file(self) -> Request:
+        """Return a request for a new file in a space that can be written to, and for the same file through a share."""
+        self.count += 1
+        where = self.provider.writing.places.below(self.owner.caller, self.written.root, [f"file {self.count}"])
+        located = self.provider.writing.make_file(where, [b"0123"], mode=0o664)
+        share = self.world.share(self.owner, self.written)
+        return Request(
+            {"id": located.file_id}, shared={"id": self.world.id_of(self.written, located.path, share=share)}
+        )
+
+    def new_place(self) -> Request:
+        """Return a request for something that is not there yet."""
+        self.count += 1
+        share = self.world.share(self.owner, self.written)
+        name = f"place {self.count}"
+        shared = {"id": self.world.id_of(self.written, share=share), "path": name}
+        return Request({"id": self.written.root, "path": name}, query={"name": name}, shared=shared)
+
+    def new_path(self) -> Request:
+        """Return a request for a new file by its path."""
+        self.new_file()
+        path = f"file {self.count}"
+        share = self.world.share(self.owner, self.written)
+        shared = {"id": self.world.id_of(self.written, share=share), "path": path}
+        return Request({"id": self.written.root, "path": path}, shared=shared)
 
     def new_space(self) -> SpaceId:
         return self.join(self.world.space(self.owner))
@@ -358,6 +390,11 @@ TABLE: Mapping[str, tuple[str, Make]] = {
             shared={"id": s.world.id_of(s.dataset, share=s.share), "path": "top.txt"},
         ),
     ),
+    "oneprovider/update_file_content": ("13x++3x331", Scene.new_file),
+    "oneprovider/create_file": ("13x++3x331", Scene.new_place),
+    "oneprovider/create_file_at_path": ("13x++3x331", Scene.new_place),
+    "oneprovider/remove_file": ("13x++3x331", Scene.new_file),
+    "oneprovider/remove_file_at_path": ("13x++3x331", Scene.new_path),
     "oneprovider/get_symlink_value": ("13+++3+x3+", lambda s: s.file("link")),
     "oneprovider/get_json_metadata": ("13+++3+x3+", with_metadata("json", {"a": 1})),
     "oneprovider/set_json_metadata": ("13x++3xx31", named({"a": 1}, file)),

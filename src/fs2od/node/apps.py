@@ -14,11 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fs2od.node.http.endpoints import Doors, Endpoint, consumer_text, error_answer, mount, peer_ip, token_text
 from fs2od.node.panel.rest import storages as panel_storages
 from fs2od.node.panel.rest import support as panel_support
+from fs2od.node.provider import cdmi
 from fs2od.node.provider.archives.routes import archive_routes
 from fs2od.node.provider.counting import LinkCounter
 from fs2od.node.provider.data import discovery_routes, file_routes
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.provider.rest import content, files, replication
+from fs2od.node.provider.rest import content, files, replication, writing
 from fs2od.node.provider.rest import service as provider_service
 from fs2od.node.provider.rest import shares as provider_shares
 from fs2od.node.zone.callers import Caller
@@ -30,7 +31,7 @@ from fs2od.onedata import errors
 __all__ = ["endpoints_of", "provider_app", "zone_app"]
 
 _ZONE_NOUNS = (zone_service, users, accounts, groups, members, spaces, shares, sharing, tokens, providers)
-_PROVIDER_NOUNS = (provider_service, files, content, provider_shares, replication)
+_PROVIDER_NOUNS = (provider_service, files, content, writing, provider_shares, replication)
 _PANEL_NOUNS = (panel_storages, panel_support)
 
 
@@ -88,6 +89,7 @@ def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> A
         [
             *mount(files_api, doors, prefix="/api/v3/oneprovider"),
             *mount(panel_api, replace(doors, authenticate=authenticate_panel), prefix="/api/v3/onepanel"),
+            *mount(cdmi.endpoints(provider), doors, prefix="/cdmi"),
             Route("/download/{ticket}", download),
             *file_routes(provider),
             *archive_routes(provider),

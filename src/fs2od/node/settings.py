@@ -14,6 +14,9 @@ class Limits:
 
     body_bytes: int = 1 << 20
     upload_bytes: int = 1 << 30
+    """The longest body that is written into a file; longer files come in several, each from where the last one ended."""
+    upload_silence_s: float = 60.0
+    """How long a body that is being written may send nothing."""
     listing_items: int = 10_000
     open_indexes: int = 64
     chunk_bytes: int = 1 << 20

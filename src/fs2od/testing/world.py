@@ -156,6 +156,18 @@ class World:
         storage = self.node.provider.storages.add_posix(name, str(folder), imported=True, readonly=readonly)
         return self.support(space, storage, folder)
 
+    def results(self, owner: Person | GroupId, *, name: str = "results", size_bytes: int = _SUPPORT_BYTES) -> Dataset:
+        """Return a new space that its members write into, and the folder that what they write lies in."""
+        space = self.space(owner, name)
+        above = self.folder / "written"
+        above.mkdir(exist_ok=True)
+        provider, zone = self.node.provider, self.node.zone
+        storage = provider.storages.add_posix(f"results {space}", str(above))
+        with zone.database.writing() as db:
+            provider.supports.grant(db, space, storage, size_bytes=size_bytes)
+        zone.epoch.move()
+        return Dataset(space, storage, above / space, FileId(provider.files.root_id(space)))
+
     def support(self, space: SpaceId, storage: StorageId, folder: Path) -> Dataset:
         """Support a space with an imported storage, and wait for its files."""
         provider, zone = self.node.provider, self.node.zone

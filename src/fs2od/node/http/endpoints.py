@@ -47,7 +47,8 @@ _log = logging.getLogger(__name__)
 class Endpoint:
     """One method of one path. `operation` is the operationId in Onedata's OpenAPI files, or ours with the prefix "fs2od_".
 
-    Synchronous handlers run in a worker thread, asynchronous ones (streams) on the event loop.
+    Synchronous handlers run in a worker thread, asynchronous ones (streams) on the event loop. Without `takes_body` the
+    handler reads the body by itself, as it comes.
     """
 
     method: str
@@ -213,7 +214,10 @@ async def _answer(endpoint: Endpoint, request: Request, doors: Doors) -> Respons
     body = await _bounded_body(request, doors.body_bytes) if endpoint.takes_body else b""
     if inspect.iscoroutinefunction(endpoint.handler):
         caller = await anyio.to_thread.run_sync(doors.authenticate, request)
-        return cast("Response", await endpoint.handler(Call(request, caller, body)))
+        answer = cast("Response", await endpoint.handler(Call(request, caller, body)))
+        if endpoint.is_change and answer.status_code < 400:
+            await anyio.to_thread.run_sync(doors.record, caller.user, endpoint.operation, request.url.path)
+        return answer
 
     def run() -> Response:
         caller = doors.authenticate(request)

@@ -85,4 +85,9 @@ CREATE INDEX entry_parent_size ON entry (parent, size);
 CREATE INDEX entry_parent_mtime ON entry (parent, mtime_ns);
 """
 
-INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS))
+# What is under way on the storage: see fs2od.node.index.changes.
+_NOTES = """
+CREATE TABLE note (id INTEGER PRIMARY KEY, path TEXT, source TEXT, entry INTEGER);
+"""
+
+INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS, _NOTES))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fs2od.node.clock import Clock
 from fs2od.onedata import errors
-from fs2od.onedata.ids import ProviderId, StorageId, new_entity_id
+from fs2od.onedata.ids import ProviderId, SpaceId, StorageId, new_entity_id
 from fs2od.sqlite import Database
 from fs2od.storage import PosixStorage
 
@@ -39,6 +39,10 @@ class StorageRecord:
     def opened(self) -> PosixStorage:
         """Return the storage itself."""
         return PosixStorage(self.mount_point)
+
+    def opened_for(self, space: SpaceId) -> PosixStorage:
+        """Return the tree of one space: all of an imported storage, a folder of its own elsewhere."""
+        return PosixStorage(self.mount_point if self.imported else self.mount_point / space)
 
 
 class Storages:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from posixpath import normpath
 
@@ -60,7 +60,7 @@ class Access:
         ref = self._parsed(caller, text)
         if ref.share is None:
             return self._as_member(caller, ref, need)
-        if need in (Need.MANAGE, Need.WRITE):
+        if need.is_members:
             raise _refused(caller)
         return self._through_share(caller, ref, ref.share, need)
 
@@ -148,6 +148,25 @@ class Access:
             return False
         return True
 
+    def require_still(self, located: Located, judge: Callable[[], object]) -> None:
+        """Judge once more an access that was given before; cheap unless something changed since.
+
+        Args:
+            located: What was found then.
+            judge: Finds it again, and raises what there is to say against it.
+
+        Raises:
+            Unauthorized: The token has ended.
+            ServiceError: As `judge` does.
+        """
+        caller = located.caller
+        has_ended = caller.until_s is not None and self._clock.now_s() >= caller.until_s
+        if has_ended or (located.epoch != self._epoch.now and not caller.still_holds()):
+            said = "The token has ended meanwhile."
+            raise errors.unauthorized(errors.error_of("tokenRevoked" if not has_ended else "tokenInvalid", said))
+        if located.epoch != self._epoch.now:
+            judge()
+
     def below(self, located: Located, entry: Entry, path: str | None = None) -> Located:
         """Return something below a directory as the same caller sees it; `path` is relative to it, a child's its name."""
         with self._indexes.using(located.space) as index:
@@ -208,9 +227,9 @@ class Access:
         support = self._supports.find(space)
         if support is None:
             raise self.not_supported(space)
-        needed = {"space_read_data", *(["space_write_data"] if need is Need.WRITE else [])}
+        needed = {"space_read_data", *(["space_write_data"] if need.changes else [])}
         held = self._rights.space_privileges(user, space, needed=needed) or frozenset()
-        if not needed <= held or (need is Need.WRITE and caller.data.readonly):
+        if not needed <= held or (need.changes and caller.data.readonly):
             raise errors.posix("eacces")
         return support
 
@@ -221,7 +240,7 @@ class Access:
         path, ref, name = _path(chain), index.ref(entry.row), self._spaces.known(index.space).name
         remaining = _remaining(caller.data, index)
         found = Located(index.space, entry, path, None, caller, support, epoch, ref, name, remaining)
-        is_left = remaining.leads_on if need in (Need.LOOK, Need.LIST) else remaining.covers
+        is_left = remaining.leads_on if need.leads_on else remaining.covers
         if not is_left(found.canonical_path):
             raise errors.posix("eacces")
         require_modes(chain, need, public=False)

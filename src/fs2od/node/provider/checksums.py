@@ -11,13 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from fs2od.manifests import PIECE_BYTES, Digester
 from fs2od.node.index import Entry, Indexes
 from fs2od.node.panel.storages import Storages
 from fs2od.node.panel.support import Supports
 from fs2od.node.provider.sidecars import Sidecars
 from fs2od.onedata.ids import SpaceId
+from fs2od.storage import Seen
 
-__all__ = ["Checksum", "Checksums", "Read"]
+__all__ = ["Checksum", "Checksums", "Read", "know"]
 
 Read = tuple[int, int, int, int, int]
 """What was read of a file: its size, mtime_ns, ctime_ns and inode then, and the CRC-32 of its bytes."""
@@ -48,6 +50,12 @@ INSERT INTO checksum (entry, size, mtime_ns, ctime_ns, inode, crc32)
 ON CONFLICT (entry) DO UPDATE SET size = ?2, mtime_ns = ?3, ctime_ns = ?4, inode = ?5, crc32 = ?6,
     sha256 = NULL, piece_bytes = 0, pieces = x''
     WHERE sha256 IS NULL OR size != ?2 OR mtime_ns != ?3
+"""
+
+
+_KNOW = """
+INSERT OR REPLACE INTO checksum (entry, size, mtime_ns, ctime_ns, inode, sha256, crc32, piece_bytes, pieces)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -126,6 +134,13 @@ class Checksums:
         self._sidecars.take_in(space, wait_s=_AT_ONCE_S)
         with self._indexes.using(space) as index, index.database.reading() as db:
             return db.execute(query, (json.dumps(rows),)).fetchall()
+
+
+def know(db: sqlite3.Connection, row: int, seen: Seen, digester: Digester) -> None:
+    """Note what was computed of a file while it was written, for the state that it has now."""
+    pieces = bytes.fromhex("".join(digester.pieces))
+    facts = (seen.size_bytes, seen.mtime_ns, seen.ctime_ns, seen.inode, bytes.fromhex(digester.sha256), digester.crc32)
+    db.execute(_KNOW, (row, *facts, PIECE_BYTES if pieces else 0, pieces))
 
 
 def _checksum(row: sqlite3.Row) -> Checksum:

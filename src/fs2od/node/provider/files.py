@@ -85,7 +85,7 @@ class Files:
         with self._indexes.using(located.space) as index:
             index.set_mode(located.entry.row, mode)
 
-    def lookup(self, caller: Caller, path: str) -> Located:
+    def lookup(self, caller: Caller, path: str, need: Need = Need.LOOK) -> Located:
         """Return what lies at `{space name}[@{space id}]/relative/path`.
 
         Raises:
@@ -98,7 +98,7 @@ class Files:
         for space in self._spaces.named(name):
             is_meant = caller.sees_space(space) and (not at or space == wanted)
             if is_meant and self._rights.space_privileges(user, space, needed=["space_view"]) is not None:
-                return self._access.locate_path(caller, space, names, Need.LOOK)
+                return self._access.locate_path(caller, space, names, need)
         raise errors.posix("enoent")
 
     def json_metadata(self, located: Located) -> object:

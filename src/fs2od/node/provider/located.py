@@ -22,7 +22,7 @@ from fs2od.storage import Kind
 __all__ = ["Located", "Need", "require_modes"]
 
 _OTHERS_READ, _OTHERS_SEARCH = 0o4, 0o1
-_MEMBERS_READ, _MEMBERS_SEARCH = 0o40, 0o10
+_MEMBERS_READ, _MEMBERS_SEARCH, _MEMBERS_WRITE = 0o40, 0o10, 0o20
 
 
 class Need(Enum):
@@ -37,7 +37,28 @@ class Need(Enum):
     MANAGE = auto()
     """What concerns the file as a whole: shares, QoS, transfers, where it lies. Never through a share."""
     WRITE = auto()
-    """To change it, its mode or its metadata. Never through a share."""
+    """To change its mode or its metadata. Never through a share."""
+    MODIFY = auto()
+    """To change its bytes. Never through a share."""
+    REMOVE = auto()
+    """To move or remove it, which the directory has to allow. Never through a share."""
+    ENTER = auto()
+    """To make, move and remove what lies in it; it may lie on the way to what a token covers. Never through a share."""
+
+    @property
+    def changes(self) -> bool:
+        """Say whether it takes the privilege to write."""
+        return self in (Need.WRITE, Need.MODIFY, Need.REMOVE, Need.ENTER)
+
+    @property
+    def is_members(self) -> bool:
+        """Say whether shares never give it."""
+        return self.changes or self is Need.MANAGE
+
+    @property
+    def leads_on(self) -> bool:
+        """Say whether it is also open on the way to what a token covers."""
+        return self in (Need.LOOK, Need.LIST, Need.ENTER)
 
 
 @dataclass(frozen=True)
@@ -96,7 +117,7 @@ def require_modes(chain: Iterable[Entry], need: Need, *, public: bool) -> None:
     """Judge the registered modes of a file and the directories above it, from the file up.
 
     Raises:
-        PosixError: eacces.
+        PosixError: eacces; enotdir, it is to be entered and is a file.
     """
     entry, *above = chain
     search = _OTHERS_SEARCH if public else _MEMBERS_SEARCH
@@ -104,6 +125,15 @@ def require_modes(chain: Iterable[Entry], need: Need, *, public: bool) -> None:
         raise errors.posix("eacces")
     if need in (Need.LIST, Need.READ) and not _is_readable(entry, public=public):
         raise errors.posix("eacces")
+    if need is Need.ENTER and entry.kind is not Kind.DIRECTORY:
+        raise errors.posix("enotdir")
+    if need in (Need.MODIFY, Need.ENTER) and not _is_writable(entry):
+        raise errors.posix("eacces")
+
+
+def _is_writable(entry: Entry) -> bool:
+    needed = _MEMBERS_WRITE | _MEMBERS_SEARCH if entry.kind is Kind.DIRECTORY else _MEMBERS_WRITE
+    return entry.row == ROOT or entry.mode & needed == needed
 
 
 def _is_readable(entry: Entry, *, public: bool) -> bool:

@@ -17,6 +17,10 @@ from fs2od.node.provider.qos import QosRequirements
 from fs2od.node.provider.sessions import Sessions
 from fs2od.node.provider.tickets import Tickets
 from fs2od.node.provider.transfers import Transfers
+from fs2od.node.provider.writing import Bodies, Writing
+from fs2od.node.provider.writing.places import Places
+from fs2od.node.provider.writing.quotas import Quotas
+from fs2od.node.provider.writing.trees import Trees
 from fs2od.node.zone.providers import Provider
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata.ids import SpaceId
@@ -42,6 +46,8 @@ class Oneprovider:
     checksums: Checksums
     archives: Archives
     sessions: Sessions
+    writing: Writing
+    bodies: Bodies
 
     def forget_space(self, space: SpaceId) -> None:
         """Stop importing a space that is gone, and drop what was registered of it."""
@@ -56,6 +62,7 @@ class Oneprovider:
 
     def close(self) -> None:
         """Stop scans and close the indexes."""
+        self.bodies.close()
         self.imports.close()
         self.checksums.close()
         self.indexes.close()
@@ -82,6 +89,8 @@ def open_provider(zone: Zone) -> Oneprovider:
 
     access = Access(zone.rights, zone.shares, zone.spaces, supports, indexes, zone.epoch, clock)
     checksums = Checksums(indexes, supports, storages)
+    modes = (settings.file_mode, settings.directory_mode)
+    trees = Trees(storages, supports, indexes, clock.now_s, modes=modes)
     provider = Oneprovider(
         zone=zone,
         record=record,
@@ -97,7 +106,23 @@ def open_provider(zone: Zone) -> Oneprovider:
         checksums=checksums,
         archives=Archives(access, indexes, storages, checksums, settings.limits),
         sessions=Sessions(zone.database, clock),
+        writing=Writing(
+            access,
+            Places(access, indexes, reserved=settings.excluded_names),
+            trees,
+            indexes,
+            Quotas(supports),
+            clock.now_s,
+            recheck_bytes=settings.limits.recheck_bytes,
+            directory_mode=settings.directory_mode,
+        ),
+        bodies=Bodies(
+            piece_bytes=settings.limits.chunk_bytes,
+            most_bytes=settings.limits.upload_bytes,
+            silence_s=settings.limits.upload_silence_s,
+        ),
     )
     provider.drop_orphans()
+    trees.settle_all()
     zone.spaces.when_removed(provider.forget_space)
     return provider

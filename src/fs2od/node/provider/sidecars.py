@@ -140,7 +140,7 @@ class Sidecars:
         support = self._supports.find(space)
         if support is None:
             raise FileNotFoundError(path)
-        with self._storages.get(support.storage).opened().open(path) as source:
+        with self._storages.get(support.storage).opened_for(space).open(path) as source:
             return b"".join(_pieces(source, MOST_PART_BYTES + 1))
 
 

@@ -198,7 +198,7 @@ class Archives:
         return Checked(top.space, storage, base, self._known_crc32, changed, self._limits.chunk_bytes)
 
     def _storage(self, top: Located) -> Storage:
-        return self._storages.get(top.support.storage).opened()
+        return self._storages.get(top.support.storage).opened_for(top.space)
 
     def _look_again(self, top: Located, storage: Storage, path: str, row: Row) -> None:
         """Register a file as it is now: else every archive would break off there until a scan looks into its folder."""

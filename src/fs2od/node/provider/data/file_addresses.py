@@ -39,7 +39,7 @@ def file_at(provider: Oneprovider, located: Located, request: Request, *, name: 
     """
     known = provider.checksums.of(located.space, located.entry)
     try:
-        source = provider.storages.get(located.support.storage).opened().open(located.path)
+        source = provider.storages.get(located.support.storage).opened_for(located.space).open(located.path)
     except FileNotFoundError as error:
         raise errors.posix("enoent") from error
     state, digest = state_of(source), "" if known is None else _digest(known, os.fstat(source.fileno()))

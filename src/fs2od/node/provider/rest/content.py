@@ -87,7 +87,7 @@ def _archive_answer(provider: Oneprovider, located: Located) -> Response:
     name = located.entry.name or (located.share.name if located.share else located.space_name)
     pieces = tar_stream(
         located,
-        provider.storages.get(located.support.storage).opened(),
+        provider.storages.get(located.support.storage).opened_for(located.space),
         provider.indexes,
         root_name=name,
         stands=partial(provider.access.stands, located),
@@ -99,7 +99,7 @@ def _archive_answer(provider: Oneprovider, located: Located) -> Response:
 
 def _file_answer(provider: Oneprovider, located: Located, request: Request) -> Response:
     try:
-        source = provider.storages.get(located.support.storage).opened().open(located.path)
+        source = provider.storages.get(located.support.storage).opened_for(located.space).open(located.path)
     except FileNotFoundError as error:
         raise errors.posix("enoent") from error
     limits = provider.zone.settings.limits

@@ -1,0 +1,7 @@
+"""Changes that members make through the node: bodies that arrive, names that come, move and go, and what a crash leaves."""
+
+from fs2od.node.provider.writing.bodies import Bodies, Body
+from fs2od.node.provider.writing.places import Place
+from fs2od.node.provider.writing.writing import Writing
+
+__all__ = ["Bodies", "Body", "Place", "Writing"]

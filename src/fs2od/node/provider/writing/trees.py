@@ -1,0 +1,85 @@
+"""The storage that a space's bytes are written to, its lock, and what a crash left there."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from fs2od.errors import Fs2odError
+from fs2od.node.index import Indexes
+from fs2od.node.panel.storages import Storages
+from fs2od.node.panel.support import Support, Supports
+from fs2od.node.provider.writing.recovery import Settling
+from fs2od.onedata import errors
+from fs2od.onedata.ids import SpaceId
+from fs2od.storage import Storage
+
+__all__ = ["Trees"]
+
+_log = logging.getLogger(__name__)
+
+
+class Trees:
+    """Opens spaces for writing. What a crash left under way is brought in order before anything else is written."""
+
+    def __init__(
+        self,
+        storages: Storages,
+        supports: Supports,
+        indexes: Indexes,
+        now_s: Callable[[], int],
+        *,
+        modes: tuple[int, int],
+    ) -> None:
+        self._storages = storages
+        self._supports = supports
+        self._indexes = indexes
+        self._now_s = now_s
+        self._modes = modes
+        self._guard = threading.Lock()
+        self._locks: dict[SpaceId, threading.RLock] = {}
+        self._settled: set[SpaceId] = set()
+
+    def lock(self, space: SpaceId) -> threading.RLock:
+        """Return what holds off other changes of names in a space. Held for moments, never while bytes arrive."""
+        with self._guard:
+            return self._locks.setdefault(space, threading.RLock())
+
+    def opened(self, support: Support) -> Storage:
+        """Return the storage of a space, rooted at its files, to be written to.
+
+        Raises:
+            PosixError: erofs, the space's files are imported, or the storage is read-only.
+            StorageError: It cannot be reached, or does not hold what was being written when the node was last killed.
+        """
+        if support.imported or support.readonly:
+            raise errors.posix("erofs")
+        record = self._storages.get(support.storage)
+        storage = record.opened_for(support.space)
+        with self.lock(support.space):
+            if support.space not in self._settled:
+                # A folder that should hold something is never made anew: its disk may only be away.
+                if not self._supports.occupancy_bytes(support.space):
+                    record.opened().make_directory(support.space)
+                self.settling(support.space, storage).settle_all()
+                storage.sweep(before_ns=time.time_ns())
+                self._settled.add(support.space)
+        return storage
+
+    def settling(self, space: SpaceId, storage: Storage) -> Settling:
+        """Return what brings the index of a space in line with its storage, entry by entry."""
+        file_mode, directory_mode = self._modes
+        return Settling(space, self._indexes, storage, self._now_s, file_mode=file_mode, directory_mode=directory_mode)
+
+    def settle_all(self) -> None:
+        """Bring in order what the end of the last process cut off, in every space that is written to."""
+        for space in self._supports.every():
+            support = self._supports.find(space)
+            if support is None or support.imported or support.readonly:
+                continue
+            try:
+                self.opened(support)
+            except Fs2odError as error:  # it is tried again before the next write
+                _log.warning("what was being written to space %s cannot be looked at now: %s", space, error)

@@ -1,0 +1,390 @@
+"""Files and directories made, written, moved and removed: bytes first, then the index; one note covers each step between."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+from fs2od.errors import DirectoryNotEmpty
+from fs2od.manifests import Digester
+from fs2od.node.index import Entry, Indexes, SpaceIndex
+from fs2od.node.index.changes import Note, Notes, done, place, rename, write_down
+from fs2od.node.provider.access import Access, Located, Need
+from fs2od.node.provider.checksums import know
+from fs2od.node.provider.writing.digests import Digests
+from fs2od.node.provider.writing.places import Place, Places
+from fs2od.node.provider.writing.quotas import Claim, Quotas
+from fs2od.node.provider.writing.removing import Removing
+from fs2od.node.provider.writing.trees import Trees
+from fs2od.node.zone.callers import Caller
+from fs2od.onedata import errors
+from fs2od.storage import Can, Chunk, Kind, Seen, Storage
+
+__all__ = ["Writing"]
+
+Result = TypeVar("Result")
+_ZEROS = bytes(1 << 16)
+
+
+class Writing:
+    """Changes what lies in spaces whose storage can be written to, for callers who may.
+
+    Everything is durable before it returns. Every method may raise besides what it names:
+
+    - PosixError: erofs, the space is read-only here; enospc, its quota or the disk is full; eacces; enoent.
+    - Unauthorized: The token ended while bytes arrived; nothing of a whole file is kept then.
+    - StorageError: The storage refused.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        places: Places,
+        trees: Trees,
+        indexes: Indexes,
+        quotas: Quotas,
+        now_s: Callable[[], int],
+        *,
+        recheck_bytes: int,
+        directory_mode: int,
+    ) -> None:
+        self._access = access
+        self.places = places
+        self._trees = trees
+        self._indexes = indexes
+        self._quotas = quotas
+        self._now_s = now_s
+        self._digests = Digests()
+        self._recheck_bytes = recheck_bytes
+        self._directory_mode = directory_mode
+
+    def make_file(self, where: Place, body: Iterable[Chunk], *, mode: int, offset: int = 0) -> Located:
+        """Make a file of the bytes of a body; before `offset` there are zeros. Whole or not at all.
+
+        Raises:
+            PosixError: eexist, the name is taken.
+        """
+        if where.existing is not None:
+            raise errors.posix("eexist")
+        storage = self._trees.opened(where.directory.support)
+        where = self._with_parents(where, storage)
+        judge = partial(self.places.at, where.directory.caller, where.space, where.path.split("/"))
+        digester = Digester()
+        with self._change(where, storage) as change:
+            incoming = self._incoming(change, [_zeros(offset), body], judge, digester)
+
+            def chunks() -> Iterator[Chunk]:
+                yield from incoming
+                change.begin(where.path)
+                if self._child(change.index, where) is not None:
+                    raise errors.posix("eexist")
+
+            seen = _stored(lambda: storage.write(where.path, chunks(), replace=False))
+            with change.registering() as db:
+                row = place(db, where.directory.entry.row, seen, mode=mode, now_s=self._now_s())
+                know(db, row, seen, digester)
+            self._digests.keep(where.space, row, seen, digester)
+            return self._made(change.index, where, row)
+
+    def make_directory(self, where: Place, *, mode: int) -> Located:
+        """Make a directory.
+
+        Raises:
+            PosixError: eexist, the name is taken.
+        """
+        if where.existing is not None:
+            raise errors.posix("eexist")
+        storage = self._trees.opened(where.directory.support)
+        where = self._with_parents(where, storage)
+        with self._change(where, storage) as change:
+            row = self._make_directory(change, where, mode)
+            return self._made(change.index, where, row)
+
+    def put(self, file: Located, body: Iterable[Chunk]) -> None:
+        """Replace all bytes of a file. Whole or not at all.
+
+        Raises:
+            PosixError: eisdir; ebusy, it was moved meanwhile.
+        """
+        storage = self._to_write(file)
+        digester = Digester()
+        judge = partial(self._access.locate, file.caller, file.file_id, Need.MODIFY)
+        with self._change(Place(file, (), file.entry), storage) as change:
+            incoming = self._incoming(change, [body], judge, digester, replaces=file.entry.size_bytes)
+
+            def chunks() -> Iterator[Chunk]:
+                yield from incoming
+                change.begin(file.path)
+                if self._path(change.index, file) != file.path:
+                    raise errors.posix("ebusy")
+
+            seen = _stored(lambda: storage.write(file.path, chunks()))
+            with change.registering() as db:
+                write_down(db, file.entry.row, seen)
+                know(db, file.entry.row, seen, digester)
+            self._digests.keep(file.space, file.entry.row, seen, digester)
+
+    def put_at(self, file: Located, body: Iterable[Chunk], offset: int) -> None:
+        """Write bytes into a file from an offset on; what it had elsewhere stays, and holes are zeros.
+
+        Not atomic: when it fails, a part may be written.
+
+        Raises:
+            PosixError: eisdir; enotsup, the storage cannot do that.
+        """
+        storage = self._to_write(file)
+        if Can.WRITE_AT not in storage.can:
+            raise errors.posix("enotsup")
+        before = _stored(partial(storage.stat, file.path))
+        digester = self._digests.take(file.space, file.entry.row, before, offset)
+        judge = partial(self._access.locate, file.caller, file.file_id, Need.MODIFY)
+        with self._change(Place(file, (), file.entry), storage) as change:
+            change.note(entry=file.entry.row)
+            incoming = self._incoming(change, [body], judge, digester, replaces=before.size_bytes, start=offset)
+            seen = _stored(lambda: storage.write_at(file.path, offset, incoming))
+            change.hold()
+            if self._path(change.index, file) != file.path:
+                seen = _stored(lambda: storage.stat(self._path(change.index, file)))
+            is_known = digester is not None and digester.size_bytes == seen.size_bytes
+            with change.registering() as db:
+                write_down(db, file.entry.row, seen)
+                if digester is not None and is_known:
+                    know(db, file.entry.row, seen, digester)
+            if digester is not None and is_known:
+                self._digests.keep(file.space, file.entry.row, seen, digester)
+
+    def remove(self, located: Located) -> None:
+        """Remove a file, or a directory with all that lies in it.
+
+        Raises:
+            PosixError: eperm, it is the space's root; eacces, also part-way in a directory.
+        """
+        where = self.places.of(located)
+        storage = self._trees.opened(located.support)
+        judge = partial(self.places.of, located)
+        still = partial(self._access.require_still, located, judge)
+        with self._indexes.using(located.space) as index:
+            Removing(index, storage, self._trees.lock(located.space), still).run(where, located.entry)
+
+    def move(self, source: Located, where: Place, *, replaces: bool = True) -> Located:
+        """Give a file or directory another place in its space; a file that stands there is replaced in the same moment.
+
+        Args:
+            source: What moves.
+            where: Where to.
+            replaces: Whether a file that stands there may be replaced.
+
+        Raises:
+            PosixError: exdev, that is another space; eexist, the name is taken; einval, a directory cannot lie in itself;
+                eisdir, enotdir, one is a directory and the other is none.
+        """
+        if source.space != where.space:
+            raise errors.posix("exdev")
+        here = self.places.of(source)
+        storage = self._trees.opened(source.support)
+        if here.path == where.path:
+            return source
+        if f"{where.path}/".startswith(f"{here.path}/"):
+            raise errors.posix("einval")
+        with self._change(where, storage) as change:
+            change.hold()
+            there = self._child(change.index, where)
+            entry = change.index.get(source.entry.row)
+            if entry is None or self._path(change.index, source) != source.path:
+                raise errors.posix("enoent")
+            _require_free(entry, there, replaces=replaces)
+            change.begin(where.path, source=source.path)
+            _stored(lambda: storage.rename(source.path, where.path))
+            seen = _stored(lambda: storage.stat(where.path))
+            with change.registering() as db:
+                rename(db, entry, where.directory.entry.row, where.names[-1], seen)
+            return self._made(change.index, where, entry.row)
+
+    def _to_write(self, file: Located) -> Storage:
+        if file.entry.kind is Kind.DIRECTORY:
+            raise errors.posix("eisdir")
+        if file.entry.kind is not Kind.FILE:
+            raise errors.posix("einval")
+        return self._trees.opened(file.support)
+
+    @contextmanager
+    def _change(self, where: Place, storage: Storage) -> Generator[_Change]:
+        space = where.space
+        with (
+            self._indexes.using(space) as index,
+            self._quotas.claiming(where.directory.support) as claim,
+            ExitStack() as held,
+        ):
+            settle = self._trees.settling(space, storage).settle
+            change = _Change(index, where.directory, claim, settle, lambda: held.enter_context(self._trees.lock(space)))
+            try:
+                yield change
+            except BaseException:
+                change.settle()
+                raise
+
+    def _incoming(
+        self,
+        change: _Change,
+        parts: Iterable[Iterable[Chunk]],
+        judge: Callable[[], object],
+        digester: Digester | None,
+        *,
+        replaces: int = 0,
+        start: int = 0,
+    ) -> Iterator[Chunk]:
+        """Yield what arrives, as long as there is room for it and the access that it came with holds."""
+        end, unchecked = start, 0
+        still = partial(self._access.require_still, change.located, judge)
+        for part in parts:
+            for chunk in part:
+                end += len(chunk)
+                unchecked += len(chunk)
+                change.claim.grow_to(end - replaces)
+                if unchecked >= self._recheck_bytes:
+                    unchecked = 0
+                    still()
+                if digester is not None:
+                    digester.update(chunk)
+                yield chunk
+        still()
+
+    def _with_parents(self, where: Place, storage: Storage) -> Place:
+        """Make the directories that lead to a place, and return the place in the last of them."""
+        while len(where.names) > 1:
+            step = replace(where, names=where.names[:1])
+            with self._change(step, storage) as change:
+                change.hold()
+                there = self._child(change.index, step)
+                if there is not None and there.kind is not Kind.DIRECTORY:
+                    raise errors.posix("enotdir")
+                row = there.row if there is not None else self._make_directory(change, step, self._directory_mode)
+                where = Place(self._made(change.index, step, row), where.names[1:], None)
+        return where
+
+    def _make_directory(self, change: _Change, where: Place, mode: int) -> int:
+        storage = self._trees.opened(where.directory.support)
+        change.begin(where.path)
+        if self._child(change.index, where) is not None:
+            raise errors.posix("eexist")
+        _stored(lambda: storage.make_directory(where.path))
+        seen = self._directory_seen(storage, where)
+        with change.registering() as db:
+            return place(db, where.directory.entry.row, seen, mode=mode, now_s=self._now_s())
+
+    def _directory_seen(self, storage: Storage, where: Place) -> Seen:
+        if Can.KEEP_DIRECTORIES in storage.can:
+            return _stored(lambda: storage.stat(where.path))
+        now_ns = time.time_ns()
+        return Seen(where.names[-1], Kind.DIRECTORY, 0, now_ns, now_ns, 0)
+
+    def _child(self, index: SpaceIndex, where: Place) -> Entry | None:
+        """Return what has a place's name by now; the directory must still be where it was."""
+        if self._path(index, where.directory) != where.directory.path:
+            raise errors.posix("enoent")
+        return index.child(where.directory.entry.row, where.names[-1])
+
+    def _path(self, index: SpaceIndex, located: Located) -> str:
+        entry = index.get(located.entry.row)
+        if entry is None:
+            raise errors.posix("enoent")
+        return index.path(entry)
+
+    def _made(self, index: SpaceIndex, where: Place, row: int) -> Located:
+        entry = index.get(row)
+        if entry is None:
+            raise errors.posix("enoent")
+        return self._access.below(where.directory, entry, "/".join(where.names))
+
+    def located_to_put(self, caller: Caller, text: str) -> Located:
+        """Return a file that its caller may write into.
+
+        Raises:
+            ServiceError: As for finding a file.
+        """
+        return self._access.locate_private(caller, text, Need.MODIFY)
+
+
+class _Change:
+    """One change: its note, its lock, and the transaction that registers what came of it."""
+
+    def __init__(
+        self,
+        index: SpaceIndex,
+        located: Located,
+        claim: Claim,
+        settle: Callable[[SpaceIndex, Note], None],
+        hold: Callable[[], object],
+    ) -> None:
+        self.index = index
+        self.located = located
+        self.claim = claim
+        self._settle = settle
+        self._hold = hold
+        self._is_held = False
+        self._note: Note | None = None
+
+    def hold(self) -> None:
+        """Keep other changes of names off until the end."""
+        if not self._is_held:
+            self._hold()
+            self._is_held = True
+
+    def note(self, path: str | None = None, *, source: str | None = None, entry: int | None = None) -> None:
+        """Write down what is about to happen."""
+        self._note = Note(Notes(self.index).add(path, source=source, entry=entry), path, source, entry)
+
+    def begin(self, path: str, *, source: str | None = None) -> None:
+        """Keep others off, and write down that something is about to happen at a path."""
+        self.hold()
+        self.note(path, source=source)
+
+    @contextmanager
+    def registering(self) -> Iterator[sqlite3.Connection]:
+        """Yield the transaction in which the note goes."""
+        with self.index.database.writing() as db:
+            yield db
+            if self._note is not None:
+                done(db, self._note.number)
+        self._note = None
+
+    def settle(self) -> None:
+        """Register what came of a change that failed."""
+        if self._note is not None:
+            self.hold()
+            self._settle(self.index, self._note)
+
+
+def _require_free(entry: Entry, there: Entry | None, *, replaces: bool) -> None:
+    if there is None:
+        return
+    if not replaces or (entry.kind is Kind.DIRECTORY and there.kind is Kind.DIRECTORY):
+        raise errors.posix("eexist")
+    if there.kind is Kind.DIRECTORY:
+        raise errors.posix("eisdir")
+    if entry.kind is Kind.DIRECTORY:
+        raise errors.posix("enotdir")
+
+
+def _zeros(count: int) -> Iterator[bytes]:
+    while count:
+        piece = _ZEROS[:count]
+        count -= len(piece)
+        yield piece
+
+
+def _stored(act: Callable[[], Result]) -> Result:
+    """Do something on the storage, and say in Onedata's words what it said."""
+    try:
+        return act()
+    except FileNotFoundError as error:
+        raise errors.posix("enoent") from error
+    except FileExistsError as error:
+        raise errors.posix("eexist") from error
+    except DirectoryNotEmpty as error:
+        raise errors.posix("enotempty") from error

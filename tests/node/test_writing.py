@@ -1,0 +1,317 @@
+"""Writing through the provider: files made, written at any place, moved and removed; and what the index and the disk then say."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import AsyncIterator, Mapping
+
+import httpx
+import pytest
+
+from fs2od.testing.world import Person, World
+
+CDMI = {"X-CDMI-Specification-Version": "1.1.1", "Content-Type": "application/cdmi-object"}
+
+
+class Space:
+    """A writable space, and a member who speaks to it."""
+
+    def __init__(self, world: World, *, size_bytes: int = 1 << 30) -> None:
+        self.world = world
+        self.alex = world.person()
+        self.dataset = world.results(self.alex, size_bytes=size_bytes)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        who: Person | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | AsyncIterator[bytes] | None = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> httpx.Response:
+        shown = {**(who or self.alex).headers, **(headers or {})}
+        return await self.world.provider.request(method, path, headers=shown, content=content, params=params)
+
+    async def make(self, path: str, content: bytes | AsyncIterator[bytes] = b"", **params: str | int) -> httpx.Response:
+        return await self.ask("PUT", f"/data/{self.dataset.space}/path/{path}", content=content, params=params)
+
+    async def move(self, source: str, target: str, **more: str) -> httpx.Response:
+        url = f"{self.world.node.settings.provider_url}/cdmi/results@{self.dataset.space}/{target}"
+        return await self.world.provider.put(
+            url, headers=self.alex.headers | CDMI | more, json={"move": f"results@{self.dataset.space}/{source}"}
+        )
+
+    async def read(self, path: str) -> bytes:
+        answer = await self.ask("GET", f"/data/{self.dataset.space}/path/{path}")
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    def id_of(self, path: str) -> str:
+        return self.world.id_of(self.dataset, path)
+
+    def on_disk(self) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(self.dataset.folder)): path.read_bytes()
+            for path in self.dataset.folder.rglob("*")
+            if path.is_file()
+        }
+
+    def sums(self, path: str = "") -> tuple[int, int]:
+        with self.world.node.provider.indexes.using(self.dataset.space) as index:
+            entry = index.lookup(path.split("/") if path else [])
+            assert entry is not None
+            return entry.files, entry.size_bytes
+
+    def notes(self) -> int:
+        with self.world.node.provider.indexes.using(self.dataset.space) as index, index.database.reading() as db:
+            return int(db.execute("SELECT count(*) FROM note").fetchone()[0])
+
+
+def errno(answer: httpx.Response) -> str:
+    assert answer.status_code == 400, (answer.status_code, answer.text)
+    return str(answer.json()["error"]["details"]["errno"])
+
+
+@pytest.fixture
+def space(world: World) -> Space:
+    return Space(world)
+
+
+async def test_a_file_is_made_at_a_path_and_read_again(space: Space) -> None:
+    made = await space.make("a/b/c.txt", b"hello", create_parents="true")
+    assert made.status_code == 201
+    assert made.json() == {"fileId": space.id_of("a/b/c.txt")}
+    assert made.headers["Location"].endswith(f"/api/v3/oneprovider/data/{made.json()['fileId']}")
+    assert await space.read("a/b/c.txt") == b"hello"
+    assert space.on_disk() == {"a/b/c.txt": b"hello"}
+    assert (space.sums(), space.sums("a"), space.sums("a/b")) == ((1, 5), (1, 5), (1, 5))
+    attributes = (await space.ask("GET", f"/data/{space.id_of('a/b/c.txt')}")).json()
+    assert (attributes["mode"], attributes["size"], attributes["type"]) == ("664", 5, "REG")
+    assert space.notes() == 0
+
+
+async def test_files_and_directories_are_made_in_a_directory(space: Space) -> None:
+    root = space.dataset.root
+    made = await space.ask("POST", f"/data/{root}/children", params={"name": "d", "type": "DIR", "mode": "0770"})
+    assert made.status_code == 201
+    directory = made.json()["fileId"]
+    assert (await space.ask("GET", f"/data/{directory}")).json()["mode"] == "770"
+    made = await space.ask("POST", f"/data/{directory}/children", params={"name": "f ?#", "offset": 3}, content=b"abc")
+    assert made.status_code == 201
+    assert space.on_disk() == {"d/f ?#": b"\0\0\0abc"}
+    assert (space.dataset.folder / "d").is_dir()
+
+
+async def test_bytes_are_replaced_whole_or_written_from_an_offset_on(space: Space) -> None:
+    file = (await space.make("f", b"abcdefghij")).json()["fileId"]
+    url = f"/data/{file}/content"
+    assert (await space.ask("PUT", url, content=b"WXYZ", params={"offset": 4})).status_code == 204
+    assert await space.read("f") == b"abcdWXYZij"
+    assert (await space.ask("PUT", url, content=b"!", params={"offset": 12})).status_code == 204
+    assert await space.read("f") == b"abcdWXYZij\0\0!"
+    assert space.sums() == (1, 13)
+    assert (await space.ask("PUT", url, content=b"new")).status_code == 204
+    assert (await space.read("f"), space.sums()) == (b"new", (1, 3))
+    assert (await space.ask("PUT", url)).status_code == 204
+    assert (await space.read("f"), space.sums()) == (b"", (1, 0))
+    assert space.id_of("f") == file
+
+
+async def test_what_is_there_already_is_said(space: Space) -> None:
+    await space.make("f", b"1")
+    await space.make("d", type="DIR")
+    assert errno(await space.make("f", b"2")) == "eexist"
+    assert errno(await space.make("d", type="DIR")) == "eexist"
+    assert errno(await space.make("f/x", b"2")) == "enotdir"
+    assert errno(await space.make("f/x/y", b"2", create_parents="true")) == "enotdir"
+    assert errno(await space.make("no/x", b"2")) == "enoent"
+    assert (await space.make("f", b"2", update_existing="true")).status_code == 201
+    assert space.on_disk() == {"f": b"2"}
+    assert errno(await space.ask("PUT", f"/data/{space.id_of('d')}/content", content=b"x")) == "eisdir"
+
+
+@pytest.mark.parametrize(
+    ("params", "error"),
+    [
+        ({"type": "FIFO"}, "badValueNotAllowed"),
+        ({"type": "SYMLNK"}, "notSupported"),
+        ({"mode": "999"}, "badValueInteger"),
+        ({"mode": "7777"}, "badValueNotInRange"),
+        ({"offset": "-1"}, "badValueTooLow"),
+        ({"offset": "x"}, "badValueInteger"),
+        ({"create_parents": "maybe"}, "badValueBoolean"),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused(space: Space, params: dict[str, str], error: str) -> None:
+    answer = await space.make("f", b"x", **params)
+    assert (answer.status_code, answer.json()["error"]["id"]) == (400, error)
+    assert space.on_disk() == {}
+
+
+@pytest.mark.parametrize("path", ["..%2Fx", "a%2F..%2F..%2Fx", "%00", "a%00b"])
+async def test_no_name_leads_out_of_the_space(space: Space, path: str) -> None:
+    answer = await space.make(path, b"x", create_parents="true")
+    assert answer.json()["error"]["id"] == "badValueFilePath"
+    assert list(space.dataset.folder.parent.glob("**/x")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [(".fs2od", "eperm"), ("fs2od-access.yml", "eperm"), (".fs2od-partial", "enoent"), ("n" * 256, "enametoolong")],
+)
+async def test_names_of_our_own_and_endless_ones_are_refused(space: Space, name: str, error: str) -> None:
+    assert errno(await space.make(name, b"x")) == error
+
+
+@pytest.mark.parametrize("name", ["two\nlines", 'quo"ted', "-dash", " ", "#hash?query&", "%2e", "\\back", "名前", "~"])
+async def test_awkward_names_are_names(space: Space, name: str) -> None:
+    made = await space.ask("POST", f"/data/{space.dataset.root}/children", params={"name": name}, content=b"1")
+    assert made.status_code == 201
+    assert space.on_disk() == {name: b"1"}
+    assert (await space.ask("DELETE", f"/data/{made.json()['fileId']}")).status_code == 204
+    assert space.on_disk() == {}
+
+
+async def test_removing_takes_everything_below(space: Space) -> None:
+    for path in ("d/e/1", "d/e/2", "d/3", "4"):
+        await space.make(path, b"12", create_parents="true")
+    assert (await space.ask("DELETE", f"/data/{space.dataset.space}/path/d")).status_code == 204
+    assert (space.on_disk(), space.sums()) == ({"4": b"12"}, (1, 2))
+    assert not (space.dataset.folder / "d").exists()
+    assert errno(await space.ask("DELETE", f"/data/{space.dataset.space}/path/d")) == "enoent"
+    assert errno(await space.ask("DELETE", f"/data/{space.dataset.space}")) == "eperm"
+    assert space.notes() == 0
+
+
+async def test_a_directory_with_something_unknown_in_it_is_not_removed(space: Space) -> None:
+    await space.make("d/f", b"1", create_parents="true")
+    (space.dataset.folder / "d" / "foreign").write_bytes(b"not ours")
+    assert errno(await space.ask("DELETE", f"/data/{space.id_of('d')}")) == "enotempty"
+    assert space.on_disk() == {"d/foreign": b"not ours"}
+    assert space.sums() == (0, 0)
+
+
+async def test_files_and_directories_move_and_keep_their_ids(space: Space) -> None:
+    await space.make("a/f", b"123", create_parents="true")
+    await space.make("b", type="DIR")
+    file, directory = space.id_of("a/f"), space.id_of("a")
+    moved = await space.move("a/f", "b/g")
+    assert (moved.status_code, moved.json()["objectID"], moved.json()["objectName"]) == (201, file, "g")
+    assert (space.id_of("b/g"), space.sums("a"), space.sums("b"), space.sums()) == (file, (0, 0), (1, 3), (1, 3))
+    await space.make("a/h", b"4567")
+    assert (await space.move("a", "b/c")).json()["objectID"] == directory
+    assert space.on_disk() == {"b/g": b"123", "b/c/h": b"4567"}
+    assert (space.sums("b"), space.sums("b/c"), space.sums()) == ((2, 7), (1, 4), (2, 7))
+    assert await space.read("b/c/h") == b"4567"
+    assert space.notes() == 0
+
+
+async def test_a_move_says_what_is_in_its_way(space: Space) -> None:
+    for path in ("f", "g", "d/x", "e/y"):
+        await space.make(path, path.encode(), create_parents="true")
+    assert errno(await space.move("none", "z")) == "enoent"
+    assert errno(await space.move("f", "no/z")) == "enoent"
+    assert errno(await space.move("f", "g/z")) == "enotdir"
+    assert errno(await space.move("f", "d")) == "eisdir"
+    assert errno(await space.move("d", "f")) == "enotdir"
+    assert errno(await space.move("d", "e")) == "eexist"
+    assert errno(await space.move("d", "d/inside")) == "einval"
+    assert errno(await space.move("f", "g", **{"If-None-Match": "*"})) == "eexist"
+    assert (await space.move("f", "f")).status_code == 201
+    assert (await space.move("f", "g")).status_code == 201
+    assert space.on_disk() == {"g": b"f", "d/x": b"d/x", "e/y": b"e/y"}
+    assert space.sums() == (3, 7)
+
+
+async def test_cdmi_offers_nothing_but_moves(space: Space) -> None:
+    await space.make("f", b"1")
+    url = f"{space.world.node.settings.provider_url}/cdmi"
+    client, path = space.world.provider, f"{url}/results/g"
+    for headers, body, error in (
+        ({"Content-Type": "application/cdmi-object"}, {"move": "results/f"}, "missingRequiredValue"),
+        (CDMI | {"X-CDMI-Specification-Version": "2"}, {"move": "results/f"}, "badValueNotAllowed"),
+        (CDMI, {"copy": "results/f"}, "notImplemented"),
+        (CDMI, {"move": 1}, "badValueString"),
+        ({}, {"move": "results/f"}, "notImplemented"),
+    ):
+        answer = await client.put(path, headers=space.alex.headers | headers, json=body)
+        assert answer.json()["error"]["id"] == error
+    answer = await client.put(
+        path, headers=space.alex.headers | CDMI, json={"move": f"/cdmi_objectid/{space.id_of('f')}"}
+    )
+    assert answer.status_code == 201
+    for name, key in (
+        ("", "cdmi_object_move_from_local"),
+        ("/container", "cdmi_move_container"),
+        ("/dataobject", "cdmi_move_dataobject"),
+    ):
+        told = await client.get(f"{url}/cdmi_capabilities{name}/")
+        assert told.json()["capabilities"][key] == "true"
+    assert (await client.get(f"{url}/cdmi_capabilities/none")).status_code == 404
+    assert (await client.put(path, headers=CDMI, json={"move": "results/g"})).status_code == 401
+
+
+async def test_the_checksum_of_what_is_written_is_known(space: Space) -> None:
+    one, two = b"a" * 3_000_000, b"b" * 10
+    file = (await space.make("f", one)).json()["fileId"]
+    assert known(space, "f") == (hashlib.sha256(one).digest(), zlib.crc32(one))
+    assert (
+        await space.ask("PUT", f"/data/{file}/content", content=two, params={"offset": len(one)})
+    ).status_code == 204
+    assert known(space, "f") == (hashlib.sha256(one + two).digest(), zlib.crc32(one + two))
+    assert (await space.move("f", "g")).status_code == 201
+    assert known(space, "g") == (hashlib.sha256(one + two).digest(), zlib.crc32(one + two))
+    assert (await space.ask("PUT", f"/data/{file}/content", content=two, params={"offset": 5})).status_code == 204
+    assert known(space, "g") is None
+
+
+def known(space: Space, path: str) -> tuple[bytes, int] | None:
+    provider = space.world.node.provider
+    with provider.indexes.using(space.dataset.space) as index:
+        entry = index.lookup(path.split("/"))
+        assert entry is not None
+    found = provider.checksums.of(space.dataset.space, entry)
+    return None if found is None else (found.sha256, found.crc32)
+
+
+async def test_no_more_is_written_than_the_support_grants(world: World) -> None:
+    space = Space(world, size_bytes=1_000_000)
+    file = (await space.make("f", bytes(900_000))).json()["fileId"]
+    assert errno(await space.make("g", bytes(200_000))) == "enospc"
+    url = f"/data/{file}/content"
+    assert errno(await space.ask("PUT", url, content=b"12", params={"offset": 999_999})) == "enospc"
+    assert errno(await space.ask("PUT", url, content=bytes(1_000_001))) == "enospc"
+    assert (await space.ask("PUT", url, content=bytes(1_000_000))).status_code == 204
+    assert (space.sums(), list(space.on_disk())) == ((1, 1_000_000), ["f"])
+    assert (await space.ask("DELETE", f"/data/{file}")).status_code == 204
+    assert (await space.make("g", bytes(1_000_000))).status_code == 201
+
+
+async def test_imported_spaces_are_not_written_to(world: World) -> None:
+    alex = world.person()
+    dataset = world.dataset(alex, {"f": b"raw", "d/g": b"raw"}, readonly=False)
+    client, file = world.provider, world.id_of(dataset, "f")
+    cdmi = f"{world.node.settings.provider_url}/cdmi/dataset@{dataset.space}"
+    for answer in (
+        await client.put(f"/data/{file}/content", headers=alex.headers, content=b"x"),
+        await client.put(f"/data/{file}/content?offset=1", headers=alex.headers, content=b"x"),
+        await client.put(f"/data/{dataset.root}/path/new", headers=alex.headers),
+        await client.post(f"/data/{dataset.root}/children?name=new&type=DIR", headers=alex.headers),
+        await client.delete(f"/data/{file}", headers=alex.headers),
+        await client.delete(f"/data/{dataset.root}/path/d", headers=alex.headers),
+        await client.put(f"{cdmi}/h", headers=alex.headers | CDMI, json={"move": f"dataset@{dataset.space}/f"}),
+    ):
+        assert errno(answer) == "erofs"
+    assert (dataset.folder / "f").read_bytes() == b"raw"
+    assert (dataset.folder / "d" / "g").read_bytes() == b"raw"
+
+
+async def test_a_file_that_is_longer_than_bodies_may_be_is_refused(space: Space) -> None:
+    limit = space.world.node.settings.limits.upload_bytes
+    answer = await space.ask(
+        "PUT", f"/data/{space.dataset.space}/path/f", content=b"", headers={"Content-Length": str(limit + 1)}
+    )
+    assert errno(answer) == "efbig"
