@@ -9,10 +9,26 @@ from cryptography.hazmat.primitives import hashes
 
 from fs2od.portal._words import folder_name
 
-__all__ = ["CA_FILE", "LINUX", "MACOS", "WINDOWS", "Authority", "Command", "dataset_commands", "file_commands"]
+__all__ = [
+    "CA_FILE",
+    "HEADER_FILE",
+    "LINUX",
+    "MACOS",
+    "TOKEN_FILE",
+    "WINDOWS",
+    "Authority",
+    "Command",
+    "closed_commands",
+    "closed_file_commands",
+    "dataset_commands",
+    "file_commands",
+]
 
 CA_FILE = "fs2od-ca.pem"
 """What the certificate is called in commands, and when it is downloaded."""
+
+TOKEN_FILE, HEADER_FILE = "fs2od.token", "fs2od.header"
+"""The files that hold an access token: alone, and as a header for curl."""
 
 LINUX, MACOS, WINDOWS = "Linux", "macOS", "Windows"
 _ALL = (LINUX, MACOS, WINDOWS)
@@ -66,6 +82,39 @@ def dataset_commands(
         return (first, *_of_onedata(f"{link}/tar", authority=authority))
     tools = _Tools(link.partition("/share/")[0], link, data, folder, authority)
     return (first, *tools.python(), tools.wget(), tools.rclone(), tools.aria2(), *tools.archive(archive), *tools.sums())
+
+
+def closed_commands(link: str, title: str, *, authority: bool, data: str) -> tuple[Command, ...]:
+    """Return the commands for a dataset whose link is not open to everybody: they take an access token from a file.
+
+    A token never stands in an argument, where other users of a machine would see it.
+    """
+    folder, ca = folder_name(title), f" --ca {CA_FILE}" if authority else ""
+    ours = f"{link} {folder} --token-file {TOKEN_FILE}{ca}"
+    found = [
+        Command(
+            "fs2od",
+            f"fs2od download {ours}",
+            f"Reads your access token from the file {TOKEN_FILE}, or from the variable FS2OD_TOKEN without --token-file.",
+            _ALL,
+        )
+    ]
+    if data:
+        trust = f" --cacert {CA_FILE}" if authority else ""
+        script = f"{link.partition('/share/')[0]}/get.py"
+        python = f"curl -fsS{trust} {script} | python3 - {ours}"
+        found.append(Command("Python", python, "The same with nothing to install: needs Python 3.8 or later."))
+        tar = f"curl -fL -OJ -H @{HEADER_FILE}{trust} '{data}/archive.tar'"
+        says = f"Everything as one TAR file. The file {HEADER_FILE} holds one line: X-Auth-Token: and the token."
+        found.append(Command("curl", tar, says, _ALL))
+    return tuple(found)
+
+
+def closed_file_commands(address: str, *, authority: bool) -> tuple[Command, ...]:
+    """Return the command that downloads one file of such a dataset, by its plain address."""
+    trust = f" --cacert {CA_FILE}" if authority else ""
+    says = f"The file {HEADER_FILE} holds one line: X-Auth-Token: and your access token."
+    return (Command("curl", f"curl -fLOJ -H @{HEADER_FILE}{trust} '{address}'", says, _ALL),)
 
 
 def _of_onedata(tar: str, *, authority: bool) -> tuple[Command, ...]:

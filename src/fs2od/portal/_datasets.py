@@ -1,4 +1,4 @@
-"""Datasets as their public link shows them, read from the node's services for a guest."""
+"""Datasets as their link shows them, read from the node's services for whoever looks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fs2od.node.index.schema import ROOT
 from fs2od.node.index.searching import search
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.zone.callers import GUEST
+from fs2od.node.zone.callers import GUEST, Caller
 from fs2od.node.zone.shares import Share
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId, file_id
@@ -26,7 +26,7 @@ from fs2od.portal._newest import Newest
 from fs2od.portal._paging import Page, page_of
 from fs2od.storage import Kind
 
-__all__ = ["PAGE_SIZE", "Dataset", "PublicDatasets"]
+__all__ = ["PAGE_SIZE", "Dataset", "Datasets"]
 
 PAGE_SIZE = 200
 _MOST_NAMES = 100
@@ -101,12 +101,24 @@ class Dataset:
         return self.root.entry.size_bytes - (0 if self.sidecar is None else self.sidecar.size_bytes)
 
     @property
+    def is_closed(self) -> bool:
+        """Say whether its link is for members now: plain addresses then need a token, and browsers get their own."""
+        return self.share.rule.closed_because(int(self.now.timestamp())) is not None
+
+    @property
+    def opens(self) -> datetime | None:
+        """When its link opens to everybody by itself, if it will."""
+        rule = self.share.rule
+        waits = self.is_closed and rule.audience == "public" and rule.from_s is not None
+        return datetime.fromtimestamp(rule.from_s or 0, UTC) if waits else None
+
+    @property
     def is_folder(self) -> bool:
         """Say whether a folder is shared, and not a single file."""
         return self.root.entry.kind is Kind.DIRECTORY
 
 
-class PublicDatasets:
+class Datasets:
     """Finds shares, what lies in them, and pages of their folders."""
 
     def __init__(self, provider: Oneprovider) -> None:
@@ -115,15 +127,17 @@ class PublicDatasets:
         self._checksums: Background[int] = Background()
         self._states: Background[str] = Background()
 
-    def get(self, share: ShareId) -> Dataset:
+    def get(self, share: ShareId, caller: Caller = GUEST) -> Dataset:
         """Return a dataset as it is now.
 
         Raises:
             NotFound: The share does not exist, or it ended.
+            Unauthorized: It is for members, and a guest asks.
+            Forbidden: It is for members, and the caller is none.
             PosixError: enoent, what was shared is gone; eacces, it is not for everybody.
             Rejected: No provider serves it.
         """
-        root = self._provider.access.locate_share_root(GUEST, share)
+        root = self._provider.access.locate_share_root(caller, share)
         assert root.share is not None
         facts = parse_facts(self._metadata(root))
         with self._provider.indexes.using(root.space) as index:
@@ -146,15 +160,17 @@ class PublicDatasets:
             archive_state=self._archive_state(root, facts, commits),
         )
 
-    def find(self, share: ShareId, path: str) -> Item:
+    def find(self, share: ShareId, path: str, caller: Caller = GUEST) -> Item:
         """Return what lies at a path below what is shared; "" is that itself.
 
         Raises:
             NotFound: The share does not exist, or it ended.
+            Unauthorized: It is for members, and a guest asks.
+            Forbidden: It is for members, and the caller is none.
             PosixError: enoent, nothing lies there; eacces, it is not for everybody.
             Rejected: No provider serves it.
         """
-        root = self._provider.access.locate_share_root(GUEST, share)
+        root = self._provider.access.locate_share_root(caller, share)
         names = tuple(path.split("/")) if path else ()
         if not names:
             return Item(root, ())
@@ -167,7 +183,7 @@ class PublicDatasets:
                 entry = child
             wanted = file_id(index.ref(entry.row).through(share))
         # By its id, so that the one place that judges access judges this too.
-        return Item(self._provider.access.locate(GUEST, wanted), names)
+        return Item(self._provider.access.locate(caller, wanted), names)
 
     def listing(self, folder: Item, wanted: Wanted) -> Listing:
         """Return a page of a folder, or what a search found below it."""

@@ -11,8 +11,9 @@ from starlette.responses import Response
 from fs2od.errors import Fs2odError
 from fs2od.onedata import errors
 from fs2od.portal._rendering import html_page, json_twin, wants_json
+from fs2od.portal._visitors import Visitor
 
-__all__ = ["NO_PAGE", "TOO_MUCH", "Problem", "problem_of", "problem_page"]
+__all__ = ["NO_PAGE", "TOO_MUCH", "Problem", "closed_problem", "problem_of", "problem_page"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,18 @@ _NO_SHARE = Problem(
     "Either it was cut short when it was copied, or its owners have ended it. The data itself is not touched by that.",
     "Check that you have the whole link, or ask whoever gave it to you for a new one.",
 )
+
+
+def closed_problem(visitor: Visitor | None) -> Problem:
+    """Return the words for a link that is not open for who looks: the way to the sign-in, or that it is not for them."""
+    if visitor is None or visitor.caller is None:
+        said = "This link is for the members of the dataset, for now or for good. You are not signed in."
+        advice = "Sign in: you come back here. If you were given an invite token, join with it first."
+        way = ("", "") if visitor is None else (visitor.sign_in, "Sign in")
+        return Problem(401, "For members", said, advice, *way)
+    said = f"This link is for the members of the dataset, for now or for good. {visitor.name} is not one of them."
+    advice = "If you were given an invite token, join with it. Otherwise ask whoever gave you the link for one."
+    return Problem(403, "For members", said, advice, "/join", "Join with an invite token")
 
 
 def problem_of(error: Fs2odError, *, dataset: str = "", below: bool = False, is_form: bool = False) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import anyio.to_thread
 from starlette.exceptions import HTTPException
@@ -16,10 +16,19 @@ from starlette.routing import BaseRoute, Route
 from fs2od.errors import Fs2odError
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.zone import Zone
+from fs2od.onedata.errors import Forbidden, Unauthorized
 from fs2od.onedata.ids import ShareId
 from fs2od.portal._choosing import language_route
-from fs2od.portal._commands import CA_FILE, Authority, Command, dataset_commands, file_commands
-from fs2od.portal._datasets import Dataset, PublicDatasets
+from fs2od.portal._commands import (
+    CA_FILE,
+    Authority,
+    Command,
+    closed_commands,
+    closed_file_commands,
+    dataset_commands,
+    file_commands,
+)
+from fs2od.portal._datasets import Dataset, Datasets
 from fs2od.portal._documents import (
     dataset_document,
     dataset_version,
@@ -31,17 +40,18 @@ from fs2od.portal._documents import (
     poll_after_s,
     selection_document,
 )
+from fs2od.portal._downloads import Downloads, caller_of
 from fs2od.portal._items import Item, is_readable, is_selectable
 from fs2od.portal._listings import Wanted, wanted_of
 from fs2od.portal._markdown import description_html
 from fs2od.portal._names import NAMES
 from fs2od.portal._paging import FIRST, LAST
-from fs2od.portal._problems import NO_PAGE, TOO_MUCH, problem_of, problem_page
+from fs2od.portal._problems import NO_PAGE, TOO_MUCH, closed_problem, problem_of, problem_page
 from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, sending_forms_to, wants_json
 from fs2od.portal._selections import LISTS, address_list, chosen_in, selection_commands
 from fs2od.portal._tabs import tabs_of
 from fs2od.portal._texts import Texts
-from fs2od.portal._visitors import attended, signed_in
+from fs2od.portal._visitors import attended, signed_in, visitor_of
 from fs2od.portal._words import folder_name
 from fs2od.portal.members import member_routes
 from fs2od.portal.mine import own_routes
@@ -84,7 +94,7 @@ def public_pages(
     frame = {"site": site_name or zone.settings.name, "home": "/", "authority": authority}
     desk = Desk(zone, sign_in or SignInSettings(), frame)
     spoken = Texts.of(zone.settings.page_language, zone.settings.page_texts)
-    pages = _DatasetPages(zone, provider, PublicDatasets(provider), frame)
+    pages = _DatasetPages(zone, provider, Datasets(provider), Downloads(provider, frame), frame)
     return [
         asset_route(),
         *attended(
@@ -109,7 +119,8 @@ class _DatasetPages:
 
     zone: Zone
     provider: Oneprovider
-    datasets: PublicDatasets
+    datasets: Datasets
+    downloads: Downloads
     frame: Mapping[str, Any]
 
     def routes(self) -> list[BaseRoute]:
@@ -126,16 +137,19 @@ class _DatasetPages:
         return [
             *(Route(path, self._guarded(handler)) for path, handler in handlers),
             *(Route(path, self._with_body(self.selection), methods=["POST"]) for path in selected),
+            Route("/share/{id}/archive", self._with_body(self.downloads.archive), methods=["POST"]),
         ]
 
     def twin(self, request: Request) -> Response:
-        found = self.datasets.get(_share(request))
-        return json_twin(request, dataset_document(found, self._link(found), self._data(found), self._commands(found)))
+        found = self.datasets.get(_share(request), caller_of(request))
+        return json_twin(
+            request, dataset_document(found, self._link(found), self.downloads.data(found), self._commands(found))
+        )
 
     def dataset(self, request: Request) -> Response:
         if wants_json(request):
             return self.twin(request)
-        found = self.datasets.get(_share(request))
+        found = self.datasets.get(_share(request), caller_of(request))
         listing = self._listing(found, Item(found.root, ()), request) if found.is_folder else {"listing": None}
         values = {
             **self._about(found),
@@ -147,37 +161,44 @@ class _DatasetPages:
 
     def files(self, request: Request) -> Response:
         share = _share(request)
-        item = self.datasets.find(share, _path(request))
+        item = self.datasets.find(share, _path(request), caller_of(request))
         if wants_json(request):
             if not item.is_folder:
                 return json_twin(request, item_document(share, item))
             return json_twin(request, listing_document(share, self.datasets.listing(item, _wanted(request))))
-        found = self.datasets.get(share)
+        found = self.datasets.get(share, caller_of(request))
         if item.is_folder and not item.names:
             return self.dataset(request)
         if item.is_folder:
             return self._page(request, "folder.html", {**self._about(found), **self._listing(found, item, request)})
-        link = f"{self.zone.settings.zone_url}{item_url(share, 'content', item)}"
-        commands = file_commands(link, authority=self.frame["authority"] is not None)
+        commands = self._file_commands(found, item)
         return self._page(request, "file.html", {**self._about(found), "item": item, "commands": commands})
 
     def content(self, request: Request) -> Response:
-        item = self.datasets.find(_share(request), _path(request))
-        return self._to_archive(request, item, "zip") if item.is_folder else self._to_content(request, item)
+        item = self.datasets.find(_share(request), _path(request), caller_of(request))
+        return (
+            self.downloads.to_archive(request, item, "zip")
+            if item.is_folder
+            else self.downloads.to_content(request, item)
+        )
 
     def tar(self, request: Request) -> Response:
-        item = self.datasets.find(_share(request), _path(request))
-        return self._to_archive(request, item, "tar") if item.is_folder else self._to_content(request, item)
+        item = self.datasets.find(_share(request), _path(request), caller_of(request))
+        return (
+            self.downloads.to_archive(request, item, "tar")
+            if item.is_folder
+            else self.downloads.to_content(request, item)
+        )
 
     def zip(self, request: Request) -> Response:
         return self.content(request)
 
     def selection(self, request: Request, body: bytes) -> Response:
-        found = self.datasets.get(_share(request))
+        found = self.datasets.get(_share(request), caller_of(request))
         selection, name = chosen_in(self.datasets, found, body), str(request.path_params.get("list", ""))
         if selection is None:
             return problem_page(request, TOO_MUCH, self.frame)
-        data, authority = self._data(found), self.frame["authority"] is not None
+        data, authority = self.downloads.data(found), self.frame["authority"] is not None
         if name in LISTS and data:
             headers = {**PAGE_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
             lines = address_list(self.provider, selection, data, name)
@@ -189,20 +210,6 @@ class _DatasetPages:
             return json_twin(request, selection_document(found.id, selection, commands))
         values = {**self._about(found), "selection": selection, "commands": commands, "lists": LISTS}
         return self._page(request, "selection.html", values)
-
-    def _to_archive(self, request: Request, item: Item, kind: str) -> Response:
-        if self.zone.settings.plain:
-            ticket = self.provider.tickets.issue(item.located)
-            return _redirect(f"{self.zone.settings.provider_url}/download/{ticket}")
-        query = f"?{urlencode({'path': item.path})}" if item.names else ""
-        return _redirect(f"{self._data_of(_share(request))}/archive.{kind}{query}")
-
-    def _to_content(self, request: Request, item: Item) -> Response:
-        if self.zone.settings.plain:
-            base = f"{self.zone.settings.provider_url}/api/v3/oneprovider/data"
-            return _redirect(f"{base}/{item.located.file_id}/content")
-        path = item.quoted or quote(item.located.entry.name, safe="")
-        return _redirect(f"{self._data_of(_share(request))}/files/{path}")
 
     def _page(self, request: Request, template: str, values: Mapping[str, object]) -> Response:
         dataset = values["dataset"]
@@ -228,7 +235,8 @@ class _DatasetPages:
             "words": dataset_words(dataset),
             "version": dataset_version(dataset),
             "poll_after_s": poll_after_s(dataset),
-            "data": self._data(dataset),
+            "data": self.downloads.data(dataset),
+            "archives": self.downloads.archives(dataset),
             "readable": is_readable,
             "selectable": is_selectable,
             "url": item_url,
@@ -237,20 +245,28 @@ class _DatasetPages:
     def _link(self, dataset: Dataset) -> str:
         return self.zone.public_url(dataset.id)
 
-    def _data(self, dataset: Dataset) -> str:
-        """Return the address of a dataset's plain files and archives; empty where there are none."""
-        return "" if self.zone.settings.plain else self._data_of(dataset.id)
-
-    def _data_of(self, share: ShareId) -> str:
-        return f"{self.zone.settings.provider_url}/share/{quote(share, safe='')}"
-
     def _commands(self, dataset: Dataset) -> tuple[Command, ...]:
-        with_authority, link, data = self.frame["authority"] is not None, self._link(dataset), self._data(dataset)
+        with_authority, link, data = (
+            self.frame["authority"] is not None,
+            self._link(dataset),
+            self.downloads.data(dataset),
+        )
         if not dataset.is_folder:
-            return file_commands(f"{link}/content", authority=with_authority)
+            return self._file_commands(dataset, Item(dataset.root, ()))
+        if dataset.is_closed:
+            plain = "" if self.downloads.is_plain else self.downloads.data_of(dataset.id)
+            return closed_commands(link, dataset.title, authority=with_authority, data=plain)
         state = dataset.archive_state
         archive = f"{data}/archive/{state}/{folder_name(dataset.title)}" if data and state else ""
         return dataset_commands(link, dataset.title, authority=with_authority, data=data, archive=archive)
+
+    def _file_commands(self, dataset: Dataset, item: Item) -> tuple[Command, ...]:
+        with_authority = self.frame["authority"] is not None
+        if dataset.is_closed:
+            name = item.quoted or quote(item.located.entry.name, safe="")
+            return closed_file_commands(f"{self.downloads.data_of(dataset.id)}/files/{name}", authority=with_authority)
+        link = f"{self.zone.settings.zone_url}{item_url(dataset.id, 'content', item)}"
+        return file_commands(link, authority=with_authority)
 
     def _with_body(self, handler: Callable[[Request, bytes], Response]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
@@ -272,6 +288,8 @@ class _DatasetPages:
                 share, is_form = _share(request), request.method == "POST"
                 below = bool(_path(request)) or is_form
                 problem = problem_of(error, dataset=f"/share/{share}", below=below, is_form=is_form)
+                if isinstance(error, (Unauthorized, Forbidden)):
+                    problem = closed_problem(visitor_of(request))
                 return problem_page(request, problem, self.frame)
 
         return answer

@@ -12,12 +12,22 @@ from fs2od.node.provider.archives.selections import chosen
 from fs2od.node.provider.data.finding import given_below
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.onedata import errors
-from fs2od.portal._commands import CA_FILE, LINUX, MACOS, WINDOWS, Command
-from fs2od.portal._datasets import Dataset, PublicDatasets
+from fs2od.portal._commands import CA_FILE, LINUX, MACOS, TOKEN_FILE, WINDOWS, Command
+from fs2od.portal._datasets import Dataset, Datasets
 from fs2od.portal._items import Item
 from fs2od.portal._words import folder_name
 
-__all__ = ["ARIA2", "LISTS", "MOST_CHOSEN", "URLS", "Selection", "address_list", "chosen_in", "selection_commands"]
+__all__ = [
+    "ARIA2",
+    "LISTS",
+    "MOST_CHOSEN",
+    "MOST_FIELDS",
+    "URLS",
+    "Selection",
+    "address_list",
+    "chosen_in",
+    "selection_commands",
+]
 
 MOST_CHOSEN = 2_000
 """How many files and folders a page of a selection takes. An archive takes ten times as many."""
@@ -25,7 +35,7 @@ URLS, ARIA2 = "addresses.txt", "aria2.txt"
 LISTS = (URLS, ARIA2)
 """What the lists are called: one address a line, and the same with each file's place, as aria2 reads it."""
 _MOST_PATTERNS = 50
-_MOST_FIELDS = 30_000
+MOST_FIELDS = 30_000
 _GLOB = re.compile(r"[*?\[]")
 # Nothing that a shell of Windows takes otherwise than one of Unix.
 _PLAIN = re.compile(r"[\w./+=: -]+", re.ASCII)
@@ -48,7 +58,7 @@ class Selection:
         return sum(item.size_bytes for item in self.items)
 
 
-def chosen_in(datasets: PublicDatasets, dataset: Dataset, body: bytes) -> Selection | None:
+def chosen_in(datasets: Datasets, dataset: Dataset, body: bytes) -> Selection | None:
     """Return what a form chose; None if it is too much.
 
     Raises:
@@ -56,14 +66,14 @@ def chosen_in(datasets: PublicDatasets, dataset: Dataset, body: bytes) -> Select
         PosixError: enoent, something is gone; eacces, it is not for everybody.
     """
     try:
-        form = parse_qs(body.decode("ascii"), errors="strict", max_num_fields=_MOST_FIELDS)
+        form = parse_qs(body.decode("ascii"), errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError as error:
         raise errors.error_of("badData", "This is no form.") from error
     given = form.get("path", [])
     if len(given) > MOST_CHOSEN:
         return None
     paths = chosen(given)
-    return Selection(tuple(datasets.find(dataset.id, path) for path in paths))
+    return Selection(tuple(datasets.find(dataset.id, path, dataset.root.caller) for path in paths))
 
 
 def selection_commands(
@@ -71,7 +81,8 @@ def selection_commands(
 ) -> tuple[Command, ...]:
     """Return the commands that bring a selection: by patterns where these fit into a line, and by the lists of addresses."""
     folder = folder_name(dataset.title)
-    trust = f" --ca {CA_FILE}" if authority else ""
+    trust = f" --token-file {TOKEN_FILE}" if dataset.is_closed else ""
+    trust += f" --ca {CA_FILE}" if authority else ""
     found: list[Command] = []
     if len(selection.items) <= _MOST_PATTERNS:
         patterns = [_pattern(item.path) for item in selection.items]

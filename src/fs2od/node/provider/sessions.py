@@ -1,6 +1,7 @@
 """Addresses of downloads for browsers: random, bound to one state, and living on through a restart of the node.
 
-The database holds the secret's SHA-256 alone. An address ends ten minutes after its last byte left, and with the share.
+The database holds the secret's SHA-256 alone. An address ends ten minutes after its last byte left, and with the share; one
+that was given to somebody who is signed in shows what they may see, and ends with their session as well.
 """
 
 from __future__ import annotations
@@ -29,13 +30,17 @@ _MOST_PATHS_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Session:
-    """What an address stands for: an archive of a share, in one state, of some paths or of everything."""
+    """What an address stands for: an archive of a share, in one state, of some paths or of everything; or one file.
+
+    `browser` is the id of the browser's session that it was given to; empty: it is for everybody.
+    """
 
     digest: bytes
     share: ShareId
     format: str
     state: str
     paths: tuple[str, ...]
+    browser: str = ""
 
 
 class Sessions:
@@ -48,12 +53,13 @@ class Sessions:
         # When the last byte left, and when that was written down.
         self._used: dict[bytes, tuple[int, int]] = {}
 
-    def issue(self, share: ShareId, format_: str, state: str, paths: Sequence[str]) -> str:
+    def issue(self, share: ShareId, format_: str, state: str, paths: Sequence[str], *, browser: str = "") -> str:
         """Return a new secret."""
         secret, now_s = secrets.token_urlsafe(24), self._clock.now_s()
-        row = (_digest(secret), share, format_, state, json.dumps(list(paths), ensure_ascii=False), now_s)
+        chosen = json.dumps(list(paths), ensure_ascii=False)
+        row = (_digest(secret), share, format_, state, chosen, now_s, browser or None)
         with self._database.writing() as db:
-            db.execute("INSERT INTO download_session VALUES (?, ?, ?, ?, ?, ?)", row)
+            db.execute("INSERT INTO download_session VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             self._end_old(db, now_s)
         return secret
 
@@ -64,12 +70,13 @@ class Sessions:
             NotFound: It is unknown or has ended.
         """
         digest = _digest(secret)
-        query = "SELECT share, format, state, paths, used FROM download_session WHERE digest = ?"
+        query = "SELECT share, format, state, paths, used, session FROM download_session WHERE digest = ?"
         with self._database.reading() as db:
             row = db.execute(query, (digest,)).fetchone()
         if row is None or self._last_used_s(digest, row["used"]) + _VALID_S < self._clock.now_s():
             raise errors.not_found()
-        return Session(digest, ShareId(row["share"]), row["format"], row["state"], tuple(json.loads(row["paths"])))
+        paths = tuple(json.loads(row["paths"]))
+        return Session(digest, ShareId(row["share"]), row["format"], row["state"], paths, row["session"] or "")
 
     def touch(self, session: Session) -> None:
         """Note that a byte has left just now. Never blocks."""

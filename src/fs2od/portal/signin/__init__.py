@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from fs2od.portal._visitors import Visitor, attended, signed_in, visitor_of
 from fs2od.portal.signin._account import AccountPages
 from fs2od.portal.signin._desk import HEADERS, Desk, Form, to
-from fs2od.portal.signin._forms import FORM_KEY
+from fs2od.portal.signin._forms import FOREIGN, FORM_KEY, is_ours
 from fs2od.portal.signin._guests import vouch
 from fs2od.portal.signin._pages import SignInPages
 from fs2od.portal.signin._places import local_path
@@ -18,6 +18,7 @@ from fs2od.portal.signin._provider_pages import ProviderPages
 from fs2od.portal.signin._settings import ClaimGrant, IdentityProvider, SignInSettings
 
 __all__ = [
+    "FOREIGN",
     "FORM_KEY",
     "HEADERS",
     "ClaimGrant",
@@ -27,6 +28,7 @@ __all__ = [
     "SignInSettings",
     "Visitor",
     "attended",
+    "is_ours",
     "local_path",
     "sign_in_routes",
     "signed_in",

@@ -16,15 +16,18 @@ from fs2od.errors import Fs2odError
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.answers import archive_response
 from fs2od.node.provider.archives.contents import Changed
+from fs2od.node.provider.archives.handing import archive_address, archive_name
 from fs2od.node.provider.archives.layouts import Format
 from fs2od.node.provider.archives.plans import Plan, parse_state
 from fs2od.node.provider.archives.selections import MOST_PATHS, chosen, root_name
 from fs2od.node.provider.archives.service import StateGone
 from fs2od.node.provider.content import archive_answer
+from fs2od.node.provider.data.file_addresses import file_at
+from fs2od.node.provider.data.finding import find
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.provider.sessions import Session
 from fs2od.node.provider.streaming import AccessEnded
-from fs2od.node.zone.callers import GUEST
+from fs2od.node.zone.callers import GUEST, Caller
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId
 
@@ -83,7 +86,7 @@ class _Addresses:
         top, paths = self._top(request), chosen(request.query_params.getlist("path"))
         for _ in range(_TRIES):
             plan = self._archives.present(top, paths, format_)
-            name = _file_name(top, paths, format_)
+            name = archive_name(top, paths, format_)
             query = f"?{urlencode([('path', path) for path in paths])}" if paths else ""
             location = f"/share/{quote(request.path_params['id'])}/archive/{plan.state}/{quote(name, safe='')}{query}"
             try:
@@ -100,16 +103,20 @@ class _Addresses:
         format_ = _format(str(request.path_params["name"]).rpartition(".")[2])
         top, paths = self._top(request), chosen(request.query_params.getlist("path"))
         plan = self._archives.pinned(top, paths, format_, state)
-        return self._answer(request, top, plan, _file_name(top, paths, format_), {}, always_ranges=True)
+        return self._answer(request, top, plan, archive_name(top, paths, format_), {}, always_ranges=True)
 
     def session(self, request: Request) -> Response:
         """Answer with the archive of a session."""
         session = self._sessions.redeem(str(request.path_params["secret"]))
-        top, format_, state = self._located(session.share), _format(session.format), parse_state(session.state)
+        caller = self._provider.zone.accounts.sessions.acting(session.browser) if session.browser else GUEST
+        if session.format == "file":
+            return self._file(request, session, caller)
+        top, format_ = self._located(session.share, caller), _format(session.format)
+        state = parse_state(session.state)
         if state is None:
             raise errors.not_found()
         plan = self._archives.pinned(top, session.paths, format_, state)
-        name = _file_name(top, session.paths, format_)
+        name = archive_name(top, session.paths, format_)
         return self._answer(request, top, plan, name, {}, always_ranges=True, session=session)
 
     def start(self, request: Request, body: bytes) -> Response:
@@ -122,11 +129,7 @@ class _Addresses:
             raise _Refused(400, "This is no form.") from error
         top, paths = self._top(request), chosen(form.get("path", []))
         format_ = _format(form.get("format", ["zip"])[-1])
-        plan = self._archives.present(top, paths, format_)
-        share = ShareId(str(request.path_params["id"]))
-        secret = self._sessions.issue(share, format_, str(plan.state), paths)
-        name = quote(_file_name(top, paths, format_), safe="")
-        address = f"{self._provider.zone.settings.provider_url}/download/{secret}/{name}"
+        address = archive_address(self._provider, top, paths, format_)
         return RedirectResponse(address, 303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
     def bulk(self, request: Request, body: bytes) -> Response:
@@ -143,8 +146,16 @@ class _Addresses:
     def _top(self, request: Request) -> Located:
         return self._located(ShareId(str(request.path_params["id"])))
 
-    def _located(self, share: ShareId) -> Located:
-        return self._provider.access.locate_share_root(GUEST, share)
+    def _located(self, share: ShareId, caller: Caller = GUEST) -> Located:
+        return self._provider.access.locate_share_root(caller, share)
+
+    def _file(self, request: Request, session: Session, caller: Caller) -> Response:
+        (path,) = session.paths
+        located = find(self._provider, session.share, path, caller)
+        # Whoever pauses a download of many hours goes on with the same address.
+        self._sessions.touch(session)
+        self._sessions.write_down(session)
+        return file_at(self._provider, located, request, name=path.rpartition("/")[2] or located.entry.name)
 
     def _answer(
         self,
@@ -187,11 +198,6 @@ def _format(text: str) -> Format:
         case "zip":
             return "zip"
     raise errors.not_found()
-
-
-def _file_name(top: Located, paths: tuple[str, ...], format_: Format) -> str:
-    name = paths[0].rpartition("/")[2] if len(paths) == 1 else root_name(top)
-    return f"{name}.{format_}"
 
 
 def _guarded(handler: Callable[..., Response]) -> Callable[..., Response]:

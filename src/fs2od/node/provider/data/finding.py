@@ -8,7 +8,7 @@ from itertools import islice
 from fs2od.node.index import Entry
 from fs2od.node.provider.access import Located, Need
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.zone.callers import GUEST
+from fs2od.node.zone.callers import GUEST, Caller
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId, file_id
 from fs2od.storage import Kind
@@ -21,17 +21,19 @@ Given = list[tuple[str, Entry]]
 """Paths, each with the entry whose bytes lie there: behind a link what the link leads to."""
 
 
-def find(provider: Oneprovider, share: ShareId, path: str) -> Located:
+def find(provider: Oneprovider, share: ShareId, path: str, caller: Caller = GUEST) -> Located:
     """Return what lies at a path below a share; "" is the share's own folder, or its file where it has only one.
 
     A link is followed where it leads to a file; folders are reached by one path only, so that nobody runs in circles.
 
     Raises:
         NotFound: The share does not exist, or it ended.
+        Unauthorized: It is for members, and a guest asks.
+        Forbidden: It is for members, and the caller is none.
         PosixError: enoent, nothing lies there; eacces, it is not for everybody.
         Rejected: No provider serves it.
     """
-    root = provider.access.locate_share_root(GUEST, share)
+    root = provider.access.locate_share_root(caller, share)
     if not path or (root.entry.kind is not Kind.DIRECTORY and path == root.entry.name):
         return root
     entry = root.entry
@@ -44,7 +46,7 @@ def find(provider: Oneprovider, share: ShareId, path: str) -> Located:
             entry = child
         wanted = file_id(index.ref(entry.row).through(share))
     # By its id, so that the one place that judges access judges this, too.
-    found = provider.access.locate(GUEST, wanted, Need.READ)
+    found = provider.access.locate(caller, wanted, Need.READ)
     if found.entry.kind is Kind.SYMLINK:
         found = provider.access.followed(found)
         if found.entry.kind is not Kind.FILE:

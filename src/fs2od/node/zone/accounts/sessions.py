@@ -77,7 +77,12 @@ class Sessions:
         with self._database.writing() as db:
             if not db.execute("SELECT 1 FROM user WHERE id = ? AND NOT blocked", (user,)).fetchone():
                 raise errors.forbidden()
-            db.execute(f"DELETE FROM session WHERE NOT ({_ALIVE})", self._bounds())
+            # Of those that nobody uses, but not while a download goes on that was begun in them: that is use.
+            db.execute(
+                f"DELETE FROM session WHERE NOT ({_ALIVE}) AND (created <= :oldest"
+                " OR id NOT IN (SELECT session FROM download_session WHERE session IS NOT NULL))",
+                self._bounds(),
+            )
             db.execute(
                 "INSERT INTO session (id, user, digest, renewed, created, used, browser, address)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -118,6 +123,18 @@ class Sessions:
         query = f"SELECT * FROM session WHERE user = :user AND {_ALIVE} ORDER BY used DESC, created DESC, id"
         with self._database.reading() as db:
             return [_session(row) for row in db.execute(query, {"user": user, **self._bounds()})]
+
+    def acting(self, session: str) -> Caller:
+        """Return who acts through a session by its id, for what was begun in it and still goes on.
+
+        Raises:
+            NotFound: It has ended, or its user is blocked.
+        """
+        with self._database.reading() as db:
+            row = db.execute("SELECT * FROM session WHERE id = ?", (session,)).fetchone()
+        if row is None or not self._stands(session):
+            raise errors.not_found()
+        return self._caller(row)
 
     def end(self, user: UserId, session: str) -> None:
         """End one session of a user.
