@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fs2od.cli.access_options import access_options, command_line
 from fs2od.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -30,16 +30,12 @@ __all__ = ["download"]
     "Examples:\n\n  fs2od download https://zone.example.org/share/1a2b3c\n\n"
     "  fs2od download LINK /scratch/grid2 --include '*.mrc' --limit-rate 50M\n\n"
     "  fs2od download LINK /scratch/grid2 --follow --report grid2.json\n\n"
-    "  fs2od download LINK /scratch/grid2 --verify"
+    "  fs2od download LINK /scratch/grid2 --verify\n\n"
+    "  fs2od download 'my space/grid2' /scratch/grid2 --token-file job.token"
 )
 @click.argument("link")
 @click.argument("dest", required=False, type=click.Path(path_type=Path, file_okay=False))
-@click.option(
-    "--ca",
-    "ca_file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Certificates (PEM) to trust besides the system's.",
-)
+@access_options
 @click.option(
     "-j", "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="The most connections at once."
 )
@@ -62,6 +58,8 @@ def download(
     *,
     link: str,
     dest: Path | None,
+    zone_url: str | None,
+    token_file: Path | None,
     ca_file: Path | None,
     jobs: int,
     include: tuple[str, ...],
@@ -75,18 +73,29 @@ def download(
 ) -> None:
     """Download everything that LINK shows into the folder DEST.
 
+    LINK may also be a space, by its name or id, or a folder in it: SPACE/a/folder.
+
     DEST is made when it is missing; without it, a folder named after the share is filled. Only what is missing or wrong
     is fetched: run the same command again after an interruption, or when the dataset has grown. What the dataset has
     checksums for is checked while it arrives, and files that stand there already are checked, too.
+
+    Spaces and links for members need an access token: from --token-file, FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN. When one
+    from a file ends in the middle, the download waits until the file holds another, and goes on at the same byte. The proxy
+    that HTTPS_PROXY names is used.
     """
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
-    from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name, parse_link  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name  # noqa: PLC0415 - the same
 
     if dry_run and verify:
         raise click.UsageError("--dry-run and --verify exclude each other")
-    shared = parse_link(link)
-    again = _command(str(shared), dest, ca_file)
+    access = access_of(zone_url, token_file, ca_file)
+    place = access.place(link)
+    again = command_line("download", [str(place), *([str(dest)] if dest else [])], zone_url, token_file, ca_file)
     options = Options(
+        token=access.token,
+        prefer=access.prefer,
+        proxies=access.proxies,
         jobs=jobs,
         include=include,
         exclude=exclude,
@@ -97,23 +106,19 @@ def download(
     )
     try:
         with _stopping() as stop:
-            folder = dest or Path(folder_name(shared, ca_file=options.ca_file))
-            chosen = Download(shared, folder, options)
+            folder = dest or Path(folder_name(place, options))
+            chosen = Download(place, folder, options)
             if dry_run:
                 _rehearse(chosen, stop, as_json=as_json)
                 return
-            with _shown() as show:
+            with _shown() as shown:
+                show = access.announcing(shown)
                 report = chosen.verify(show, stop) if verify else chosen.run(show, stop)
     except UntrustedCertificate as error:
         raise UntrustedCertificate(f"{error}; give its authority's certificate with --ca FILE") from error
     except Interrupted:
         raise _interrupted(again) from None
     _tell(report, folder, again=again, report_file=report_file, as_json=as_json)
-
-
-def _command(link: str, dest: Path | None, ca_file: Path | None) -> str:
-    words = ["fs2od", "download", link, *([str(dest)] if dest else []), *(["--ca", str(ca_file)] if ca_file else [])]
-    return shlex.join(words)
 
 
 def _rate(text: str | None) -> float | None:

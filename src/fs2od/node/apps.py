@@ -82,6 +82,12 @@ def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> A
     async def share_page(request: Request) -> Response:
         return RedirectResponse(f"{zone.settings.zone_url}/share/{request.path_params['id']}", 302)
 
+    def authenticate_plain(request: Request) -> Caller:
+        try:
+            return authenticate(request)
+        except errors.ServiceError as error:
+            raise _slowed(zone)(request, error) from error
+
     files_api = [endpoint for noun in _PROVIDER_NOUNS for endpoint in noun.endpoints(provider)]
     panel_api = [endpoint for noun in _PANEL_NOUNS for endpoint in noun.endpoints(provider)]
     doors = Doors(authenticate, zone.audit.record, body_bytes, _slowed(zone))
@@ -91,8 +97,8 @@ def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> A
             *mount(panel_api, replace(doors, authenticate=authenticate_panel), prefix="/api/v3/onepanel"),
             *mount(cdmi.endpoints(provider), doors, prefix="/cdmi"),
             Route("/download/{ticket}", download),
-            *file_routes(provider),
-            *archive_routes(provider),
+            *file_routes(provider, authenticate_plain),
+            *archive_routes(provider, authenticate_plain),
             Route("/share/{id}", share_page),
             *extra,
         ],

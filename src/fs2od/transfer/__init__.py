@@ -3,7 +3,9 @@
 Only the standard library and Python 3.8, because the single-file downloader (`bundle`) is made from these very modules.
 """
 
+from fs2od.transfer._answers import Content, DataAddress
 from fs2od.transfer._bundle import bundle
+from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._download import Download, Options, folder_name
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present, shown_path
 from fs2od.transfer._errors import (
@@ -14,24 +16,43 @@ from fs2od.transfer._errors import (
     NotFound,
     RangeRefused,
     ServiceError,
+    TokenRefused,
     UntrustedCertificate,
     Withheld,
 )
 from fs2od.transfer._http import Timeouts
-from fs2od.transfer._links import InvalidLink, Link, LinkEnded, UnknownLink, parse_link
+from fs2od.transfer._links import (
+    InvalidLink,
+    Link,
+    LinkEnded,
+    NoSuchDataset,
+    Place,
+    SpacePlace,
+    UnknownLink,
+    UnknownSpace,
+    parse_link,
+    parse_place,
+    parse_zone,
+)
+from fs2od.transfer._opening import open_dataset
 from fs2od.transfer._patience import Patience
 from fs2od.transfer._plan import Fetch, Plan, Refusal, plan_download
+from fs2od.transfer._proxies import Proxies, Proxy, proxies_of
 from fs2od.transfer._report import Estimate, Failure, FileReport, Progress, Report, readable_size
 from fs2od.transfer._selection import Selection
-from fs2od.transfer._sharing import Content, DataAddress, SharedDataset
+from fs2od.transfer._sharing import SharedDataset
+from fs2od.transfer._space import SpaceDataset
+from fs2od.transfer._tokens import AccessToken
 from fs2od.transfer._walk import DownloadLimits
 from fs2od.transfer._words import estimate_line, parse_rate, readable_duration, report_lines, write_report
 
 __all__ = [
+    "AccessToken",
     "Busy",
     "ConnectionLost",
     "Content",
     "DataAddress",
+    "Dataset",
     "Download",
     "DownloadLimits",
     "Entry",
@@ -46,28 +67,40 @@ __all__ = [
     "LinkEnded",
     "MalformedAnswer",
     "Names",
+    "NoSuchDataset",
     "NotFound",
     "Options",
     "Patience",
+    "Place",
     "Plan",
     "Present",
     "Progress",
+    "Proxies",
+    "Proxy",
     "RangeRefused",
     "Refusal",
     "Report",
     "Selection",
     "ServiceError",
     "SharedDataset",
+    "SpaceDataset",
+    "SpacePlace",
     "Timeouts",
+    "TokenRefused",
     "UnknownLink",
+    "UnknownSpace",
     "UntrustedCertificate",
     "Withheld",
     "bundle",
     "estimate_line",
     "folder_name",
+    "open_dataset",
     "parse_link",
+    "parse_place",
     "parse_rate",
+    "parse_zone",
     "plan_download",
+    "proxies_of",
     "readable_duration",
     "readable_size",
     "report_lines",

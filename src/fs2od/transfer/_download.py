@@ -11,21 +11,23 @@ from pathlib import Path
 from typing import Callable, Final
 
 from fs2od.errors import Interrupted, StorageMissing
+from fs2od.transfer._answers import DataAddress
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errand import Errand
 from fs2od.transfer._errors import NotFound
-from fs2od.transfer._http import Timeouts
-from fs2od.transfer._links import Link
+from fs2od.transfer._http import Proxies, Timeouts
+from fs2od.transfer._links import Link, Place
+from fs2od.transfer._opening import open_dataset
 from fs2od.transfer._pace import Pace, RateLimit
 from fs2od.transfer._patience import Patience
 from fs2od.transfer._rehearsal import Rehearsal
 from fs2od.transfer._report import Estimate, Progress, Report
 from fs2od.transfer._run import Ending, Run
 from fs2od.transfer._selection import Selection
-from fs2od.transfer._sharing import DataAddress, SharedDataset
 from fs2od.transfer._sidecar import Sidecar
 from fs2od.transfer._tally import Tally
+from fs2od.transfer._tokens import AccessToken
 from fs2od.transfer._verification import Verification
 from fs2od.transfer._walk import DownloadLimits
 
@@ -46,7 +48,10 @@ class Options:
         follow: Whether to go on while the dataset grows, until it is complete.
         follow_every_s: Seconds between two looks while following.
         limit_rate: Bytes per second, all connections together; None for no limit.
+        token: For spaces, and for links that are for members.
+        prefer: The domain of the provider to ask first, where several have the space.
         ca_file: Certificates (PEM) to trust besides the system's.
+        proxies: What stands between this machine and the services.
         with_files: Whether the report names every file.
         limits: How much a share may list.
         patience: How often a file is taken up again.
@@ -60,7 +65,10 @@ class Options:
     follow: bool = False
     follow_every_s: float = 15.0
     limit_rate: float | None = None
+    token: AccessToken | None = None
+    prefer: str | None = None
     ca_file: str | None = None
+    proxies: Proxies = field(default_factory=Proxies)
     with_files: bool = False
     limits: DownloadLimits = field(default_factory=DownloadLimits)
     patience: Patience = field(default_factory=Patience)
@@ -77,15 +85,15 @@ class Download:
     ```
     """
 
-    def __init__(self, link: Link, destination: Path | str, options: Options | None = None) -> None:
+    def __init__(self, place: Place, destination: Path | str, options: Options | None = None) -> None:
         """Prepare a download; nothing is asked or written yet.
 
         Args:
-            link: What to download.
+            place: What to download: a link, or a space at its zone.
             destination: The folder to fill; made when it is missing.
             options: How to go about it.
         """
-        self._link = link
+        self._place = place
         self._path = Path(destination)
         self._options = options or Options()
 
@@ -99,11 +107,11 @@ class Download:
             stop: Ends the download soon after it is set.
 
         Raises:
-            UnknownLink: There is no such share.
+            NoSuchDataset: There is no such share, or no such space for the token.
             StorageError: The destination cannot be made or written.
             ConnectionLost, ServiceError, MalformedAnswer: The share cannot be read at all.
         """
-        with _Course(self._link, self._path, self._options, progress, stop) as course:
+        with _Course(self._place, self._path, self._options, progress, stop) as course:
             return course.run()
 
     def verify(self, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None) -> Report:
@@ -121,18 +129,18 @@ class Download:
         """
         if not self._path.is_dir():
             raise StorageMissing(f"the folder {self._path} is not there")
-        with _Course(self._link, self._path, self._options, progress, stop) as course:
+        with _Course(self._place, self._path, self._options, progress, stop) as course:
             return course.verify()
 
     def estimate(self, stop: threading.Event | None = None) -> Estimate:
         """Return what a run would bring, and how long it would take; nothing is written.
 
         Raises:
-            UnknownLink: There is no such share.
+            NoSuchDataset: There is no such share, or no such space for the token.
             ConnectionLost, ServiceError, MalformedAnswer: The share cannot be read at all.
             Interrupted: `stop` was set.
         """
-        with _Course(self._link, self._path, self._options, None, stop) as course:
+        with _Course(self._place, self._path, self._options, None, stop) as course:
             return course.estimate()
 
 
@@ -141,7 +149,7 @@ class _Course:
 
     def __init__(
         self,
-        link: Link,
+        place: Place,
         path: Path,
         options: Options,
         progress: Callable[[Progress], None] | None,
@@ -154,8 +162,15 @@ class _Course:
         self._over = threading.Event()
         self._ending = Ending(self._abort)
         self._sleep = options.sleep or self._ending.sleep
-        self._shared = SharedDataset(
-            link, ca_file=options.ca_file, timeouts=options.timeouts, patience=options.patience, sleep=self._sleep
+        self._shared = open_dataset(
+            place,
+            token=options.token,
+            prefer=options.prefer,
+            ca_file=options.ca_file,
+            timeouts=options.timeouts,
+            patience=options.patience,
+            sleep=self._sleep,
+            proxies=options.proxies,
         )
         self._sidecar = Sidecar()
         self._selection = Selection(options.include, options.exclude)
@@ -254,14 +269,19 @@ class _Course:
         return not self._ending.has_come
 
 
-def folder_name(link: Link, *, ca_file: str | None = None) -> str:
-    """Return what a folder for the share is best called: the share's name, made safe, or else its id.
+def folder_name(place: Place, options: Options | None = None) -> str:
+    """Return what a folder for the dataset is best called: its name, made safe, or else its id.
 
     Raises:
-        UnknownLink: There is no such share.
-        ConnectionLost, ServiceError, MalformedAnswer: The share cannot be read at all.
+        NoSuchDataset: There is none.
+        ConnectionLost, ServiceError, MalformedAnswer: It cannot be read at all.
     """
-    with SharedDataset(link, ca_file=ca_file) as shared:
-        name = shared.name()
+    chosen = options or Options()
+    with open_dataset(
+        place, token=chosen.token, prefer=chosen.prefer, ca_file=chosen.ca_file, proxies=chosen.proxies
+    ) as dataset:
+        name = dataset.name()
     safe = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name).strip(" .")
-    return safe.encode()[:_LONGEST_NAME].decode(errors="ignore") or link.share
+    return safe.encode()[:_LONGEST_NAME].decode(errors="ignore") or (
+        place.share if isinstance(place, Link) else place.space
+    )

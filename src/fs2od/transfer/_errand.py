@@ -10,18 +10,18 @@ from typing import Callable, Final
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError, StorageFull
 from fs2od.manifests import PIECE_BYTES
+from fs2od.transfer._answers import DataAddress
 from fs2od.transfer._checking import is_promised
 from fs2od.transfer._entries import Entry, EntryKind, Names
-from fs2od.transfer._errors import Forbidden, NotFound, UntrustedCertificate
+from fs2od.transfer._errors import Forbidden, NotFound, TokenRefused, UntrustedCertificate
 from fs2od.transfer._large import Dropped, LargeFile
-from fs2od.transfer._links import LinkEnded, UnknownLink
+from fs2od.transfer._links import LinkEnded, NoSuchDataset
 from fs2od.transfer._partial_files import PartialGone
 from fs2od.transfer._partials import partial_name
 from fs2od.transfer._patience import may_pass
 from fs2od.transfer._plan import Plan, plan_download
 from fs2od.transfer._run import Changed, Run, Wanted
 from fs2od.transfer._selection import Selection
-from fs2od.transfer._sharing import DataAddress
 from fs2od.transfer._sidecar import Promise, Sidecar
 from fs2od.transfer._small import SmallFile
 from fs2od.transfer._streams import bring_bulk, bring_folder
@@ -338,7 +338,7 @@ class Errand:
         if isinstance(error, Interrupted) and self._run.ending.has_come:
             return
         self._run.tally.failed(path, error)
-        if isinstance(error, (StorageFull, UntrustedCertificate)):
+        if isinstance(error, (StorageFull, UntrustedCertificate, TokenRefused)):
             self._run.ending.stop(error)
         elif may_pass(error) or isinstance(error, StorageError):
             with self._lock:
@@ -356,7 +356,7 @@ class Errand:
             try:
                 self._run.shared.name()
                 self._link_stood_s = time.monotonic()
-            except UnknownLink:
+            except NoSuchDataset:
                 self._run.ending.stop(
                     LinkEnded("the link was ended while its files were fetched; what has arrived stays")
                 )

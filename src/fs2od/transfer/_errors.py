@@ -7,8 +7,9 @@ Fs2odError
 |-- MalformedAnswer         the answer does not fit the protocol
 `-- ServiceError            the service answered that it will not
     |-- Busy                try again after `retry_after_s`                              (transient)
-    |-- Forbidden           the link gives no access
-    |   `-- Withheld        the link shows it and does not give it: it is for members
+    |-- Forbidden           the link or the token gives no access
+    |   |-- Withheld        the link shows it and does not give it: it is for members
+    |   `-- TokenRefused    the access token has ended, was revoked, or is not for this place: get another one
     |-- NotFound            there is no such thing, or no longer
     `-- RangeRefused        there are fewer bytes than were asked for
 ```
@@ -26,6 +27,7 @@ __all__ = [
     "NotFound",
     "RangeRefused",
     "ServiceError",
+    "TokenRefused",
     "UntrustedCertificate",
     "Withheld",
 ]
@@ -62,13 +64,17 @@ class Busy(ServiceError):
 
 
 class Forbidden(ServiceError):
-    """The link gives no access to it."""
+    """The link, or the access token, gives no access to it."""
 
     exit_code = 5
 
 
 class Withheld(Forbidden):
     """The link shows it, and does not give it: it is for the dataset's members. Trying again would not help."""
+
+
+class TokenRefused(Forbidden):
+    """The access token has ended, was revoked, or is not for this place: get another one, then run the same command."""
 
 
 class NotFound(ServiceError):

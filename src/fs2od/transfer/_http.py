@@ -16,8 +16,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from fs2od.errors import Interrupted
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, UntrustedCertificate
+from fs2od.transfer._proxies import Proxies
 
-__all__ = ["Answer", "Http", "Timeouts", "is_loopback"]
+__all__ = ["Answer", "Http", "Proxies", "Timeouts", "is_loopback"]
 
 _MOST_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -115,18 +116,22 @@ class Answer:
 class Http:
     """Connections to any number of services, for any number of threads."""
 
-    def __init__(self, *, ca_file: str | None = None, timeouts: Timeouts | None = None) -> None:
+    def __init__(
+        self, *, ca_file: str | None = None, timeouts: Timeouts | None = None, proxies: Proxies | None = None
+    ) -> None:
         """Prepare connections.
 
         Args:
             ca_file: Certificates (PEM) to trust besides the system's.
             timeouts: How long to wait.
+            proxies: What stands between this machine and the services.
 
         Raises:
             UntrustedCertificate: `ca_file` cannot be read, or holds no certificates.
         """
         self._context = _context(ca_file)
         self._timeouts = timeouts or Timeouts()
+        self._proxies = proxies or Proxies()
         self._lock = threading.Lock()
         self._idle: dict[_Origin, list[http.client.HTTPConnection]] = {}
         self._live: dict[http.client.HTTPConnection, socket.socket | None] = {}
@@ -134,17 +139,33 @@ class Http:
 
     @contextlib.contextmanager
     def opened(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        secrets: Mapping[str, str] | None = None,
+        carries_secrets: bool = False,
     ) -> Iterator[Answer]:
         """Yield the answer to a request that changes nothing when it is repeated; redirects are followed.
+
+        Args:
+            method: The request's method.
+            url: Its address.
+            headers: Its headers.
+            body: Its body.
+            secrets: Further headers, which are left out where a redirect leads to another origin.
+            carries_secrets: Whether they go along all the same, where the redirect asks for the same request there.
 
         Raises:
             ConnectionLost: No answer arrived.
             MalformedAnswer: The answer does not fit HTTP, is encoded, or leads where it must not.
             Interrupted: `abort` was called.
         """
+        kept = dict(secrets or {})
         for _ in range(_MOST_REDIRECTS + 1):
-            connection, answer = self._asked(method, url, headers or {}, body)
+            connection, answer = self._asked(method, url, {**(headers or {}), **kept}, body)
             try:
                 target = _redirect(answer, method)
                 if target is None:
@@ -162,6 +183,8 @@ class Http:
                 self._drop(connection)
             if target is None:
                 return
+            if _leaves(url, target) and not (carries_secrets and answer.status in _REPEATED):
+                kept = {}
             url = target
         raise MalformedAnswer(f"{_host_of(url)} redirects without end")
 
@@ -217,12 +240,7 @@ class Http:
             pool = self._idle.get(origin)
             if pool:
                 return pool.pop(), False
-        _, host, port = origin
-        connection = (
-            http.client.HTTPSConnection(host, port, timeout=self._timeouts.connect_s, context=self._context)
-            if origin[0] == "https"
-            else http.client.HTTPConnection(host, port, timeout=self._timeouts.connect_s)
-        )
+        connection = self._made(origin)
         with self._lock:
             self._live[connection] = None
         try:
@@ -237,6 +255,17 @@ class Http:
             self._drop(connection)
             raise
         return connection, True
+
+    def _made(self, origin: _Origin) -> http.client.HTTPConnection:
+        scheme, host, port = origin
+        if scheme != "https":  # this machine alone, which no proxy leads to
+            return http.client.HTTPConnection(host, port, timeout=self._timeouts.connect_s)
+        proxy = self._proxies.before(host, port)
+        beside = (host, port) if proxy is None else (proxy.host, proxy.port)
+        connection = http.client.HTTPSConnection(*beside, timeout=self._timeouts.connect_s, context=self._context)
+        if proxy is not None:
+            connection.set_tunnel(host, port, proxy.headers())
+        return connection
 
     def _check_not_ended(self) -> None:
         if self._ended:
@@ -299,6 +328,10 @@ def _redirect(answer: Answer, method: str) -> str | None:
         raise MalformedAnswer(f"{_host_of(answer.url)} redirects what must not be redirected")
     _origin(urlsplit(target))
     return target
+
+
+def _leaves(url: str, target: str) -> bool:
+    return _origin(urlsplit(url)) != _origin(urlsplit(target))
 
 
 def _check_encoding(answer: Answer) -> None:

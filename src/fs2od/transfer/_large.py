@@ -12,13 +12,13 @@ from typing import Final, Iterator, Tuple
 
 from fs2od.errors import Fs2odError, IntegrityFailure
 from fs2od.manifests import PIECE_BYTES, piece_ranges
+from fs2od.transfer._answers import Content
 from fs2od.transfer._checking import is_promised
 from fs2od.transfer._errors import Busy, ConnectionLost, MalformedAnswer, RangeRefused
 from fs2od.transfer._partial_files import Partial, PartialGone
 from fs2od.transfer._partials import partial_name
 from fs2od.transfer._patience import Tries
 from fs2od.transfer._run import Changed, Run, Wanted
-from fs2od.transfer._sharing import Content
 from fs2od.transfer._sidecar import pieces_of
 
 __all__ = ["LargeFile", "Stretch"]

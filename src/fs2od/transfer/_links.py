@@ -1,16 +1,28 @@
-"""Links to shares: what people paste, and the addresses that it stands for."""
+"""Places of datasets: links to shares and spaces at a zone, as people paste them, and the addresses they stand for."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Union
 from urllib.parse import SplitResult, urlsplit
 
 from fs2od.errors import Fs2odError
 from fs2od.transfer._http import is_loopback
 
-__all__ = ["InvalidLink", "Link", "LinkEnded", "UnknownLink", "parse_link"]
+__all__ = [
+    "InvalidLink",
+    "Link",
+    "LinkEnded",
+    "NoSuchDataset",
+    "Place",
+    "SpacePlace",
+    "UnknownLink",
+    "UnknownSpace",
+    "parse_link",
+    "parse_place",
+    "parse_zone",
+]
 
 _LONGEST_LINK: Final = 2_000
 _PORTS: Final = {"https": 443, "http": 80}
@@ -26,10 +38,18 @@ class InvalidLink(Fs2odError):
     exit_code = 2
 
 
-class UnknownLink(Fs2odError):
-    """The zone knows no such share: it has ended, or the link is not complete. Ask whoever sent it."""
+class NoSuchDataset(Fs2odError):
+    """There is no dataset where it was looked for, or not for this token."""
 
     exit_code = 6
+
+
+class UnknownLink(NoSuchDataset):
+    """The zone knows no such share: it has ended, or the link is not complete. Ask whoever sent it."""
+
+
+class UnknownSpace(NoSuchDataset):
+    """The access token gives no such space. The message names those that it gives."""
 
 
 class LinkEnded(Fs2odError):
@@ -52,6 +72,62 @@ class Link:
 
     def __str__(self) -> str:
         return f"{self.zone_url}/share/{self.share}"
+
+
+@dataclass(frozen=True)
+class SpacePlace:
+    """A space, or a folder in it, for whoever has an access token.
+
+    Attributes:
+        zone_url: The zone's origin.
+        space: The space's id or its name.
+        path: The folder or file in it, with "/" between names; "" is the whole space.
+    """
+
+    zone_url: str
+    space: str
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.space}/{self.path}" if self.path else self.space
+
+
+Place = Union[Link, SpacePlace]
+"""Where a dataset is to be read."""
+
+
+def parse_place(text: str, zone_url: str | None) -> Place:
+    """Return the dataset that a pasted link, or a space's id or name, stands for. "SPACE/a/folder" is a part of a space.
+
+    Args:
+        text: What was given. Whatever begins with https:// is a link.
+        zone_url: The zone of a space; see `parse_zone`.
+
+    Raises:
+        InvalidLink: It is a link, but not to a share; or it is a space, and no zone is known.
+    """
+    if "://" in text:
+        return parse_link(text)
+    space, _, path = text.strip().partition("/")
+    names = [name for name in path.split("/") if name not in {"", "."}]
+    if not space or ".." in names:
+        raise _unclear()
+    if zone_url is None:
+        raise InvalidLink("A space is read with an access token: give one by a file or by FS2OD_TOKEN.")
+    return SpacePlace(zone_url, space, "/".join(names))
+
+
+def parse_zone(text: str) -> str:
+    """Return a zone's origin of its address, such as "https://zone.example.org" of "zone.example.org/".
+
+    Raises:
+        InvalidLink: It is none.
+    """
+    cleaned = text.strip().rstrip("/")
+    try:
+        return _origin(urlsplit(cleaned if "://" in cleaned else f"https://{cleaned}"))
+    except ValueError:
+        raise InvalidLink("This is no address of a zone; one looks like https://zone.example.org") from None
 
 
 def parse_link(text: str) -> Link:

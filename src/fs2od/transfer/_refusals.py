@@ -10,7 +10,7 @@ from fs2od.errors import Fs2odError
 from fs2od.transfer._errors import Busy, Forbidden, MalformedAnswer, NotFound, RangeRefused, ServiceError, Withheld
 from fs2od.transfer._http import Answer
 
-__all__ = ["raise_refusal", "refusal_of"]
+__all__ = ["raise_refusal", "refusal_of", "said_of"]
 
 _LARGEST_BYTES: Final = 64 << 10
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -56,6 +56,16 @@ def refusal_of(status: int, body: bytes, *, retry_after: str | None = None) -> F
     if not (errno or error_id) and 200 <= status < 400:
         return MalformedAnswer(f"the service answers {status} where that has no meaning")
     return ServiceError(f"the service reports {errno or error_id or status}")
+
+
+def said_of(answer: Answer) -> str:
+    """Return the id of the error that an answer reports, such as "tokenRevoked"; "" where it has none."""
+    try:
+        error = json.loads(answer.read_all(_LARGEST_BYTES))["error"]
+        inner = (error.get("details") or {}).get("authError") or {}
+        return _word(inner.get("id")) or _word(error.get("id"))
+    except (Fs2odError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ""
 
 
 def _told(body: bytes) -> tuple[str, str]:

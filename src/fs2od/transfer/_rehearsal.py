@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from fs2od.errors import Fs2odError, IntegrityFailure
+from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present
 from fs2od.transfer._plan import plan_download
 from fs2od.transfer._report import Estimate, Failure
 from fs2od.transfer._run import Ending
 from fs2od.transfer._selection import Selection
-from fs2od.transfer._sharing import SharedDataset
 from fs2od.transfer._walk import DownloadLimits, Walk
 
 __all__ = ["Rehearsal"]
@@ -28,7 +28,7 @@ _STEP_BYTES: Final = 1 << 20
 class Rehearsal:
     """Goes through a share as a download would. `run` may be called once."""
 
-    def __init__(self, shared: SharedDataset, path: Path, selection: Selection, limits: DownloadLimits) -> None:
+    def __init__(self, shared: Dataset, path: Path, selection: Selection, limits: DownloadLimits) -> None:
         self._shared = shared
         self._path = path
         self._selection = selection

@@ -8,13 +8,13 @@ from typing import Callable
 
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.manifests import PIECE_BYTES
+from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, Names
 from fs2od.transfer._errors import Busy
 from fs2od.transfer._pace import Pace, RateLimit
 from fs2od.transfer._partials import PartialName
 from fs2od.transfer._patience import Patience, Tries
-from fs2od.transfer._sharing import SharedDataset
 from fs2od.transfer._sidecar import Promise
 from fs2od.transfer._tally import Tally
 
@@ -103,7 +103,7 @@ class Run:
     `checked` remembers files that this process found right: path to (SHA-256, inode, size, time in ns).
     """
 
-    shared: SharedDataset
+    shared: Dataset
     destination: Destination
     tally: Tally
     pace: Pace

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shlex
 import signal
 import sys
@@ -13,17 +14,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterator, Sequence
 
-from fs2od.errors import Fs2odError
+from fs2od.errors import ConfigurationError, Fs2odError
 from fs2od.transfer._download import Download, Options, folder_name
 from fs2od.transfer._errors import UntrustedCertificate
-from fs2od.transfer._links import parse_link
+from fs2od.transfer._links import parse_place
+from fs2od.transfer._proxies import proxies_of
 from fs2od.transfer._report import Estimate, Progress, Report, readable_size
+from fs2od.transfer._tokens import AccessToken
 from fs2od.transfer._words import estimate_line, parse_rate, readable_duration, report_lines, write_report
 
 if TYPE_CHECKING:
     from types import FrameType
 
 __all__ = ["main"]
+
+_LONGEST_WAIT_S = 3600.0
 
 _EPILOG = (
     "Exit codes: 0 everything is there, 2 wrong usage, 4 network or service, 5 not permitted or the link has ended, "
@@ -48,9 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     said = "Bring everything that LINK shows into the folder DEST. Run it again to go on."
     parser = argparse.ArgumentParser(prog="get.py", description=said, epilog=_EPILOG)
     add = parser.add_argument
-    add("link", metavar="LINK", help="the link to the dataset")
+    add("link", metavar="LINK", help="the link to the dataset; or a space, with a token")
     add("dest", metavar="DEST", nargs="?", help="the folder to fill; by default one named after the dataset")
     add("--ca", metavar="FILE", help="certificates (PEM) to trust besides the system's")
+    add(
+        "--token-file",
+        metavar="FILE",
+        help="holds an access token, for what is not for everybody; else FS2OD_TOKEN is taken",
+    )
     add("-j", "--jobs", type=int, default=8, choices=range(1, 65), metavar="N", help="the most connections at once")
     add("--include", action="append", default=[], metavar="GLOB", help="bring only what matches; may be repeated")
     add("--exclude", action="append", default=[], metavar="GLOB", help="leave what matches; may be repeated")
@@ -72,8 +82,11 @@ def _rate(text: str) -> float:
 
 
 def _download(given: argparse.Namespace) -> int:
-    link = parse_link(given.link)
+    token = _token(given.token_file)
+    place = parse_place(given.link, token.zone and f"https://{token.zone}" if token is not None else None)
     options = Options(
+        token=token,
+        proxies=proxies_of(os.environ),
         jobs=given.jobs,
         include=tuple(given.include),
         exclude=tuple(given.exclude),
@@ -82,14 +95,29 @@ def _download(given: argparse.Namespace) -> int:
         ca_file=given.ca,
         with_files=given.report is not None,
     )
-    folder = given.dest or folder_name(link, ca_file=given.ca)
-    download, show = Download(link, folder, options), _shown if sys.stderr.isatty() else None
+    folder = given.dest or folder_name(place, options)
+    download, show = Download(place, folder, options), _shown if sys.stderr.isatty() else None
     with _stopping() as stop:
         if given.dry_run:
             return _tell_estimate(download.estimate(stop), as_json=given.json)
         report = download.verify(show, stop) if given.verify else download.run(show, stop)
-    _tell(report, folder, link=str(link), given=given)
+    _tell(report, folder, link=str(place), given=given)
     return report.exit_code
+
+
+def _token(file: str | None) -> AccessToken | None:
+    """Return the token of a file, which is read again where it ends, or of the environment."""
+    if file is None:
+        text = next(filter(None, map(os.environ.get, ("FS2OD_TOKEN", "ONECLIENT_ACCESS_TOKEN"))), None)
+        return AccessToken(lambda: str(text)) if text else None
+
+    def read() -> str:
+        try:
+            return Path(str(file)).read_text(errors="replace")
+        except OSError as error:
+            raise ConfigurationError(f"{file} cannot be read ({error.strerror})") from error
+
+    return AccessToken(read, wait_s=_LONGEST_WAIT_S, say=_say)
 
 
 @contextlib.contextmanager
@@ -124,7 +152,7 @@ def _tell(report: Report, folder: str, *, link: str, given: argparse.Namespace) 
     if given.json:
         print(json.dumps(replace(report, files=()).document(where)))  # noqa: T201 - a command line
         return
-    ca = ["--ca", given.ca] if given.ca else []
+    ca = [*(["--ca", given.ca] if given.ca else []), *(["--token-file", given.token_file] if given.token_file else [])]
     words = " ".join(shlex.quote(word) for word in ["get.py", link, folder, *ca])
     for line in report_lines(report, folder, again=words):
         _say(line)

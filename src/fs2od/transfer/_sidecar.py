@@ -23,10 +23,10 @@ from fs2od.manifests import (
     piece_ranges,
     seal_of,
 )
+from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import MalformedAnswer, ServiceError
-from fs2od.transfer._sharing import SharedDataset
 
 __all__ = ["Promise", "Sidecar", "pieces_of"]
 
@@ -52,7 +52,7 @@ class Sidecar:
         # A file that was touched since is not vouched for: its checksum may be of bytes that it had before.
         return known if known.mtime_ns // 1_000_000_000 == entry.mtime_s else None
 
-    def refresh(self, shared: SharedDataset, root: Entry, *, most: int) -> dict[str, list[Entry]]:
+    def refresh(self, shared: Dataset, root: Entry, *, most: int) -> dict[str, list[Entry]]:
         """Read the parts that are new in the share, as far as they are sound; return the listings this took, by folder.
 
         Args:
@@ -76,7 +76,7 @@ class Sidecar:
             pass
         return listings
 
-    def _read(self, shared: SharedDataset, folder: Entry) -> None:
+    def _read(self, shared: Dataset, folder: Entry) -> None:
         inside = shared.children(folder)
         manifest = _named(inside, MANIFEST)
         files = {e.name: e for e in shared.children(manifest)} if manifest is not None else {}

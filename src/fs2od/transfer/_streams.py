@@ -9,12 +9,12 @@ import contextlib
 import hashlib
 from typing import Callable, Final, Iterable, List
 
+from fs2od.transfer._answers import DataAddress
 from fs2od.transfer._entries import Entry
 from fs2od.transfer._errors import Busy, ConnectionLost, MalformedAnswer, ServiceError
 from fs2od.transfer._http import Answer
 from fs2od.transfer._partial_files import Landing
 from fs2od.transfer._run import Run, Wanted
-from fs2od.transfer._sharing import DataAddress
 from fs2od.transfer._small import put_in_place
 from fs2od.transfer._tar import Member, members
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Callable, Final
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted
+from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._entries import Entry, Names
 from fs2od.transfer._errors import MalformedAnswer
 from fs2od.transfer._run import Ending
-from fs2od.transfer._sharing import SharedDataset
 
 __all__ = ["DownloadLimits", "Walk"]
 
@@ -43,7 +43,7 @@ class Walk:
 
     def __init__(
         self,
-        shared: SharedDataset,
+        shared: Dataset,
         ending: Ending,
         limits: DownloadLimits,
         *,

@@ -1,4 +1,4 @@
-"""The routes of archives: /share/ID/archive…, /download/SECRET/NAME and /share/ID/bulk."""
+"""The routes of archives: /share/ID/archive…, /download/SECRET/NAME, /share/ID/bulk, and /data/FILE_ID/bulk for members."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from fs2od.errors import Fs2odError
+from fs2od.node.http.endpoints import token_text
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.answers import archive_response
 from fs2od.node.provider.archives.contents import Changed
@@ -38,11 +39,14 @@ _TRIES = 3
 _BUSY = "A file is being written just now: try again in a minute."
 _GONE = "The files of this download were changed since it began: delete what you have of it and start again from the dataset's page."
 _ENDED = "There is no such share or download, or it has ended: open the dataset's page again."
+_NOT_YOURS = "The access token is not accepted here."
 # The first that fits is said.
 _ANSWERS: dict[type[Exception], tuple[int, str]] = {
     StateGone: (410, _GONE),
     Changed: (410, _GONE),
     AccessEnded: (404, _ENDED),
+    errors.Unauthorized: (401, _NOT_YOURS),
+    errors.Forbidden: (403, _NOT_YOURS),
     errors.PosixError: (404, "There is nothing at one of these paths."),
     errors.Rejected: (400, "There is nothing to be had for such a path."),
     errors.ServiceError: (404, _ENDED),
@@ -60,23 +64,30 @@ class _Refused(Exception):  # an answer rather than a failure
         self.status = status
 
 
-def archive_routes(provider: Oneprovider) -> list[BaseRoute]:
-    """Return the provider's routes of archives and of many files at once; none with `plain`."""
+def archive_routes(provider: Oneprovider, authenticate: Callable[[Request], Caller]) -> list[BaseRoute]:
+    """Return the provider's routes of archives and of many files at once; none with `plain`.
+
+    Args:
+        provider: What answers.
+        authenticate: Returns who asks: a guest, or a member by token; raises Unauthorized for a token that is not valid.
+    """
     if provider.zone.settings.plain:
         return []
-    addresses = _Addresses(provider)
+    addresses = _Addresses(provider, authenticate)
     return [
         Route("/share/{id}/archive.{format}", _guarded(addresses.present)),
         Route("/share/{id}/archive/{state}/{name}", _guarded(addresses.pinned)),
         Route("/download/{secret}/{name}", _guarded(addresses.session)),
         Route("/share/{id}/archive", _with_body(addresses.start), methods=["POST"]),
         Route("/share/{id}/bulk", _with_body(addresses.bulk), methods=["POST"]),
+        Route("/data/{file_id}/bulk", _with_body(addresses.members_bulk), methods=["POST"]),
     ]
 
 
 class _Addresses:
-    def __init__(self, provider: Oneprovider) -> None:
+    def __init__(self, provider: Oneprovider, authenticate: Callable[[Request], Caller]) -> None:
         self._provider = provider
+        self._authenticate = authenticate
         self._archives = provider.archives
         self._sessions = provider.sessions
 
@@ -133,18 +144,19 @@ class _Addresses:
         return RedirectResponse(address, 303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
     def bulk(self, request: Request, body: bytes) -> Response:
-        """Answer with many files."""
-        try:
-            paths = msgspec.json.decode(body, type=_BulkRequest).paths
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise _Refused(400, 'This is not {"paths": [...]}.') from error
-        if len(paths) > MOST_PATHS:
-            raise _Refused(413, f"These are more than {MOST_PATHS} paths: ask for fewer at once.")
+        """Answer with many files of a share."""
+        paths = _paths(body)
         top = self._top(request)
         return archive_answer(self._archives.bulk(top, paths), name=root_name(top))
 
+    def members_bulk(self, request: Request, body: bytes) -> Response:
+        """Answer with many files below a folder, which a token reaches as a whole."""
+        paths = _paths(body)
+        top = self._provider.access.locate(self._authenticate(request), str(request.path_params["file_id"]))
+        return archive_answer(self._archives.bulk(top, paths), name=root_name(top))
+
     def _top(self, request: Request) -> Located:
-        return self._located(ShareId(str(request.path_params["id"])))
+        return self._located(ShareId(str(request.path_params["id"])), self._authenticate(request))
 
     def _located(self, share: ShareId, caller: Caller = GUEST) -> Located:
         return self._provider.access.locate_share_root(caller, share)
@@ -191,6 +203,16 @@ class _Addresses:
                 self._sessions.write_down(session, at_once=True)
 
 
+def _paths(body: bytes) -> list[str]:
+    try:
+        paths = msgspec.json.decode(body, type=_BulkRequest).paths
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _Refused(400, 'This is not {"paths": [...]}.') from error
+    if len(paths) > MOST_PATHS:
+        raise _Refused(413, f"These are more than {MOST_PATHS} paths: ask for fewer at once.")
+    return paths
+
+
 def _format(text: str) -> Format:
     match text:
         case "tar":
@@ -207,6 +229,9 @@ def _guarded(handler: Callable[..., Response]) -> Callable[..., Response]:
         except (_Refused, StateGone, AccessEnded, Fs2odError) as error:
             if isinstance(error, _Refused):
                 return _said(error.status, str(error))
+            is_closed = isinstance(error, (errors.Unauthorized, errors.Forbidden))
+            if is_closed and isinstance(given[0], Request) and token_text(given[0]) is None:
+                return _said(404, _ENDED)  # a guest is not told that there is a link for members
             return _said(*next(answer for kind, answer in _ANSWERS.items() if isinstance(error, kind)))
 
     return answer

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from fs2od.errors import Fs2odError
+from fs2od.node.http.endpoints import token_text
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.selections import MOST_PATHS
 from fs2od.node.provider.content import content_disposition
@@ -21,6 +22,7 @@ from fs2od.node.provider.data.folder_index import INDEX_HEADERS, STYLE, folder_p
 from fs2od.node.provider.data.listings import metalink, sha256sums
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.provider.streaming import StreamedResponse
+from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId
@@ -34,6 +36,7 @@ _ANSWERS = {
     "enotdir": (404, "There is nothing at this address."),
     "eacces": (403, "This is not for everybody who has the link."),
 }
+_UNKNOWN = "There is no such share, or it has ended."
 _DOCUMENT = {"Cache-Control": "no-cache", "Content-Security-Policy": "default-src 'none'; sandbox"}
 
 Handler = Callable[[Request], Response]
@@ -59,6 +62,7 @@ def discovery_routes(zone: Zone) -> list[BaseRoute]:
     document = {
         "version": _VERSION,
         "data": f"{zone.settings.provider_url}/share/{{id}}",
+        "members": f"{zone.settings.provider_url}/data/{{id}}",
         "bulk_paths": MOST_PATHS,
     }
 
@@ -68,11 +72,16 @@ def discovery_routes(zone: Zone) -> list[BaseRoute]:
     return [] if zone.settings.plain else [Route("/.well-known/fs2od.json", discovery)]
 
 
-def file_routes(provider: Oneprovider) -> list[BaseRoute]:
-    """Return the provider's routes of files, folders and lists of a share; none with `plain`."""
+def file_routes(provider: Oneprovider, authenticate: Callable[[Request], Caller]) -> list[BaseRoute]:
+    """Return the provider's routes of files, folders and lists of a share; none with `plain`.
+
+    Args:
+        provider: What answers.
+        authenticate: Returns who asks: a guest, or a member by token; raises Unauthorized for a token that is not valid.
+    """
     if provider.zone.settings.plain:
         return []
-    addresses = _Addresses(provider)
+    addresses = _Addresses(provider, authenticate)
     handlers: list[tuple[str, Handler]] = [
         ("/share/{id}/files", addresses.file_or_folder),
         ("/share/{id}/files/{path:below}", addresses.file_or_folder),
@@ -83,12 +92,13 @@ def file_routes(provider: Oneprovider) -> list[BaseRoute]:
 
 
 class _Addresses:
-    def __init__(self, provider: Oneprovider) -> None:
+    def __init__(self, provider: Oneprovider, authenticate: Callable[[Request], Caller]) -> None:
         self._provider = provider
+        self._authenticate = authenticate
 
     def file_or_folder(self, request: Request) -> Response:
         path = str(request.path_params.get("path", ""))
-        located = find(self._provider, _share(request), path)
+        located = self._find(request, path)
         # The path that was asked for: the one in the scope has lost its slash at the end.
         asked = bytes(request.scope.get("raw_path") or b"").decode("latin-1")
         is_slashed = asked.endswith("/")
@@ -106,13 +116,13 @@ class _Addresses:
         return _streamed(pieces, INDEX_HEADERS)
 
     def sums(self, request: Request) -> Response:
-        top = find(self._provider, _share(request), "")
+        top = self._find(request, "")
         headers = {**_DOCUMENT, "Content-Type": "text/plain; charset=utf-8"}
         return _streamed(sha256sums(self._provider, top, stands=self._stands(top)), headers)
 
     def metalink(self, request: Request) -> Response:
         share = _share(request)
-        top = find(self._provider, share, "")
+        top = self._find(request, "")
         base = f"{self._provider.zone.settings.provider_url}/share/{quote(share)}/files/"
         name = f"{top.share.name if top.share else share}.meta4"
         headers = {
@@ -121,6 +131,9 @@ class _Addresses:
             "Content-Disposition": content_disposition(name),
         }
         return _streamed(metalink(self._provider, top, base=base, stands=self._stands(top)), headers)
+
+    def _find(self, request: Request, path: str) -> Located:
+        return find(self._provider, _share(request), path, self._authenticate(request))
 
     def _stands(self, located: Located) -> Callable[[], bool]:
         return partial(self._provider.access.stands, located)
@@ -144,8 +157,13 @@ def _guarded(handler: Handler) -> Handler:
             return handler(request)
         except errors.PosixError as error:
             return _said(*_ANSWERS.get(error.errno, (503, "This cannot be read just now; try again later.")))
+        except (errors.Unauthorized, errors.Forbidden) as error:
+            # A guest is not told that there is a link for members.
+            if token_text(request) is None:
+                return _said(404, _UNKNOWN)
+            return _said(error.status, "The access token is not accepted here.")
         except errors.ServiceError:
-            return _said(404, "There is no such share, or it has ended.")
+            return _said(404, _UNKNOWN)
         except Fs2odError:
             return _said(503, "This cannot be read just now; try again later.")
 

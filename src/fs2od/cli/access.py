@@ -1,0 +1,133 @@
+"""How a command reaches data: the token, where it comes from and when it ends; the zone, the provider and the proxy."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from fs2od.errors import ConfigurationError
+from fs2od.onedata import tokens
+from fs2od.onedata.errors import ServiceError
+from fs2od.onedata.pasted import pasted
+from fs2od.onedata.tokens import Token
+from fs2od.transfer import AccessToken, Place, Progress, Proxies, parse_place, parse_zone, proxies_of, readable_duration
+
+__all__ = ["Access", "access_of"]
+
+_VARIABLES = ("FS2OD_TOKEN", "ONECLIENT_ACCESS_TOKEN")
+_LONGEST_BYTES = 2 << 20
+_LONGEST_WAIT_S = 24 * 3600.0
+_NOTICE_S = 15 * 60.0
+_LOOK_S = 20.0
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the environment and the command line say.
+
+    Attributes:
+        token: The access token, if there is one.
+        zone_url: The zone's origin, if it is known.
+        prefer: The domain of the provider to ask first.
+        proxies: The proxy on the way.
+        ca_file: Certificates to trust besides the system's.
+    """
+
+    token: AccessToken | None
+    zone_url: str | None
+    prefer: str | None
+    proxies: Proxies
+    ca_file: str | None
+
+    def place(self, text: str) -> Place:
+        """Return the dataset that was named.
+
+        Raises:
+            InvalidLink: It is none.
+        """
+        return parse_place(text, self.zone_url)
+
+    def announcing(self, show: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
+        """Return a function that shows progress as `show` does, and says in time that the token is about to end."""
+        notice = EndNotice(self.token)
+
+        def shown(progress: Progress) -> None:
+            notice.look(time.time())
+            if show is not None:
+                show(progress)
+
+        return shown
+
+
+class EndNotice:
+    """Says once for every token that it ends within a quarter of an hour, and what to do."""
+
+    def __init__(self, token: AccessToken | None) -> None:
+        self._token = token
+        self._next_s = 0.0
+        self._said = ""
+
+    def look(self, now_s: float) -> None:
+        """Look whether it is time to say something; to be called often."""
+        if self._token is None or now_s < self._next_s:
+            return
+        self._next_s = now_s + _LOOK_S
+        text = self._token.text()
+        until_s = _until_s(text)
+        if until_s is not None and until_s - now_s < _NOTICE_S and self._said != text:
+            self._said = text
+            left = readable_duration(max(0.0, until_s - now_s))
+            say(f"the access token ends in {left}: put a new one into its file in time, or the work waits for it")
+
+
+def access_of(zone_url: str | None, token_file: Path | None, ca_file: Path | None) -> Access:
+    """Return the access that a command was given.
+
+    Raises:
+        ConfigurationError: The token or the proxy is none.
+        InvalidLink: The zone's address is none.
+    """
+    token = _token(token_file)
+    zone = parse_zone(zone_url) if zone_url else f"https://{token.zone}" if token is not None and token.zone else None
+    prefer = os.environ.get("ONECLIENT_PROVIDER_HOST") or None
+    return Access(token, zone, prefer, proxies_of(os.environ), str(ca_file) if ca_file else None)
+
+
+def say(sentence: str) -> None:
+    """Tell the person something while a command goes on."""
+    click.echo(f"fs2od: {sentence}", err=True)
+
+
+def _token(file: Path | None) -> AccessToken | None:
+    if file is not None:
+        return AccessToken(lambda: _read(file), wait_s=_LONGEST_WAIT_S, say=say)
+    given = next(filter(None, map(os.environ.get, _VARIABLES)), None)
+    return AccessToken(lambda: _text(given)) if given else None
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open(errors="replace") as opened:
+            return _text(opened.read(_LONGEST_BYTES))
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read ({error.strerror})") from error
+
+
+def _text(given: str) -> str:
+    """Return a token as it was pasted, with whatever stands around it."""
+    try:
+        return pasted(given).reveal()
+    except ServiceError as error:
+        raise ConfigurationError("what was given is no token: a part of it may be missing") from error
+
+
+def _until_s(text: str) -> int | None:
+    try:
+        return tokens.valid_until_s(tokens.examine(Token(text)).caveats)
+    except ServiceError:
+        return None

@@ -1,0 +1,46 @@
+"""What every command that reads data says of its access on the command line."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["access_options", "command_line"]
+
+
+def access_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --zone, --token-file and --ca."""
+    zone = click.option(
+        "--zone",
+        "zone_url",
+        envvar="FS2OD_ZONE",
+        show_envvar=True,
+        help="The zone's address, for a space; by default the zone that the token is of.",
+    )
+    token = click.option(
+        "--token-file",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="File that holds an access token. Else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken, if it is set.",
+    )
+    ca = click.option(
+        "--ca",
+        "ca_file",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        envvar="FS2OD_CA",
+        show_envvar=True,
+        help="Certificates (PEM) to trust besides the system's.",
+    )
+    return zone(token(ca(command)))
+
+
+def command_line(
+    name: str, words: Sequence[str], zone_url: str | None, token_file: Path | None, ca_file: Path | None
+) -> str:
+    """Return the command that goes on with what was begun, for a shell."""
+    given = {"--zone": zone_url, "--token-file": token_file, "--ca": ca_file}
+    more = [word for option, value in given.items() if value is not None for word in (option, str(value))]
+    return shlex.join(["fs2od", name, *words, *more])

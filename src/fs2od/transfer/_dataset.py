@@ -1,0 +1,301 @@
+"""A dataset as somebody reads it from afar: listing, facts, bytes. What differs is how it is reached: by link or by token."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import json
+import time
+from typing import Any, Callable, Final, Iterator, Mapping, Sequence, TypeVar
+from urllib.parse import quote
+
+from fs2od.errors import Fs2odError
+from fs2od.transfer._answers import Content, DataAddress, checked_range, document_of, entry_of
+from fs2od.transfer._entries import Entry, EntryKind
+from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError
+from fs2od.transfer._http import Answer, Http, Proxies, Timeouts
+from fs2od.transfer._patience import Patience, Tries, patiently
+from fs2od.transfer._refusals import raise_refusal, said_of
+from fs2od.transfer._tokens import AccessToken
+
+__all__ = ["Dataset"]
+
+T = TypeVar("T")
+_ATTRIBUTES: Final = ("fileId", "name", "type", "size", "mtime", "symlinkValue")
+_PAGE: Final = 2_000
+_MOST_ENTRIES: Final = 1_000_000
+
+
+class Dataset(abc.ABC):
+    """A dataset for reading. Safe for any number of threads. Close it, or use it as a context manager.
+
+    Every method may raise, besides what its own docstring names:
+
+    - ConnectionLost, Busy: the service is away, and was so for about a minute: try again later.
+    - UntrustedCertificate: give the file of the authority that signed the service's certificate.
+    - TokenRefused: the access token is not accepted, and no new one came.
+    - Forbidden, NotFound: the link or the token does not give it, or not any more.
+    - MalformedAnswer: tell the service's operator, or us.
+
+    For implementers: `_opened` is the one way to data by file id; `data_address` and `root` say the rest.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: AccessToken | None = None,
+        ca_file: str | None = None,
+        timeouts: Timeouts | None = None,
+        patience: Patience | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        proxies: Proxies | None = None,
+    ) -> None:
+        """Prepare to read; nothing is asked yet.
+
+        Args:
+            token: Shown where a token is needed.
+            ca_file: Certificates (PEM) to trust besides the system's.
+            timeouts: How long to wait for an answer.
+            patience: How often to ask again.
+            sleep: Pauses between tries.
+            proxies: What stands between this machine and the services.
+        """
+        self.http = Http(ca_file=ca_file, timeouts=timeouts, proxies=proxies)
+        self._token = token
+        self._patience = patience or Patience()
+        self._sleep = sleep
+        self._known: dict[str, Entry] = {}
+
+    def __enter__(self: T) -> T:  # noqa: PYI019 - typing.Self came with Python 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self.http.close()
+
+    @abc.abstractmethod
+    def name(self) -> str:
+        """Return what the dataset is called.
+
+        Raises:
+            NoSuchDataset: There is none, or it has ended.
+        """
+
+    @abc.abstractmethod
+    def root(self) -> Entry:
+        """Return its root: a folder or a single file.
+
+        Raises:
+            NoSuchDataset: There is none, or it has ended.
+        """
+
+    @abc.abstractmethod
+    def data_address(self) -> DataAddress | None:
+        """Return where the files are to be had in bulk; None at a plain Onedata."""
+
+    @abc.abstractmethod
+    def _opened(
+        self, rest: str, *, headers: Mapping[str, str], body: bytes | None = None
+    ) -> contextlib.AbstractContextManager[Answer]:
+        """Yield the answer to GET …/data + `rest` of a provider."""
+
+    def facts(self, file_id: str) -> Entry:
+        """Return what the service says of one file or folder now."""
+        document = self._asked(f"/{quote(file_id, safe='')}", {"attributes": _ATTRIBUTES})
+        return entry_of({**document, "fileId": file_id})
+
+    def children(self, folder: Entry, *, most: int = _MOST_ENTRIES) -> list[Entry]:
+        """Return a folder's entries, in the service's order.
+
+        Raises:
+            MalformedAnswer: It has more than `most` entries, or its pages do not come to an end.
+        """
+        entries: list[Entry] = []
+        token: str | None = None
+        while True:
+            wanted = {"attributes": _ATTRIBUTES, "limit": _PAGE, **({"token": token} if token else {})}
+            page = self._asked(f"/{quote(folder.file_id, safe='')}/children", wanted)
+            found = page.get("children")
+            if not isinstance(found, list):
+                raise MalformedAnswer("a listing has no entries")
+            entries += [self._complete(item) for item in found]
+            if len(entries) > most:
+                raise MalformedAnswer(f"the service lists more than {most:,} entries in one folder")
+            following = page.get("nextPageToken")
+            if page.get("isLast") is not False:
+                return entries
+            if not found or not isinstance(following, str) or following == token:
+                raise MalformedAnswer("the pages of a listing do not come to an end")
+            token = following
+
+    def stat(self, path: str) -> Entry:
+        """Return the entry at a path below the root, such as "Grids/movie.mrc"; "" is the root.
+
+        Raises:
+            NotFound: There is none.
+        """
+        found = self._known.get("") or self._known.setdefault("", self.root())
+        walked: tuple[str, ...] = ()
+        for name in [each for each in path.split("/") if each]:
+            key = "/".join((*walked, name))
+            if key not in self._known:
+                self._remember(walked, found)
+            if key not in self._known:
+                raise NotFound(f"{path}: there is no such file or folder")
+            found, walked = self._known[key], (*walked, name)
+        return found
+
+    def listing(self, path: str = "") -> list[Entry]:
+        """Return the entries of the folder at a path, as they are now.
+
+        Raises:
+            NotFound: There is no such folder.
+        """
+        folder = self.stat(path)
+        if folder.kind is not EntryKind.FOLDER:
+            raise NotFound(f"{path}: this is no folder")
+        return self._remember(tuple(each for each in path.split("/") if each), folder)
+
+    def read(self, file: str | Entry, start: int, count: int) -> bytes:
+        """Return `count` bytes of a file from byte `start` on; fewer where it ends before.
+
+        Raises:
+            NotFound: There is no such file.
+            IntegrityFailure: The file is not of the size that was listed.
+        """
+        entry = self.stat(file) if isinstance(file, str) else file
+        count = max(0, min(count, entry.size_bytes - start))
+        buffer = bytearray(count)
+        view, filled, etag = memoryview(buffer), 0, None
+        tries = Tries(self._patience, self._sleep)
+        while filled < count:
+            try:
+                with self.opened(entry, start + filled, count - filled, etag=etag) as content:
+                    if content.start != start + filled:
+                        raise MalformedAnswer("the service does not give parts of files")
+                    etag = content.etag
+                    while filled < count:
+                        got = content.read_into(view[filled:])
+                        if not got:
+                            raise ConnectionLost("the answer ended before it was whole")
+                        filled += got
+                        tries.progressed()
+            except Fs2odError as error:
+                tries.missed(error)
+        return bytes(buffer)
+
+    @contextlib.contextmanager
+    def opened(self, file: Entry, start: int, count: int, *, etag: str | None = None) -> Iterator[Content]:
+        """Yield `count` bytes of a file from `start` on; from its beginning if the service ignores ranges. Tried once.
+
+        Raises:
+            IntegrityFailure: The answer is about a file of another size.
+            MalformedAnswer: It is about other bytes than were asked for.
+            RangeRefused: The file has become shorter.
+        """
+        headers: dict[str, str] = {}
+        if (start, count) != (0, file.size_bytes):
+            headers["Range"] = f"bytes={start}-{start + count - 1}"
+            if etag:
+                headers["If-Range"] = etag
+        with self._opened(f"/{quote(file.file_id, safe='')}/content", headers=headers) as answer:
+            if answer.status not in {200, 206}:
+                raise_refusal(answer)
+            first = checked_range(answer, file.size_bytes, start, count)
+            tag = answer.header("etag")
+            yield Content(answer, first, None if tag is None or tag.startswith("W/") else tag)
+
+    @contextlib.contextmanager
+    def folder_archive(self, folder: Entry) -> Iterator[Answer]:
+        """Yield a folder with all below it as a TAR stream of unknown length. Tried once."""
+        with self._opened(f"/{quote(folder.file_id, safe='')}/content", headers={}) as answer:
+            if answer.status != 200:
+                raise_refusal(answer)
+            yield answer
+
+    @contextlib.contextmanager
+    def bulk(self, address: DataAddress, paths: Sequence[str]) -> Iterator[Answer]:
+        """Yield exactly these files, in this order, as a TAR stream. Tried once."""
+        body = json.dumps({"paths": list(paths)}).encode()
+        headers = {"Content-Type": "application/json"}
+        with self._authorised("POST", f"{address.url}/bulk", headers=headers, body=body) as answer:
+            if answer.status != 200:
+                raise_refusal(answer)
+            yield answer
+
+    def _discovery(self, zone_url: str) -> bytes | None:
+        """Return the document in which an fs2od node names its further addresses; None at a plain Onedata."""
+
+        def ask() -> bytes | None:
+            with self.http.opened("GET", f"{zone_url}/.well-known/fs2od.json") as answer:
+                if answer.status == 200:
+                    return answer.read_all(64 << 10)
+                if answer.status not in {400, 401, 403, 404, 405, 410}:
+                    raise_refusal(answer)
+                return None
+
+        try:
+            return patiently(ask, self._patience, self._sleep)
+        except (ServiceError, MalformedAnswer):
+            return None
+
+    @contextlib.contextmanager
+    def _authorised(  # one place that shows tokens, and that waits where they have ended
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        onwards: bool = False,
+    ) -> Iterator[Answer]:
+        """Yield the answer to a request that shows the token, if there is any; renewed if it has ended meanwhile.
+
+        Args:
+            method: The request's method.
+            url: Its address.
+            headers: Its headers but for the token's.
+            body: Its body.
+            onwards: Whether the token goes along where the answer redirects to: a zone's redirects lead to its providers.
+        """
+        token = self._token
+        while True:
+            used = token.text() if token is not None else None
+            shown = {"X-Auth-Token": used} if used is not None else {}
+            with self.http.opened(
+                method, url, headers=headers, body=body, secrets=shown, carries_secrets=onwards
+            ) as answer:
+                if token is None or used is None or answer.status != 401:
+                    if token is not None and answer.status < 300:
+                        token.worked()
+                    yield answer
+                    return
+                said = said_of(answer)
+            token.renew(used, self._sleep, said=said)
+
+    def _asked(self, rest: str, wanted: Mapping[str, object]) -> dict[str, Any]:
+        body = json.dumps(wanted).encode()
+
+        def ask() -> dict[str, Any]:
+            with self._opened(rest, headers={"Content-Type": "application/json"}, body=body) as answer:
+                return document_of(answer)
+
+        return patiently(ask, self._patience, self._sleep)
+
+    def _complete(self, item: object) -> Entry:
+        if not isinstance(item, dict):
+            raise MalformedAnswer("an entry of a listing is none")
+        found = {**item, "fileId": item.get("fileId", item.get("file_id", item.get("id")))}
+        # Releases before 21.02.5 list only ids and names, whatever is asked for.
+        if isinstance(found["fileId"], str) and not {"type", "size", "mtime"} <= found.keys():
+            return self.facts(found["fileId"])
+        return entry_of(found)
+
+    def _remember(self, folder: tuple[str, ...], entry: Entry) -> list[Entry]:
+        entries = self.children(entry)
+        for each in entries:
+            self._known["/".join((*folder, each.name))] = each
+        return entries

@@ -1,0 +1,234 @@
+"""A space, or a folder in it, as a member reads it with an access token: from the nearest provider that has it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, Final, Iterator, Mapping
+from urllib.parse import quote, urlsplit
+
+from fs2od.errors import Fs2odError
+from fs2od.transfer._answers import DataAddress, data_address, document_of, text_of
+from fs2od.transfer._dataset import Dataset
+from fs2od.transfer._entries import Entry
+from fs2od.transfer._errors import ConnectionLost, Forbidden, MalformedAnswer, NotFound, TokenRefused
+from fs2od.transfer._http import Answer, Proxies, Timeouts
+from fs2od.transfer._links import SpacePlace, UnknownSpace
+from fs2od.transfer._patience import Patience, patiently
+from fs2od.transfer._tokens import AccessToken
+
+__all__ = ["SpaceDataset"]
+
+_AVOIDED_S: Final = 30.0
+_MOST_NAMED: Final = 10
+
+
+@dataclass(frozen=True)
+class _Space:
+    """A space as a token reaches it: where it is to be had, the preferred provider first."""
+
+    id: str
+    name: str
+    domains: tuple[str, ...]
+
+
+class SpaceDataset(Dataset):
+    """A dataset that a token gives.
+
+    Providers are asked in turn: the preferred one or else the one that answers first; one that is away is left alone for
+    half a minute while there is another.
+    """
+
+    def __init__(
+        self,
+        place: SpacePlace,
+        *,
+        token: AccessToken,
+        prefer: str | None = None,
+        ca_file: str | None = None,
+        timeouts: Timeouts | None = None,
+        patience: Patience | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        proxies: Proxies | None = None,
+    ) -> None:
+        """Prepare to read; nothing is asked yet. See `Dataset` for the arguments that are not named here.
+
+        Args:
+            place: The space.
+            token: Shown to the zone and to the space's providers.
+            prefer: The domain of the provider to ask first.
+            ca_file: See there.
+            timeouts: See there.
+            patience: See there.
+            sleep: See there.
+            proxies: See there.
+
+        Raises:
+            Forbidden: The token is of another zone: it must not be shown to this one.
+        """
+        super().__init__(
+            token=token, ca_file=ca_file, timeouts=timeouts, patience=patience, sleep=sleep, proxies=proxies
+        )
+        if not token.is_of(place.zone_url):
+            raise Forbidden(f"the access token is of {token.zone or 'another zone'}, not of {place.zone_url}")
+        self.place = place
+        self._held = token
+        self._prefer = prefer
+        self._lock = threading.Lock()
+        self._space: _Space | None = None
+        self._avoided: dict[str, float] = {}
+
+    def name(self) -> str:
+        """Return what the space is called, or the folder in it.
+
+        Raises:
+            UnknownSpace: The token gives no such space.
+        """
+        return self.place.path.rpartition("/")[2] or self._reached(again=True).name
+
+    def root(self) -> Entry:
+        """Return the space's root, or the folder or file in it.
+
+        Raises:
+            UnknownSpace: The token gives no such space, or there is no such folder in it.
+        """
+        space = self._reached()
+        path = "/".join(
+            quote(part, safe="") for part in [f"{space.name}@{space.id}", *self.place.path.split("/")] if part
+        )
+
+        def ask() -> str:
+            with self._at_provider("POST", f"/lookup-file-id/{path}", headers={}, body=b"") as answer:
+                return text_of(document_of(answer), "fileId")
+
+        try:
+            return self.facts(patiently(ask, self._patience, self._sleep))
+        except NotFound as error:
+            raise UnknownSpace(f"there is nothing at {self.place}") from error
+
+    def data_address(self) -> DataAddress | None:
+        """Return where the files are to be had in bulk; None at a plain Onedata."""
+        body = self._discovery(self.place.zone_url)
+        root = self.root()
+        found = body and data_address(body, "members", self.place.zone_url, {"id": root.file_id})
+        if not found:
+            return None
+        return DataAddress(f"https://{self._domains()[0]}{urlsplit(found.url).path}", found.bulk_paths)
+
+    @contextlib.contextmanager
+    def _opened(self, rest: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Iterator[Answer]:
+        with self._at_provider("GET", f"/data{rest}", headers=headers, body=body) as answer:
+            yield answer
+
+    @contextlib.contextmanager
+    def _at_provider(
+        self, method: str, rest: str, *, headers: Mapping[str, str], body: bytes | None
+    ) -> Iterator[Answer]:
+        """Yield the answer of the provider whose turn it is. One that is away is avoided from then on."""
+        domain = self._domains()[0]
+        url = f"https://{domain}/api/v3/oneprovider{rest}"
+        try:
+            with self._authorised(method, url, headers=headers, body=body) as answer:
+                yield answer
+        except ConnectionLost:
+            with self._lock:
+                self._avoided[domain] = time.monotonic() + _AVOIDED_S
+            raise
+
+    def _domains(self) -> list[str]:
+        """Return the providers, those to ask first at the front."""
+        domains = self._reached().domains
+        now_s = time.monotonic()
+        with self._lock:
+            return sorted(domains, key=lambda domain: max(0.0, self._avoided.get(domain, 0.0) - now_s) > 0)
+
+    def _reached(self, *, again: bool = False) -> _Space:
+        with self._lock:
+            found = None if again else self._space
+        if found is None:
+            found = _chosen(self._scope(), self.place)
+            ordered = self._by_nearness(found.domains)
+            found = _Space(found.id, found.name, ordered)
+            with self._lock:
+                self._space = found
+        return found
+
+    def _scope(self) -> dict[str, Any]:
+        url = f"{self.place.zone_url}/api/v3/onezone/tokens/infer_access_token_scope"
+        headers = {"Content-Type": "application/json"}
+
+        def ask() -> dict[str, Any]:
+            while True:
+                used = self._held.text()
+                body = json.dumps({"token": used}).encode()
+                with self.http.opened("POST", url, headers=headers, body=body) as answer:
+                    # What is no valid token is a bad value in the body here.
+                    if answer.status not in {400, 401}:
+                        document = document_of(answer)
+                        self._held.worked()
+                        return document
+                self._held.renew(used, self._sleep)
+
+        return patiently(ask, self._patience, self._sleep)
+
+    def _by_nearness(self, domains: tuple[str, ...]) -> tuple[str, ...]:
+        """Return providers in the order in which they answer, the preferred one before all others."""
+        if len(domains) < 2:
+            return domains
+        took: dict[str, float] = {}
+
+        def measure(domain: str) -> None:
+            began_s = time.monotonic()
+            with contextlib.suppress(Fs2odError), self.http.opened(
+                "GET", f"https://{domain}/api/v3/oneprovider/configuration"
+            ) as answer:
+                if answer.status == 200:
+                    took[domain] = time.monotonic() - began_s
+
+        threads = [threading.Thread(target=measure, args=(each,), daemon=True) for each in domains]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(3.0)
+        return tuple(sorted(domains, key=lambda each: (each != self._prefer, took.get(each, float("inf")))))
+
+
+def _chosen(scope: Mapping[str, Any], place: SpacePlace) -> _Space:
+    """Return the space that is meant among those that a token gives.
+
+    Raises:
+        UnknownSpace: It is not among them, or several have its name.
+        MalformedAnswer: The answer is no scope.
+    """
+    reached = scope.get("dataAccessScope")
+    if not isinstance(reached, dict):
+        raise TokenRefused("the access token gives no data")
+    try:
+        named = {str(each): str(known["name"]) for each, known in reached["spaces"].items()}
+        wanted, _, by_id = place.space.rpartition("@")
+        matching = [
+            each for each, name in named.items() if place.space in {each, name} or (by_id == each and wanted == name)
+        ]
+        if len(matching) != 1:
+            raise UnknownSpace(_said(place.space, named, several=len(matching) > 1))
+        space = matching[0]
+        providers = reached["providers"]
+        online = [each for each in reached["spaces"][space]["supports"] if providers[each]["online"]]
+        domains = tuple(str(providers[each]["domain"]) for each in online)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise MalformedAnswer("the zone does not say where the space is to be had") from error
+    if not domains:
+        raise ConnectionLost(f"no provider of the space {place.space} is there just now")
+    return _Space(space, named[space], domains)
+
+
+def _said(wanted: str, named: Mapping[str, str], *, several: bool) -> str:
+    given = ", ".join(f"{name} ({each})" for each, name in list(named.items())[:_MOST_NAMED])
+    if several:
+        return f"several spaces are called {wanted}: give the id: {given}"
+    return (
+        f"the access token gives no space {wanted}; it gives: {given}" if named else "the access token gives no space"
+    )
