@@ -16,6 +16,8 @@ from fs2od.errors import StateError, StateInUse, StateTooNew, StorageFull, Stora
 
 _BUSY_TIMEOUT_S = 10.0
 _IDLE_READERS = 8
+_LONGEST_LOG_BYTES = 8 << 20
+"""What is kept of a log that a large import made longer."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class Database:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {_LONGEST_LOG_BYTES}")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
