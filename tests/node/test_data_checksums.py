@@ -117,7 +117,7 @@ async def test_files_that_are_registered_after_the_sidecar_get_their_checksums(w
     world.rescan(dataset.space)
     sums(world).load(dataset.space)
     # What is tried again and again is tried after a pause: another node's first look has none.
-    fresh = Checksums(world.node.provider.indexes, world.node.provider.supports, world.node.provider.storages)
+    fresh = Checksums(world.node.provider.indexes, world.node.provider.sources)
     fresh.load(dataset.space)
     fresh.close()
     assert known(world, dataset, "deep/late") == sha256(b"late").digest()

@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from fs2od.errors import Fs2odError
 
@@ -48,7 +49,7 @@ class Children:
         self._kept: list[Child] = []
         self._once: list[Child] = []
 
-    async def start(self, child: Child) -> dict[str, str]:
+    async def start(self, child: Child) -> dict[str, Any]:
         """Start a child that is kept running, and return what its ready line says.
 
         Raises:
@@ -112,7 +113,7 @@ class Children:
             task.cancel()
         return None if self._stop.is_set() else child.process.returncode
 
-    async def _spawn(self, child: Child) -> dict[str, str]:
+    async def _spawn(self, child: Child) -> dict[str, Any]:
         child.process = await _process(child, ready_line=True)
         assert child.process.stdout is not None
         line = asyncio.create_task(child.process.stdout.readline())
@@ -123,7 +124,7 @@ class Children:
             line.cancel()
             code = await _ended(child)
             raise ChildFailed(child.name, 130 if self._stop.is_set() else code or 1)
-        facts: dict[str, str] = json.loads(line.result())
+        facts: dict[str, Any] = json.loads(line.result())
         return facts
 
 

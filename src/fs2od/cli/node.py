@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
 
 from fs2od.cli.reception import read_reception
 from fs2od.cli.running import announce, run, set_up_logging
-from fs2od.node import NodeSettings, open_node
+from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
 from fs2od.node.http.script import script_route
+from fs2od.node.origins import SocketOrigins
 from fs2od.node.serving import Service, listen, serve
 from fs2od.portal import public_pages
 from fs2od.transfer import bundle
@@ -21,6 +23,8 @@ from fs2od.transfer import bundle
 __all__ = ["Ports", "node"]
 
 DEFAULT_PORT = 8443
+# The zone, the provider and the operator's page come first.
+_BESIDE_SITES = 3
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Ports:
     type=click.IntRange(0, 65534),
     default=DEFAULT_PORT,
     show_default=True,
-    help="The zone's port; the provider's is the next one. 0 takes any two.",
+    help="The zone's port; the provider's is the next one, further sites' follow. 0 takes any.",
 )
 @click.option("--host", default="localhost", show_default=True, help="The public host name, as it stands in links.")
 @click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
@@ -60,7 +64,7 @@ class Ports:
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The facility's configuration file, for [mail], [signin] and [pages]; it need not be there yet.",
+    help="The facility's configuration file, for [mail], [signin], [pages] and [[site]]; it need not be there yet.",
 )
 @click.option(
     "--outbox",
@@ -105,41 +109,54 @@ def node(
         mail_templates=reception.templates,
         page_language=reception.page_language,
         page_texts=reception.page_texts,
+        sites=reception.sites,
     )
 
     async def work(stop: asyncio.Event) -> None:
         with open_node(settings, transport=reception.transport) as opened:
-            certificate = ensure_certificate(settings.data / "tls", [host])
             token_file = settings.data / "admin.token"
             opened.ensure_administrator(token_file)
+            scripts = [] if plain else [script_route(bundle)]
+            origins = SocketOrigins(
+                host,
+                address,
+                ports.zone + _BESIDE_SITES if port else 0,
+                app=lambda provider: provider_app(provider, extra=scripts),
+                certify=partial(ensure_certificate, settings.data / "tls"),
+            )
+            opened.sites.open_all(origins)
+            certificate = origins.started()
             ca_pem = certificate.ca.read_bytes()
             pages = public_pages(opened.zone, opened.provider, ca_pem=ca_pem, sign_in=reception.sign_in)
-            scripts = [] if plain else [script_route(bundle)]
             services = [
                 Service(zone_app(opened.zone, pages=[*scripts, *pages]), zone_socket),
                 Service(provider_app(opened.provider, extra=scripts), provider_socket),
+                *origins.services,
             ]
             ready = asyncio.Event()
             async with opened.working(), asyncio.TaskGroup() as group:
-                group.create_task(serve(services, certificate, stop=stop, ready=ready))
+                group.create_task(serve(services, certificate, stop=stop, ready=ready, later=origins.later))
                 await ready.wait()
-                _say_ready(settings, certificate, token_file, as_json=as_json)
+                _say_ready(opened, certificate, token_file, as_json=as_json)
 
     run(work, with_parent=with_parent)
 
 
-def _say_ready(settings: NodeSettings, certificate: ServerCertificate, token_file: Path, *, as_json: bool) -> None:
-    facts = {
+def _say_ready(node: Node, certificate: ServerCertificate, token_file: Path, *, as_json: bool) -> None:
+    settings, further = node.settings, [each.record for each in node.sites if each is not node.provider]
+    facts: dict[str, object] = {
         "portal": settings.zone_url,
         "zone": settings.zone_url,
         "provider": settings.provider_url,
         "ca": str(certificate.ca),
         "admin_token_file": str(token_file),
+        "sites": {record.name: record.url for record in further},
     }
     lines = [
         f"The node is ready: {settings.zone_url}",
         f"  provider and panel   {settings.provider_url}",
         f"  CA certificate       {certificate.ca}",
         f"  administrator token  {token_file}",
+        *(f"  site {record.name:<15} {record.url}" for record in further),
     ]
     announce(facts, as_json=as_json, lines=lines)

@@ -1,4 +1,4 @@
-"""What the node is told about people: who writes to them, how mail goes out, and how they sign in."""
+"""What the node reads of the configuration file: who writes, how mail goes out, how people sign in, and its sites."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from fs2od.facility import NodeConfiguration, load_node_configuration, mail_tran
 from fs2od.facility.configuration import SignIn
 from fs2od.mail import FolderTransport, Transport
 from fs2od.node import NodeSettings
+from fs2od.node.settings import SiteSettings
 from fs2od.node.zone.accounts import Grant
 from fs2od.onedata.ids import GroupId
 from fs2od.portal.signin import ClaimGrant, IdentityProvider, SignInSettings
@@ -23,7 +24,7 @@ _MOST_BYTES = 4096
 
 @dataclass(frozen=True)
 class Reception:
-    """Everything that concerns people, as a node needs it."""
+    """What the file says, as a node needs it."""
 
     transport: Transport
     facility_name: str = ""
@@ -33,6 +34,7 @@ class Reception:
     page_language: str = NodeSettings.page_language
     page_texts: Path | None = None
     sign_in: SignInSettings = field(default_factory=SignInSettings)
+    sites: tuple[SiteSettings, ...] = ()
 
 
 def read_reception(config: Path | None, data: Path, *, outbox: Path | None = None) -> Reception:
@@ -48,6 +50,7 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
     """
     told = NodeConfiguration() if config is None or not config.exists() else load_node_configuration(config)
     sign_in = _settings(told.signin)
+    sites = tuple(SiteSettings(each.name, each.host, each.port) for each in told.site)
     name = told.facility.name if told.facility else ""
     if told.mail is None:
         return Reception(
@@ -56,6 +59,7 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
             page_language=told.page_language,
             page_texts=told.pages.texts,
             sign_in=sign_in,
+            sites=sites,
         )
     mail = told.mail if outbox is None else told.mail.model_copy(update={"folder": outbox.absolute()})
     return Reception(
@@ -67,6 +71,7 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
         page_language=told.page_language,
         page_texts=told.pages.texts,
         sign_in=sign_in,
+        sites=sites,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -97,12 +98,13 @@ def _microscope(watched: Path) -> list[str]:
     return ["simulate", str(watched / name), "--files", "300", "--size", "120MB", "--duration", "90s"]
 
 
-def _say_ready(facts: dict[str, str], home: Path, *, as_json: bool) -> None:
-    shown = {key: facts[key] for key in ("portal", "zone", "provider", "operator", "ca", "admin_token_file")}
+def _say_ready(facts: dict[str, Any], home: Path, *, as_json: bool) -> None:
+    shown = {key: facts[key] for key in ("portal", "zone", "provider", "operator", "ca", "admin_token_file", "sites")}
     shown |= {"outbox": str(home / "outbox"), "operator_key_file": facts["operator_key_file"]}
     lines = [
         f"fs2od is ready: {facts['portal']}",
         f"  operator's page   {facts['operator']}   (key: {facts['operator_key_file']})",
+        *(f"  site {name:<12} {url}" for name, url in facts["sites"].items()),
         f"  outbox            {shown['outbox']}",
         f"  configuration     {home / 'fs2od.toml'}",
         f"  CA certificate    {facts['ca']}",

@@ -6,15 +6,16 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fs2od.errors import Fs2odError, StorageMissing
 from fs2od.mail import FolderTransport, Transport
 from fs2od.node.clock import Clock, SystemClock
-from fs2od.node.provider.provider import Oneprovider, open_provider
+from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.settings import NodeSettings
+from fs2od.node.sites import Sites
 from fs2od.node.zone.accounts import SealedTransport
 from fs2od.node.zone.notice_letters import TokenTransport
 from fs2od.node.zone.zone import Zone, open_zone
@@ -31,12 +32,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Node:
-    """The zone and its provider, opened."""
+    """The zone and its providers, opened. Further sites answer once `sites.open_all` was told where."""
 
     settings: NodeSettings
     zone: Zone
-    provider: Oneprovider
+    sites: Sites
     transport: Transport
+
+    @property
+    def provider(self) -> Oneprovider:
+        """The node's own provider."""
+        return self.sites.own
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -65,22 +71,23 @@ class Node:
 
     def _administrator(self) -> UserId:
         try:
-            return self.zone.users.by_username(_ADMINISTRATOR).id
+            user = self.zone.users.by_username(_ADMINISTRATOR).id
         except errors.NotFound:
             user = self.zone.users.add("Administrator", username=_ADMINISTRATOR, zone_privileges=privileges.ZONE_ADMIN)
-        self.zone.users.join_cluster(user, self.provider.record.cluster, privileges.CLUSTER_ADMIN)
+        self.sites.administer(user)
         return user
 
     async def _start_imports(self) -> None:
         while True:
             try:
-                await asyncio.to_thread(self._tick)
+                await _to_its_end(self._tick)
             except Fs2odError as error:
                 _log.warning("imports could not be started: %s", error)
             await asyncio.sleep(_TICK_S)
 
     def _tick(self) -> None:
-        self.provider.imports.start_due()
+        for provider in self.sites:
+            provider.imports.start_due()
         self.zone.link_rules.write_down_if_due()
         self.zone.remind()
 
@@ -88,14 +95,14 @@ class Node:
         transport = SealedTransport(TokenTransport(self.transport, self.zone.tokens), self.zone.keys)
         while True:
             try:
-                await asyncio.to_thread(self.zone.outbox.deliver, transport, self.zone.clock.now())
+                await _to_its_end(self.zone.outbox.deliver, transport, self.zone.clock.now())
             except Fs2odError as error:
                 _log.warning("mail waits: %s", error)
             await asyncio.sleep(_TICK_S)
 
     def close(self) -> None:
         """Stop everything and close the databases."""
-        self.provider.close()
+        self.sites.close()
         self.zone.link_rules.write_down()
         self.zone.database.close()
 
@@ -122,11 +129,21 @@ def open_node(
         raise StorageMissing(f"the data folder {settings.data} cannot be made ({error.strerror})") from error
     with hold_folder(settings.data, "node"):
         zone = open_zone(settings, clock or SystemClock())
-        node = Node(settings, zone, open_provider(zone), transport or FolderTransport(settings.data / "outbox"))
+        node = Node(settings, zone, Sites(zone), transport or FolderTransport(settings.data / "outbox"))
         try:
             yield node
         finally:
             node.close()
+
+
+async def _to_its_end(work: Callable[..., object], *arguments: object) -> None:
+    """Do something in a thread; who cancels us waits for its end, for databases may be closed only after it."""
+    doing = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing])
+        raise
 
 
 def _write_secret(path: Path, text: str) -> None:

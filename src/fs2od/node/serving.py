@@ -27,6 +27,8 @@ class Service:
 
     app: ASGIApp
     socket: socket.socket
+    certificate: ServerCertificate | None = None
+    """Its own certificate, where it is not the common one."""
 
 
 class _Server(uvicorn.Server):
@@ -67,20 +69,37 @@ def listen(port: int, *, address: str = "127.0.0.1") -> socket.socket:
 
 
 async def serve(
-    services: Sequence[Service], certificate: ServerCertificate | None, *, stop: asyncio.Event, ready: asyncio.Event
+    services: Sequence[Service],
+    certificate: ServerCertificate | None,
+    *,
+    stop: asyncio.Event,
+    ready: asyncio.Event,
+    later: asyncio.Queue[Service] | None = None,
 ) -> None:
     """Serve all `services` until `stop` is set; `ready` is set once they answer. Without a certificate, plain HTTP.
 
-    Answers under way get five seconds to end.
+    Answers under way get five seconds to end. Services that come through `later` are served from then on.
     """
-    servers = [_Server(_configuration(service, certificate)) for service in services]
+    servers: list[_Server] = []
     async with asyncio.TaskGroup() as group:
-        for server, service in zip(servers, services, strict=True):
-            group.create_task(server.serve(sockets=[service.socket]))
+
+        def start(service: Service) -> None:
+            servers.append(_Server(_configuration(service, service.certificate or certificate)))
+            group.create_task(servers[-1].serve(sockets=[service.socket]))
+
+        async def start_later(queue: asyncio.Queue[Service]) -> None:
+            while True:
+                start(await queue.get())
+
+        for service in services:
+            start(service)
         for server in servers:
             await server.up.wait()
         ready.set()
+        waiting = None if later is None else group.create_task(start_later(later))
         await stop.wait()
+        if waiting is not None:
+            waiting.cancel()
         for server in servers:
             server.should_exit = True
 

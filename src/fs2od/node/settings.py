@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Limits", "NodeSettings"]
+__all__ = ["Limits", "NodeSettings", "SiteSettings"]
+
+
+@dataclass(frozen=True)
+class SiteSettings:
+    """A further site of the node, as it is configured: `host` "" is the node's own, `port` 0 any free one."""
+
+    name: str
+    host: str = ""
+    port: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,8 @@ class NodeSettings:
     """The language of pages for those whose browser asks for none that there is."""
     page_texts: Path | None = None
     """Folder of texts of pages that come before ours."""
+    sites: tuple[SiteSettings, ...] = ()
+    """Further sites; others may have been added while the node ran."""
     limits: Limits = field(default_factory=Limits)
 
     @property

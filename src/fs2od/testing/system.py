@@ -23,7 +23,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
-from typing import IO, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 import httpx
 
@@ -111,7 +111,7 @@ class System:
         self.watched = home / "watched"
         self.watched.mkdir(exist_ok=True)
         self.port = port or free_ports()
-        self.facts: Mapping[str, str] = {}
+        self.facts: Mapping[str, Any] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
 
@@ -126,17 +126,17 @@ class System:
         """What the processes said on stderr."""
         return (self.home / "stderr.log").read_text(errors="replace")
 
-    def start(self, *more: str, within_s: float = 60, env: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    def start(self, *more: str, within_s: float = 60, env: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         """Start `fs2od up` and return its ready line."""
         arguments = ["up", "--data", str(self.data), "--watch", str(self.watched), "--port", str(self.port), "--json"]
         return self._start([*arguments, *more], within_s, env)
 
-    def start_node(self, *more: str, within_s: float = 60) -> Mapping[str, str]:
+    def start_node(self, *more: str, within_s: float = 60) -> Mapping[str, Any]:
         """Start `fs2od node` alone and return its ready line."""
         arguments = ["node", "--data", str(self.data / "node"), "--port", str(self.port), "--json"]
         return self._start([*arguments, *more], within_s, None)
 
-    def _start(self, arguments: list[str], within_s: float, env: Mapping[str, str] | None) -> Mapping[str, str]:
+    def _start(self, arguments: list[str], within_s: float, env: Mapping[str, str] | None) -> Mapping[str, Any]:
         self._log = (self.home / "stderr.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "fs2od", *arguments],

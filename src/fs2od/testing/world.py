@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -20,16 +21,19 @@ from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
 from fs2od.node.clock import Clock
+from fs2od.node.origins import SocketOrigins
+from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.serving import Service, listen, serve
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.memberships import GROUP_USER, SPACE_GROUP, SPACE_USER
+from fs2od.node.zone.providers import Provider
 from fs2od.node.zone.shares import RootType
 from fs2od.onedata import privileges
 from fs2od.onedata.ids import FileId, FileRef, GroupId, ShareId, SpaceId, StorageId, UserId, file_id
 from fs2od.onedata.tokens import Caveat, Token
 from fs2od.storage import Kind
 
-__all__ = ["Dataset", "Person", "ServedWorld", "World", "open_world", "serve_world"]
+__all__ = ["Dataset", "Person", "ServedWorld", "Site", "World", "open_world", "serve_world"]
 
 _LONGEST_IMPORT_S = 20.0
 _LONGEST_START_S = 20.0
@@ -74,7 +78,7 @@ class World:
     node: Node
     folder: Path
     administrator: Person
-    _transports: Mapping[str, httpx.AsyncBaseTransport]
+    _transports: dict[str, httpx.AsyncBaseTransport]
     _tokens: int = field(default=0)
 
     @property
@@ -96,6 +100,13 @@ class World:
     def panel(self) -> httpx.AsyncClient:
         """A new client of the panel's API."""
         return self._client(f"{self.node.settings.provider_url}/api/v3/onepanel")
+
+    def site(self, name: str = "centre", *, administrator: Person | None = None) -> Site:
+        """Return a new further site, administered by a person, the world's administrator by default."""
+        provider = self.node.sites.add(self.administrator.caller, name)
+        if administrator is not None:
+            self.node.zone.users.join_cluster(administrator.id, provider.record.cluster, privileges.CLUSTER_ADMIN)
+        return Site(self, provider)
 
     def person(
         self,
@@ -168,6 +179,16 @@ class World:
         zone.epoch.move()
         return Dataset(space, storage, above / space, FileId(provider.files.root_id(space)))
 
+    def also_support(self, space: SpaceId, provider: Oneprovider, *, size_bytes: int = _SUPPORT_BYTES) -> StorageId:
+        """Support a space at a further site as well, with a new empty folder as its storage."""
+        folder = self.folder / "storage" / f"{provider.record.id} {space}"
+        folder.mkdir(parents=True)
+        storage = provider.storages.add_posix("disk", str(folder))
+        with self.node.zone.database.writing() as db:
+            provider.supports.grant(db, space, storage, size_bytes=size_bytes)
+        self.node.zone.epoch.move()
+        return storage
+
     def support(self, space: SpaceId, storage: StorageId, folder: Path) -> Dataset:
         """Support a space with an imported storage, and wait for its files."""
         provider, zone = self.node.provider, self.node.zone
@@ -204,8 +225,30 @@ class World:
             ref: FileRef = index.ref(entry.row)
         return file_id(ref.through(share))
 
+    def client(self, base: str) -> httpx.AsyncClient:
+        """Return a new client of an API of one of the node's origins."""
+        return self._client(base)
+
     def _client(self, base: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=base, transport=_Origins(self._transports), trust_env=False)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A further site of a world's node."""
+
+    world: World
+    node_provider: Oneprovider
+
+    @property
+    def provider(self) -> httpx.AsyncClient:
+        """A new client of its provider's API."""
+        return self.world.client(f"{self.node_provider.record.url}/api/v3/oneprovider")
+
+    @property
+    def panel(self) -> httpx.AsyncClient:
+        """A new client of its panel's API."""
+        return self.world.client(f"{self.node_provider.record.url}/api/v3/onepanel")
 
 
 @dataclass
@@ -213,6 +256,17 @@ class ServedWorld(World):
     """A world that also answers on two ports of this machine. `ca` is the certificate that its clients trust."""
 
     ca: Path = Path()
+
+
+class _Everywhere(dict[str, httpx.AsyncBaseTransport]):
+    """One way to every origin."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        super().__init__()
+        self._transport = transport
+
+    def __missing__(self, origin: str) -> httpx.AsyncBaseTransport:
+        return self._transport
 
 
 class _Origins(httpx.AsyncBaseTransport):
@@ -230,13 +284,32 @@ class _Origins(httpx.AsyncBaseTransport):
         return await self._transports[origin].handle_async_request(request)
 
 
+class _NoSockets:
+    """Serves further sites at https://NAME.test, for the world's own clients only."""
+
+    def __init__(self, transports: dict[str, httpx.AsyncBaseTransport]) -> None:
+        self._transports = transports
+
+    def reserve(self, asked: Provider) -> str:
+        """Return the domain of a site."""
+        return f"{asked.name.replace(' ', '-')}.test"
+
+    def serve(self, provider: Oneprovider) -> None:
+        """Answer there."""
+        app = provider_app(provider)
+        self._transports[provider.record.url] = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+
 @contextmanager
 def open_world(folder: Path, *, clock: Clock | None = None, plain: bool = False) -> Iterator[World]:
     """Yield a new node in `folder`, at https://zone.test and https://provider.test for its own clients only."""
     settings = NodeSettings(folder / "node", "zone.test", "provider.test", plain=plain)
     with open_node(settings, clock=clock) as node:
         apps = {settings.zone_url: zone_app(node.zone), settings.provider_url: provider_app(node.provider)}
-        transports = {origin: httpx.ASGITransport(app, raise_app_exceptions=False) for origin, app in apps.items()}
+        transports: dict[str, httpx.AsyncBaseTransport] = {
+            origin: httpx.ASGITransport(app, raise_app_exceptions=False) for origin, app in apps.items()
+        }
+        node.sites.open_all(_NoSockets(transports))
         yield World(node, folder, _administrator(node), transports)
 
 
@@ -260,10 +333,14 @@ def serve_world(
     certificate = ensure_certificate(folder / "certificates", ["localhost"])
     with open_node(settings, clock=clock) as node:
         transport = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=str(certificate.ca)))
-        transports = dict.fromkeys((settings.zone_url, settings.provider_url), transport)
+        transports = _Everywhere(transport)
+        origins = SocketOrigins(
+            "localhost", address, 0, app=provider_app, certify=partial(ensure_certificate, folder / "certificates")
+        )
+        node.sites.open_all(origins)
         world = ServedWorld(node, folder, _administrator(node), transports, ca=certificate.ca)
         services = [Service(zone_app(node.zone), sockets[0]), Service(provider_app(node.provider), sockets[1])]
-        with _in_thread(node, services, certificate):
+        with _in_thread(node, services, certificate, origins):
             yield world
 
 
@@ -295,14 +372,18 @@ def _administrator(node: Node) -> Person:
 
 
 @contextmanager
-def _in_thread(node: Node, services: list[Service], certificate: ServerCertificate) -> Iterator[None]:
+def _in_thread(
+    node: Node, services: list[Service], certificate: ServerCertificate, origins: SocketOrigins
+) -> Iterator[None]:
     loop = asyncio.new_event_loop()
     ready, stop = asyncio.Event(), asyncio.Event()
     up = threading.Event()
 
     async def run() -> None:
         async with node.working(), asyncio.TaskGroup() as group:
-            group.create_task(serve(services, certificate, stop=stop, ready=ready))
+            origins.started()
+            every = [*services, *origins.services]
+            group.create_task(serve(every, certificate, stop=stop, ready=ready, later=origins.later))
             await ready.wait()
             up.set()
 

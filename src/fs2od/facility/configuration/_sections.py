@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,6 +23,7 @@ __all__ = [
     "Onedata",
     "Pages",
     "Publish",
+    "Site",
     "Smtp",
     "Watch",
 ]
@@ -304,6 +306,18 @@ class Checksums(Section):
     )
 
 
+class Site(Section):
+    """A further site of the node: a provider with an origin, a panel and storages of its own, such as a computing centre's."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[\w()][\w() .-]{0,126}[\w()]$")] = Field(
+        description="Its name. It is known by it: under another name it is another site."
+    )
+    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{0,253}$")] = Field(
+        default="", description="Its public host name; by default the node's."
+    )
+    port: int = Field(default=0, ge=0, le=65535, description="Its port; 0: the next free one after the node's own.")
+
+
 class Configuration(Section):
     """Everything that the facility side is told."""
 
@@ -318,6 +332,7 @@ class Configuration(Section):
     checksums: Checksums = Field(default_factory=Checksums, description="How checksums are made.")
     signin: SignIn = Field(default_factory=SignIn, description="How people sign in at the node.")
     pages: Pages = Field(default_factory=Pages, description="The languages of the web pages.")
+    site: tuple[Site, ...] = Field(default=(), max_length=64, description="Further sites of the node.")
 
     @property
     def page_language(self) -> str:
@@ -330,11 +345,16 @@ class Configuration(Section):
             raise ValueError("watch: the same path is given twice")
         return self
 
+    @model_validator(mode="after")
+    def _sites_differ(self) -> Configuration:
+        _require_different(self.site)
+        return self
+
 
 class NodeConfiguration(BaseModel):
-    """What a node alone reads of the file: who writes, how mail goes out, how people sign in, and the pages' languages.
+    """What a node alone reads of the file: who writes, how mail goes out, how people sign in, the pages' languages, and sites.
 
-    The rest may be missing.
+    All of it may be missing.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
@@ -343,8 +363,20 @@ class NodeConfiguration(BaseModel):
     mail: Mail | None = None
     signin: SignIn = Field(default_factory=SignIn)
     pages: Pages = Field(default_factory=Pages)
+    site: tuple[Site, ...] = Field(default=(), max_length=64)
 
     @property
     def page_language(self) -> str:
         """The language of pages for everybody."""
         return self.pages.language or (self.mail.language if self.mail else "en")
+
+    @model_validator(mode="after")
+    def _sites_differ(self) -> NodeConfiguration:
+        _require_different(self.site)
+        return self
+
+
+def _require_different(sites: Iterable[Site]) -> None:
+    names = [site.name for site in sites]
+    if len(set(names)) != len(names):
+        raise ValueError("site: the same name is given twice")

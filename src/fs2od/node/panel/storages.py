@@ -14,9 +14,9 @@ from fs2od.node.clock import Clock
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId, new_entity_id
 from fs2od.sqlite import Database
-from fs2od.storage import PosixStorage
+from fs2od.storage import PosixStorage, Storage
 
-__all__ = ["StorageRecord", "Storages"]
+__all__ = ["StorageRecord", "Storages", "storage_record"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class StorageRecord:
         """The parameters that QoS expressions see."""
         return {**self.qos_parameters, "storageId": self.id, "providerId": self.provider}
 
-    def opened(self) -> PosixStorage:
+    def opened(self) -> Storage:
         """Return the storage itself."""
         return PosixStorage(self.mount_point)
 
@@ -100,15 +100,13 @@ class Storages:
             row = db.execute(query, (storage, self._provider)).fetchone()
         if row is None:
             raise errors.not_found()
-        return StorageRecord(
-            id=storage,
-            provider=self._provider,
-            name=row["name"],
-            mount_point=Path(row["mount_point"]),
-            imported=bool(row["imported"]),
-            readonly=bool(row["readonly"]),
-            qos_parameters=json.loads(row["qos"]),
-        )
+        return storage_record(row)
+
+    def of_space(self, space: SpaceId) -> list[StorageRecord]:
+        """Return the storages that support a space, of every provider, sorted by id."""
+        query = "SELECT t.* FROM support AS s JOIN storage AS t ON t.id = s.storage WHERE s.space = ? ORDER BY t.id"
+        with self._database.reading() as db:
+            return [storage_record(row) for row in db.execute(query, (space,))]
 
     def change(
         self, storage: StorageId, *, name: str | None = None, qos_parameters: Mapping[str, str | float] | None = None
@@ -137,6 +135,19 @@ class Storages:
                 db.execute("DELETE FROM storage WHERE id = ?", (storage,))
         except sqlite3.IntegrityError as error:
             raise errors.error_of("storageInUse", "The storage supports a space.") from error
+
+
+def storage_record(row: sqlite3.Row) -> StorageRecord:
+    """Return what a row of the table says."""
+    return StorageRecord(
+        id=StorageId(row["id"]),
+        provider=ProviderId(row["provider"]),
+        name=row["name"],
+        mount_point=Path(row["mount_point"]),
+        imported=bool(row["imported"]),
+        readonly=bool(row["readonly"]),
+        qos_parameters=json.loads(row["qos"]),
+    )
 
 
 def _test(path: Path, *, readonly: bool) -> None:

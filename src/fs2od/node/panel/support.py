@@ -19,12 +19,15 @@ from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
 from fs2od.onedata.wire import AutoImportConfig
 from fs2od.sqlite import Database
 
-__all__ = ["MINIMUM_SIZE", "ImportConfig", "Support", "Supports"]
+__all__ = ["HOME", "MINIMUM_SIZE", "ImportConfig", "Support", "Supports", "support_record"]
 
 Value = TypeVar("Value")
 
 MINIMUM_SIZE = 1_000_000
 """The smallest support, in bytes (Onezone's default)."""
+HOME = """FROM support AS s JOIN storage AS t ON t.id = s.storage
+    WHERE s.space = ? ORDER BY t.imported DESC, s.place LIMIT 1"""
+"""The end of a query for a space's home: see fs2od.node.panel.homes."""
 _LARGEST_SIZE = 2**63 - 1
 _LARGEST_NUMBER = 2**31 - 1
 
@@ -131,9 +134,11 @@ class Supports:
         self._require_free(db, space, storage, imported=record.imported)
         chosen = (mode or "auto") if record.imported else None
         stored = msgspec.json.encode(config or ImportConfig()).decode() if chosen == "auto" else None
-        row = (space, self.provider, storage, size_bytes, chosen, stored, dir_stats, accounting, self._clock.now_s())
-        columns = "space, provider, storage, size, import_mode, import_config, dir_stats, accounting, created"
-        db.execute(f"INSERT INTO support ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        place = db.execute("SELECT 1 + ifnull(max(place), 0) FROM support WHERE space = ?", (space,)).fetchone()[0]
+        now_s = self._clock.now_s()
+        row = (space, self.provider, storage, size_bytes, chosen, stored, dir_stats, accounting, now_s, place)
+        columns = "space, provider, storage, size, import_mode, import_config, dir_stats, accounting, created, place"
+        db.execute(f"INSERT INTO support ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def _require_free(self, db: sqlite3.Connection, space: SpaceId, storage: StorageId, *, imported: bool) -> None:
         there = db.execute(
@@ -167,22 +172,7 @@ class Supports:
             WHERE s.space = ? AND s.provider = ?"""
         with self._database.reading() as db:
             row = db.execute(query, (space, self.provider)).fetchone()
-        if row is None:
-            return None
-        config = row["import_config"]
-        return Support(
-            space=space,
-            provider=self.provider,
-            storage=StorageId(row["storage"]),
-            size_bytes=row["size"],
-            imported=bool(row["imported"]),
-            readonly=bool(row["readonly"]),
-            mode=row["import_mode"],
-            config=None if config is None else msgspec.json.decode(config, type=ImportConfig),
-            dir_stats=bool(row["dir_stats"]),
-            accounting=bool(row["accounting"]),
-            created_s=row["created"],
-        )
+        return None if row is None else support_record(row)
 
     def get(self, space: SpaceId) -> Support:
         """Return the support of a space.
@@ -225,7 +215,7 @@ class Supports:
             db.execute(query, (size_bytes, stored, dir_stats, accounting, space, self.provider))
 
     def end(self, space: SpaceId) -> None:
-        """End the support of a space and forget what was registered; the files stay as they are.
+        """End the support of a space; what was registered is forgotten with the last one. The files stay as they are.
 
         Raises:
             NotFound: The provider does not support it.
@@ -233,14 +223,41 @@ class Supports:
         self.get(space)
         with self._database.writing() as db:
             db.execute("DELETE FROM support WHERE space = ? AND provider = ?", (space, self.provider))
+            is_last = db.execute("SELECT 1 FROM support WHERE space = ?", (space,)).fetchone() is None
         self._epoch.move()
-        self._indexes.drop(space)
+        if is_last:
+            self._indexes.drop(space)
 
     def occupancy_bytes(self, space: SpaceId) -> int:
-        """Return how many bytes the registered files of a space have."""
+        """Return how many bytes of a space lie on the storage that supports it here."""
+        if not self._is_home(space):
+            return 0
         with self._indexes.using(space) as index:
             root = index.get(ROOT)
         return root.size_bytes if root else 0
+
+    def _is_home(self, space: SpaceId) -> bool:
+        with self._database.reading() as db:
+            row = db.execute(f"SELECT s.provider {HOME}", (space,)).fetchone()
+        return row is not None and row[0] == self.provider
+
+
+def support_record(row: sqlite3.Row) -> Support:
+    """Return what a row of the table says, with `imported` and `readonly` of its storage."""
+    config = row["import_config"]
+    return Support(
+        space=SpaceId(row["space"]),
+        provider=ProviderId(row["provider"]),
+        storage=StorageId(row["storage"]),
+        size_bytes=row["size"],
+        imported=bool(row["imported"]),
+        readonly=bool(row["readonly"]),
+        mode=row["import_mode"],
+        config=None if config is None else msgspec.json.decode(config, type=ImportConfig),
+        dir_stats=bool(row["dir_stats"]),
+        accounting=bool(row["accounting"]),
+        created_s=row["created"],
+    )
 
 
 def _require_size(size_bytes: int, *, lowest: int) -> None:

@@ -13,9 +13,8 @@ from itertools import islice
 
 from fs2od.manifests import PIECE_BYTES, Digester
 from fs2od.node.index import Entry, Indexes
-from fs2od.node.panel.storages import Storages
-from fs2od.node.panel.support import Supports
 from fs2od.node.provider.sidecars import Sidecars
+from fs2od.node.provider.sources import Sources
 from fs2od.onedata.ids import SpaceId
 from fs2od.storage import Seen
 
@@ -87,9 +86,9 @@ class Checksums:
     them a moment, and is then answered by what is known so far.
     """
 
-    def __init__(self, indexes: Indexes, supports: Supports, storages: Storages) -> None:
+    def __init__(self, indexes: Indexes, sources: Sources) -> None:
         self._indexes = indexes
-        self._sidecars = Sidecars(indexes, supports, storages)
+        self._sidecars = Sidecars(indexes, sources)
 
     def of(self, space: SpaceId, entry: Entry) -> Checksum | None:
         """Return what the sidecar says of a file as it is registered now; None if it says nothing."""

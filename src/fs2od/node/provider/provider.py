@@ -15,6 +15,7 @@ from fs2od.node.provider.checksums import Checksums
 from fs2od.node.provider.files import Files
 from fs2od.node.provider.qos import QosRequirements
 from fs2od.node.provider.sessions import Sessions
+from fs2od.node.provider.sources import Sources
 from fs2od.node.provider.tickets import Tickets
 from fs2od.node.provider.transfers import Transfers
 from fs2od.node.provider.writing import Bodies, Writing
@@ -23,9 +24,20 @@ from fs2od.node.provider.writing.quotas import Quotas
 from fs2od.node.provider.writing.trees import Trees
 from fs2od.node.zone.providers import Provider
 from fs2od.node.zone.zone import Zone
-from fs2od.onedata.ids import SpaceId
 
-__all__ = ["Oneprovider", "open_provider"]
+__all__ = ["Oneprovider", "Shared", "open_provider"]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all providers of a node have in common, for a space is one whoever supports it."""
+
+    zone: Zone
+    indexes: Indexes
+    sources: Sources
+    checksums: Checksums
+    trees: Trees
+    quotas: Quotas
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,7 @@ class Oneprovider:
     indexes: Indexes
     storages: Storages
     supports: Supports
+    sources: Sources
     imports: Imports
     access: Access
     files: Files
@@ -49,30 +62,16 @@ class Oneprovider:
     writing: Writing
     bodies: Bodies
 
-    def forget_space(self, space: SpaceId) -> None:
-        """Stop importing a space that is gone, and drop what was registered of it."""
-        self.imports.forget(space)
-        self.indexes.drop(space)
-
-    def drop_orphans(self) -> None:
-        """Drop the indexes of spaces that are not supported any more: a crash may have left them."""
-        for path in (self.zone.settings.data / "spaces").glob("*.db"):
-            if self.supports.find(SpaceId(path.stem)) is None:
-                self.indexes.drop(SpaceId(path.stem))
-
     def close(self) -> None:
-        """Stop scans and close the indexes."""
+        """Stop scans, and what is being written."""
         self.bodies.close()
         self.imports.close()
-        self.checksums.close()
-        self.indexes.close()
 
 
-def open_provider(zone: Zone) -> Oneprovider:
-    """Open the node's provider; it is registered at first start."""
+def open_provider(shared: Shared, record: Provider) -> Oneprovider:
+    """Open one of the node's providers."""
+    zone, indexes = shared.zone, shared.indexes
     settings, clock = zone.settings, zone.clock
-    record = zone.providers.ensure(settings.provider_name, settings.provider_domain)
-    indexes = Indexes(settings.data / "spaces", limit=settings.limits.open_indexes)
     storages = Storages(zone.database, record.id, clock)
     supports = Supports(zone.database, record.id, storages, indexes, zone.epoch, clock)
 
@@ -88,30 +87,28 @@ def open_provider(zone: Zone) -> Oneprovider:
         )
 
     access = Access(zone.rights, zone.shares, zone.spaces, supports, indexes, zone.epoch, clock)
-    checksums = Checksums(indexes, supports, storages)
-    modes = (settings.file_mode, settings.directory_mode)
-    trees = Trees(storages, supports, indexes, clock.now_s, modes=modes)
-    provider = Oneprovider(
+    return Oneprovider(
         zone=zone,
         record=record,
         indexes=indexes,
         storages=storages,
         supports=supports,
+        sources=shared.sources,
         imports=Imports(supports, storages, indexes, clock, rules),
         access=access,
         files=Files(access, indexes, zone.shares, zone.spaces, zone.rights, record.id),
         qos=QosRequirements(zone.database, zone.rights, storages, clock),
         transfers=Transfers(zone.database, zone.rights, supports, clock),
         tickets=Tickets(clock),
-        checksums=checksums,
-        archives=Archives(access, indexes, storages, checksums, settings.limits),
+        checksums=shared.checksums,
+        archives=Archives(access, indexes, shared.sources, shared.checksums, settings.limits),
         sessions=Sessions(zone.database, clock),
         writing=Writing(
             access,
             Places(access, indexes, reserved=settings.excluded_names),
-            trees,
+            shared.trees,
             indexes,
-            Quotas(supports),
+            shared.quotas,
             clock.now_s,
             recheck_bytes=settings.limits.recheck_bytes,
             directory_mode=settings.directory_mode,
@@ -122,7 +119,3 @@ def open_provider(zone: Zone) -> Oneprovider:
             silence_s=settings.limits.upload_silence_s,
         ),
     )
-    provider.drop_orphans()
-    trees.settle_all()
-    zone.spaces.when_removed(provider.forget_space)
-    return provider

@@ -13,7 +13,7 @@ from fs2od.node.provider.access import Located
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.rights import Rights
 from fs2od.onedata import errors, qos
-from fs2od.onedata.ids import QosRequirementId, SpaceId, StorageId, new_entity_id
+from fs2od.onedata.ids import QosRequirementId, SpaceId, new_entity_id
 from fs2od.onedata.wire import QosStatus
 from fs2od.sqlite import Database
 
@@ -107,10 +107,7 @@ class QosRequirements:
             Rejected: invalidQosExpression with the reason.
         """
         parsed = qos.parse(expression)
-        with self._database.reading() as db:
-            rows = db.execute("SELECT storage FROM support WHERE space = ? ORDER BY storage", (space,)).fetchall()
-        records = [self._storages.get(StorageId(row[0])) for row in rows]
-        return [record for record in records if qos.matches(parsed, record.all_qos_parameters)]
+        return [record for record in self._storages.of_space(space) if qos.matches(parsed, record.all_qos_parameters)]
 
     def _known(self, requirement: QosRequirementId) -> QosRequirement:
         query = "SELECT id, space, file_uuid, expression, replicas FROM qos_requirement WHERE id = ?"

@@ -16,8 +16,8 @@ from fs2od.errors import Fs2odError
 from fs2od.manifests import MANIFEST, MOST_PART_BYTES, SIDECAR, BrokenPart, ManifestEntry, Part, parse_part, part_number
 from fs2od.node.index import Entry, Indexes, SpaceIndex
 from fs2od.node.index.schema import ROOT
-from fs2od.node.panel.storages import Storages
-from fs2od.node.panel.support import Supports
+from fs2od.node.provider.sources import Sources
+from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
 from fs2od.storage import Kind
 
@@ -72,10 +72,9 @@ class _Progress:
 class Sidecars:
     """Takes in the sidecars of all spaces, one after the other, in one thread of its own."""
 
-    def __init__(self, indexes: Indexes, supports: Supports, storages: Storages) -> None:
+    def __init__(self, indexes: Indexes, sources: Sources) -> None:
         self._indexes = indexes
-        self._supports = supports
-        self._storages = storages
+        self._sources = sources
         self._lock = threading.Lock()
         self._progress: dict[SpaceId, _Progress] = {}
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="sidecar")
@@ -137,10 +136,11 @@ class Sidecars:
         _Taking(index, self._closing).part(part, entry.row)
 
     def _content(self, space: SpaceId, path: str) -> bytes:
-        support = self._supports.find(space)
-        if support is None:
-            raise FileNotFoundError(path)
-        with self._storages.get(support.storage).opened_for(space).open(path) as source:
+        try:
+            storage = self._sources.of_space(space).opened_for(space)
+        except errors.PosixError as error:
+            raise FileNotFoundError(path) from error
+        with storage.open(path) as source:
             return b"".join(_pieces(source, MOST_PART_BYTES + 1))
 
 

@@ -1,11 +1,13 @@
-"""Providers: the sites that hold bytes."""
+"""Providers: the sites that hold bytes, and which of them answer."""
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 
 from fs2od.node.clock import Clock
 from fs2od.node.zone.callers import Caller
+from fs2od.node.zone.names import require_name
 from fs2od.node.zone.rights import Rights
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId, UserId, new_entity_id
@@ -16,13 +18,23 @@ __all__ = ["Provider", "Providers"]
 
 @dataclass(frozen=True)
 class Provider:
-    """One provider. `domain` is host[:port]."""
+    """One provider. `domain` is host[:port] where it is reached, or was when it last answered.
+
+    `host` and `port` are what is asked for: "" is the node's own host, 0 any free port.
+    """
 
     id: ProviderId
     cluster: str
     name: str
     domain: str
     created_s: int
+    host: str = ""
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        """The provider's origin, without trailing slash."""
+        return f"https://{self.domain}"
 
 
 class Providers:
@@ -32,19 +44,61 @@ class Providers:
         self._database = database
         self._rights = rights
         self._clock = clock
+        self._online: frozenset[ProviderId] = frozenset()
 
-    def ensure(self, name: str, domain: str) -> Provider:
-        """Return the provider of that name, made at first use; its domain follows the configuration."""
+    def ensure(self, name: str, *, host: str = "", port: int = 0) -> Provider:
+        """Return the provider of that name, made at first use; what it asks for follows the configuration."""
         with self._database.writing() as db:
             row = db.execute("SELECT id FROM provider WHERE name = ?", (name,)).fetchone()
             if row is None:
-                values = (new_entity_id(), new_entity_id(), name, domain, self._clock.now_s())
-                db.execute("INSERT INTO provider (id, cluster, name, domain, created) VALUES (?, ?, ?, ?, ?)", values)
-                provider = ProviderId(values[0])
+                provider = self._insert(db, name, host, port)
             else:
                 provider = ProviderId(row[0])
-                db.execute("UPDATE provider SET domain = ? WHERE id = ?", (domain, provider))
+                db.execute("UPDATE provider SET host = ?, port = ? WHERE id = ?", (host, port, provider))
         return self.known(provider)
+
+    def register(self, caller: Caller, name: str, *, host: str = "", port: int = 0) -> Provider:
+        """Make a new provider.
+
+        Raises:
+            Forbidden: Without oz_providers_invite.
+            Rejected: badValueName; badValueIdentifierOccupied, there is one of that name.
+        """
+        self._rights.require_zone(caller, "oz_providers_invite")
+        require_name(name)
+        with self._database.writing() as db:
+            if db.execute("SELECT 1 FROM provider WHERE name = ?", (name,)).fetchone() is not None:
+                raise errors.bad_value("IdentifierOccupied", "name", "is the name of another provider")
+            provider = self._insert(db, name, host, port)
+        return self.known(provider)
+
+    def _insert(self, db: sqlite3.Connection, name: str, host: str, port: int) -> ProviderId:
+        values = (new_entity_id(), new_entity_id(), name, self._clock.now_s(), host, port)
+        columns = "id, cluster, name, domain, created, host, port"
+        db.execute(f"INSERT INTO provider ({columns}) VALUES (?, ?, ?, '', ?, ?, ?)", values)
+        return ProviderId(values[0])
+
+    def forget(self, provider: ProviderId) -> None:
+        """Remove a provider that has neither storages nor supports."""
+        with self._database.writing() as db:
+            db.execute("DELETE FROM provider WHERE id = ?", (provider,))
+        self._online -= {provider}
+
+    def went_online(self, provider: ProviderId, domain: str) -> Provider:
+        """Note that a provider answers from now on, and where."""
+        with self._database.writing() as db:
+            db.execute("UPDATE provider SET domain = ? WHERE id = ?", (domain, provider))
+        self._online |= {provider}
+        return self.known(provider)
+
+    def is_online(self, provider: ProviderId) -> bool:
+        """Say whether a provider answers."""
+        return provider in self._online
+
+    def all_known(self) -> list[Provider]:
+        """Return all providers, oldest first, for callers whose right was judged elsewhere."""
+        with self._database.reading() as db:
+            return [_provider(row) for row in db.execute("SELECT * FROM provider ORDER BY created, id")]
 
     def known(self, provider: ProviderId) -> Provider:
         """Return one provider.
@@ -56,7 +110,7 @@ class Providers:
             row = db.execute("SELECT * FROM provider WHERE id = ?", (provider,)).fetchone()
         if row is None:
             raise errors.not_found()
-        return Provider(ProviderId(row["id"]), row["cluster"], row["name"], row["domain"], row["created"])
+        return _provider(row)
 
     def every(self, caller: Caller) -> list[ProviderId]:
         """Return all providers.
@@ -75,10 +129,21 @@ class Providers:
         )
 
     def supporting(self, space: SpaceId) -> list[ProviderId]:
-        """Return the providers that support a space."""
+        """Return the providers that support a space, the first one first."""
         with self._database.reading() as db:
-            rows = db.execute("SELECT provider FROM support WHERE space = ? ORDER BY provider", (space,))
+            rows = db.execute("SELECT provider FROM support WHERE space = ? ORDER BY place, provider", (space,))
             return [ProviderId(row[0]) for row in rows]
+
+    def serving(self, space: SpaceId) -> Provider:
+        """Return a provider that supports a space and answers.
+
+        Raises:
+            Busy: serviceUnavailable, there is none.
+        """
+        for provider in self.supporting(space):
+            if self.is_online(provider):
+                return self.known(provider)
+        raise errors.error_of("serviceUnavailable", "No provider that supports the space is online.")
 
     def get(self, caller: Caller, provider: ProviderId) -> Provider:
         """Return a provider, for users of a space that it supports and for administrators.
@@ -114,3 +179,9 @@ class Providers:
         with self._database.reading() as db:
             row = db.execute("SELECT cluster FROM provider WHERE id = ?", (provider,)).fetchone()
         return "" if row is None else str(row[0])
+
+
+def _provider(row: sqlite3.Row) -> Provider:
+    return Provider(
+        ProviderId(row["id"]), row["cluster"], row["name"], row["domain"], row["created"], row["host"], row["port"]
+    )

@@ -94,6 +94,12 @@ class Users:
             row = (cluster, user, json.dumps(sorted(privileges)))
             db.execute("INSERT OR REPLACE INTO cluster_user (cluster, user, privileges) VALUES (?, ?, ?)", row)
 
+    def of_cluster(self, cluster: str) -> list[UserId]:
+        """Return the members of a cluster, sorted by id."""
+        with self._database.reading() as db:
+            rows = db.execute("SELECT user FROM cluster_user WHERE cluster = ? ORDER BY user", (cluster,))
+            return [UserId(row[0]) for row in rows]
+
     def groups(self, user: UserId) -> list[GroupId]:
         """Return the groups that the user belongs to directly."""
         return [GroupId(parent) for parent in self._memberships.parents(GROUP_USER, user)]

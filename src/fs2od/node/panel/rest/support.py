@@ -24,7 +24,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
 
 
 def _support(provider: Oneprovider) -> list[Endpoint]:
-    base = f"{provider.zone.settings.provider_url}/api/v3/onepanel/provider/spaces"
+    base = f"{provider.record.url}/api/v3/onepanel/provider/spaces"
 
     def every(call: Call) -> Answer:
         require_cluster(provider, call, "cluster_view")
@@ -172,7 +172,7 @@ def _registration(provider: Oneprovider, support: Support) -> str:
         f'{{"spaceId": "{support.space}", "storageId": "{support.storage}", '
         """"storageFileId": "'"$STORAGE_FILE_ID"'", "destinationPath": "'"$DESTINATION_PATH"'"}"""
     )
-    url = f"{provider.zone.settings.provider_url}/api/v3/oneprovider/data/register"
+    url = f"{provider.record.url}/api/v3/oneprovider/data/register"
     return f"curl -X POST -H \"X-Auth-Token: $TOKEN\" -H 'Content-Type: application/json' {url} -d '{body}'"
 
 

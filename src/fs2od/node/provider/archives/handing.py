@@ -54,4 +54,4 @@ def _share(top: Located) -> ShareId:
 
 
 def _address(provider: Oneprovider, secret: str, name: str) -> str:
-    return f"{provider.zone.settings.provider_url}/download/{secret}/{quote(name, safe='')}"
+    return f"{provider.record.url}/download/{secret}/{quote(name, safe='')}"

@@ -17,7 +17,6 @@ from fs2od.errors import Fs2odError, StorageError
 from fs2od.node.index import Indexes, SpaceIndex
 from fs2od.node.index.corrections import register_again
 from fs2od.node.index.rows import Row, Seeing, newest
-from fs2od.node.panel.storages import Storages
 from fs2od.node.provider.access import Access, Located
 from fs2od.node.provider.archives.bulk import bulk_stream
 from fs2od.node.provider.archives.contents import Changed, Checked, KnownCrc32
@@ -25,6 +24,7 @@ from fs2od.node.provider.archives.layouts import Format
 from fs2od.node.provider.archives.plans import Plan, State, layout_of, plan_of
 from fs2od.node.provider.archives.reading import gathered, part_of
 from fs2od.node.provider.archives.selections import root_name, roots
+from fs2od.node.provider.sources import Sources
 from fs2od.node.settings import Limits
 from fs2od.onedata import errors
 from fs2od.sqlite import Database
@@ -70,7 +70,7 @@ class Archives:
         self,
         access: Access,
         indexes: Indexes,
-        storages: Storages,
+        sources: Sources,
         known_crc32: KnownCrc32,
         limits: Limits,
         *,
@@ -79,7 +79,7 @@ class Archives:
         self._monotonic_s = monotonic_s
         self._access = access
         self._indexes = indexes
-        self._storages = storages
+        self._sources = sources
         self._known_crc32 = known_crc32
         self._limits = limits
         self._lock = threading.Lock()
@@ -198,7 +198,7 @@ class Archives:
         return Checked(top.space, storage, base, self._known_crc32, changed, self._limits.chunk_bytes)
 
     def _storage(self, top: Located) -> Storage:
-        return self._storages.get(top.support.storage).opened_for(top.space)
+        return self._sources.tree(top)
 
     def _look_again(self, top: Located, storage: Storage, path: str, row: Row) -> None:
         """Register a file as it is now: else every archive would break off there until a scan looks into its folder."""

@@ -13,7 +13,6 @@ from fs2od.node.provider.access import Located
 from fs2od.node.provider.checksums import Checksum
 from fs2od.node.provider.content import file_answer, state_of
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.onedata import errors
 
 __all__ = ["file_at"]
 
@@ -38,10 +37,7 @@ def file_at(provider: Oneprovider, located: Located, request: Request, *, name: 
         StorageError: It cannot be read.
     """
     known = provider.checksums.of(located.space, located.entry)
-    try:
-        source = provider.storages.get(located.support.storage).opened_for(located.space).open(located.path)
-    except FileNotFoundError as error:
-        raise errors.posix("enoent") from error
+    source = provider.sources.open(located)
     state, digest = state_of(source), "" if known is None else _digest(known, os.fstat(source.fileno()))
     limits = provider.zone.settings.limits
     answer = file_answer(

@@ -123,7 +123,7 @@ class _Addresses:
     def metalink(self, request: Request) -> Response:
         share = _share(request)
         top = self._find(request, "")
-        base = f"{self._provider.zone.settings.provider_url}/share/{quote(share)}/files/"
+        base = f"{self._provider.record.url}/share/{quote(share)}/files/"
         name = f"{top.share.name if top.share else share}.meta4"
         headers = {
             **_DOCUMENT,

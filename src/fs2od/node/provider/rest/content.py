@@ -65,7 +65,7 @@ async def answer_with(provider: Oneprovider, located: Located, request: Request)
     match located.entry.kind:
         case Kind.DIRECTORY:
             secret = provider.tickets.issue(located)
-            return RedirectResponse(f"{provider.zone.settings.provider_url}/download/{secret}", 302)
+            return RedirectResponse(f"{provider.record.url}/download/{secret}", 302)
         case Kind.SYMLINK:
             return Response(located.entry.target or "", media_type="application/octet-stream")
     return await anyio.to_thread.run_sync(_file_answer, provider, located, request)
@@ -87,7 +87,7 @@ def _archive_answer(provider: Oneprovider, located: Located) -> Response:
     name = located.entry.name or (located.share.name if located.share else located.space_name)
     pieces = tar_stream(
         located,
-        provider.storages.get(located.support.storage).opened_for(located.space),
+        provider.sources.tree(located),
         provider.indexes,
         root_name=name,
         stands=partial(provider.access.stands, located),
@@ -98,10 +98,7 @@ def _archive_answer(provider: Oneprovider, located: Located) -> Response:
 
 
 def _file_answer(provider: Oneprovider, located: Located, request: Request) -> Response:
-    try:
-        source = provider.storages.get(located.support.storage).opened_for(located.space).open(located.path)
-    except FileNotFoundError as error:
-        raise errors.posix("enoent") from error
+    source = provider.sources.open(located)
     limits = provider.zone.settings.limits
     return file_answer(
         request.method,

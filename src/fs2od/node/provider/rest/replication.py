@@ -28,7 +28,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
 
 
 def _qos(provider: Oneprovider) -> list[Endpoint]:
-    base = f"{provider.zone.settings.provider_url}/api/v3/oneprovider"
+    base = f"{provider.record.url}/api/v3/oneprovider"
 
     def add(call: Call) -> Answer:
         provider.zone.rights.require_user(call.caller)
@@ -87,7 +87,7 @@ def _qos(provider: Oneprovider) -> list[Endpoint]:
 
 
 def _transfers(provider: Oneprovider) -> list[Endpoint]:
-    base = f"{provider.zone.settings.provider_url}/api/v3/oneprovider/transfers"
+    base = f"{provider.record.url}/api/v3/oneprovider/transfers"
 
     def create(call: Call) -> Answer:
         provider.zone.rights.require_user(call.caller)

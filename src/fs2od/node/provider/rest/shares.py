@@ -18,7 +18,7 @@ __all__ = ["endpoints"]
 def endpoints(provider: Oneprovider) -> list[Endpoint]:
     """Return the endpoints of this noun."""
     zone = provider.zone
-    base = f"{zone.settings.provider_url}/api/v3/oneprovider/shares"
+    base = f"{provider.record.url}/api/v3/oneprovider/shares"
 
     def create(call: Call) -> Answer:
         zone.rights.require_user(call.caller)

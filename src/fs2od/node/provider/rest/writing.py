@@ -56,7 +56,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
             return _make(provider, call, find, body)
 
         found = await provider.bodies.taken_in(call.request, write)
-        location = f"{provider.zone.settings.provider_url}/api/v3/oneprovider/data/{found.file_id}"
+        location = f"{provider.record.url}/api/v3/oneprovider/data/{found.file_id}"
         return created(location, wire.FileCreated(file_id=found.file_id))
 
     def remove(call: Call) -> Answer:

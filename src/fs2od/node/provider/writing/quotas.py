@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fs2od.node.panel.support import Support, Supports
+from fs2od.node.panel.homes import Homes
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
 
@@ -16,9 +16,9 @@ __all__ = ["Claim", "Quotas"]
 class Claim:
     """The room that one write takes until it is registered."""
 
-    def __init__(self, quotas: Quotas, support: Support) -> None:
+    def __init__(self, quotas: Quotas, space: SpaceId) -> None:
         self._quotas = quotas
-        self._support = support
+        self._space = space
         self.size_bytes = 0
 
     def grow_to(self, size_bytes: int) -> None:
@@ -28,41 +28,40 @@ class Claim:
             PosixError: enospc, the support has no room for them.
         """
         if size_bytes > self.size_bytes:
-            self._quotas.take(self._support, size_bytes - self.size_bytes)
+            self._quotas.take(self._space, size_bytes - self.size_bytes)
             self.size_bytes = size_bytes
 
 
 class Quotas:
     """Counts what is being written into each space. Two writes never take the same room."""
 
-    def __init__(self, supports: Supports) -> None:
-        self._supports = supports
+    def __init__(self, homes: Homes) -> None:
+        self._homes = homes
         self._lock = threading.Lock()
         self._taken: dict[SpaceId, int] = {}
 
     @contextmanager
-    def claiming(self, support: Support) -> Iterator[Claim]:
+    def claiming(self, space: SpaceId) -> Iterator[Claim]:
         """Yield a claim that ends with the block: what was written is registered by then, or gone."""
-        claim = Claim(self, support)
+        claim = Claim(self, space)
         try:
             yield claim
         finally:
             with self._lock:
-                left = self._taken.get(support.space, 0) - claim.size_bytes
+                left = self._taken.get(space, 0) - claim.size_bytes
                 if left > 0:
-                    self._taken[support.space] = left
+                    self._taken[space] = left
                 else:
-                    self._taken.pop(support.space, None)
+                    self._taken.pop(space, None)
 
-    def take(self, support: Support, size_bytes: int) -> None:
+    def take(self, space: SpaceId, size_bytes: int) -> None:
         """Take more room.
 
         Raises:
             PosixError: enospc, there is not so much.
         """
-        space = support.space
         with self._lock:
-            taken = self._taken.get(space, 0) + size_bytes
-            if self._supports.occupancy_bytes(space) + taken > support.size_bytes:
+            taken, home = self._taken.get(space, 0) + size_bytes, self._homes.support(space)
+            if home is None or self._homes.occupancy_bytes(space) + taken > home.size_bytes:
                 raise errors.posix("enospc")
             self._taken[space] = taken

@@ -9,8 +9,7 @@ from collections.abc import Callable
 
 from fs2od.errors import Fs2odError
 from fs2od.node.index import Indexes
-from fs2od.node.panel.storages import Storages
-from fs2od.node.panel.support import Support, Supports
+from fs2od.node.panel.homes import Homes
 from fs2od.node.provider.writing.recovery import Settling
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
@@ -26,15 +25,13 @@ class Trees:
 
     def __init__(
         self,
-        storages: Storages,
-        supports: Supports,
+        homes: Homes,
         indexes: Indexes,
         now_s: Callable[[], int],
         *,
         modes: tuple[int, int],
     ) -> None:
-        self._storages = storages
-        self._supports = supports
+        self._homes = homes
         self._indexes = indexes
         self._now_s = now_s
         self._modes = modes
@@ -47,25 +44,25 @@ class Trees:
         with self._guard:
             return self._locks.setdefault(space, threading.RLock())
 
-    def opened(self, support: Support) -> Storage:
-        """Return the storage of a space, rooted at its files, to be written to.
+    def opened(self, space: SpaceId) -> Storage:
+        """Return the storage of a space, rooted at its files, to be written to: that of its home, whoever was asked.
 
         Raises:
             PosixError: erofs, the space's files are imported, or the storage is read-only.
             StorageError: It cannot be reached, or does not hold what was being written when the node was last killed.
         """
-        if support.imported or support.readonly:
+        record = self._homes.storage(space)
+        if record is None or record.imported or record.readonly:
             raise errors.posix("erofs")
-        record = self._storages.get(support.storage)
-        storage = record.opened_for(support.space)
-        with self.lock(support.space):
-            if support.space not in self._settled:
+        storage = record.opened_for(space)
+        with self.lock(space):
+            if space not in self._settled:
                 # A folder that should hold something is never made anew: its disk may only be away.
-                if not self._supports.occupancy_bytes(support.space):
-                    record.opened().make_directory(support.space)
-                self.settling(support.space, storage).settle_all()
+                if not self._homes.occupancy_bytes(space):
+                    record.opened().make_directory(space)
+                self.settling(space, storage).settle_all()
                 storage.sweep(before_ns=time.time_ns())
-                self._settled.add(support.space)
+                self._settled.add(space)
         return storage
 
     def settling(self, space: SpaceId, storage: Storage) -> Settling:
@@ -75,11 +72,11 @@ class Trees:
 
     def settle_all(self) -> None:
         """Bring in order what the end of the last process cut off, in every space that is written to."""
-        for space in self._supports.every():
-            support = self._supports.find(space)
-            if support is None or support.imported or support.readonly:
+        for space in self._homes.every():
+            record = self._homes.storage(space)
+            if record is None or record.imported or record.readonly:
                 continue
             try:
-                self.opened(support)
+                self.opened(space)
             except Fs2odError as error:  # it is tried again before the next write
                 _log.warning("what was being written to space %s cannot be looked at now: %s", space, error)

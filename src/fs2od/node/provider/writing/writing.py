@@ -71,7 +71,7 @@ class Writing:
         """
         if where.existing is not None:
             raise errors.posix("eexist")
-        storage = self._trees.opened(where.directory.support)
+        storage = self._trees.opened(where.space)
         where = self._with_parents(where, storage)
         judge = partial(self.places.at, where.directory.caller, where.space, where.path.split("/"))
         digester = Digester()
@@ -99,7 +99,7 @@ class Writing:
         """
         if where.existing is not None:
             raise errors.posix("eexist")
-        storage = self._trees.opened(where.directory.support)
+        storage = self._trees.opened(where.space)
         where = self._with_parents(where, storage)
         with self._change(where, storage) as change:
             row = self._make_directory(change, where, mode)
@@ -165,7 +165,7 @@ class Writing:
             PosixError: eperm, it is the space's root; eacces, also part-way in a directory.
         """
         where = self.places.of(located)
-        storage = self._trees.opened(located.support)
+        storage = self._trees.opened(located.space)
         judge = partial(self.places.of, located)
         still = partial(self._access.require_still, located, judge)
         with self._indexes.using(located.space) as index:
@@ -186,7 +186,7 @@ class Writing:
         if source.space != where.space:
             raise errors.posix("exdev")
         here = self.places.of(source)
-        storage = self._trees.opened(source.support)
+        storage = self._trees.opened(source.space)
         if here.path == where.path:
             return source
         if f"{where.path}/".startswith(f"{here.path}/"):
@@ -210,14 +210,14 @@ class Writing:
             raise errors.posix("eisdir")
         if file.entry.kind is not Kind.FILE:
             raise errors.posix("einval")
-        return self._trees.opened(file.support)
+        return self._trees.opened(file.space)
 
     @contextmanager
     def _change(self, where: Place, storage: Storage) -> Generator[_Change]:
         space = where.space
         with (
             self._indexes.using(space) as index,
-            self._quotas.claiming(where.directory.support) as claim,
+            self._quotas.claiming(where.space) as claim,
             ExitStack() as held,
         ):
             settle = self._trees.settling(space, storage).settle
@@ -268,7 +268,7 @@ class Writing:
         return where
 
     def _make_directory(self, change: _Change, where: Place, mode: int) -> int:
-        storage = self._trees.opened(where.directory.support)
+        storage = self._trees.opened(where.space)
         change.begin(where.path)
         if self._child(change.index, where) is not None:
             raise errors.posix("eexist")

@@ -83,7 +83,7 @@ def space_document(space: Space) -> wire.SpaceDetails:
     )
 
 
-def provider_document(provider: Provider) -> wire.ProviderDetails:
+def provider_document(zone: Zone, provider: Provider) -> wire.ProviderDetails:
     """Return GET /providers/{id}'s answer. Where the provider stands on Earth is not known: 0, 0."""
     return wire.ProviderDetails(
         provider_id=provider.id,
@@ -92,7 +92,7 @@ def provider_document(provider: Provider) -> wire.ProviderDetails:
         domain=provider.domain,
         latitude=0.0,
         longitude=0.0,
-        online=True,
+        online=zone.providers.is_online(provider.id),
         creation_time=provider.created_s,
     )
 

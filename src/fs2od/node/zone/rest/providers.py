@@ -18,7 +18,7 @@ def endpoints(zone: Zone) -> list[Endpoint]:
         return json_answer(wire.ProviderIds(providers=tuple(zone.providers.every(call.caller))))
 
     def get(call: Call) -> Answer:
-        return json_answer(provider_document(zone.providers.get(call.caller, ProviderId(call.path("id")))))
+        return json_answer(provider_document(zone, zone.providers.get(call.caller, ProviderId(call.path("id")))))
 
     def spaces(call: Call) -> Answer:
         found = zone.providers.spaces(call.caller, ProviderId(call.path("id")))

@@ -64,4 +64,6 @@ def _supports(zone: Zone, space: SpaceId, caveats: tuple[Caveat, ...]) -> dict[P
 
 def _provider(zone: Zone, provider: ProviderId) -> wire.ScopeProvider:
     known = zone.providers.known(provider)
-    return wire.ScopeProvider(name=known.name, domain=known.domain, version=ONEDATA_VERSION, online=True)
+    return wire.ScopeProvider(
+        name=known.name, domain=known.domain, version=ONEDATA_VERSION, online=zone.providers.is_online(provider)
+    )

@@ -40,14 +40,11 @@ def endpoints(zone: Zone) -> list[Endpoint]:
         if ref.share is None:
             raise errors.bad_data("FileId")
         share = zone.shares.public(ref.share, call.caller)
-        providers = zone.providers.supporting(share.space)
-        if not providers:
-            raise errors.error_of("serviceUnavailable", "No provider that supports the space is online.")
-        domain = zone.providers.known(providers[0]).domain
+        serving = zone.providers.serving(share.space)
         # The path and query go on as they came: still escaped, so that nothing can be smuggled in between.
         rest = call.request.scope["raw_path"].decode().partition("/shares/data/")[2]
         query = call.request.url.query
-        location = f"https://{domain}/api/v3/oneprovider/data/{rest}{'?' + query if query else ''}"
+        location = f"{serving.url}/api/v3/oneprovider/data/{rest}{'?' + query if query else ''}"
         return Response(b"", 307, headers={"Location": location, "Access-Control-Allow-Origin": "*"})
 
     return [

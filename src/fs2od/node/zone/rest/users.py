@@ -70,7 +70,7 @@ def endpoints(zone: Zone) -> list[Endpoint]:
         wanted = ProviderId(call.path("pid"))
         if wanted not in zone.providers.effective(user):
             raise errors.not_found()
-        return json_answer(provider_document(zone.providers.known(wanted)))
+        return json_answer(provider_document(zone, zone.providers.known(wanted)))
 
     def create_space(call: Call) -> Answer:
         request = call.read(wire.SpaceRequest)

@@ -1,0 +1,46 @@
+"""The home of a space: the support whose storage holds all that was imported or written, whichever provider is asked.
+
+What was imported lies where it was imported from; else the provider that supported the space first keeps what is written.
+"""
+
+from __future__ import annotations
+
+from fs2od.node.index import Indexes
+from fs2od.node.index.schema import ROOT
+from fs2od.node.panel.storages import StorageRecord, storage_record
+from fs2od.node.panel.support import HOME, Support, support_record
+from fs2od.onedata.ids import SpaceId
+from fs2od.sqlite import Database
+
+__all__ = ["Homes"]
+
+
+class Homes:
+    """Finds the homes of spaces, for all providers of the node."""
+
+    def __init__(self, database: Database, indexes: Indexes) -> None:
+        self._database = database
+        self._indexes = indexes
+
+    def support(self, space: SpaceId) -> Support | None:
+        """Return the support that is the home of a space; None if nobody supports it."""
+        with self._database.reading() as db:
+            row = db.execute(f"SELECT s.*, t.imported, t.readonly {HOME}", (space,)).fetchone()
+        return None if row is None else support_record(row)
+
+    def storage(self, space: SpaceId) -> StorageRecord | None:
+        """Return the storage of that support."""
+        with self._database.reading() as db:
+            row = db.execute(f"SELECT t.* {HOME}", (space,)).fetchone()
+        return None if row is None else storage_record(row)
+
+    def every(self) -> list[SpaceId]:
+        """Return all spaces that anybody supports, sorted by id."""
+        with self._database.reading() as db:
+            return [SpaceId(row[0]) for row in db.execute("SELECT DISTINCT space FROM support ORDER BY space")]
+
+    def occupancy_bytes(self, space: SpaceId) -> int:
+        """Return how many bytes the registered files of a space have."""
+        with self._indexes.using(space) as index:
+            root = index.get(ROOT)
+        return root.size_bytes if root else 0

@@ -1,0 +1,154 @@
+"""The sites of a node: its own provider first, and each further one, with an origin, a panel and storages of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Protocol
+
+from fs2od.errors import ConfigurationError
+from fs2od.node.index import Indexes
+from fs2od.node.panel.homes import Homes
+from fs2od.node.provider.checksums import Checksums
+from fs2od.node.provider.provider import Oneprovider, Shared, open_provider
+from fs2od.node.provider.sources import Sources
+from fs2od.node.provider.writing.quotas import Quotas
+from fs2od.node.provider.writing.trees import Trees
+from fs2od.node.zone.callers import Caller
+from fs2od.node.zone.providers import Provider
+from fs2od.node.zone.zone import Zone
+from fs2od.onedata import errors, privileges
+from fs2od.onedata.ids import ProviderId, SpaceId, UserId
+
+__all__ = ["Origins", "Sites"]
+
+
+class Origins(Protocol):
+    """Where further sites answer, handed in by whoever has sockets."""
+
+    def reserve(self, asked: Provider) -> str:
+        """Return the domain, host[:port], at which a site can be served from now on.
+
+        Raises:
+            ConfigurationError: The port that it asks for cannot be had.
+        """
+
+    def serve(self, provider: Oneprovider) -> None:
+        """Serve a site at the domain that was reserved for it."""
+
+
+class Sites:
+    """Opens sites, finds them, and keeps what they have in common. Safe to use from any thread."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        settings = zone.settings
+        indexes = Indexes(settings.data / "spaces", limit=settings.limits.open_indexes)
+        homes = Homes(zone.database, indexes)
+        sources = Sources(homes)
+        modes = (settings.file_mode, settings.directory_mode)
+        self._shared = Shared(
+            zone,
+            indexes,
+            sources,
+            Checksums(indexes, sources),
+            Trees(homes, indexes, zone.clock.now_s, modes=modes),
+            Quotas(homes),
+        )
+        self._lock = threading.Lock()
+        self._origins: Origins | None = None
+        for wanted in settings.sites:
+            if wanted.name == settings.provider_name:
+                raise ConfigurationError(f"site: '{wanted.name}' is the name of the node's own provider: take another")
+            zone.providers.ensure(wanted.name, host=wanted.host, port=wanted.port)
+        own = zone.providers.ensure(settings.provider_name)
+        self.own = self._opened(own, settings.provider_domain)
+        """The node's own provider, which supports what the facility brings."""
+        self._open: dict[ProviderId, Oneprovider] = {own.id: self.own}
+        self._drop_orphans()
+        self._shared.trees.settle_all()
+        zone.spaces.when_removed(self._forget_space)
+
+    def __iter__(self) -> Iterator[Oneprovider]:
+        """Yield the providers that are open, the node's own first."""
+        return iter(list(self._open.values()))
+
+    def open_all(self, origins: Origins) -> None:
+        """Open every further site that is known, and serve those that come later, at `origins`.
+
+        Raises:
+            ConfigurationError: A port cannot be had.
+        """
+        self._origins = origins
+        for record in self._zone.providers.all_known():
+            if record.id not in self._open:
+                self._serve(record, origins)
+
+    def add(self, caller: Caller, name: str, *, host: str = "", port: int = 0) -> Oneprovider:
+        """Make a new site, administered by the caller, and serve it at once.
+
+        Raises:
+            Forbidden: Without oz_providers_invite.
+            Rejected: badValueName, badValueIdentifierOccupied; badData, the port cannot be had.
+        """
+        if self._origins is None:
+            raise errors.error_of("serviceUnavailable", "No further site can be served just now.")
+        with self._lock:
+            record = self._zone.providers.register(caller, name, host=host, port=port)
+            try:
+                opened = self._serve(record, self._origins)
+            except ConfigurationError as error:
+                self._zone.providers.forget(record.id)
+                raise errors.error_of("badData", str(error), {"key": "port", "hint": str(error)}) from error
+        assert caller.user is not None
+        self._zone.users.join_cluster(caller.user, record.cluster, privileges.CLUSTER_ADMIN)
+        return opened
+
+    def administer(self, user: UserId) -> None:
+        """Make a user an administrator of every site that has none."""
+        for record in self._zone.providers.all_known():
+            if not self._zone.users.of_cluster(record.cluster):
+                self._zone.users.join_cluster(user, record.cluster, privileges.CLUSTER_ADMIN)
+
+    def get(self, provider: ProviderId) -> Oneprovider:
+        """Return an open site.
+
+        Raises:
+            NotFound: There is none.
+        """
+        found = self._open.get(provider)
+        if found is None:
+            raise errors.not_found()
+        return found
+
+    def serving(self, space: SpaceId) -> Oneprovider:
+        """Return a provider that supports a space, the node's own if it does; it is the one to answer if none does."""
+        supporting = self._zone.providers.supporting(space)
+        return next((self._open[each] for each in supporting if each in self._open), self.own)
+
+    def close(self) -> None:
+        """Stop scans and close the indexes."""
+        for provider in self:
+            provider.close()
+        self._shared.checksums.close()
+        self._shared.indexes.close()
+
+    def _serve(self, record: Provider, origins: Origins) -> Oneprovider:
+        opened = self._opened(record, origins.reserve(record))
+        origins.serve(opened)
+        self._open[record.id] = opened
+        return opened
+
+    def _opened(self, record: Provider, domain: str) -> Oneprovider:
+        return open_provider(self._shared, self._zone.providers.went_online(record.id, domain))
+
+    def _forget_space(self, space: SpaceId) -> None:
+        for provider in self:
+            provider.imports.forget(space)
+        self._shared.indexes.drop(space)
+
+    def _drop_orphans(self) -> None:
+        """Drop the indexes of spaces that are not supported any more: a crash may have left them."""
+        for path in (self._zone.settings.data / "spaces").glob("*.db"):
+            if not self._zone.providers.supporting(SpaceId(path.stem)):
+                self._shared.indexes.drop(SpaceId(path.stem))
