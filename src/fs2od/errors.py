@@ -11,6 +11,7 @@ Fs2odError
 |   |-- StorageFull       no space left: make room, then run the same command again
 |   |-- StorageMissing    a folder that should be there is not, or may not be read
 |   |-- DirectoryNotEmpty only an empty directory can be removed: remove what lies in it first
+|   |-- StorageRefused    the store does not accept our credentials, or forbids this: a person must act
 |   `-- StorageBusy       the storage is slow or away for a moment: the same works later          (transient)
 |-- IntegrityFailure      the bytes are not those that were promised
 `-- Interrupted           the person or the system asked us to stop
@@ -36,6 +37,7 @@ __all__ = [
     "StorageError",
     "StorageFull",
     "StorageMissing",
+    "StorageRefused",
 ]
 
 
@@ -81,6 +83,10 @@ class StorageMissing(StorageError):
 
 class DirectoryNotEmpty(StorageError):
     """Only an empty directory can be removed; remove what lies in it first."""
+
+
+class StorageRefused(StorageError):
+    """The store does not accept our credentials, or forbids this; a person must act."""
 
 
 class StorageBusy(StorageError):

@@ -1,6 +1,6 @@
-"""Where bytes lie: a POSIX directory now, an S3 bucket later, behind one contract."""
+"""Where bytes lie: a POSIX directory, or (in `fs2od.storage.s3`) a bucket, behind one contract."""
 
-from fs2od.storage._contract import Can, Chunk, Kind, Seen, Storage, Upload
+from fs2od.storage._contract import Can, Chunk, Kind, Seen, Storage, Upload, md5_of_parts
 from fs2od.storage._posix import PosixStorage
 
-__all__ = ["Can", "Chunk", "Kind", "PosixStorage", "Seen", "Storage", "Upload"]
+__all__ = ["Can", "Chunk", "Kind", "PosixStorage", "Seen", "Storage", "Upload", "md5_of_parts"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Container, Iterable, Iterator
+import hashlib
+from collections.abc import Container, Iterable, Iterator, Sequence
 from enum import Flag, StrEnum, auto
 from typing import BinaryIO, ClassVar, TypeAlias
 
@@ -32,12 +33,17 @@ class Can(Flag):
     """A directory is there by itself; else it is there as long as something lies in it."""
     TELL_SPACE = auto()
     """`space_left` is known."""
+    TELL_MD5 = auto()
+    """`Seen.md5` says what the store computed over the content that it took."""
+    PRESIGN = auto()
+    """`presigned` gives addresses that need no credentials."""
 
 
 # A million of these are made in one scan: a Struct without garbage collection costs a fifth of a frozen dataclass.
 class Seen(msgspec.Struct, frozen=True, gc=False):
     """One entry as the storage shows it. Times are nanoseconds since 1970, sizes bytes (0 for directories).
 
+    `md5` is what the store itself computed over a file's content (`md5_of_parts` says how), None where it tells nothing.
     `refused` says why it cannot be delivered, None if it can. A refused entry's `name` is for people only: it may
     stand for one that is not UTF-8.
     """
@@ -50,6 +56,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     inode: int
     target: str | None = None
     refused: str | None = None
+    md5: str | None = None
 
 
 class Upload(msgspec.Struct, frozen=True):
@@ -78,6 +85,19 @@ class Upload(msgspec.Struct, frozen=True):
         if not 0 <= number < self.count:
             raise ValueError(f"part {number} of {self.count}")
         return min(self.part_bytes, self.size_bytes - number * self.part_bytes)
+
+
+def md5_of_parts(digests: Sequence[bytes], *, uploaded: bool) -> str:
+    """Return what `Seen.md5` says of a file whose parts have these MD5 digests.
+
+    Args:
+        digests: One for each part; one for the whole file that was written at once.
+        uploaded: Whether it came by an upload, also one of a single part.
+    """
+    if not uploaded:
+        return digests[0].hex()
+    whole = hashlib.md5(b"".join(digests), usedforsecurity=False)
+    return f"{whole.hexdigest()}-{len(digests)}"
 
 
 class Storage(abc.ABC):
@@ -125,7 +145,7 @@ class Storage(abc.ABC):
             replace: Whether a file of that name may be replaced.
 
         Raises:
-            FileExistsError: A directory has the name, or a file where `replace` is false.
+            FileExistsError: A file has the name and `replace` is false, or a directory where they are kept.
         """
 
     def write_at(self, path: str, offset: int, chunks: Iterable[Chunk]) -> Seen:
@@ -146,7 +166,7 @@ class Storage(abc.ABC):
         The storage may choose larger parts than asked for: obey what is returned.
 
         Raises:
-            FileExistsError: A directory has the name.
+            FileExistsError: A directory has the name, where they are kept.
         """
 
     @abc.abstractmethod
@@ -171,7 +191,7 @@ class Storage(abc.ABC):
 
         Raises:
             FileNotFoundError: The upload was completed, aborted or cleared away: look whether the file is there.
-            FileExistsError: A directory has the name.
+            FileExistsError: A directory has the name, where they are kept.
             ValueError: A part is missing.
         """
 
@@ -193,7 +213,7 @@ class Storage(abc.ABC):
         """Make a directory with all that lead to it. Nothing happens when it is there.
 
         Raises:
-            FileExistsError: Something else has its name, or one on the way.
+            FileExistsError: Something else has its name, or one on the way, where directories are kept.
         """
 
     @abc.abstractmethod
@@ -215,3 +235,10 @@ class Storage(abc.ABC):
     def space_left(self) -> int | None:
         """Return how many bytes can still be written; None where the storage does not tell."""
         return None
+
+    def presigned(self, path: str, *, offset: int, length: int, expires_s: int) -> str:
+        """Return an address under which anybody gets these bytes for so long. Needs `Can.PRESIGN`.
+
+        The request must carry exactly `Range: bytes=OFFSET-LAST`. Whether the file is there is not looked at.
+        """
+        raise NotImplementedError
