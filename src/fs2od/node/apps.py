@@ -16,7 +16,7 @@ from fs2od.node.panel.rest import storages as panel_storages
 from fs2od.node.panel.rest import support as panel_support
 from fs2od.node.provider import cdmi
 from fs2od.node.provider.archives.routes import archive_routes
-from fs2od.node.provider.counting import LinkCounter
+from fs2od.node.provider.counting import Counter
 from fs2od.node.provider.data import discovery_routes, file_routes
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.provider.rest import content, files, replication, writing
@@ -104,7 +104,7 @@ def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> A
         ],
         allow_origin=True,
     )
-    return application if zone.settings.plain else LinkCounter(application, provider)
+    return application if zone.settings.plain else Counter(application, provider)
 
 
 def _slowed(zone: Zone) -> Callable[[Request, errors.ServiceError], errors.ServiceError]:

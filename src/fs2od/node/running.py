@@ -88,7 +88,8 @@ class Node:
     def _tick(self) -> None:
         for provider in self.sites:
             provider.imports.start_due()
-        self.zone.link_rules.write_down_if_due()
+        if self.zone.link_rules.write_down_if_due():
+            self.zone.activity.write_down()
         self.zone.remind()
 
     async def _deliver(self) -> None:
@@ -104,6 +105,7 @@ class Node:
         """Stop everything and close the databases."""
         self.sites.close()
         self.zone.link_rules.write_down()
+        self.zone.activity.write_down()
         self.zone.database.close()
 
 

@@ -1,4 +1,4 @@
-"""Counts what leaves through links: around the provider's application, where every byte passes."""
+"""Counts what leaves, and who takes it: around the provider's application, where every byte passes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,35 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fs2od.node.provider.located import Located
 from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.zone.activity import Taker
 from fs2od.onedata import errors
 from fs2od.onedata.ids import InvalidFileId, ShareId, parse_file_id
 
-__all__ = ["LinkCounter"]
+__all__ = ["Counter", "say_who_takes"]
 
 _SHARE = re.compile(r"/share/(?P<share>[0-9a-h]+)/")
 _CONTENT = re.compile(r"/api/v3/oneprovider/data/(?P<file>[^/]+)/content")
 _DOWNLOAD = re.compile(r"/download/(?P<secret>[^/]+)(?P<name>/.*)?")
+_KEY = "fs2od.taker"
 
 
-class LinkCounter:
-    """Passes everything on, and counts the bytes of successful answers for the link that they leave through."""
+class _Found:
+    """Where a handler leaves who takes what it answers with."""
+
+    taker: Taker | None = None
+
+
+def say_who_takes(scope: Scope, located: Located) -> None:
+    """Let what a request is answered with be counted for whoever was let in to it."""
+    found = scope.get(_KEY)
+    if isinstance(found, _Found):
+        found.taker = _taker_of(located)
+
+
+class Counter:
+    """Passes everything on, and counts the bytes of successful answers for the link or the person that they leave through."""
 
     def __init__(self, app: ASGIApp, provider: Oneprovider) -> None:
         self._app = app
@@ -27,41 +43,56 @@ class LinkCounter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the application does."""
-        share = await self._share(scope) if scope["type"] == "http" else None
-        if share is None:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        found = _Found()
+        found.taker = await self._taker(scope)
         counts = False
 
         async def counted(message: Message) -> None:
             nonlocal counts
             await send(message)
             if message["type"] == "http.response.start":
-                counts = message["status"] in (200, 206)
+                counts = message["status"] in (200, 206) and found.taker is not None
             elif counts and (body := message.get("body", b"")):
-                self._provider.zone.link_rules.count_sent(share, len(body))
+                self._count(found.taker, len(body))
 
-        await self._app(scope, receive, counted)
+        await self._app({**scope, _KEY: found}, receive, counted)
 
-    async def _share(self, scope: Scope) -> ShareId | None:
+    def _count(self, taker: Taker | None, size_bytes: int) -> None:
+        if taker is None:
+            return
+        self._provider.zone.activity.count_taken(taker, size_bytes)
+        if taker.share is not None:
+            self._provider.zone.link_rules.count_sent(taker.share, size_bytes)
+
+    async def _taker(self, scope: Scope) -> Taker | None:
         path = scope["path"]
         if found := _SHARE.match(path):
-            return ShareId(found["share"])
+            return Taker(share=ShareId(found["share"]))
         if found := _CONTENT.match(path):
-            return _share_of(found["file"])
+            share = _share_of(found["file"])
+            # Of a member's file its handler says who takes it.
+            return None if share is None else Taker(share=share)
         if found := _DOWNLOAD.fullmatch(path):
             # Its handler looks the same up again: it costs a look into an index.
             return await asyncio.to_thread(self._behind, found["secret"], is_session=bool(found["name"]))
         return None
 
-    def _behind(self, secret: str, *, is_session: bool) -> ShareId | None:
+    def _behind(self, secret: str, *, is_session: bool) -> Taker | None:
         try:
             if is_session:
-                return self._provider.sessions.redeem(secret).share
-            found = self._provider.tickets.redeem(secret).share
+                return Taker(share=self._provider.sessions.redeem(secret).share)
+            return _taker_of(self._provider.tickets.redeem(secret))
         except errors.ServiceError:
             return None
-        return found.id if found else None
+
+
+def _taker_of(located: Located) -> Taker:
+    if located.share is not None:
+        return Taker(share=located.share.id)
+    return Taker(space=located.space, user=located.caller.user)
 
 
 def _share_of(file: str) -> ShareId | None:

@@ -15,6 +15,7 @@ from fs2od.errors import ConfigurationError
 from fs2od.mail import parse_mailbox
 from fs2od.node.clock import Clock
 from fs2od.node.zone.accounts import Pace
+from fs2od.node.zone.activity import Activity
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.credentials import Credentials
 from fs2od.node.zone.invites import Invites
@@ -117,6 +118,7 @@ class InviteBook:
         credentials: Credentials,
         clock: Clock,
         notices: Notices,
+        activity: Activity,
     ) -> None:
         self._database = database
         self._rights = rights
@@ -126,6 +128,7 @@ class InviteBook:
         self._credentials = credentials
         self._clock = clock
         self._notices = notices
+        self._activity = activity
         self._by_mail = Pace(clock, most=_MOST_LETTERS, within=timedelta(hours=1))
 
     def make(
@@ -174,8 +177,9 @@ class InviteBook:
         )
         with self._database.writing() as db:
             db.execute("INSERT INTO invite_note (token, label, made_by) VALUES (?, ?, ?)", (made.id, label, made_by))
-        if address is not None:
             parent_type = _KINDS[kind.invite_type][0].parent_type
+            self._activity.note_at(db, parent_type, kind.target_id, "invited", actor=user, subject=label)
+        if address is not None:
             self._notices.tell(Invited(address, user, made.id, kind.target_id, parent_type))
         return made
 
@@ -230,10 +234,16 @@ class InviteBook:
         if token.user != user or with_members:
             self._require(caller, membership.parent_type, target, removing)
         leaving = [each for each in self._joined([invite]).get(invite, ()) if with_members and each.id != user]
+        label = self._notes([invite]).get(invite, (token.name, ""))[0]
         with self._database.writing() as db:
             db.execute("UPDATE named_token SET revoked = 1 WHERE id = ?", (invite,))
             query = f"DELETE FROM {membership.table} WHERE parent = ? AND child = ?"
             db.executemany(query, [(target, each.id) for each in leaving])
+            parent_type = membership.parent_type
+            if not token.revoked:
+                self._activity.note_at(db, parent_type, target, "invite_ended", actor=user, subject=label)
+            for each in leaving:
+                self._activity.note_at(db, parent_type, target, "removed", actor=user, subject=each.name)
         self._memberships.moved()
         for each in leaving:
             if each.type == "user":

@@ -7,6 +7,7 @@ from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 from fs2od.node.clock import Clock
+from fs2od.node.zone.activity import Activity
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.credentials import Credentials
 from fs2od.node.zone.memberships import GROUP_GROUP, GROUP_USER, SPACE_GROUP, SPACE_USER, Kind, Memberships
@@ -47,6 +48,7 @@ class Invites:
         credentials: Credentials,
         clock: Clock,
         notices: Notices,
+        activity: Activity,
     ) -> None:
         self._database = database
         self._memberships = memberships
@@ -55,6 +57,7 @@ class Invites:
         self._credentials = credentials
         self._clock = clock
         self._notices = notices
+        self._activity = activity
 
     def require_may_invite(self, user: UserId, kind: InviteToken, *, with_privileges: bool) -> None:
         """Make sure that `user` may invite to the target, and choose privileges if they do.
@@ -112,6 +115,8 @@ class Invites:
             self._tokens.count_use(db, identifier)
             row = (membership.table, kind.target_id, child, identifier.token_id, self._clock.now_s())
             db.execute("INSERT INTO joined_through (kind, parent, child, token, at) VALUES (?, ?, ?, ?, ?)", row)
+            parent_type = membership.parent_type
+            self._activity.note_member(db, parent_type, kind.target_id, "joined", actor=user, who=child)
         self._memberships.moved()
         inviter = UserId(identifier.subject.id)
         self._notices.tell(Accepted(inviter, who=user, target=kind.target_id, target_type=membership.parent_type))

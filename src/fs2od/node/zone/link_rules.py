@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fs2od.node.clock import Clock
+from fs2od.node.zone.activity import Activity
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.epoch import Epoch
 from fs2od.node.zone.rights import Rights
@@ -21,7 +22,7 @@ from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId, SpaceId
 from fs2od.sqlite import Database
 
-__all__ = ["Audience", "Closed", "EndingLink", "Link", "LinkRules", "Rule", "combined", "rule_of"]
+__all__ = ["Audience", "Closed", "EndingLink", "Link", "LinkRules", "Rule", "combined", "require_sense", "rule_of"]
 
 Audience = Literal["public", "members"]
 Closed = Literal["members", "embargo", "ended"]
@@ -29,6 +30,11 @@ Closed = Literal["members", "embargo", "ended"]
 _LONGEST_LABEL = 100
 _WRITE_EVERY_S = 5
 _LOOK_EVERY_S = 600
+
+
+_LINKS = """SELECT share.id AS id, own.*, every.audience AS all_audience, every.from_s AS all_from_s,
+        every.until_s AS all_until_s
+    FROM share LEFT JOIN share_rule AS own ON own.share = share.id LEFT JOIN space_rule AS every ON every.space = share.space"""
 
 
 @dataclass(frozen=True)
@@ -87,11 +93,12 @@ def rule_of(row: sqlite3.Row | None, prefix: str = "") -> Rule:
 class LinkRules:
     """Shows and changes rules, and counts what links are used for."""
 
-    def __init__(self, database: Database, rights: Rights, epoch: Epoch, clock: Clock) -> None:
+    def __init__(self, database: Database, rights: Rights, epoch: Epoch, clock: Clock, activity: Activity) -> None:
         self._database = database
         self._rights = rights
         self._epoch = epoch
         self._clock = clock
+        self._activity = activity
         self._lock = threading.Lock()
         self._opened: Counter[ShareId] = Counter()
         self._sent: Counter[ShareId] = Counter()
@@ -107,15 +114,22 @@ class LinkRules:
         """
         self._rights.require_space(caller, self._space(share, caller), "space_view", admin="oz_shares_view")
         self.write_down()
-        query = """SELECT own.*, every.audience AS all_audience, every.from_s AS all_from_s, every.until_s AS all_until_s
-            FROM share LEFT JOIN share_rule AS own ON own.share = share.id
-            LEFT JOIN space_rule AS every ON every.space = share.space WHERE share.id = ?"""
         with self._database.reading() as db:
-            row = db.execute(query, (share,)).fetchone()
+            row = db.execute(f"{_LINKS} WHERE share.id = ?", (share,)).fetchone()
         if row is None:
             raise errors.not_found()
-        own, every = rule_of(row), rule_of(row, "all_")
-        return Link(own, combined(own, every), row["label"] or "", row["opened"] or 0, row["bytes"] or 0)
+        return _link(row)
+
+    def of_links(self, caller: Caller, space: SpaceId) -> dict[ShareId, Link]:
+        """Return what is known of every link of a space, for its members.
+
+        Raises:
+            Forbidden: Without space_view.
+        """
+        self._rights.require_space(caller, space, "space_view", admin="oz_shares_view")
+        self.write_down()
+        with self._database.reading() as db:
+            return {ShareId(row["id"]): _link(row) for row in db.execute(f"{_LINKS} WHERE share.space = ?", (space,))}
 
     def set_for_share(self, caller: Caller, share: ShareId, rule: Rule, *, label: str) -> None:
         """Replace a link's own rule and its label; what is under way through it and may no longer be, ends.
@@ -128,7 +142,7 @@ class LinkRules:
         space = self._space(share, caller)
         caller.require_all_access()
         self._rights.require_space(caller, space, "space_manage_shares", admin="oz_shares_update")
-        _require_sense(rule)
+        require_sense(rule)
         if len(label) > _LONGEST_LABEL or not label.isprintable():
             raise errors.bad_value("String", "label", f"must be at most {_LONGEST_LABEL} printable characters")
         query = """INSERT INTO share_rule (share, audience, from_s, until_s, label) VALUES (?, ?, ?, ?, ?)
@@ -136,6 +150,8 @@ class LinkRules:
             until_s = excluded.until_s, label = excluded.label, told = 0"""
         with self._database.writing() as db:
             db.execute(query, (share, rule.audience, rule.from_s, rule.until_s, label))
+            name = db.execute("SELECT name FROM share WHERE id = ?", (share,)).fetchone()
+            self._activity.note(db, space, "link_changed", actor=caller.user, subject=name[0] if name else "")
         self._epoch.move()
 
     def of_space(self, caller: Caller, space: SpaceId) -> Rule:
@@ -158,13 +174,14 @@ class LinkRules:
         """
         caller.require_all_access()
         self._rights.require_space(caller, space, "space_update", "space_manage_shares", admin="oz_spaces_update")
-        _require_sense(rule)
+        require_sense(rule)
         row = (space, rule.audience, rule.from_s, rule.until_s)
         try:
             with self._database.writing() as db:
                 db.execute(
                     "INSERT OR REPLACE INTO space_rule (space, audience, from_s, until_s) VALUES (?, ?, ?, ?)", row
                 )
+                self._activity.note(db, space, "rule_changed", actor=caller.user)
         except sqlite3.IntegrityError as error:
             raise errors.not_found() from error
         self._epoch.move()
@@ -179,10 +196,12 @@ class LinkRules:
         with self._lock:
             self._sent[share] += size_bytes
 
-    def write_down_if_due(self) -> None:
-        """Write the counters down if that was not done for some seconds."""
-        if self._clock.now_s() - self._written_s >= _WRITE_EVERY_S:
+    def write_down_if_due(self) -> bool:
+        """Write the counters down if that was not done for some seconds; say whether it was."""
+        is_due = self._clock.now_s() - self._written_s >= _WRITE_EVERY_S
+        if is_due:
             self.write_down()
+        return is_due
 
     def write_down(self) -> None:
         """Write the counters down. What a power cut takes is the last seconds' counting."""
@@ -235,6 +254,16 @@ class LinkRules:
         return SpaceId(row[0])
 
 
-def _require_sense(rule: Rule) -> None:
+def _link(row: sqlite3.Row) -> Link:
+    own, every = rule_of(row), rule_of(row, "all_")
+    return Link(own, combined(own, every), row["label"] or "", row["opened"] or 0, row["bytes"] or 0)
+
+
+def require_sense(rule: Rule) -> None:
+    """Make sure that a link does not end before it begins.
+
+    Raises:
+        Rejected: badValueTooLow with key "until".
+    """
     if rule.from_s is not None and rule.until_s is not None and rule.until_s <= rule.from_s:
         raise errors.bad_value("TooLow", "until", "must be later than the beginning", limit=rule.from_s + 1)

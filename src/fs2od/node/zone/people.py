@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from fs2od.node.zone.activity import Activity, Happening
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.memberships import GROUP_USER, SPACE_USER, Kind, Memberships
 from fs2od.node.zone.notices import AccessEnded, Notices
@@ -122,11 +123,14 @@ class Standing:
 class People:
     """Shows a dataset's people to its members, and changes who is in as what."""
 
-    def __init__(self, database: Database, rights: Rights, memberships: Memberships, notices: Notices) -> None:
+    def __init__(
+        self, database: Database, rights: Rights, memberships: Memberships, notices: Notices, activity: Activity
+    ) -> None:
         self._database = database
         self._rights = rights
         self._memberships = memberships
         self._notices = notices
+        self._activity = activity
 
     def standing(self, caller: Caller, space: SpaceId) -> Standing:
         """Return who the caller is in a dataset.
@@ -195,7 +199,7 @@ class People:
         member = self.member(caller, space, user)
         if not member.may_remove:
             raise errors.forbidden("You may not take this person out of the dataset.")
-        self._end(member)
+        self._end(space, member, "removed", actor=caller.user)
         # Of all places they are out of the same dataset: one letter is enough.
         way = member.ways[0]
         self._notices.tell(AccessEnded(user, way.place, way.type))
@@ -213,7 +217,7 @@ class People:
         if not all(way.place in own for way in member.ways):
             raise errors.forbidden("You are in through a group that has other datasets, too.")
         self._require_another(space, member)
-        self._end(member)
+        self._end(space, member, "left", actor=caller.user)
 
     def change_role(self, caller: Caller, space: SpaceId, user: UserId, role: Role) -> None:
         """Make an owner of a member, or a member of an owner.
@@ -242,13 +246,16 @@ class People:
                 db.execute("DELETE FROM group_user WHERE parent = ? AND child = ?", (places["owner"].id, user))
                 if not any(way.place == places["member"].id for way in member.ways):
                     self._memberships.insert(db, GROUP_USER, places["member"].id, user, roles.MEMBER_IN_GROUP)
+            kind: Happening = "made_owner" if role == "owner" else "made_member"
+            self._activity.note(db, space, kind, actor=caller.user, subject=member.name)
         self._memberships.moved()
 
-    def _end(self, member: Member) -> None:
+    def _end(self, space: SpaceId, member: Member, kind: Happening, *, actor: UserId | None) -> None:
         with self._database.writing() as db:
             for way in member.ways:
                 table = "group_user" if way.type == "group" else "space_user"
                 db.execute(f"DELETE FROM {table} WHERE parent = ? AND child = ?", (way.place, member.user))
+            self._activity.note(db, space, kind, actor=actor, subject=member.name)
         self._memberships.moved()
 
     def _require_another(self, space: SpaceId, member: Member) -> None:

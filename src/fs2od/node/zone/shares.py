@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass, field
 from typing import Literal
 
 from fs2od.node.clock import Clock
+from fs2od.node.zone.activity import Activity
 from fs2od.node.zone.callers import GUEST, Caller
 from fs2od.node.zone.epoch import Epoch
-from fs2od.node.zone.link_rules import Closed, Rule, combined, rule_of
+from fs2od.node.zone.link_rules import Closed, Rule, combined, require_sense, rule_of
 from fs2od.node.zone.names import require_name
 from fs2od.node.zone.rights import Rights
 from fs2od.onedata import errors
@@ -19,10 +21,9 @@ __all__ = ["RootType", "Share", "Shares"]
 
 RootType = Literal["dir", "file"]
 
-_SHARE = """SELECT share.*, own.audience AS own_audience, own.from_s AS own_from_s, own.until_s AS own_until_s,
+_SHARES = """SELECT share.*, own.audience AS own_audience, own.from_s AS own_from_s, own.until_s AS own_until_s,
         every.audience AS all_audience, every.from_s AS all_from_s, every.until_s AS all_until_s
-    FROM share LEFT JOIN share_rule AS own ON own.share = share.id LEFT JOIN space_rule AS every ON every.space = share.space
-    WHERE share.id = ?"""
+    FROM share LEFT JOIN share_rule AS own ON own.share = share.id LEFT JOIN space_rule AS every ON every.space = share.space"""
 
 
 @dataclass(frozen=True)
@@ -48,19 +49,33 @@ class Share:
 class Shares:
     """Creates, shows, changes and ends shares. Whether the file exists is judged by the provider's side."""
 
-    def __init__(self, database: Database, rights: Rights, epoch: Epoch, clock: Clock) -> None:
+    def __init__(self, database: Database, rights: Rights, epoch: Epoch, clock: Clock, activity: Activity) -> None:
         self._database = database
         self._rights = rights
         self._epoch = epoch
         self._clock = clock
+        self._activity = activity
 
-    def create(self, caller: Caller, root: FileRef, root_type: RootType, name: str, *, description: str = "") -> Share:
-        """Publish `root`. Not idempotent: two calls make two shares.
+    def create(
+        self,
+        caller: Caller,
+        root: FileRef,
+        root_type: RootType,
+        name: str,
+        *,
+        description: str = "",
+        rule: Rule | None = None,
+    ) -> Share:
+        """Publish `root`, from the first moment under a `rule` of its own if one is given.
+
+        Not idempotent: two calls make two shares.
 
         Raises:
             Forbidden: Without space_manage_shares.
-            Rejected: badValueName.
+            Rejected: badValueName, or the rule makes no sense.
         """
+        if rule is not None:
+            require_sense(rule)
         caller.require_all_access()
         creator = self._rights.require_space(caller, root.space, "space_manage_shares")
         share = ShareId(new_entity_id())
@@ -68,6 +83,10 @@ class Shares:
         columns = "id, space, name, description, root_uuid, root_type, creator, created"
         with self._database.writing() as db:
             db.execute(f"INSERT INTO share ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            if rule is not None:
+                narrowed = (share, rule.audience, rule.from_s, rule.until_s)
+                db.execute("INSERT INTO share_rule (share, audience, from_s, until_s) VALUES (?, ?, ?, ?)", narrowed)
+            self._activity.note(db, root.space, "link_made", actor=creator, subject=name)
         return self.known(share)
 
     def public(self, share: ShareId, caller: Caller = GUEST) -> Share:
@@ -86,6 +105,17 @@ class Shares:
             self._require_member(caller, found.space, closed)
         return found
 
+    def of_space(self, caller: Caller, space: SpaceId) -> list[Share]:
+        """Return the shares of a space, oldest first, for its members.
+
+        Raises:
+            Forbidden: Without space_view.
+        """
+        self._rights.require_space(caller, space, "space_view", admin="oz_shares_view")
+        with self._database.reading() as db:
+            rows = db.execute(f"{_SHARES} WHERE share.space = ? ORDER BY share.created, share.id", (space,))
+            return [_share(row) for row in rows]
+
     def known(self, share: ShareId) -> Share:
         """Return a share whose link may be closed, for callers whose right was judged elsewhere.
 
@@ -93,20 +123,10 @@ class Shares:
             NotFound: There is none.
         """
         with self._database.reading() as db:
-            row = db.execute(_SHARE, (share,)).fetchone()
+            row = db.execute(f"{_SHARES} WHERE share.id = ?", (share,)).fetchone()
         if row is None:
             raise errors.not_found()
-        return Share(
-            id=ShareId(row["id"]),
-            space=SpaceId(row["space"]),
-            name=row["name"],
-            description=row["description"],
-            root=FileRef(row["root_uuid"], SpaceId(row["space"])),
-            root_type="dir" if row["root_type"] == "dir" else "file",
-            creator=UserId(row["creator"] or ""),
-            created_s=row["created"],
-            rule=combined(rule_of(row, "own_"), rule_of(row, "all_")),
-        )
+        return _share(row)
 
     def _require_member(self, caller: Caller, space: SpaceId, closed: Closed) -> None:
         said = "The link is for members only." if closed == "members" else "The data behind the link is under embargo."
@@ -136,11 +156,13 @@ class Shares:
         Raises:
             Forbidden: Without space_manage_shares.
         """
-        self._require_manage(caller, share)
+        found = self._require_manage(caller, share)
         new_name = None if name is None else require_name(name)
         query = "UPDATE share SET name = coalesce(?, name), description = coalesce(?, description) WHERE id = ?"
         with self._database.writing() as db:
             db.execute(query, (new_name, description, share))
+            if new_name not in (None, found.name):
+                self._activity.note(db, found.space, "link_changed", actor=caller.user, subject=str(new_name))
 
     def end(self, caller: Caller, share: ShareId) -> None:
         """End a share at once, also for answers that are under way.
@@ -148,9 +170,10 @@ class Shares:
         Raises:
             Forbidden: Without space_manage_shares.
         """
-        self._require_manage(caller, share)
+        found = self._require_manage(caller, share)
         with self._database.writing() as db:
             db.execute("DELETE FROM share WHERE id = ?", (share,))
+            self._activity.note(db, found.space, "link_ended", actor=caller.user, subject=found.name)
         self._epoch.move()
 
     def rooted_at(self, space: SpaceId, uuid: str) -> list[ShareId]:
@@ -159,8 +182,23 @@ class Shares:
         with self._database.reading() as db:
             return [ShareId(row[0]) for row in db.execute(query, (space, uuid))]
 
-    def _require_manage(self, caller: Caller, share: ShareId) -> None:
+    def _require_manage(self, caller: Caller, share: ShareId) -> Share:
         self._rights.require_user(caller)
         caller.require_all_access()
         found = self.known(share)
         self._rights.require_space(caller, found.space, "space_manage_shares", admin="oz_shares_update")
+        return found
+
+
+def _share(row: sqlite3.Row) -> Share:
+    return Share(
+        id=ShareId(row["id"]),
+        space=SpaceId(row["space"]),
+        name=row["name"],
+        description=row["description"],
+        root=FileRef(row["root_uuid"], SpaceId(row["space"])),
+        root_type="dir" if row["root_type"] == "dir" else "file",
+        creator=UserId(row["creator"] or ""),
+        created_s=row["created"],
+        rule=combined(rule_of(row, "own_"), rule_of(row, "all_")),
+    )

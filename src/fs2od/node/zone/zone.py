@@ -10,6 +10,7 @@ from fs2od.mail import Outbox, parse_mailbox
 from fs2od.node.clock import Clock
 from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.accounts import Accounts, Flows, Grants, Identities, LinkLetters, Sessions, SignInLinks
+from fs2od.node.zone.activity import Activity
 from fs2od.node.zone.audit import Audit
 from fs2od.node.zone.catalogue import Catalogue
 from fs2od.node.zone.credentials import Credentials
@@ -66,6 +67,7 @@ class Zone:
     notices: Notices
     providers: Providers
     audit: Audit
+    activity: Activity
     outbox: Outbox
     accounts: Accounts
     links: SignInLinks
@@ -107,7 +109,8 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
     places = open_places(asn_database=settings.asn_database, country_database=settings.country_database)
     credentials = Credentials(tokens, rights, clock, places=places)
     notices = Notices()
-    invites = Invites(database, memberships, rights, tokens, credentials, clock, notices)
+    activity = Activity(database, clock)
+    invites = Invites(database, memberships, rights, tokens, credentials, clock, notices, activity)
     users = Users(database, memberships, clock)
     sessions = Sessions(database, keys, epoch, clock)
     grants = Grants(database, epoch)
@@ -121,7 +124,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         language=settings.mail_language,
         templates_folder=settings.mail_templates,
     )
-    invite_book = InviteBook(database, rights, memberships, invites, tokens, credentials, clock, notices)
+    invite_book = InviteBook(database, rights, memberships, invites, tokens, credentials, clock, notices, activity)
     notice_letters = NoticeLetters(
         database=database,
         outbox=outbox,
@@ -145,18 +148,19 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         users=users,
         groups=Groups(database, memberships, rights, clock),
         spaces=Spaces(database, memberships, rights, clock),
-        shares=Shares(database, rights, epoch, clock),
+        shares=Shares(database, rights, epoch, clock, activity),
         catalogue=Catalogue(database, rights, clock),
-        link_rules=LinkRules(database, rights, epoch, clock),
+        link_rules=LinkRules(database, rights, epoch, clock, activity),
         tokens=tokens,
         credentials=credentials,
         wrong_tokens=WrongTokens(clock),
         invites=invites,
         invite_book=invite_book,
-        people=People(database, rights, memberships, notices),
+        people=People(database, rights, memberships, notices, activity),
         notices=notices,
         providers=Providers(database, rights, clock),
         audit=Audit(database, clock),
+        activity=activity,
         outbox=outbox,
         accounts=accounts,
         links=SignInLinks(database, outbox, keys, clock, letters),

@@ -13,6 +13,7 @@ from fs2od.node.http import Answer, Call, Endpoint
 from fs2od.node.provider.access import Located, Need
 from fs2od.node.provider.archives import tar_stream
 from fs2od.node.provider.content import archive_answer, file_answer
+from fs2od.node.provider.counting import say_who_takes
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.onedata import errors
 from fs2od.storage import Kind
@@ -38,6 +39,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
         located = await anyio.to_thread.run_sync(find)
         if follows and located.entry.kind is Kind.SYMLINK:
             located = await anyio.to_thread.run_sync(provider.access.followed, located)
+        say_who_takes(call.request.scope, located)
         return await answer_with(provider, located, call.request)
 
     def link_value(call: Call) -> Answer:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from msgspec import UNSET
 
 from fs2od.node.http import Answer, Call, Endpoint, created, done, json_answer
+from fs2od.node.zone.activity import Happening
 from fs2od.node.zone.memberships import GROUP_GROUP, GROUP_USER, SPACE_GROUP, SPACE_USER, Kind
 from fs2od.node.zone.notices import AccessEnded
 from fs2od.node.zone.zone import Zone
@@ -84,6 +85,11 @@ def _of_kind(zone: Zone, words: _Words) -> list[Endpoint]:
             zone.rights.require_zone(call.caller, admin)
             zone.rights.require_zone(call.caller, "oz_users_add_relationships")
 
+    def note(call: Call, kind: Happening) -> None:
+        with zone.database.writing() as db:
+            actor, who = call.caller.user, call.path(child_key)
+            zone.activity.note_member(db, noun, call.path("id"), kind, actor=actor, who=who)
+
     def add(call: Call) -> Answer:
         request = call.read(wire.MembershipRequest)
         require_add(call)
@@ -91,12 +97,14 @@ def _of_kind(zone: Zone, words: _Words) -> list[Endpoint]:
             require(call, f"{noun}_set_privileges", admin=f"oz_{noun}s_set_privileges")
         granted = words.parse(list(request.privileges)) if request.privileges is not UNSET else words.default
         zone.memberships.add(words.kind, call.path("id"), call.path(child_key), frozenset(granted))
+        note(call, "joined")
         return created(f"{zone.settings.zone_url}{call.request.url.path.rstrip('/')}")
 
     def remove(call: Call) -> Answer:
         require(call, words.removing, admin=f"oz_{noun}s_remove_relationships")
         child = call.path(child_key)
         zone.memberships.remove(words.kind, call.path("id"), child)
+        note(call, "left" if child == call.caller.user else "removed")
         if words.kind.child_type == "user" and child != call.caller.user:
             zone.notices.tell(AccessEnded(UserId(child), call.path("id"), noun))
         return done()
@@ -111,6 +119,7 @@ def _of_kind(zone: Zone, words: _Words) -> list[Endpoint]:
         require(call, f"{noun}_set_privileges", admin=f"oz_{noun}s_set_privileges")
         grant, revoke = words.parse(list(request.grant)), words.parse(list(request.revoke))
         zone.memberships.update(words.kind, call.path("id"), call.path(child_key), grant=grant, revoke=revoke)
+        note(call, "rights_changed")
         return done()
 
     adding, removing, listing, updating = words.operations

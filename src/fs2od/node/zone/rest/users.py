@@ -7,7 +7,7 @@ from fs2od.node.zone.rest.documents import account_document, provider_document, 
 from fs2od.node.zone.rest.given import understood
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors, wire
-from fs2od.onedata.ids import GroupId, ProviderId, SpaceId
+from fs2od.onedata.ids import GroupId, ProviderId, SpaceId, UserId
 from fs2od.onedata.tokens import InviteType
 
 __all__ = ["endpoints"]
@@ -47,16 +47,22 @@ def endpoints(zone: Zone) -> list[Endpoint]:
             raise errors.not_found()
         return json_answer(space_document(zone.spaces.get(call.caller, wanted)))
 
+    def note_left(user: UserId, noun: str, target: str) -> None:
+        with zone.database.writing() as db:
+            zone.activity.note_member(db, noun, target, "left", actor=user, who=user)
+
     def leave_space(call: Call) -> Answer:
         user = zone.rights.require_user(call.caller)
         call.caller.require_all_access()
         zone.spaces.leave(user, SpaceId(call.path("sid")))
+        note_left(user, "space", call.path("sid"))
         return done()
 
     def leave_group(call: Call) -> Answer:
         user = zone.rights.require_user(call.caller)
         call.caller.require_all_access()
         zone.groups.leave(user, GroupId(call.path("gid")))
+        note_left(user, "group", call.path("gid"))
         return done()
 
     def effective_providers(call: Call) -> Answer:
