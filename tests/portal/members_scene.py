@@ -14,7 +14,7 @@ from fs2od.node.apps import zone_app
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.memberships import GROUP_GROUP
 from fs2od.onedata import roles
-from fs2od.onedata.ids import GroupId, SpaceId, UserId
+from fs2od.onedata.ids import FileRef, GroupId, SpaceId, UserId, space_root_uuid
 from fs2od.onedata.tokens import InviteToken, InviteType
 from fs2od.portal import public_pages
 from fs2od.testing.world import Dataset, World, open_world
@@ -82,6 +82,9 @@ class Scene:
     def own_space(self, owner: Account) -> SpaceId:
         """Return a space that somebody made for themself, whose people belong to it directly."""
         return self.world.dataset(owner, {"result.txt": b"r"}, name="results").space
+
+    def provider_root(self, space: SpaceId) -> FileRef:
+        return FileRef(space_root_uuid(space), space)
 
     def is_in(self, user: UserId) -> bool:
         return self.zone.rights.space_privileges(user, self.space) is not None

@@ -35,16 +35,16 @@ async def test_an_owner_invites_sees_who_came_in_and_ends_it_with_their_membersh
     page = await olive.press(f"{scene.base}/people/invites", form)
     assert olive.status == 200, page
     (text,) = re.findall(r"https://zone\.test/join#([A-Za-z0-9]+)", page)
-    assert "3 people at most, until 12 November 2026" in shown(page)
+    assert "becomes a member of the dataset. It works for 3 people, until 12 November 2026, 12:00 UTC." in shown(page)
     blair = scene.zone.users.add("Blair Example")
     scene.zone.invites.join(Caller(blair), Token(text), InviteType.USER_JOIN_GROUP, peer_ip=None)
     page = shown(await olive.open(f"{scene.base}/people"))
     assert "Blair Example member May see it, download it. Came in just now by the invite “Group of Novák”." in page
-    assert "2 of 3 uses left; until 12 November 2026, 12:00 UTC; made by you." in page
+    assert "2 uses of 3 left. Until 12 November 2026, 12:00 UTC. Made by you." in page
     assert text not in olive.page
     (link,) = re.findall(r'href="([^"]*/end)"', olive.page)
     page = await olive.open(link)
-    assert "One person came in by it and is still here: Blair Example" in shown(page)
+    assert "1 person came in by it and is still here: Blair Example" in shown(page)
     assert scene.is_in(blair)
     await olive.press(link, {"memberships": "1"})
     assert olive.status == 303, olive.page
@@ -61,7 +61,7 @@ async def test_a_member_sees_the_people_and_no_invites(scene: Scene) -> None:
     assert "Olive Owner" in page
     assert "Blair Example" in page
     assert "Invite somebody" not in page
-    assert "Remove" not in page
+    assert "Take out" not in page
     twin = json.loads(await mary.open(f"{scene.base}/people.json"))
     assert (twin["you"], twin["count"], twin["invites"]) == ("member", 4, [])
     assert {each["name"]: each["role"] for each in twin["people"]} == {

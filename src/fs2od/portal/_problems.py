@@ -11,6 +11,8 @@ from starlette.responses import Response
 from fs2od.errors import Fs2odError
 from fs2od.onedata import errors
 from fs2od.portal._rendering import html_page, json_twin, wants_json
+from fs2od.portal._sentences import Sentence
+from fs2od.portal._texts import language_of
 from fs2od.portal._visitors import Visitor
 
 __all__ = ["NO_PAGE", "TOO_MUCH", "Problem", "closed_problem", "problem_of", "problem_page"]
@@ -109,6 +111,11 @@ def problem_page(
 ) -> Response:
     """Return the error in the look of our pages, or as JSON where that was asked for."""
     if wants_json(request) or request.url.path.endswith(".json"):
-        words = {key: value for key, value in asdict(problem).items() if value != ""}
+        language = language_of(request)
+        said = {
+            key: language.text(value) if isinstance(value, Sentence) else value
+            for key, value in asdict(problem).items()
+        }
+        words = {key: value for key, value in said.items() if value != ""}
         return json_twin(request, {"problem": words}, status=problem.status, headers=headers)
     return html_page(request, "problem.html", {**frame, "problem": problem}, status=problem.status, headers=headers)

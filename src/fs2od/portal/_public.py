@@ -49,7 +49,7 @@ from fs2od.portal._paging import FIRST, LAST
 from fs2od.portal._problems import NO_PAGE, TOO_MUCH, closed_problem, problem_of, problem_page
 from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, sending_forms_to, wants_json
 from fs2od.portal._selections import LISTS, address_list, chosen_in, selection_commands
-from fs2od.portal._tabs import tabs_of
+from fs2od.portal._tabs import new_link, tabs_of
 from fs2od.portal._texts import Texts
 from fs2od.portal._visitors import attended, signed_in, visitor_of
 from fs2od.portal._words import folder_name
@@ -214,7 +214,14 @@ class _DatasetPages:
     def _page(self, request: Request, template: str, values: Mapping[str, object]) -> Response:
         dataset = values["dataset"]
         assert isinstance(dataset, Dataset)
-        known = {"tabs": tabs_of(self.zone, signed_in(request), dataset.share.space), "tab": "overview", **values}
+        space, caller = dataset.share.space, signed_in(request)
+        item = values.get("item") or getattr(values.get("listing"), "folder", None)
+        known = {
+            "tabs": tabs_of(self.zone, caller, space),
+            "tab": "overview",
+            "new_link": new_link(self.zone, caller, space, item.located.path) if isinstance(item, Item) else "",
+            **values,
+        }
         return html_page(request, template, known, headers=sending_forms_to(self.zone.settings.provider_url))
 
     def _listing(self, dataset: Dataset, folder: Item, request: Request) -> dict[str, Any]:

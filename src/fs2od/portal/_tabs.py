@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId, SpaceId, space_root_uuid
 
-__all__ = ["Tab", "main_link", "tabs_of"]
+__all__ = ["Tab", "main_link", "new_link", "tabs_of"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,14 @@ def tabs_of(zone: Zone, caller: Caller | None, space: SpaceId) -> tuple[Tab, ...
         Tab("links", f"{base}/links"),
         Tab("activity", f"{base}/activity"),
     )
+
+
+def new_link(zone: Zone, caller: Caller | None, space: SpaceId, path: str) -> str:
+    """Return the address of the form that makes a link to a path of a dataset; empty for those who may not make links."""
+    if caller is None or caller.user is None or zone.settings.plain:
+        return ""
+    held = zone.rights.space_privileges(caller.user, space, needed={"space_manage_shares"}) or frozenset()
+    return f"/space/{space}/links/new?{urlencode({'path': path})}" if "space_manage_shares" in held else ""
 
 
 def main_link(zone: Zone, caller: Caller, space: SpaceId) -> ShareId | None:

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fs2od.node.provider.located import Located
 from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.provider.sessions import Session
 from fs2od.node.zone.activity import Taker
 from fs2od.onedata import errors
 from fs2od.onedata.ids import InvalidFileId, ShareId, parse_file_id
@@ -83,10 +84,17 @@ class Counter:
     def _behind(self, secret: str, *, is_session: bool) -> Taker | None:
         try:
             if is_session:
-                return Taker(share=self._provider.sessions.redeem(secret).share)
+                return self._taker_by(self._provider.sessions.redeem(secret))
             return _taker_of(self._provider.tickets.redeem(secret))
         except errors.ServiceError:
             return None
+
+    def _taker_by(self, session: Session) -> Taker:
+        if not session.browser:
+            return Taker(share=session.share)
+        zone = self._provider.zone
+        user = zone.accounts.sessions.acting(session.browser).user
+        return Taker(zone.shares.known(session.share).space, user, session.share)
 
 
 def _taker_of(located: Located) -> Taker:

@@ -46,7 +46,7 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True)
 class Taker:
-    """Who takes bytes: somebody in a space, or whoever has a link."""
+    """Who takes bytes: somebody in a space, perhaps by a link that is for members, or whoever has a link."""
 
     space: SpaceId | None = None
     user: UserId | None = None
@@ -151,10 +151,10 @@ class Activity:
             ON CONFLICT (space, day, actor, share) WHERE kind = 'downloaded' DO UPDATE SET bytes = bytes + ?3, at = ?1"""
         with self._database.writing() as db:
             for taker, size in taken.items():
-                if taker.share is not None:
-                    db.execute(by_share, (now_s, now_s // _DAY_S, size, taker.share))
-                elif taker.space is not None and taker.user is not None:
+                if taker.space is not None and taker.user is not None:
                     db.execute(by_user, (now_s, now_s // _DAY_S, size, taker.user, taker.space))
+                elif taker.share is not None:
+                    db.execute(by_share, (now_s, now_s // _DAY_S, size, taker.share))
 
     def of_space(
         self,

@@ -8,7 +8,9 @@ from __future__ import annotations
 from starlette.routing import BaseRoute
 
 from fs2od.node.provider.provider import Oneprovider
+from fs2od.portal.members._activity import ActivityPages
 from fs2od.portal.members._invites import InvitePages
+from fs2od.portal.members._links import LinkPages
 from fs2od.portal.members._overview import OverviewPages
 from fs2od.portal.members._people import PeoplePages
 from fs2od.portal.members._rooms import Rooms
@@ -23,4 +25,10 @@ def member_routes(desk: Desk, provider: Oneprovider) -> list[BaseRoute]:
         return []
     rooms = Rooms(desk, provider)
     people = PeoplePages(rooms)
-    return [*OverviewPages(rooms).routes(), *people.routes(), *InvitePages(rooms, people.show).routes()]
+    return [
+        *OverviewPages(rooms).routes(),
+        *people.routes(),
+        *InvitePages(rooms, people.show).routes(),
+        *LinkPages(rooms).routes(),
+        *ActivityPages(rooms).routes(),
+    ]

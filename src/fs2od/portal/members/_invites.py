@@ -15,8 +15,9 @@ from fs2od.node.zone.people import Choice, Place
 from fs2od.node.zone.tokens import NamedToken
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors
-from fs2od.onedata.ids import TokenId
+from fs2od.onedata.ids import GroupId, TokenId
 from fs2od.onedata.roles import Role
+from fs2od.portal._sentences import Sentence, sentence
 from fs2od.portal.members._rooms import Form, Rooms, Visit, to
 
 __all__ = ["InvitePages", "SeenInvite", "invites_document", "invites_seen"]
@@ -114,7 +115,8 @@ class InvitePages:
         invite = _seen(self.rooms.zone, visit)
         others = [each for each in invite.record.joined if each.id != visit.standing.user]
         shown = others[: 10 * _MOST_NAMES]
-        values = {"invite": invite, "others": shown, "more": len(others) - len(shown)}
+        may_remove = self._may_remove(visit, invite)
+        values = {"invite": invite, "others": shown, "more": len(others) - len(shown), "may_remove": may_remove}
         return self.rooms.page(visit, "invite_end.html", "people", values)
 
     def end(self, visit: Visit, form: Form) -> Response:
@@ -123,6 +125,12 @@ class InvitePages:
         with_members = form.get("memberships") == "1"
         self.rooms.zone.invite_book.end(visit.caller, invite.record.id, with_members=with_members)
         return to(f"{visit.base}/people#invites")
+
+    def _may_remove(self, visit: Visit, invite: SeenInvite) -> bool:
+        target, rights = invite.record.kind.target_id, self.rooms.zone.rights
+        if target == visit.space.id:
+            return "space_remove_user" in visit.standing.held
+        return "group_remove_user" in (rights.group_privileges(visit.standing.user, GroupId(target)) or ())
 
     def _choice(self, visit: Visit, key: str) -> Choice:
         for choice in self.rooms.zone.people.choices(visit.caller, visit.space.id):
@@ -234,12 +242,12 @@ def _number(form: Form, key: str) -> int:
     return int(text)
 
 
-_SAID = {
-    "label": "The name of the invite is too long: at most 100 letters, on one line.",
-    "uses": "So many people cannot come in through one invite: at least 1 and at most 10,000.",
-    "days": "The number of days must be a whole number of at least 1.",
-    "validForS": "An invite lasts at least a day and at most ten years.",
-    "address": "That is no mail address: it looks like name@example.org.",
+_SAID: Mapping[str, Sentence] = {
+    "label": sentence("The name of the invite is too long: at most 100 letters, on one line."),
+    "uses": sentence("So many people cannot come in through one invite: at least 1 and at most 10,000."),
+    "days": sentence("The number of days must be a whole number of at least 1."),
+    "validForS": sentence("An invite lasts at least a day and at most ten years."),
+    "address": sentence("That is no mail address: it looks like name@example.org."),
 }
 
 

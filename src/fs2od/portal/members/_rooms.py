@@ -21,6 +21,7 @@ from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
 from fs2od.portal._problems import Problem
 from fs2od.portal._rendering import json_twin, wants_json
+from fs2od.portal._sentences import sentence
 from fs2od.portal._tabs import tabs_of
 from fs2od.portal.signin import HEADERS, Desk, Form, to
 
@@ -28,13 +29,20 @@ __all__ = ["Form", "Rooms", "Visit", "json_wanted", "to"]
 
 _FOR_MEMBERS = Problem(
     403,
-    "This is for members of the dataset",
-    "Either there is no such dataset, or you are not among its people, or you may not do this. Nothing was done.",
-    "Ask whoever works with the dataset to invite you. If you have an invite, open its link.",
-    "/account",
-    "To your account",
+    sentence("This is for members of the dataset"),
+    sentence(
+        "Either there is no such dataset, or you are not among its people, or you may not do this. Nothing was done."
+    ),
+    sentence("Ask whoever works with the dataset to invite you. If you have an invite, open its link."),
+    "/datasets",
+    sentence("To your datasets"),
 )
-_SIGN_IN = Problem(401, "Sign in first", "Only members of the dataset see this.", "Open /sign-in in a browser.")
+_SIGN_IN = Problem(
+    401,
+    sentence("Sign in first"),
+    sentence("Only members of the dataset see this."),
+    sentence("Open /sign-in in a browser."),
+)
 
 
 @dataclass(frozen=True)
@@ -126,20 +134,25 @@ def json_wanted(request: Request) -> bool:
 
 
 def _problem(error: Fs2odError, back: str) -> Problem:
+    to_dataset = {"link": back, "link_says": sentence("To the dataset")}
     match error:
         case errors.Unauthorized() | errors.Forbidden():
             return _FOR_MEMBERS
         case errors.NotFound() | errors.PosixError():
-            said = "It ended, or somebody took it away while you looked at the page. Nothing was done."
-            return Problem(404, "Not here any more", said, "See what there is now.", back, "To the dataset")
+            said = sentence("It ended, or somebody took it away while you looked at the page. Nothing was done.")
+            advice = sentence("See what there is now.")
+            return Problem(404, sentence("Not here any more"), said, advice, **to_dataset)
         case errors.Busy():
-            said = error.description
-            return Problem(429, "Too much at once", said, "Try again later.", back, "To the dataset")
+            advice = sentence("Try again later.")
+            return Problem(429, sentence("Too much at once"), error.description, advice, **to_dataset)
+        case errors.Rejected() if error.error_id == "cannotRemoveLastOwner":
+            said = sentence("Nobody would be left who may bring others in. Nothing was done.")
+            advice = sentence("Make somebody else an owner first.")
+            return Problem(400, sentence("You are the last owner"), said, advice, **to_dataset)
         case errors.Rejected() | errors.Conflict():
-            said = f"{error.description} Nothing was done."
-            return Problem(400, "That cannot be done", said, "Go back and change it.", back, "To the dataset")
+            advice = sentence("Go back and change it.")
+            return Problem(400, sentence("That cannot be done"), error.description, advice, **to_dataset)
         case _:
-            said = "Something is wrong at this server. Nothing was done."
-            return Problem(
-                503, "Not possible at the moment", said, "Try again in a few minutes; then tell the facility."
-            )
+            said = sentence("Something is wrong at this server. Nothing was done.")
+            advice = sentence("Try again in a few minutes; then tell the facility.")
+            return Problem(503, sentence("Not possible at the moment"), said, advice)
