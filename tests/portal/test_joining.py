@@ -101,7 +101,7 @@ async def test_an_invite_is_shown_before_it_is_accepted_and_the_dataset_is_then_
     blair = club.hall.person()
     card = await show(blair, token.reveal())
     for words in (
-        "20261105 Krios",
+        "70S ribosome",
         "Olive Owner",
         "fs2od node",
         "read and download its files",
@@ -334,7 +334,7 @@ async def test_a_thousand_wrong_tokens_are_slowed_for_their_address_and_nobody_e
 async def test_the_names_in_a_card_are_text_and_nothing_else(club: Club) -> None:
     evil = "<script>alert(1)</script>"
     with club.zone.database.writing() as db:
-        db.execute("UPDATE space SET name = ?", (evil,))
+        db.execute("UPDATE share SET name = ?", (evil,))
         db.execute("UPDATE user SET full_name = ?", (evil,))
     blair = club.hall.person()
     page = await show(blair, club.issue().reveal())

@@ -30,6 +30,9 @@ _REACHED = (
 """
 )
 _TITLE = "coalesce(nullif(known.title, ''), link.name, space.name)"
+# The same for spaces alone.
+_CALLED = """coalesce(nullif(title, ''),
+    (SELECT share.name FROM share WHERE share.space = space.id ORDER BY share.created, share.id LIMIT 1), space.name)"""
 _ROWS = f"""
 SELECT space.id AS space, space.name AS name, owns, known.*, link.id AS share, {_TITLE} AS shown, count(*) OVER () AS total
 FROM of_mine JOIN space ON space.id = of_mine.space LEFT JOIN space_summary AS known ON known.space = space.id
@@ -75,12 +78,16 @@ class Listed:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which of one's datasets are wanted, and in which order; empty restricts nothing."""
+    """Which of one's datasets are wanted, and in which order; empty restricts nothing.
+
+    `search` looks for a part of their words, `named` for one by its whole title, name or id, or by its link's id.
+    """
 
     search: str = ""
     state: str = ""
     role: Role | Literal[""] = ""
     facility: str = ""
+    named: str = ""
     spaces: Collection[SpaceId] | None = None
     by: Order = "newest"
     descending: bool = True
@@ -149,10 +156,18 @@ class Catalogue:
     def titles(self, spaces: Collection[SpaceId]) -> tuple[str, ...]:
         """Return what people call some spaces, in alphabetical order."""
         marks = ", ".join("?" * len(spaces))
-        query = f"""SELECT coalesce(nullif(title, ''), name) FROM space LEFT JOIN space_summary AS known ON known.space = space.id
+        query = f"""SELECT {_CALLED} FROM space LEFT JOIN space_summary AS known ON known.space = space.id
             WHERE id IN ({marks}) ORDER BY 1"""
         with self._database.reading() as db:
             return tuple(row[0] for row in db.execute(query, tuple(spaces)))
+
+    def name_of(self, id_: str) -> str:
+        """Return what people call the space, group or user of an id; empty if there is none."""
+        query = f"""SELECT {_CALLED} FROM space LEFT JOIN space_summary AS known ON known.space = space.id
+            WHERE id = :id UNION ALL SELECT name FROM user_group WHERE id = :id UNION ALL SELECT full_name FROM user WHERE id = :id"""
+        with self._database.reading() as db:
+            row = db.execute(query, {"id": id_}).fetchone()
+        return str(row[0]) if row else ""
 
     def note(self, space: SpaceId, summary: Summary) -> None:
         """Keep what is known of a space now; of one that is gone nothing is kept."""
@@ -170,6 +185,7 @@ class Catalogue:
 def _conditions(choice: Choice) -> tuple[str, dict[str, Any]]:
     wanted: list[tuple[object, str]] = [
         (choice.search, "(instr(coalesce(known.words, ''), :search) OR instr(lower(space.name), :search) OR instr(lower(coalesce(link.name, '')), :search))"),
+        (choice.named, ":named IN (space.id, space.name, shown, link.id)"),
         (choice.state, "known.state = :state"),
         (choice.role, "owns = :owns"),
         (choice.facility, "known.facility = :facility"),
@@ -177,6 +193,7 @@ def _conditions(choice: Choice) -> tuple[str, dict[str, Any]]:
     found = [condition for asked, condition in wanted if asked]
     values = {
         "search": choice.search.casefold(),
+        "named": choice.named,
         "state": choice.state,
         "owns": choice.role == "owner",
         "facility": choice.facility,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
+from typing import Literal
 
 from fs2od.node.clock import Clock
 from fs2od.node.zone.callers import GUEST, Caller
@@ -25,6 +26,7 @@ from fs2od.onedata.tokens import (
     Identifier,
     IdentityToken,
     InviteToken,
+    Subject,
     Token,
 )
 
@@ -138,6 +140,21 @@ class Credentials:
         if not isinstance(examined.identifier.kind, AccessToken):
             received = tokens.kind_to_json(examined.identifier.kind)
             raise errors.error_of("notAnAccessToken", "The token is not an access token.", {"received": received})
+        self._tokens.verify(token, examined.identifier, context)
+        return examined
+
+    def verify_any(self, token: Token, peer_ip: IPv4Address | IPv6Address | None, caller: Caller) -> tokens.Examined:
+        """Return what a valid token of any kind says, were the caller to use it from `peer_ip`; at which service is not asked.
+
+        Raises:
+            Rejected: badToken, tokenInvalid, tokenRevoked, tokenCaveatUnverified …
+        """
+        ignored: frozenset[Literal["service", "interface", "api"]] = frozenset({"service", "interface", "api"})
+        context = replace(self.circumstances(peer_ip), allow_data_access=True, ignored=ignored)
+        if caller.user is not None:
+            groups = partial(self._rights.effective_groups, caller.user)
+            context = replace(context, consumer=Subject("user", caller.user), consumer_groups=groups)
+        examined = tokens.examine(token)
         self._tokens.verify(token, examined.identifier, context)
         return examined
 

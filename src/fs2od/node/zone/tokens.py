@@ -157,6 +157,12 @@ class Tokens:
             rows = db.execute("SELECT id FROM named_token WHERE user = ? ORDER BY created, id", (user,))
             return [TokenId(row[0]) for row in rows]
 
+    def all_of(self, user: UserId) -> list[NamedToken]:
+        """Return a user's named tokens, the newest first."""
+        with self._database.reading() as db:
+            rows = db.execute("SELECT * FROM named_token WHERE user = ? ORDER BY created DESC, name", (user,))
+            return [self._as_named(row) for row in rows]
+
     def invites_to(self, target: str) -> list[NamedToken]:
         """Return all named invites to a group or space, whoever made them, oldest first."""
         query = f"SELECT * FROM named_token WHERE {_TARGET} = ? ORDER BY created, id"
