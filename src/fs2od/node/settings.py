@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Limits", "NodeSettings", "SiteSettings"]
+__all__ = ["Limits", "NodeSettings", "ReplicationSettings", "SiteSettings"]
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,22 @@ class SiteSettings:
     name: str
     host: str = ""
     port: int = 0
+
+
+@dataclass(frozen=True)
+class ReplicationSettings:
+    """How copies are made on further storages."""
+
+    settle_s: int = 10
+    """How long a file must have stood unchanged before it is copied, unless the manifest names it already."""
+    look_every_s: int = 60
+    """How often a space is looked at in which nothing moves."""
+    bytes_s: int = 0
+    """How many bytes a second all copies together may have; 0 is no limit."""
+    other_bytes_s: int = 0
+    """The same for the hours of the day from `from_hour` on until `until_hour`, of local time, also over midnight."""
+    from_hour: int = 0
+    until_hour: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,6 +84,7 @@ class NodeSettings:
     """Folder of texts of pages that come before ours."""
     sites: tuple[SiteSettings, ...] = ()
     """Further sites; others may have been added while the node ran."""
+    replication: ReplicationSettings = field(default_factory=ReplicationSettings)
     limits: Limits = field(default_factory=Limits)
 
     @property

@@ -14,6 +14,7 @@ from fs2od.node.provider.provider import Oneprovider, Shared, open_provider
 from fs2od.node.provider.sources import Sources
 from fs2od.node.provider.writing.quotas import Quotas
 from fs2od.node.provider.writing.trees import Trees
+from fs2od.node.replication import Demands, Replicator
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.providers import Provider
 from fs2od.node.zone.zone import Zone
@@ -47,13 +48,18 @@ class Sites:
         homes = Homes(zone.database, indexes)
         sources = Sources(homes)
         modes = (settings.file_mode, settings.directory_mode)
+        checksums = Checksums(indexes, sources)
+        demands = Demands(zone.database, homes)
+        self.replicator = Replicator(demands, homes, indexes, checksums, zone.clock, settings.replication)
+        """What makes copies, for all of the sites."""
         self._shared = Shared(
             zone,
             indexes,
             sources,
-            Checksums(indexes, sources),
+            checksums,
             Trees(homes, indexes, zone.clock.now_s, modes=modes),
             Quotas(homes),
+            self.replicator,
         )
         self._lock = threading.Lock()
         self._origins: Origins | None = None
@@ -128,6 +134,7 @@ class Sites:
 
     def close(self) -> None:
         """Stop scans and close the indexes."""
+        self.replicator.close()
         for provider in self:
             provider.close()
         self._shared.checksums.close()

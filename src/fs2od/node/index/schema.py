@@ -90,4 +90,18 @@ _NOTES = """
 CREATE TABLE note (id INTEGER PRIMARY KEY, path TEXT, source TEXT, entry INTEGER);
 """
 
-INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS, _NOTES))
+# Copies on other storages than the one that holds the space: see fs2od.node.index.replicas. One path of a storage is one
+# file's copy: whoever is written there last has it.
+_REPLICAS = """
+CREATE TABLE replica (
+    entry INTEGER NOT NULL REFERENCES entry ON DELETE CASCADE, storage TEXT NOT NULL, path TEXT NOT NULL,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,  -- of the file that was copied
+    sha256 BLOB, checked INTEGER, method TEXT,    -- of the copy: when and how it was found to be right
+    upload TEXT,                                  -- under way
+    problem TEXT, tries INTEGER NOT NULL DEFAULT 0, not_before INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (entry, storage)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX replica_path ON replica (storage, path);
+"""
+
+INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS, _NOTES, _REPLICAS))

@@ -22,6 +22,7 @@ from fs2od.node.provider.writing import Bodies, Writing
 from fs2od.node.provider.writing.places import Places
 from fs2od.node.provider.writing.quotas import Quotas
 from fs2od.node.provider.writing.trees import Trees
+from fs2od.node.replication import Replicator
 from fs2od.node.zone.providers import Provider
 from fs2od.node.zone.zone import Zone
 
@@ -38,6 +39,7 @@ class Shared:
     checksums: Checksums
     trees: Trees
     quotas: Quotas
+    replicator: Replicator
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
         imports=Imports(supports, storages, indexes, clock, rules),
         access=access,
         files=Files(access, indexes, zone.shares, zone.spaces, zone.rights, record.id),
-        qos=QosRequirements(zone.database, zone.rights, storages, clock),
+        qos=QosRequirements(zone.database, zone.rights, indexes, shared.replicator, clock),
         transfers=Transfers(zone.database, zone.rights, supports, clock),
         tickets=Tickets(clock),
         checksums=shared.checksums,

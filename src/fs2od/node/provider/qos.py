@@ -1,6 +1,7 @@
-"""QoS requirements on a node whose providers hold every file once.
+"""QoS requirements: taken, shown and judged by what copies there really are.
 
-A requirement is fulfilled when enough storages of its space match, and impossible otherwise.
+One is impossible when too few storages of its space match, fulfilled when every file that it is about has a checked copy of
+its present state on each storage that was chosen, and pending until then.
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fs2od.node.clock import Clock
-from fs2od.node.panel.storages import StorageRecord, Storages
+from fs2od.node.index import Indexes
+from fs2od.node.index.replicas import is_complete
+from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.access import Located
+from fs2od.node.replication import Replicator, Requirement
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.rights import Rights
 from fs2od.onedata import errors, qos
@@ -34,10 +38,13 @@ class QosRequirement:
 class QosRequirements:
     """Adds, shows, judges and removes requirements."""
 
-    def __init__(self, database: Database, rights: Rights, storages: Storages, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, rights: Rights, indexes: Indexes, replicator: Replicator, clock: Clock
+    ) -> None:
         self._database = database
         self._rights = rights
-        self._storages = storages
+        self._indexes = indexes
+        self._replicator = replicator
         self._clock = clock
 
     def add(self, located: Located, expression: str, replicas: int) -> QosRequirementId:
@@ -54,6 +61,7 @@ class QosRequirements:
         row = (requirement, located.space, located.ref.uuid, printed, replicas, self._clock.now_s())
         with self._database.writing() as db:
             db.execute("INSERT INTO qos_requirement VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._replicator.look_now(located.space)
         return requirement
 
     def get(self, caller: Caller, requirement: QosRequirementId) -> QosRequirement:
@@ -96,9 +104,17 @@ class QosRequirements:
         return {requirement: self.status(self._known(requirement)) for requirement in found}
 
     def status(self, requirement: QosRequirement) -> QosStatus:
-        """Return how a requirement stands."""
-        matching = self.matching(requirement.space, requirement.expression)
-        return "fulfilled" if len(matching) >= requirement.replicas else "impossible"
+        """Return how a requirement stands. Looks at every file that it is about, until one lacks a copy."""
+        asked = Requirement(requirement.id, requirement.file_uuid, requirement.expression, requirement.replicas)
+        wanted = self._replicator.demands.of_requirement(requirement.space, asked)
+        if wanted is None:
+            return "impossible"
+        with self._indexes.using(requirement.space) as index:
+            top = index.find(requirement.file_uuid)
+            if top is None:
+                return "fulfilled"  # what it was about is gone
+            is_met = all(is_complete(index, demand.storage.id, top=top.row) for demand in wanted)
+        return "fulfilled" if is_met else "pending"
 
     def matching(self, space: SpaceId, expression: str) -> list[StorageRecord]:
         """Return the storages of a space that an expression matches.
@@ -107,7 +123,11 @@ class QosRequirements:
             Rejected: invalidQosExpression with the reason.
         """
         parsed = qos.parse(expression)
-        return [record for record in self._storages.of_space(space) if qos.matches(parsed, record.all_qos_parameters)]
+        return [
+            record
+            for record in self._replicator.demands.storages(space)
+            if qos.matches(parsed, record.all_qos_parameters)
+        ]
 
     def _known(self, requirement: QosRequirementId) -> QosRequirement:
         query = "SELECT id, space, file_uuid, expression, replicas FROM qos_requirement WHERE id = ?"

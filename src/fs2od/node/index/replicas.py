@@ -1,0 +1,244 @@
+"""Which files of a space have a checked copy on which storage, and which still lack one.
+
+A copy counts only for the very state of the file that is registered now, and only if what was read of the file agrees with
+the manifest's checksum, where one names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from fs2od.node.index.entries import SpaceIndex
+from fs2od.node.index.schema import ROOT
+from fs2od.onedata.ids import StorageId
+from fs2od.storage import Upload
+
+__all__ = ["Failure", "Held", "Lacking", "Replica", "Sum", "Version", "counts", "drop", "holders", "is_complete", "lacking", "note",
+           "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem"]  # fmt: skip
+
+_BELOW = """WITH RECURSIVE below (id) AS (
+    SELECT ?1 UNION ALL SELECT entry.id FROM below JOIN entry ON entry.parent = below.id
+)"""
+_STANDS = """(r.checked IS NOT NULL AND r.size = e.size AND r.mtime_ns = e.mtime_ns AND r.ctime_ns = e.ctime_ns
+    AND r.inode = e.inode AND (c.sha256 IS NULL OR c.sha256 = r.sha256))"""
+_JOINED = """FROM entry AS e LEFT JOIN replica AS r ON r.entry = e.id AND r.storage = ?2
+    LEFT JOIN checksum AS c ON c.entry = e.id AND c.size = e.size AND c.mtime_ns = e.mtime_ns"""
+_LACKING = f"""SELECT e.id, e.parent, e.name, e.size, e.mtime_ns, e.ctime_ns, e.inode, c.sha256 AS expected,
+    r.path AS at, r.size = e.size AND r.checked IS NOT NULL AS had, r.sha256 AS known, r.upload,
+    r.size IS e.size AND r.mtime_ns IS e.mtime_ns AND r.ctime_ns IS e.ctime_ns AND r.inode IS e.inode AS same
+    {_JOINED} WHERE e.kind = 'REG' AND e.id > ?3 AND NOT ifnull({_STANDS}, 0)
+    AND (e.mtime_ns < ?4 AND e.ctime_ns < ?4 OR c.sha256 IS NOT NULL)
+    AND (r.not_before IS NULL OR r.not_before <= ?5 OR r.mtime_ns != e.mtime_ns OR r.size != e.size)"""
+_COUNTS = f"""SELECT count(*), total(e.size), total(s), total(iif(s, e.size, 0))
+    FROM (SELECT e.size, ifnull({_STANDS}, 0) AS s {_JOINED} WHERE e.kind = 'REG' %s) AS e"""
+_KEYS = "size, mtime_ns, ctime_ns, inode"
+
+
+@dataclass(frozen=True)
+class Version:
+    """The state of a file: what moves when it is changed."""
+
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """A file that lacks a copy on a storage.
+
+    Attributes:
+        row: Its row.
+        path: Where it lies, and where its copy belongs.
+        version: Its state as registered.
+        expected: Its SHA-256 as the manifest says it, if it does.
+        known: The SHA-256 of a copy that was checked for an earlier state of the same size, if there is one at `path`.
+        upload: A copy of this very state that is under way, if one is.
+    """
+
+    row: int
+    path: str
+    version: Version
+    expected: bytes | None
+    known: bytes | None
+    upload: Upload | None
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A copy that was checked: of which state, where, with which SHA-256, how ("md5" by the store's own, "read" by reading back)."""
+
+    row: int
+    path: str
+    version: Version
+    sha256: bytes
+    method: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A copy that did not succeed, why, and before when it is not tried again."""
+
+    row: int
+    path: str
+    version: Version
+    problem: str
+    not_before_s: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """Where a checked copy of a file is."""
+
+    storage: StorageId
+    path: str
+
+
+@dataclass(frozen=True)
+class Sum:
+    """How many files and bytes there are, and how many of them have a checked copy."""
+
+    files: int
+    size_bytes: int
+    replicated_files: int
+    replicated_bytes: int
+
+
+def lacking(
+    index: SpaceIndex, storage: StorageId, *, top: int = ROOT, after: int = 0, settled_ns: int, now_s: int, limit: int
+) -> list[Lacking]:
+    """Return files at or below `top` that lack a copy, in the order of their rows, after one.
+
+    Files whose last change is not before `settled_ns` are left out unless the manifest names them, and those whose last
+    failure is too recent.
+    """
+    narrowed = "" if top == ROOT else " AND e.id IN below"
+    with_below = "" if top == ROOT else _BELOW
+    query = f"{with_below} {_LACKING}{narrowed} ORDER BY e.id LIMIT ?6"
+    folders: dict[int, str] = {ROOT: ""}
+    with index.database.reading() as db:
+        rows = db.execute(query, (top, storage, after, settled_ns, now_s, limit)).fetchall()
+    found = []
+    for row in rows:
+        parent = row["parent"]
+        if parent not in folders:
+            folder = index.get(parent)
+            if folder is None:
+                continue  # removed meanwhile
+            folders[parent] = f"{index.path(folder)}/"
+        path = folders[parent] + row["name"]
+        version = Version(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
+        known = row["known"] if row["had"] and row["at"] == path else None
+        goes_on = row["upload"] is not None and row["same"] and row["at"] == path
+        upload = msgspec.json.decode(row["upload"], type=Upload) if goes_on else None
+        found.append(Lacking(row["id"], path, version, row["expected"], known, upload))
+    return found
+
+
+def counts(index: SpaceIndex, storage: StorageId, *, top: int = ROOT) -> Sum:
+    """Return how many files at or below `top` have a copy on a storage. Looks at each of them."""
+    query = _COUNTS % ("AND ?1 > 0" if top == ROOT else "AND e.id IN below")
+    with index.database.reading() as db:
+        row = db.execute(f"{'' if top == ROOT else _BELOW} {query}", (top, storage)).fetchone()
+    return Sum(int(row[0]), int(row[1]), int(row[2]), int(row[3]))
+
+
+def is_complete(index: SpaceIndex, storage: StorageId, *, top: int = ROOT) -> bool:
+    """Say whether every file at or below `top` has a checked copy of its present state on a storage."""
+    narrowed = "AND ?1 > 0" if top == ROOT else "AND e.id IN below"
+    query = f"""{"" if top == ROOT else _BELOW} SELECT NOT EXISTS (
+        SELECT 1 {_JOINED} WHERE e.kind = 'REG' AND NOT ifnull({_STANDS}, 0) {narrowed})"""
+    with index.database.reading() as db:
+        return bool(db.execute(query, (top, storage)).fetchone()[0])
+
+
+def holders(index: SpaceIndex, row: int) -> list[Held]:
+    """Return where checked copies of a file's present state are."""
+    joined = _JOINED.replace(
+        "LEFT JOIN replica AS r ON r.entry = e.id AND r.storage = ?2", "JOIN replica AS r ON r.entry = e.id"
+    )
+    with index.database.reading() as db:
+        found = db.execute(f"SELECT r.storage, r.path {joined} WHERE e.id = ?1 AND {_STANDS}", (row,)).fetchall()
+    return [Held(StorageId(storage), path) for storage, path in found]
+
+
+def occupied_bytes(index: SpaceIndex, storage: StorageId) -> int:
+    """Return how many bytes the checked copies on a storage have."""
+    query = "SELECT total(size) FROM replica WHERE storage = ? AND checked IS NOT NULL"
+    with index.database.reading() as db:
+        return int(db.execute(query, (storage,)).fetchone()[0])
+
+
+def of_storage(index: SpaceIndex, storage: StorageId, *, top: int = ROOT, after: int = 0, limit: int) -> list[Replica]:
+    """Return the checked copies on a storage of files at or below `top`, of whatever state, in the order of their rows."""
+    query = f"""{"" if top == ROOT else _BELOW} SELECT * FROM replica WHERE storage = ?2 AND entry > ?3
+        AND checked IS NOT NULL AND {"?1 > 0" if top == ROOT else "entry IN below"} ORDER BY entry LIMIT ?4"""
+    with index.database.reading() as db:
+        rows = db.execute(query, (top, storage, after, limit)).fetchall()
+    return [
+        Replica(
+            row["entry"],
+            row["path"],
+            Version(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"]),
+            row["sha256"],
+            row["method"],
+        )
+        for row in rows
+    ]
+
+
+def problem(index: SpaceIndex, storage: StorageId) -> tuple[int, str | None]:
+    """Return how many files could not be copied to a storage so far, and why one of them could not."""
+    query = "SELECT count(*), max(problem) FROM replica WHERE storage = ? AND problem IS NOT NULL"
+    with index.database.reading() as db:
+        count, said = db.execute(query, (storage,)).fetchone()
+    return int(count), said
+
+
+def note(index: SpaceIndex, storage: StorageId, replicas: Iterable[Replica], *, now_s: int) -> None:
+    """Write down copies that were found to be right. What vanished from the index meanwhile is passed over."""
+    query = f"""INSERT OR REPLACE INTO replica (entry, storage, path, {_KEYS}, sha256, checked, method)
+        SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM entry WHERE id = ?"""
+    rows = [(storage, one.path, *_values(one.version), one.sha256, now_s, one.method, one.row) for one in replicas]
+    with index.database.writing() as db:
+        db.executemany(query, rows)
+
+
+def note_upload(index: SpaceIndex, storage: StorageId, lacks: Lacking, upload: Upload) -> None:
+    """Write down that a copy is under way, so that it goes on where it was after whatever happens."""
+    query = f"""INSERT OR REPLACE INTO replica (entry, storage, path, {_KEYS}, upload)
+        SELECT id, ?, ?, ?, ?, ?, ?, ? FROM entry WHERE id = ?"""
+    with index.database.writing() as db:
+        text = msgspec.json.encode(upload).decode()
+        db.execute(query, (storage, lacks.path, *_values(lacks.version), text, lacks.row))
+
+
+def note_failure(index: SpaceIndex, storage: StorageId, failures: Sequence[Failure]) -> None:
+    """Write down copies that did not succeed; an upload under way stays noted."""
+    query = f"""INSERT INTO replica (entry, storage, path, {_KEYS}, problem, tries, not_before)
+        SELECT id, ?, ?, ?, ?, ?, ?, ?, 1, ? FROM entry WHERE id = ?
+        ON CONFLICT (entry, storage) DO UPDATE SET problem = excluded.problem, tries = tries + 1,
+        not_before = excluded.not_before, checked = NULL, size = excluded.size, mtime_ns = excluded.mtime_ns,
+        ctime_ns = excluded.ctime_ns, inode = excluded.inode, path = excluded.path
+        ON CONFLICT (storage, path) DO NOTHING"""
+    with index.database.writing() as db:
+        for one in failures:
+            values = (*_values(one.version), one.problem, one.not_before_s, one.row)
+            db.execute(query, (storage, one.path, *values))
+
+
+def drop(index: SpaceIndex, storage: StorageId, rows: Sequence[int] | None = None) -> None:
+    """Forget the copies of some files on a storage, or of all."""
+    with index.database.writing() as db:
+        if rows is None:
+            db.execute("DELETE FROM replica WHERE storage = ?", (storage,))
+        else:
+            db.executemany("DELETE FROM replica WHERE storage = ? AND entry = ?", [(storage, row) for row in rows])
+
+
+def _values(version: Version) -> tuple[int, int, int, int]:
+    return version.size_bytes, version.mtime_ns, version.ctime_ns, version.inode

@@ -1,0 +1,103 @@
+"""Which storages are to hold copies of what: requirements turned into demands on single storages."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fs2od.node.panel.homes import Homes
+from fs2od.node.panel.storages import StorageRecord, storage_record
+from fs2od.onedata import qos
+from fs2od.onedata.ids import QosRequirementId, SpaceId
+from fs2od.sqlite import Database
+
+__all__ = ["Demand", "Demands", "Requirement", "chosen"]
+
+_SUPPORTING = "SELECT t.* FROM support AS s JOIN storage AS t ON t.id = s.storage WHERE s.space = ? ORDER BY t.id"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """So many replicas of a file, or of all below a directory, on storages that match."""
+
+    id: QosRequirementId
+    file_uuid: str
+    expression: str
+    replicas: int
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A copy of a file, or of all below a directory, on one storage that is not the space's home."""
+
+    storage: StorageRecord
+    file_uuid: str
+
+
+def chosen(
+    requirement: Requirement, storages: Iterable[StorageRecord], home: StorageRecord | None
+) -> list[StorageRecord] | None:
+    """Return on which storages a requirement is met; None if too few match, so that it is impossible.
+
+    The space's home counts as one if it matches. Among the others the choice is as good as random, but always the same as
+    long as the same ones match, so that nothing is copied twice.
+    """
+    parsed = qos.parse(requirement.expression)
+    matching = [each for each in storages if qos.matches(parsed, each.all_qos_parameters)]
+
+    def rank(storage: StorageRecord) -> tuple[bool, bytes]:
+        drawn = hashlib.sha256(f"{requirement.id} {storage.id}".encode()).digest()
+        return home is None or storage.id != home.id, drawn
+
+    return sorted(matching, key=rank)[: requirement.replicas] if len(matching) >= requirement.replicas else None
+
+
+class Demands:
+    """Reads what is wanted of a space."""
+
+    def __init__(self, database: Database, homes: Homes) -> None:
+        self._database = database
+        self._homes = homes
+
+    def spaces(self) -> list[SpaceId]:
+        """Return the spaces of which anything is wanted."""
+        query = "SELECT space FROM qos_requirement UNION SELECT space FROM transfer WHERE NOT ended"
+        with self._database.reading() as db:
+            return [SpaceId(row[0]) for row in db.execute(query)]
+
+    def storages(self, space: SpaceId) -> list[StorageRecord]:
+        """Return the storages that support a space, of every provider."""
+        with self._database.reading() as db:
+            return [storage_record(row) for row in db.execute(_SUPPORTING, (space,))]
+
+    def requirements(self, space: SpaceId) -> list[Requirement]:
+        """Return the requirements of a space, oldest first."""
+        query = "SELECT id, file_uuid, expression, replicas FROM qos_requirement WHERE space = ? ORDER BY created, id"
+        with self._database.reading() as db:
+            return [
+                Requirement(QosRequirementId(row[0]), row[1], row[2], row[3]) for row in db.execute(query, (space,))
+            ]
+
+    def of_requirement(self, space: SpaceId, requirement: Requirement) -> list[Demand] | None:
+        """Return what a requirement asks of single storages; None if it is impossible."""
+        home = self._homes.storage(space)
+        found = chosen(requirement, self.storages(space), home)
+        if found is None:
+            return None
+        return [Demand(each, requirement.file_uuid) for each in found if home is None or each.id != home.id]
+
+    def of_space(self, space: SpaceId) -> Sequence[Demand]:
+        """Return everything that the requirements of a space ask, each once."""
+        found: dict[tuple[str, str], Demand] = {}
+        for requirement in self.requirements(space):
+            for demand in self.of_requirement(space, requirement) or ():
+                found.setdefault((demand.storage.id, demand.file_uuid), demand)
+        return list(found.values())
+
+    def granted_bytes(self, space: SpaceId, storage: StorageRecord) -> int:
+        """Return the size of the support that grants a storage to a space; 0 without one."""
+        with self._database.reading() as db:
+            query = "SELECT size FROM support WHERE space = ? AND storage = ?"
+            row = db.execute(query, (space, storage.id)).fetchone()
+        return 0 if row is None else int(row[0])

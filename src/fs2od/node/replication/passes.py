@@ -1,0 +1,193 @@
+"""One pass: what lacks a copy on one storage is copied, many small files and a few large ones at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from fs2od.errors import (
+    Fs2odError,
+    IntegrityFailure,
+    Interrupted,
+    StorageBusy,
+    StorageFull,
+    StorageMissing,
+    StorageRefused,
+)
+from fs2od.node.clock import Clock
+from fs2od.node.index import SpaceIndex
+from fs2od.node.index import replicas as book
+from fs2od.node.index.replicas import Failure, Lacking, Replica
+from fs2od.node.index.schema import ROOT
+from fs2od.node.replication.copying import PART_BYTES, Copied, Copying, Errand, SourceChanged
+from fs2od.onedata.ids import StorageId
+from fs2od.storage import Storage, Upload
+
+__all__ = ["Outcome", "Pass", "Route"]
+
+_SMALL_AT_ONCE, _LARGE_AT_ONCE, _IN_FLIGHT = 8, 2, 32
+_PAGE = 200
+_NOTED_AT_ONCE = 64
+# What says nothing about a file, but about a whole storage or the way to it.
+_OF_ALL = (StorageBusy, StorageFull, StorageMissing, StorageRefused)
+_FIRST_PAUSE_S = 30
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Route:
+    """From where to where one space's files are copied.
+
+    Attributes:
+        index: The space's index.
+        source: Its home.
+        target: The storage that gets copies.
+        storage: The target's id.
+        granted_bytes: What may lie on it of this space in all.
+    """
+
+    index: SpaceIndex
+    source: Storage
+    target: Storage
+    storage: StorageId
+    granted_bytes: int
+
+
+@dataclass
+class Outcome:
+    """What a pass did. `problem` ended it early, for it concerns the whole storage."""
+
+    files: int = 0
+    size_bytes: int = 0
+    sent_bytes: int = 0
+    failed: int = 0
+    changed: int = 0
+    problem: str | None = None
+    cut_short: bool = False
+
+
+@dataclass
+class _Noting:
+    """Results that wait to be written down together: each transaction costs as much as a small file."""
+
+    done: list[Replica] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+
+
+class Pass:
+    """Makes the copies that are missing. One is enough for all storages; its threads are the bound of all copying."""
+
+    def __init__(self, copying: Copying, clock: Clock) -> None:
+        self._copying = copying
+        self._clock = clock
+        self._small = ThreadPoolExecutor(_SMALL_AT_ONCE, thread_name_prefix="replica")
+        self._large = ThreadPoolExecutor(_LARGE_AT_ONCE, thread_name_prefix="replica-large")
+
+    def close(self) -> None:
+        """Stop what is under way."""
+        self._copying.close()
+        for pool in (self._small, self._large):
+            pool.shutdown(cancel_futures=True)
+
+    def run(
+        self,
+        route: Route,
+        *,
+        top: int = ROOT,
+        settle_s: int,
+        goes_on: Callable[[], bool] = lambda: True,
+        told: Callable[[Outcome], None] = lambda _: None,
+    ) -> Outcome:
+        """Copy what at or below `top` lacks a copy, as long as `goes_on`.
+
+        Args:
+            route: From where to where.
+            top: The row of a file or directory.
+            settle_s: How long a file must have stood unchanged, unless the manifest names it.
+            goes_on: Asked for each file.
+            told: Told now and then how far it is.
+        """
+        outcome, noting = Outcome(), _Noting()
+        flying: dict[Future[Copied], Lacking] = {}
+        room = route.granted_bytes - book.occupied_bytes(route.index, route.storage)
+        try:
+            for lacks in self._lacking(route, top, settle_s):
+                if outcome.problem or self._copying.stop.is_set() or not goes_on():
+                    outcome.cut_short = True
+                    break
+                room -= lacks.version.size_bytes if lacks.known is None else 0
+                if room < 0:
+                    outcome.problem = "the size that was granted is used up: ask the site for more"
+                    break
+                pool = self._large if lacks.version.size_bytes > PART_BYTES else self._small
+                flying[pool.submit(self._one, route, lacks)] = lacks
+                while len(flying) >= _IN_FLIGHT:
+                    self._land(route, flying, outcome, noting)
+                    told(outcome)
+            while flying:
+                self._land(route, flying, outcome, noting)
+        finally:
+            wait(flying)
+            self._write_down(route, noting, at_least=1)
+        told(outcome)
+        return outcome
+
+    def _lacking(self, route: Route, top: int, settle_s: int) -> Iterator[Lacking]:
+        after = 0
+        while True:
+            now_s = self._clock.now_s()
+            settled_ns = (now_s - settle_s) * 1_000_000_000
+            page = book.lacking(
+                route.index, route.storage, top=top, after=after, settled_ns=settled_ns, now_s=now_s, limit=_PAGE
+            )
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1].row
+
+    def _one(self, route: Route, lacks: Lacking) -> Copied:
+        errand = Errand(lacks.path, lacks.version, lacks.expected, lacks.known, lacks.upload)
+
+        def began(upload: Upload) -> None:
+            book.note_upload(route.index, route.storage, lacks, upload)
+
+        return self._copying.copy(route.source, route.target, errand, began=began)
+
+    def _land(self, route: Route, flying: dict[Future[Copied], Lacking], outcome: Outcome, noting: _Noting) -> None:
+        landed, _ = wait(flying, return_when=FIRST_COMPLETED)
+        for future in landed:
+            lacks = flying.pop(future)
+            try:
+                copied = future.result()
+            except SourceChanged:
+                outcome.changed += 1
+            except Interrupted:
+                outcome.cut_short = True
+            except _OF_ALL as error:
+                outcome.problem = str(error)
+            except Fs2odError as error:
+                outcome.failed += 1
+                noting.failed.append(self._failure(lacks, error))
+            except FileNotFoundError:
+                outcome.changed += 1  # it vanished, or its copy was cleared away meanwhile
+            else:
+                outcome.files += 1
+                outcome.size_bytes += lacks.version.size_bytes
+                outcome.sent_bytes += copied.sent_bytes
+                noting.done.append(Replica(lacks.row, lacks.path, lacks.version, copied.sha256, copied.method))
+        self._write_down(route, noting, at_least=_NOTED_AT_ONCE)
+
+    def _failure(self, lacks: Lacking, error: Fs2odError) -> Failure:
+        _log.warning("%r cannot be replicated now: %s", lacks.path, error)
+        pause_s = _FIRST_PAUSE_S if isinstance(error, IntegrityFailure) else 2 * _FIRST_PAUSE_S
+        return Failure(lacks.row, lacks.path, lacks.version, str(error), self._clock.now_s() + pause_s)
+
+    def _write_down(self, route: Route, noting: _Noting, *, at_least: int) -> None:
+        if len(noting.done) >= at_least:
+            book.note(route.index, route.storage, noting.done, now_s=self._clock.now_s())
+            noting.done.clear()
+        if len(noting.failed) >= at_least:
+            book.note_failure(route.index, route.storage, noting.failed)
+            noting.failed.clear()

@@ -1,0 +1,172 @@
+"""Keeps requirements true for ever: looks at a space whenever something in it moved, and makes the copies that are missing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from fs2od.errors import Fs2odError, StorageMissing
+from fs2od.node.clock import Clock
+from fs2od.node.index import Indexes, SpaceIndex
+from fs2od.node.panel.homes import Homes
+from fs2od.node.panel.storages import StorageRecord
+from fs2od.node.provider.checksums import Checksums
+from fs2od.node.replication.copying import Copying
+from fs2od.node.replication.demands import Demands
+from fs2od.node.replication.pacing import Pace
+from fs2od.node.replication.passes import Pass, Route
+from fs2od.node.settings import ReplicationSettings
+from fs2od.onedata.ids import SpaceId, StorageId
+
+__all__ = ["Replicator"]
+
+_AT_ONCE = 2
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5, 300
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _State:
+    """When a space is looked at next, and what keeps a storage of it from getting its copies."""
+
+    due_s: int = 0
+    pause_s: int = _FIRST_PAUSE_S
+
+
+class Replicator:
+    """Looks at spaces of which copies are wanted. Safe to use from any thread."""
+
+    def __init__(
+        self,
+        demands: Demands,
+        homes: Homes,
+        indexes: Indexes,
+        checksums: Checksums,
+        clock: Clock,
+        settings: ReplicationSettings,
+    ) -> None:
+        self.demands = demands
+        self._homes = homes
+        self._indexes = indexes
+        self._checksums = checksums
+        self._clock = clock
+        self._settings = settings
+        self._pass = Pass(Copying(Pace(settings, clock.now)), clock)
+        self._lock = threading.Lock()
+        self._states: dict[SpaceId, _State] = {}
+        self._running: dict[SpaceId, Future[None]] = {}
+        self._problems: dict[tuple[SpaceId, StorageId], str] = {}
+        self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="replication")
+        self._closed = threading.Event()
+        indexes.listen(self.wake)
+
+    def wake(self, space: SpaceId) -> None:
+        """Look at a space soon: something in it, or what is wanted of it, has moved."""
+        with self._lock:
+            state = self._states.get(space)
+            if state is not None and space not in self._running:
+                state.due_s = min(state.due_s, self._clock.now_s() + 1)
+
+    def look_now(self, space: SpaceId) -> None:
+        """Look at a space at the next `start_due`, whatever was planned."""
+        with self._lock:
+            self._states[space] = _State()
+
+    def start_due(self) -> None:
+        """Begin to look at the spaces whose time has come."""
+        now_s = self._clock.now_s()
+        wanted = self.demands.spaces()
+        with self._lock:
+            for space in wanted:
+                state = self._states.setdefault(space, _State())
+                # A clock that was set back must not put anything off.
+                is_due = now_s >= state.due_s or state.due_s > now_s + max(
+                    _LONGEST_PAUSE_S, self._settings.look_every_s
+                )
+                if is_due and space not in self._running and not self._closed.is_set():
+                    future = self._running[space] = self._workers.submit(self._run, space)
+                    future.add_done_callback(_report)
+
+    def problem(self, space: SpaceId, storage: StorageId) -> str | None:
+        """Return why a storage does not get what it lacks just now, for people; None if nothing is in the way."""
+        return self._problems.get((space, storage))
+
+    def wait(self, space: SpaceId, limit_s: float) -> None:
+        """Wait until a space that is looked at has been. For tests, and for those who end its support."""
+        running = self._running.get(space)
+        if running is not None:
+            running.result(limit_s)
+
+    def close(self) -> None:
+        """Stop everything; the next start goes on."""
+        self._closed.set()
+        self._pass.close()
+        self._workers.shutdown(cancel_futures=True)
+
+    def _run(self, space: SpaceId) -> None:
+        more = False
+        try:
+            more = self._look(space)
+        except Fs2odError as error:
+            _log.warning("replication of space %s: %s", space, error)
+        finally:
+            with self._lock:
+                del self._running[space]
+                state, now_s = self._states.setdefault(space, _State()), self._clock.now_s()
+                troubled = any(key[0] == space for key in self._problems)
+                if troubled:
+                    state.due_s = now_s + state.pause_s
+                    state.pause_s = min(2 * state.pause_s, _LONGEST_PAUSE_S)
+                else:
+                    state.due_s = now_s + (1 if more else self._settings.look_every_s)
+                    state.pause_s = _FIRST_PAUSE_S
+
+    def _look(self, space: SpaceId) -> bool:
+        """Make what is missing in a space; return whether to look again soon."""
+        more = False
+        with self._indexes.using(space) as index:
+            self._checksums.load(space)
+            for demand in self.demands.of_space(space):
+                top = index.find(demand.file_uuid)
+                if top is None or self._closed.is_set():
+                    continue
+                outcome = self._to(space, index, demand.storage, top.row)
+                more = more or outcome
+        return more
+
+    def _to(self, space: SpaceId, index: SpaceIndex, storage: StorageRecord, top: int) -> bool:
+        key = (space, storage.id)
+        try:
+            route = self._route(space, index, storage)
+            outcome = self._pass.run(route, top=top, settle_s=self._settings.settle_s)
+            problem = outcome.problem
+        except Fs2odError as error:
+            problem, more = str(error), False
+        else:
+            more = outcome.changed > 0
+        if problem is None:
+            self._problems.pop(key, None)
+        else:
+            _log.warning("replication of space %s to storage %s: %s", space, storage.name, problem)
+            self._problems[key] = problem
+        return more
+
+    def _route(self, space: SpaceId, index: SpaceIndex, storage: StorageRecord) -> Route:
+        home = self._homes.storage(space)
+        if home is None:
+            raise StorageMissing("the space has no storage that holds its files")
+        storage.opened().make_directory("" if storage.imported else space)
+        return Route(
+            index,
+            home.opened_for(space),
+            storage.opened_for(space),
+            storage.id,
+            self.demands.granted_bytes(space, storage),
+        )
+
+
+def _report(future: Future[None]) -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        _log.error("a replication ended unexpectedly", exc_info=error)

@@ -1,0 +1,78 @@
+"""A dataset at the facility, and a computing centre that supports it, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.node.replication.moments import Moments
+
+from fs2od.node.replication import Replicator
+from fs2od.onedata.ids import StorageId
+from fs2od.testing.world import Dataset, Person, Site, World, open_world
+
+FILES = {"a.mrc": b"0123456789", "deep/b.mrc": bytes(range(256)), "empty": b""}
+
+
+@dataclass
+class Scene:
+    """What a test of replication acts in."""
+
+    world: World
+    moments: Moments
+    owner: Person
+    dataset: Dataset
+    centre: Site
+    storage: StorageId
+
+    @property
+    def replicator(self) -> Replicator:
+        return self.world.node.sites.replicator
+
+    @property
+    def folder(self) -> Path:
+        """Where the centre's copies are."""
+        return self.centre.node_provider.storages.get(self.storage).mount_point / self.dataset.space
+
+    @property
+    def problem(self) -> str:
+        """What people are told that keeps the centre from getting its copies."""
+        return self.replicator.problem(self.dataset.space, self.storage) or ""
+
+    def look(self) -> None:
+        """Let the replicator look at the dataset once, and wait for it."""
+        self.replicator.look_now(self.dataset.space)
+        self.tick()
+
+    def tick(self) -> None:
+        """Let the node's clockwork come by once, and wait for what it begins."""
+        self.replicator.start_due()
+        self.replicator.wait(self.dataset.space, 60)
+
+    async def require(self, expression: str, replicas: int = 1, path: str = "") -> str:
+        body = {"fileId": self.world.id_of(self.dataset, path), "expression": expression, "replicasNum": replicas}
+        answer = await self.world.provider.post("/qos_requirements", json=body, headers=self.owner.headers)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["qosRequirementId"])
+
+    async def status(self, requirement: str) -> str:
+        answer = await self.centre.provider.get(f"/qos_requirements/{requirement}", headers=self.owner.headers)
+        return str(answer.json()["status"])
+
+    def copies(self) -> dict[str, bytes]:
+        found = (path for path in self.folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in found}
+
+
+@contextmanager
+def open_scene(folder: Path, files: Mapping[str, bytes] = FILES) -> Iterator[Scene]:
+    moments = Moments()
+    with open_world(folder, clock=moments) as world:
+        owner = world.person("Owner Example")
+        dataset = world.dataset(owner, files)
+        centre = world.site("centre")
+        storage = world.also_support(dataset.space, centre.node_provider)
+        moments.forward(60)
+        yield Scene(world, moments, owner, dataset, centre, storage)

@@ -1,0 +1,133 @@
+"""Requirements that are kept true: what they say is what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.node.replication.scenes import FILES, Scene, open_scene
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with open_scene(tmp_path) as opened:
+        yield opened
+
+
+async def test_files_are_copied_and_only_then_is_the_requirement_fulfilled(scene: Scene) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}")
+    assert await scene.status(requirement) == "pending"
+    scene.look()
+    assert scene.copies() == FILES
+    assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_the_storage_where_the_data_is_counts_as_one(scene: Scene) -> None:
+    one, two, three = [await scene.require("anyStorage", number) for number in (1, 2, 3)]
+    assert [await scene.status(each) for each in (one, two, three)] == ["fulfilled", "pending", "impossible"]
+    scene.look()
+    assert [await scene.status(each) for each in (one, two, three)] == ["fulfilled", "fulfilled", "impossible"]
+    summary = await scene.world.provider.get(f"/data/{scene.dataset.root}/qos/summary", headers=scene.owner.headers)
+    assert summary.json()["status"] == "impossible"
+
+
+async def test_a_requirement_on_a_folder_is_about_what_lies_in_it_alone(scene: Scene) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}", path="deep")
+    scene.look()
+    assert set(scene.copies()) == {"deep/b.mrc"}
+    assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_new_and_changed_files_of_a_live_acquisition_are_copied_as_they_settle(scene: Scene) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    (scene.dataset.folder / "new.mrc").write_bytes(b"new")
+    (scene.dataset.folder / "a.mrc").write_bytes(b"changed")
+    scene.world.rescan(scene.dataset.space)
+    assert await scene.status(requirement) == "pending"
+    scene.moments.forward(-scene.moments.ahead_s)  # both were written just now
+    scene.look()
+    assert set(scene.copies()) == set(FILES)
+    scene.moments.forward(60)
+    scene.look()
+    assert scene.copies() == FILES | {"new.mrc": b"new", "a.mrc": b"changed"}
+    assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_a_file_that_changed_since_the_scan_waits_for_the_next_one(scene: Scene) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}")
+    (scene.dataset.folder / "a.mrc").write_bytes(b"grown by much")
+    scene.look()
+    assert set(scene.copies()) == set(FILES) - {"a.mrc"}
+    assert await scene.status(requirement) == "pending"
+    scene.world.rescan(scene.dataset.space)
+    scene.look()
+    assert scene.copies()["a.mrc"] == b"grown by much"
+    assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_rights_that_changed_send_nothing_again(scene: Scene) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    before = (scene.folder / "a.mrc").stat().st_ino
+    (scene.dataset.folder / "a.mrc").chmod(0o600)
+    scene.world.rescan(scene.dataset.space)
+    assert await scene.status(requirement) == "pending"
+    scene.look()
+    assert await scene.status(requirement) == "fulfilled"
+    assert (scene.folder / "a.mrc").stat().st_ino == before
+
+
+async def test_a_size_that_was_granted_is_never_exceeded(scene: Scene) -> None:
+    (scene.dataset.folder / "large").write_bytes(b"x" * 1_500_000)
+    scene.world.rescan(scene.dataset.space)
+    requirement = await scene.require(f"storageId={scene.storage}")
+    supports = scene.centre.node_provider.supports
+    supports.change(scene.dataset.space, size_bytes=1_000_000)
+    scene.look()
+    assert "large" not in scene.copies()
+    assert await scene.status(requirement) == "pending"
+    assert "granted" in scene.problem
+    supports.change(scene.dataset.space, size_bytes=2_000_000)
+    scene.look()
+    assert await scene.status(requirement) == "fulfilled"
+    assert scene.problem == ""
+
+
+async def test_a_storage_that_is_away_is_named_and_caught_up_with(scene: Scene) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}")
+    mount = scene.folder.parent
+    mount.rename(mount.with_name("away"))
+    scene.look()
+    assert "not there" in scene.problem
+    assert await scene.status(requirement) == "pending"
+    mount.with_name("away").rename(mount)
+    scene.moments.forward(60)
+    scene.tick()  # by itself, without being told
+    assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_what_is_there_is_not_copied_again(scene: Scene) -> None:
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    written = {path.name: path.stat().st_ino for path in scene.folder.rglob("*.mrc")}
+    scene.look()
+    assert {path.name: path.stat().st_ino for path in scene.folder.rglob("*.mrc")} == written
+
+
+async def test_a_change_wakes_the_replicator(scene: Scene) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    (scene.dataset.folder / "new.mrc").write_bytes(b"new")
+    scene.world.rescan(scene.dataset.space)
+    scene.moments.forward(20)  # less than it lets a space rest in which nothing moves
+    scene.tick()
+    assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_ids_of_matching_storages_are_told_before_an_expression_is_used(scene: Scene) -> None:
+    scene.centre.node_provider.storages.change(scene.storage, qos_parameters={"geo": "PL"})
+    path = f"/spaces/{scene.dataset.space}/evaluate_qos_expression"
+    answer = await scene.world.provider.post(path, json={"expression": "geo=PL"}, headers=scene.owner.headers)
+    assert [each["id"] for each in answer.json()["matchingStorages"]] == [scene.storage]
