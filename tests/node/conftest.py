@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.storage.conftest import bucket, radosgw
 
 from fs2od.testing.world import World, open_world
+
+__all__ = ["bucket", "radosgw", "world"]
 
 
 @pytest.fixture

@@ -366,7 +366,7 @@ async def test_each_storage_that_cannot_be_added_says_why_and_the_others_are_add
         "gone": {"type": "posix", "mountPoint": str(world.folder / "gone")},
         "relative": {"type": "posix", "mountPoint": "good"},
         "strict": {"type": "posix", "mountPoint": str(good), "readonly": True},
-        "bucket": {"type": "s3", "hostname": "https://s3.example", "bucketName": "b"},
+        "bucket": {"type": "s3", "hostname": "https://s3.example", "bucketName": "b", "storagePathType": "flat"},
     }
     answer = await world.panel.post("/provider/storages", json=requests, headers=world.administrator.headers)
     assert answer.status_code == 400
@@ -376,7 +376,7 @@ async def test_each_storage_that_cannot_be_added_says_why_and_the_others_are_add
         "gone": "storageTestFailed",
         "relative": "badValueFilePath",
         "strict": "requiresImportedStorage",
-        "bucket": "notSupported",
+        "bucket": "badValueNotAllowed",
     }
     listed = await world.panel.get("/provider/storages", headers=world.administrator.headers)
     assert listed.json()["ids"] == [results["good"]["id"]]

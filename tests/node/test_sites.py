@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -14,15 +13,9 @@ from fs2od.node import NodeSettings, open_node
 from fs2od.node.settings import SiteSettings
 from fs2od.onedata import privileges
 from fs2od.onedata.tokens import Service
-from fs2od.testing.world import Dataset, Person, Site, World, open_world, serve_world
+from fs2od.testing.world import Dataset, Person, Site, World, serve_world
 
 FILES = {"a.txt": b"0123456789", "deep/b.bin": bytes(range(256))}
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ class Sites:
         self._zone = zone
         settings = zone.settings
         indexes = Indexes(settings.data / "spaces", limit=settings.limits.open_indexes)
-        homes = Homes(zone.database, indexes)
+        homes = Homes(zone.database, indexes, zone.keys)
         sources = Sources(homes)
         modes = (settings.file_mode, settings.directory_mode)
         checksums = Checksums(indexes, sources)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from fs2od.node.index import Indexes
 from fs2od.node.index.schema import ROOT
-from fs2od.node.panel.storages import StorageRecord, storage_record
+from fs2od.node.panel.storage_records import StorageRecord, storage_record
 from fs2od.node.panel.support import HOME, Support, support_record
+from fs2od.node.zone.secrets import KeyFile
 from fs2od.onedata.ids import SpaceId
 from fs2od.sqlite import Database
 
@@ -18,8 +19,9 @@ __all__ = ["Homes"]
 class Homes:
     """Finds the homes of spaces, for all providers of the node."""
 
-    def __init__(self, database: Database, indexes: Indexes) -> None:
+    def __init__(self, database: Database, indexes: Indexes, keys: KeyFile) -> None:
         self._database = database
+        self._keys = keys
         self._indexes = indexes
 
     def support(self, space: SpaceId) -> Support | None:
@@ -32,7 +34,7 @@ class Homes:
         """Return the storage of that support."""
         with self._database.reading() as db:
             row = db.execute(f"SELECT t.* {HOME}", (space,)).fetchone()
-        return None if row is None else storage_record(row)
+        return None if row is None else storage_record(row, self._keys)
 
     def every(self) -> list[SpaceId]:
         """Return all spaces that anybody supports, sorted by id."""

@@ -1,57 +1,42 @@
-"""Storages: POSIX directories of this machine that a provider can support spaces with."""
+"""Storages that a provider can support spaces with: directories of this machine, and buckets of any S3 store."""
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from fs2od.node.clock import Clock
+from fs2od.node.panel.storage_records import (
+    Bucket,
+    Credentials,
+    Place,
+    StorageRecord,
+    seal,
+    storage_record,
+    try_place,
+)
+from fs2od.node.zone.secrets import KeyFile
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId, new_entity_id
 from fs2od.sqlite import Database
-from fs2od.storage import PosixStorage, Storage
 
-__all__ = ["StorageRecord", "Storages", "storage_record"]
+__all__ = ["StorageRecord", "Storages"]
 
-
-@dataclass(frozen=True)
-class StorageRecord:
-    """One storage. `qos_parameters` are the ones given; storageId and providerId are implied."""
-
-    id: StorageId
-    provider: ProviderId
-    name: str
-    mount_point: Path
-    imported: bool
-    readonly: bool
-    qos_parameters: Mapping[str, str | float]
-
-    @property
-    def all_qos_parameters(self) -> dict[str, str | float]:
-        """The parameters that QoS expressions see."""
-        return {**self.qos_parameters, "storageId": self.id, "providerId": self.provider}
-
-    def opened(self) -> Storage:
-        """Return the storage itself."""
-        return PosixStorage(self.mount_point)
-
-    def opened_for(self, space: SpaceId) -> PosixStorage:
-        """Return the tree of one space: all of an imported storage, a folder of its own elsewhere."""
-        return PosixStorage(self.mount_point if self.imported else self.mount_point / space)
+_COLUMNS = "id, provider, name, type, mount_point, details, secret, imported, readonly, qos, created"
 
 
 class Storages:
     """Adds, shows, changes and removes a provider's storages."""
 
-    def __init__(self, database: Database, provider: ProviderId, clock: Clock) -> None:
+    def __init__(self, database: Database, provider: ProviderId, clock: Clock, keys: KeyFile) -> None:
         self._database = database
         self._provider = provider
         self._clock = clock
+        self._keys = keys
 
     def add_posix(
         self,
@@ -67,20 +52,60 @@ class Storages:
         Raises:
             Rejected: requiresImportedStorage, storageTestFailed, badValueFilePath.
         """
-        if readonly and not imported:
-            said = "Only an imported storage can be read-only."
-            raise errors.error_of("requiresImportedStorage", said)
         path = Path(mount_point)
         if not path.is_absolute():
             raise errors.error_of("badValueFilePath", "Bad value: provided file path is not absolute.")
-        _test(path, readonly=readonly)
+        return self._add(name, path, Credentials(), imported=imported, readonly=readonly, qos=qos_parameters)
+
+    def add_s3(
+        self,
+        name: str,
+        bucket: Bucket,
+        credentials: Credentials,
+        *,
+        imported: bool = False,
+        readonly: bool = False,
+        qos_parameters: Mapping[str, str | float] | None = None,
+    ) -> StorageId:
+        """Add a bucket. Its credentials are kept sealed with the node's key file.
+
+        Raises:
+            Rejected: requiresImportedStorage, storageTestFailed, badValueNotAllowed.
+        """
+        _require_usable(bucket)
+        return self._add(name, bucket, credentials, imported=imported, readonly=readonly, qos=qos_parameters)
+
+    def _add(
+        self,
+        name: str,
+        place: Place,
+        credentials: Credentials,
+        *,
+        imported: bool,
+        readonly: bool,
+        qos: Mapping[str, str | float] | None,
+    ) -> StorageId:
+        if readonly and not imported:
+            said = "Only an imported storage can be read-only."
+            raise errors.error_of("requiresImportedStorage", said)
+        try_place(place, credentials, readonly=readonly)
         storage = StorageId(new_entity_id())
+        is_bucket = isinstance(place, Bucket)
         row = (
-            storage, self._provider, name, "posix", str(path), imported, readonly, json.dumps(dict(qos_parameters or {})), self._clock.now_s(),
-        )  # fmt: skip
-        columns = "id, provider, name, type, mount_point, imported, readonly, qos, created"
+            storage,
+            self._provider,
+            name,
+            "s3" if is_bucket else "posix",
+            "" if is_bucket else str(place),
+            msgspec.json.encode(place).decode() if is_bucket else "{}",
+            seal(self._keys, storage, credentials) if is_bucket else None,
+            imported,
+            readonly,
+            json.dumps(dict(qos or {})),
+            self._clock.now_s(),
+        )
         with self._database.writing() as db:
-            db.execute(f"INSERT INTO storage ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute(f"INSERT INTO storage ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         return storage
 
     def every(self) -> list[StorageId]:
@@ -100,13 +125,13 @@ class Storages:
             row = db.execute(query, (storage, self._provider)).fetchone()
         if row is None:
             raise errors.not_found()
-        return storage_record(row)
+        return storage_record(row, self._keys)
 
     def of_space(self, space: SpaceId) -> list[StorageRecord]:
         """Return the storages that support a space, of every provider, sorted by id."""
         query = "SELECT t.* FROM support AS s JOIN storage AS t ON t.id = s.storage WHERE s.space = ? ORDER BY t.id"
         with self._database.reading() as db:
-            return [storage_record(row) for row in db.execute(query, (space,))]
+            return [storage_record(row, self._keys) for row in db.execute(query, (space,))]
 
     def change(
         self, storage: StorageId, *, name: str | None = None, qos_parameters: Mapping[str, str | float] | None = None
@@ -121,6 +146,35 @@ class Storages:
         query = "UPDATE storage SET name = coalesce(?, name), qos = coalesce(?, qos) WHERE id = ?"
         with self._database.writing() as db:
             db.execute(query, (name, given, storage))
+
+    def move_bucket(self, storage: StorageId, bucket: Bucket, credentials: Credentials) -> None:
+        """Reach a bucket by another address or other credentials from now on, if it can be used by them.
+
+        Raises:
+            NotFound: There is none.
+            Rejected: storageTestFailed; badValueNotAllowed; notSupported, it is no bucket.
+        """
+        record = self.get(storage)
+        if not isinstance(record.place, Bucket):
+            raise errors.error_of("notSupported", "The storage is no bucket.")
+        _require_usable(bucket)
+        try_place(bucket, credentials, readonly=record.readonly)
+        values = (msgspec.json.encode(bucket).decode(), seal(self._keys, storage, credentials), storage)
+        with self._database.writing() as db:
+            db.execute("UPDATE storage SET details = ?, secret = ? WHERE id = ?", values)
+
+    def works(self, storage: StorageId) -> bool:
+        """Say whether a storage can be used now as it was when it was added.
+
+        Raises:
+            NotFound: There is none.
+        """
+        record = self.get(storage)
+        try:
+            try_place(record.place, record.credentials, readonly=record.readonly)
+        except errors.ServiceError:
+            return False
+        return True
 
     def remove(self, storage: StorageId) -> None:
         """Remove a storage from the list; its files stay as they are.
@@ -137,30 +191,14 @@ class Storages:
             raise errors.error_of("storageInUse", "The storage supports a space.") from error
 
 
-def storage_record(row: sqlite3.Row) -> StorageRecord:
-    """Return what a row of the table says."""
-    return StorageRecord(
-        id=StorageId(row["id"]),
-        provider=ProviderId(row["provider"]),
-        name=row["name"],
-        mount_point=Path(row["mount_point"]),
-        imported=bool(row["imported"]),
-        readonly=bool(row["readonly"]),
-        qos_parameters=json.loads(row["qos"]),
-    )
+def _require_usable(bucket: Bucket) -> None:
+    """Let only buckets pass whose keys can be made canonical and whose address is one.
 
-
-def _test(path: Path, *, readonly: bool) -> None:
-    """Make sure that a storage works: it can be listed, and written to unless it is read-only."""
-    operation = "read"
-    try:
-        with os.scandir(path):
-            pass
-        if not readonly:
-            operation = "write"
-            probe = path / f".fs2od-test-{secrets.token_hex(8)}"
-            probe.touch(exist_ok=False)
-            probe.unlink()
-    except OSError as error:
-        said = f"Storage test failed: {operation} ({error.strerror})."
-        raise errors.error_of("storageTestFailed", said, {"operation": operation}) from error
+    Raises:
+        Rejected: badValueNotAllowed, badValueString.
+    """
+    if bucket.path_type != "canonical":
+        raise errors.not_allowed("storagePathType", ("canonical",))
+    scheme, _, rest = bucket.endpoint.partition("://")
+    if scheme not in ("http", "https") or not rest or any(sign in rest for sign in "@?# "):
+        raise errors.bad_value("String", "hostname", "must be http(s)://host[:port]")

@@ -74,7 +74,7 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
     """Open one of the node's providers."""
     zone, indexes = shared.zone, shared.indexes
     settings, clock = zone.settings, zone.clock
-    storages = Storages(zone.database, record.id, clock)
+    storages = Storages(zone.database, record.id, clock, zone.keys)
     supports = Supports(zone.database, record.id, storages, indexes, zone.epoch, clock)
 
     def rules(support: Support) -> ScanRules:

@@ -10,6 +10,7 @@ from fs2od.onedata.ids import StorageId
 from fs2od.onedata.wire.codec import Document, JsonObject, Secret
 
 __all__ = [
+    "PathType",
     "PosixStorageChange",
     "PosixStorageRequest",
     "S3StorageChange",
@@ -107,7 +108,7 @@ StorageChanges = dict[str, PosixStorageChange | S3StorageChange]
 
 
 class StorageDetails(Document, frozen=True, kw_only=True):
-    """GET N/provider/storages/{id}. The second half depends on `type`; `qos_parameters` holds the ids as well."""
+    """GET N/provider/storages/{id}. The second half depends on `type`; `qos_parameters` holds the ids as well, keys are masked."""
 
     id: StorageId
     name: str
@@ -126,6 +127,8 @@ class StorageDetails(Document, frozen=True, kw_only=True):
     bucket_name: str | UnsetType = UNSET
     region: str | UnsetType = UNSET
     block_size: int | UnsetType = UNSET
+    access_key: str | UnsetType = UNSET
+    secret_key: str | UnsetType = UNSET
 
 
 class StorageIds(Document, frozen=True, kw_only=True):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from fs2od.node.http import Answer, Call, Endpoint, done, json_answer
-from fs2od.node.panel.storages import StorageRecord
+from fs2od.node.panel.storage_records import Bucket, Credentials, StorageRecord
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.version import BUILD, ONEDATA_VERSION
 from fs2od.onedata import errors, wire
 from fs2od.onedata.ids import StorageId
 
 __all__ = ["endpoints", "require_cluster"]
+
+_MASK = "*****"
 
 
 def require_cluster(provider: Oneprovider, call: Call, privilege: str) -> None:
@@ -98,12 +100,14 @@ def _storages(provider: Oneprovider) -> list[Endpoint]:
         if record.name not in changes:
             raise errors.missing(record.name)
         wanted = changes[record.name]
+        if isinstance(wanted, wire.S3StorageChange):
+            _moved(provider, record, wanted)
         provider.storages.change(
             storage,
             name=None if wanted.name is UNSET else wanted.name,
             qos_parameters=None if wanted.qos_parameters is UNSET else wanted.qos_parameters,
         )
-        return json_answer(_details(provider.storages.get(storage), verified=True))
+        return json_answer(_details(provider.storages.get(storage), verified=provider.storages.works(storage)))
 
     def remove(call: Call) -> Answer:
         require_cluster(provider, call, "cluster_update")
@@ -122,34 +126,77 @@ def _storages(provider: Oneprovider) -> list[Endpoint]:
 def _added(
     provider: Oneprovider, name: str, request: wire.PosixStorageRequest | wire.S3StorageRequest
 ) -> wire.StorageResult:
-    if isinstance(request, wire.S3StorageRequest):
-        refused = errors.error_of("notSupported", "S3 storages are not supported here yet.")
-        return wire.StorageResult(error=refused.inner())
+    given = request.qos_parameters
+    parameters = None if given is UNSET else given
+    imported, readonly, storages = request.imported_storage, request.readonly, provider.storages
     try:
-        storage = provider.storages.add_posix(
-            name,
-            request.mount_point,
-            imported=request.imported_storage,
-            readonly=request.readonly,
-            qos_parameters=None if request.qos_parameters is UNSET else request.qos_parameters,
-        )
+        if isinstance(request, wire.S3StorageRequest):
+            bucket, credentials = _bucket(request)
+            storage = storages.add_s3(
+                name, bucket, credentials, imported=imported, readonly=readonly, qos_parameters=parameters
+            )
+        else:
+            storage = storages.add_posix(
+                name, request.mount_point, imported=imported, readonly=readonly, qos_parameters=parameters
+            )
     except errors.ServiceError as error:
         return wire.StorageResult(error=error.inner())
     return wire.StorageResult(id=storage)
 
 
-def _details(record: StorageRecord, *, verified: bool = False) -> wire.StorageDetails:
-    return wire.StorageDetails(
+def _bucket(request: wire.S3StorageRequest) -> tuple[Bucket, Credentials]:
+    access_key, secret_key = (
+        "" if given is UNSET else given.reveal() for given in (request.access_key, request.secret_key)
+    )
+    # Canonical by default, where Onedata's is flat: then a dataset is plain objects under readable keys.
+    path_type = "canonical" if request.storage_path_type is UNSET else request.storage_path_type
+    region = "" if request.region is UNSET else request.region
+    return Bucket(_endpoint(request.hostname), request.bucket_name, region, path_type), Credentials(
+        access_key, secret_key
+    )
+
+
+def _endpoint(hostname: str) -> str:
+    return (hostname if "://" in hostname else f"https://{hostname}").rstrip("/")
+
+
+def _moved(provider: Oneprovider, record: StorageRecord, wanted: wire.S3StorageChange) -> None:
+    place, known = record.place, record.credentials
+    given = (wanted.hostname, wanted.bucket_name, wanted.region, wanted.access_key, wanted.secret_key)
+    if not isinstance(place, Bucket) or all(value is UNSET for value in given):
+        return
+    bucket = Bucket(
+        place.endpoint if wanted.hostname is UNSET else _endpoint(wanted.hostname),
+        place.name if wanted.bucket_name is UNSET else wanted.bucket_name,
+        place.region if wanted.region is UNSET else wanted.region,
+    )
+    credentials = Credentials(
+        known.access_key if wanted.access_key is UNSET else wanted.access_key.reveal(),
+        known.secret_key if wanted.secret_key is UNSET else wanted.secret_key.reveal(),
+    )
+    provider.storages.move_bucket(record.id, bucket, credentials)
+
+
+def _details(record: StorageRecord, *, verified: bool | None = None) -> wire.StorageDetails:
+    details = wire.StorageDetails(
         id=record.id,
         name=record.name,
-        type="posix",
+        type=record.type,
         imported_storage=record.imported,
         readonly=record.readonly,
         qos_parameters={key: str(value) for key, value in record.all_qos_parameters.items()},
         luma_feed="auto",
         storage_path_type="canonical",
-        verification_passed=True if verified else UNSET,
-        mount_point=str(record.mount_point),
-        root_uid=0,
-        root_gid=0,
+        verification_passed=UNSET if verified is None else verified,
+    )
+    if not isinstance(record.place, Bucket):
+        return structs.replace(details, mount_point=str(record.place), root_uid=0, root_gid=0)
+    return structs.replace(
+        details,
+        hostname=record.place.endpoint,
+        bucket_name=record.place.name,
+        region=record.place.region or UNSET,
+        block_size=0,
+        access_key=_MASK,
+        secret_key=_MASK,
     )

@@ -1,0 +1,182 @@
+"""One storage as the zone's database knows it, and the way from there to its files."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+
+from fs2od.errors import StorageError
+from fs2od.node.zone.secrets import KeyFile
+from fs2od.onedata import errors
+from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
+from fs2od.onedata.wire.storages import PathType
+from fs2od.storage import PosixStorage, Storage
+
+if TYPE_CHECKING:
+    from fs2od.storage.s3 import S3Settings
+
+__all__ = ["Bucket", "Credentials", "Place", "StorageRecord", "opened_at", "seal", "storage_record", "try_place"]
+
+# An S3 client holds a pool of connections: it is kept, for as many spaces as are in use at once.
+_MOST_CLIENTS = 64
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """The key of a bucket. Its text is in no error and no repr."""
+
+    access_key: str = ""
+    secret_key: str = ""
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """Where a bucket is. `endpoint` has its scheme; all keys are canonical: SPACE ID/path, or the path if imported."""
+
+    endpoint: str
+    name: str
+    region: str = ""
+    path_type: PathType = "canonical"
+
+
+Place: TypeAlias = Path | Bucket
+"""A directory of this machine, or a bucket."""
+
+
+@dataclass(frozen=True)
+class StorageRecord:
+    """One storage. `qos_parameters` are the ones given; storageId and providerId are implied."""
+
+    id: StorageId
+    provider: ProviderId
+    name: str
+    place: Place
+    imported: bool
+    readonly: bool
+    qos_parameters: Mapping[str, str | float]
+    credentials: Credentials = field(default=Credentials(), repr=False)
+
+    @property
+    def type(self) -> Literal["posix", "s3"]:
+        """Onedata's word for its kind."""
+        return "s3" if isinstance(self.place, Bucket) else "posix"
+
+    @property
+    def all_qos_parameters(self) -> dict[str, str | float]:
+        """The parameters that QoS expressions see."""
+        return {**self.qos_parameters, "storageId": self.id, "providerId": self.provider}
+
+    def opened(self) -> Storage:
+        """Return the storage itself."""
+        return opened_at(self.place, self.credentials)
+
+    def opened_for(self, space: SpaceId) -> Storage:
+        """Return the tree of one space: all of an imported storage, a folder of its own elsewhere."""
+        return self.opened() if self.imported else opened_at(self.place, self.credentials, below=space)
+
+
+def storage_record(row: sqlite3.Row, keys: KeyFile) -> StorageRecord:
+    """Return what a row of the table says.
+
+    Raises:
+        StateError: Its credentials were sealed with another key file.
+    """
+    storage = StorageId(row["id"])
+    bucket = row["type"] == "s3"
+    opened = keys.opened(_purpose(storage), row["secret"]) if row["secret"] else None
+    return StorageRecord(
+        id=storage,
+        provider=ProviderId(row["provider"]),
+        name=row["name"],
+        place=msgspec.json.decode(row["details"], type=Bucket) if bucket else Path(row["mount_point"]),
+        imported=bool(row["imported"]),
+        readonly=bool(row["readonly"]),
+        qos_parameters=json.loads(row["qos"]),
+        credentials=msgspec.json.decode(opened, type=Credentials) if opened else Credentials(),
+    )
+
+
+def seal(keys: KeyFile, storage: StorageId, credentials: Credentials) -> bytes:
+    """Return credentials as the database keeps them: of use only with the key file, for this storage."""
+    return keys.sealed(_purpose(storage), msgspec.json.encode(credentials))
+
+
+def opened_at(place: Place, credentials: Credentials, *, below: str = "") -> Storage:
+    """Return the storage at a place, or the folder `below` it."""
+    if isinstance(place, Path):
+        return PosixStorage(place / below)
+    # Here and not above: its library takes a moment to load, and most nodes have no bucket.
+    from fs2od.storage.s3 import S3Settings  # noqa: PLC0415
+
+    settings = S3Settings(
+        endpoint=place.endpoint,
+        bucket=place.name,
+        access_key=credentials.access_key,
+        secret_key=credentials.secret_key,
+        prefix=below,
+        region=place.region or S3Settings.region,
+    )
+    return _bucket(settings)
+
+
+@lru_cache(_MOST_CLIENTS)
+def _bucket(settings: S3Settings) -> Storage:
+    from fs2od.storage.s3 import S3Storage  # noqa: PLC0415
+
+    return S3Storage(settings)
+
+
+def try_place(place: Place, credentials: Credentials, *, readonly: bool) -> None:
+    """Make sure that a storage works there: it can be listed, and written to unless it is read-only. Nothing stays behind.
+
+    Raises:
+        Rejected: storageTestFailed, with the operation.
+    """
+    operation = "read"
+    try:
+        for step in _tried(place, credentials, readonly=readonly):
+            operation = step
+    except (StorageError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        said = f"Storage test failed: {operation} ({reason})."
+        raise errors.error_of("storageTestFailed", said, {"operation": operation}) from error
+
+
+def _tried(place: Place, credentials: Credentials, *, readonly: bool) -> Iterator[str]:
+    """Try what a storage is for, saying before each step what it is."""
+    probe = f".fs2od-test-{secrets.token_hex(8)}"
+    yield "read"
+    if isinstance(place, Path):
+        with os.scandir(place):
+            pass
+        if not readonly:
+            yield "write"
+            (place / probe).touch(exist_ok=False)
+            (place / probe).unlink()
+        return
+    storage = opened_at(place, credentials)
+    next(iter(storage.list("")), None)
+    if not readonly:
+        yield "write"
+        storage.write(probe, [b"fs2od"])
+        yield "read"
+        with storage.open(probe) as written:
+            is_same = written.read(6) == b"fs2od"
+        yield "remove"
+        storage.delete(probe)
+        if not is_same:
+            raise StorageError("it gives back other bytes than it was given")
+
+
+def _purpose(storage: StorageId) -> str:
+    return f"storage credentials/{storage}"
