@@ -34,7 +34,9 @@ class Scene:
     @property
     def folder(self) -> Path:
         """Where the centre's copies are."""
-        return self.centre.node_provider.storages.get(self.storage).mount_point / self.dataset.space
+        place = self.centre.node_provider.storages.get(self.storage).place
+        assert isinstance(place, Path)
+        return place / self.dataset.space
 
     @property
     def problem(self) -> str:

@@ -36,6 +36,12 @@ class Homes:
             row = db.execute(f"SELECT t.* {HOME}", (space,)).fetchone()
         return None if row is None else storage_record(row, self._keys)
 
+    def storages(self, space: SpaceId) -> list[StorageRecord]:
+        """Return the storages that support a space, of every provider, sorted by id."""
+        query = "SELECT t.* FROM support AS s JOIN storage AS t ON t.id = s.storage WHERE s.space = ? ORDER BY t.id"
+        with self._database.reading() as db:
+            return [storage_record(row, self._keys) for row in db.execute(query, (space,))]
+
     def every(self) -> list[SpaceId]:
         """Return all spaces that anybody supports, sorted by id."""
         with self._database.reading() as db:

@@ -7,14 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fs2od.node.panel.homes import Homes
-from fs2od.node.panel.storages import StorageRecord, storage_record
+from fs2od.node.panel.storage_records import StorageRecord
 from fs2od.onedata import qos
 from fs2od.onedata.ids import QosRequirementId, SpaceId
 from fs2od.sqlite import Database
 
 __all__ = ["Demand", "Demands", "Requirement", "chosen"]
-
-_SUPPORTING = "SELECT t.* FROM support AS s JOIN storage AS t ON t.id = s.storage WHERE s.space = ? ORDER BY t.id"
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,7 @@ class Demands:
 
     def storages(self, space: SpaceId) -> list[StorageRecord]:
         """Return the storages that support a space, of every provider."""
-        with self._database.reading() as db:
-            return [storage_record(row) for row in db.execute(_SUPPORTING, (space,))]
+        return self._homes.storages(space)
 
     def requirements(self, space: SpaceId) -> list[Requirement]:
         """Return the requirements of a space, oldest first."""
