@@ -189,7 +189,7 @@ async def test_a_sealed_dataset_says_so(pages: Pages) -> None:
     pages.world.rescan(dataset.space)
     pages.world.node.provider.checksums.load(dataset.space)
     document = await settled(pages, share)
-    assert document["words"]["checksums"] == "The checksums of all 4 files are known, and the dataset is sealed."
+    assert document["words"]["checksums"] == "The checksums of all 4 files are known. The dataset is sealed."
     assert document["sealed"]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from fs2od.portal._sentences import sentence
 from fs2od.portal._words import folder_name
 
 __all__ = [
@@ -55,7 +56,7 @@ class Authority:
 
 @dataclass(frozen=True)
 class Command:
-    """One line for a shell, what it is for, and where it runs. No two of a page have the same `tool`."""
+    """One line for a shell, what it is for (a `Sentence`), and where it runs. No two of a page have the same `tool`."""
 
     tool: str
     line: str
@@ -77,7 +78,9 @@ def dataset_commands(
     """
     folder = folder_name(title)
     ours = f"fs2od download {link} {folder}" + (f" --ca {CA_FILE}" if authority else "")
-    first = Command("fs2od", ours, "Fetches several files at once. Run again, it fetches only what is missing.", _ALL)
+    first = Command(
+        "fs2od", ours, sentence("Fetches several files at once. Run again, it fetches only what is missing."), _ALL
+    )
     if not data:
         return (first, *_of_onedata(f"{link}/tar", authority=authority))
     tools = _Tools(link.partition("/share/")[0], link, data, folder, authority)
@@ -95,7 +98,10 @@ def closed_commands(link: str, title: str, *, authority: bool, data: str) -> tup
         Command(
             "fs2od",
             f"fs2od download {ours}",
-            f"Reads your access token from the file {TOKEN_FILE}, or from the variable FS2OD_TOKEN without --token-file.",
+            sentence(
+                "Reads your access token from the file %(file)s, or from the variable FS2OD_TOKEN without --token-file.",
+                file=TOKEN_FILE,
+            ),
             _ALL,
         )
     ]
@@ -103,9 +109,11 @@ def closed_commands(link: str, title: str, *, authority: bool, data: str) -> tup
         trust = f" --cacert {CA_FILE}" if authority else ""
         script = f"{link.partition('/share/')[0]}/get.py"
         python = f"curl -fsS{trust} {script} | python3 - {ours}"
-        found.append(Command("Python", python, "The same with nothing to install: needs Python 3.8 or later."))
+        found.append(Command("Python", python, sentence("The same with nothing to install: needs Python 3.8 or later.")))
         tar = f"curl -fL -OJ -H @{HEADER_FILE}{trust} '{data}/archive.tar'"
-        says = f"Everything as one TAR file. The file {HEADER_FILE} holds one line: X-Auth-Token: and the token."
+        says = sentence(
+            "Everything as one TAR file. The file %(file)s holds one line: X-Auth-Token: and the token.", file=HEADER_FILE
+        )
         found.append(Command("curl", tar, says, _ALL))
     return tuple(found)
 
@@ -113,15 +121,15 @@ def closed_commands(link: str, title: str, *, authority: bool, data: str) -> tup
 def closed_file_commands(address: str, *, authority: bool) -> tuple[Command, ...]:
     """Return the command that downloads one file of such a dataset, by its plain address."""
     trust = f" --cacert {CA_FILE}" if authority else ""
-    says = f"The file {HEADER_FILE} holds one line: X-Auth-Token: and your access token."
+    says = sentence("The file %(file)s holds one line: X-Auth-Token: and your access token.", file=HEADER_FILE)
     return (Command("curl", f"curl -fLOJ -H @{HEADER_FILE}{trust} '{address}'", says, _ALL),)
 
 
 def _of_onedata(tar: str, *, authority: bool) -> tuple[Command, ...]:
     """Return the commands for a node that has nothing beyond Onedata's own addresses."""
     return (
-        Command("curl", _curl(tar, authority=authority), "Everything as one TAR file, in one go."),
-        Command("wget", _wget(tar, authority=authority), "The same."),
+        Command("curl", _curl(tar, authority=authority), sentence("Everything as one TAR file, in one go.")),
+        Command("wget", _wget(tar, authority=authority), sentence("The same.")),
     )
 
 
@@ -142,12 +150,12 @@ class _Tools:
             Command(
                 "Python",
                 f"curl -fsS{self._trust('--cacert ')} {script} | python3 - {ours}",
-                "The same with nothing to install: needs Python 3.8 or later.",
+                sentence("The same with nothing to install: needs Python 3.8 or later."),
             ),
             Command(
                 "Python for Windows",
                 f"curl.exe -fsS{self._trust_of_windows()} -o get.py {script}; py get.py {ours}",
-                "The same in PowerShell.",
+                sentence("The same in PowerShell."),
                 (WINDOWS,),
             ),
         )
@@ -160,12 +168,16 @@ class _Tools:
             f"--default-page={_INDEX} -R '{_INDEX}*' -P {self.folder}"
         )
         line = f"wget {options}{self._trust('--ca-certificate=')} {self.data}/files/"
-        return Command("wget", line, "Every file, one after the other. Run again, it fetches what is missing or new.")
+        return Command(
+            "wget", line, sentence("Every file, one after the other. Run again, it fetches what is missing or new.")
+        )
 
     def rclone(self) -> Command:
         options = f"--http-url {self.data}/files/ --no-unicode-normalization --transfers 8"
         line = f"rclone copy :http: {self.folder} {options}{self._trust('--ca-cert ')} --progress"
-        return Command("rclone", line, "Several files at once. Run again, it fetches what is missing or new.", _ALL)
+        return Command(
+            "rclone", line, sentence("Several files at once. Run again, it fetches what is missing or new."), _ALL
+        )
 
     def aria2(self) -> Command:
         options = (
@@ -176,7 +188,7 @@ class _Tools:
         return Command(
             "aria2",
             line,
-            "Several files and parts of files at once, each checked. Run again, it mends what is not right.",
+            sentence("Several files and parts of files at once, each checked. Run again, it mends what is not right."),
             _ALL,
         )
 
@@ -185,26 +197,26 @@ class _Tools:
             tar = Command(
                 "curl",
                 _curl(f"{self.data}/archive.tar", authority=self.authority),
-                "Everything as one TAR file, in one go.",
+                sentence("Everything as one TAR file, in one go."),
             )
             return (tar,)
         return (
             Command(
                 "curl",
                 f"curl -fL -C - -O{self._trust('--cacert ')} '{address}.tar'",
-                "Everything up to now as one TAR file. Run again, it goes on where it was cut off.",
+                sentence("Everything up to now as one TAR file. Run again, it goes on where it was cut off."),
             ),
             Command(
                 "curl for Windows",
                 f"curl.exe -fL -C - -O{self._trust_of_windows()} '{address}.zip'",
-                "The same in PowerShell, as one ZIP file.",
+                sentence("The same in PowerShell, as one ZIP file."),
                 (WINDOWS,),
             ),
         )
 
     def sums(self) -> tuple[Command, ...]:
         fetch = f"curl -fsS{self._trust('--cacert ')} {self.data}/SHA256SUMS"
-        says = "Afterwards: checks every file whose checksum is known by now."
+        says = sentence("Afterwards: checks every file whose checksum is known by now.")
         return (
             Command("sha256sum", f"{fetch} | (cd {self.folder} && sha256sum -c --quiet -)", says, (LINUX,)),
             Command("shasum", f"{fetch} | (cd {self.folder} && shasum -a 256 -c -)", says, (MACOS,)),

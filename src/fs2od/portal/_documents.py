@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from fs2od.mail import human_bytes, human_count
 from fs2od.portal._commands import Command
 from fs2od.portal._datasets import Dataset
 from fs2od.portal._items import Item, is_readable, is_selectable
+from fs2od.portal._language import Language
 from fs2od.portal._listings import Listing, Wanted
 from fs2od.portal._paging import LAST
 from fs2od.portal._selections import Selection
-from fs2od.portal._words import ago, moment, plural
+from fs2od.portal._sentences import sentence
 
 __all__ = [
     "dataset_document",
@@ -28,6 +28,7 @@ __all__ = [
     "selection_document",
 ]
 
+_STATES = {"acquiring": sentence("acquiring"), "complete": sentence("complete")}
 _POLL_S = {"acquiring": 2, "complete": 60, None: 10}
 
 
@@ -47,38 +48,56 @@ def item_url(share: str, verb: str, item: Item | Sequence[str] = ()) -> str:
     return f"/share/{share}/{verb}/{quoted}" if quoted else f"/share/{share}/{verb}"
 
 
-def dataset_words(dataset: Dataset) -> dict[str, str]:
+def dataset_words(dataset: Dataset, language: Language) -> dict[str, str]:
     """Return the words of a page that change while it is open, by their places in it."""
-    size = human_bytes(dataset.size_bytes)
+    size = language.bytes(dataset.size_bytes)
+    state = language.text(_STATES[dataset.facts.state]) if dataset.facts.state else ""
     return {
-        "state": dataset.facts.state or "",
-        "files": human_count(dataset.files),
+        "state": state,
+        "files": language.count(dataset.files),
         "size": size,
-        "size_exact": f"{human_count(dataset.size_bytes)} bytes",
-        "newest": "" if dataset.newest is None else ago(dataset.newest, dataset.now),
-        "newest_exact": "" if dataset.newest is None else moment(dataset.newest),
-        "everything": f"Download everything (.zip, {size})",
-        "checksums": _checksum_words(dataset),
-        "announcement": ", ".join(filter(None, [plural(dataset.files, "file"), size, dataset.facts.state])),
+        "size_exact": language.exact_bytes(dataset.size_bytes),
+        "newest": "" if dataset.newest is None else language.ago(dataset.newest, dataset.now),
+        "newest_exact": "" if dataset.newest is None else language.moment(dataset.newest),
+        "everything": language.text("Download everything (.zip, %(size)s)", size=size),
+        "checksums": _checksum_words(dataset, language),
+        "announcement": ", ".join(filter(None, [language.files(dataset.files), size, state])),
     }
 
 
-def _checksum_words(dataset: Dataset) -> str:
+def _checksum_words(dataset: Dataset, language: Language) -> str:
     """Say of how many files the checksums are known, and why of no more."""
     known, files = dataset.known_checksums, dataset.files
     if known is None:
         if dataset.facts.checksums == "none":
-            return "The facility writes no checksums beside this data: downloads can be checked by size only."
-        return "No checksums are known yet: downloads are checked by size." if dataset.sidecar is None else ""
+            return language.text(
+                "The facility writes no checksums beside this data: downloads can be checked by size only."
+            )
+        if dataset.sidecar is not None:
+            return ""
+        return language.text("No checksums are known yet: downloads are checked by size.")
     if known >= files:
-        sealed = ", and the dataset is sealed" if dataset.is_sealed else ""
-        return f"The checksums of all {plural(files, 'file')} are known{sealed}."
-    later = " The others follow." if dataset.facts.state == "acquiring" or not dataset.is_sealed else ""
-    return f"Checksums of {known:,} of {plural(files, 'file')} are known.{later}"
+        said = language.plural(
+            "The checksum of %(count)s file is known.", "The checksums of all %(count)s files are known.", files
+        )
+        return " ".join([said, language.text("The dataset is sealed.")] if dataset.is_sealed else [said])
+    said = language.plural(
+        "Checksums of %(known)s of %(count)s file are known.",
+        "Checksums of %(known)s of %(count)s files are known.",
+        files,
+        known=known,
+    )
+    follow = dataset.facts.state == "acquiring" or not dataset.is_sealed
+    return " ".join([said, language.text("The others follow.")] if follow else [said])
 
 
-def dataset_document(dataset: Dataset, link: str, data: str, commands: tuple[Command, ...]) -> dict[str, Any]:
-    """Return the twin of a dataset's page. `data` is the address of its plain files, empty where there are none."""
+def dataset_document(
+    dataset: Dataset, link: str, data: str, commands: tuple[Command, ...], language: Language
+) -> dict[str, Any]:
+    """Return the twin of a dataset's page. `data` is the address of its plain files, empty where there are none.
+
+    Only its `words` are in a language.
+    """
     facts, sidecar = dataset.facts, dataset.sidecar
     return {
         "share_id": dataset.id,
@@ -100,7 +119,7 @@ def dataset_document(dataset: Dataset, link: str, data: str, commands: tuple[Com
         "checksums": {"known": dataset.known_checksums, "files": dataset.files, "published": facts.checksums},
         "newest": _iso(dataset.newest),
         "undeliverable": {"count": dataset.undeliverable, "names": list(dataset.undeliverable_names)},
-        "values": dict(facts.values),
+        "values": {label: str(value) for label, value in facts.values},
         "files_url": f"{link}/files?format=json",
         "tar_url": f"{link}/tar" if dataset.is_folder else None,
         **_data_addresses(dataset, data),
@@ -109,7 +128,7 @@ def dataset_document(dataset: Dataset, link: str, data: str, commands: tuple[Com
         "as_of": _iso(dataset.now),
         "poll_after_s": poll_after_s(dataset),
         "version": dataset_version(dataset),
-        "words": dataset_words(dataset),
+        "words": dataset_words(dataset, language),
     }
 
 

@@ -14,7 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from fs2od.portal._problems import Problem, problem_page
-from fs2od.portal._rendering import html_page, json_twin, wants_json
+from fs2od.portal._rendering import html_page, wants_json
+from fs2od.portal._sentences import sentence
 from fs2od.portal._sessions import SESSION_LASTS, Attempts, Sessions
 
 __all__ = ["COOKIE", "OPERATOR_HEADERS", "Doors"]
@@ -34,12 +35,15 @@ OPERATOR_HEADERS = {
 
 _FOREIGN = Problem(
     403,
-    "That did not come from this page",
-    "The request was made by another site or by a program, so nothing was done.",
-    "Open the operator's page by its own address and press the button there.",
+    sentence("That did not come from this page"),
+    sentence("The request was made by another site or by a program, so nothing was done."),
+    sentence("Open the operator's page by its own address and press the button there."),
     "/",
-    "To the operator's page",
+    sentence("To the operator's page"),
 )
+
+
+_KEY_FIRST = Problem(401, sentence("Sign in first"), "", sentence("POST the operator's key to /sign-in."))
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,7 @@ class Doors:
 
     def _turned_away(self, request: Request) -> Response:
         if wants_json(request) or request.url.path.endswith(".json"):
-            words = {"status": 401, "title": "Sign in first", "advice": "POST the operator's key to /sign-in."}
-            return json_twin(request, {"problem": words}, status=401, headers=OPERATOR_HEADERS)
+            return problem_page(request, _KEY_FIRST, self.frame, headers=OPERATOR_HEADERS)
         return _to("/sign-in")
 
     def _refused(self, request: Request) -> Response:
@@ -121,12 +124,12 @@ class Doors:
         peer = request.client.host if request.client else ""
         wait_s = self.attempts.wait_s(peer)
         if wait_s:
-            said = f"Too many attempts: try again in {wait_s} s."
+            said = sentence("Too many attempts: try again in %(seconds)s s.", seconds=wait_s)
             return self._form_with(request, said, 429, {"Retry-After": str(wait_s)})
         cookie = self.sessions.open(await _field(request, "key"))
         if cookie is None:
             self.attempts.failed(peer)
-            return self._form_with(request, "That is not the key. It stands in the operator's key file.", 403)
+            return self._form_with(request, sentence("That is not the key. It stands in the operator's key file."), 403)
         answer = _to("/")
         answer.set_cookie(
             COOKIE, cookie, max_age=int(SESSION_LASTS.total_seconds()), secure=True, httponly=True, samesite="strict"

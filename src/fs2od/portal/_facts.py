@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, Literal
 
+from fs2od.portal._sentences import sentence
+
 __all__ = ["Facts", "parse_facts"]
 
 _MOST_VALUES = 40
@@ -123,7 +125,7 @@ def _label(key: str) -> str:
 def _scalar(value: object) -> str:
     match value:
         case bool():
-            return "yes" if value else "no"
+            return sentence("yes") if value else sentence("no")
         case int() | float():
             return str(value)
         case list():

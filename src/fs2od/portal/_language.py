@@ -82,7 +82,7 @@ class Language:
     def moment(self, when: datetime) -> str:
         """Write a moment with its zone: `5 November 2026, 14:02 UTC`."""
         utc = when.astimezone(UTC)
-        return self.text("%(day)s, %(clock)s UTC", day=self.day(utc.date()), clock=f"{utc:%H:%M}")
+        return self.text("%(day)s, %(clock)s UTC", day=self.day(utc.date()), clock=utc.strftime("%H:%M"))
 
     def ago(self, then: datetime, now: datetime) -> str:
         """Say how long ago a moment was: `12 s ago`, `3 h ago`, and the day itself after two weeks."""

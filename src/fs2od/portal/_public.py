@@ -42,6 +42,7 @@ from fs2od.portal._documents import (
 )
 from fs2od.portal._downloads import Downloads, caller_of
 from fs2od.portal._items import Item, is_readable, is_selectable
+from fs2od.portal._language import Language
 from fs2od.portal._listings import Wanted, wanted_of
 from fs2od.portal._markdown import description_html
 from fs2od.portal._names import NAMES
@@ -50,7 +51,7 @@ from fs2od.portal._problems import NO_PAGE, TOO_MUCH, closed_problem, problem_of
 from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, sending_forms_to, wants_json
 from fs2od.portal._selections import LISTS, address_list, chosen_in, selection_commands
 from fs2od.portal._tabs import new_link, tabs_of
-from fs2od.portal._texts import Texts
+from fs2od.portal._texts import Texts, language_of
 from fs2od.portal._visitors import attended, signed_in, visitor_of
 from fs2od.portal._words import folder_name
 from fs2od.portal.members import member_routes
@@ -142,8 +143,9 @@ class _DatasetPages:
 
     def twin(self, request: Request) -> Response:
         found = self.datasets.get(_share(request), caller_of(request))
+        commands, language = self._commands(found), language_of(request)
         return json_twin(
-            request, dataset_document(found, self._link(found), self.downloads.data(found), self._commands(found))
+            request, dataset_document(found, self._link(found), self.downloads.data(found), commands, language)
         )
 
     def dataset(self, request: Request) -> Response:
@@ -152,7 +154,7 @@ class _DatasetPages:
         found = self.datasets.get(_share(request), caller_of(request))
         listing = self._listing(found, Item(found.root, ()), request) if found.is_folder else {"listing": None}
         values = {
-            **self._about(found),
+            **self._about(found, language_of(request)),
             **listing,
             "about": description_html(found.description),
             "commands": self._commands(found),
@@ -170,9 +172,14 @@ class _DatasetPages:
         if item.is_folder and not item.names:
             return self.dataset(request)
         if item.is_folder:
-            return self._page(request, "folder.html", {**self._about(found), **self._listing(found, item, request)})
-        commands = self._file_commands(found, item)
-        return self._page(request, "file.html", {**self._about(found), "item": item, "commands": commands})
+            values = {**self._about(found, language_of(request)), **self._listing(found, item, request)}
+            return self._page(request, "folder.html", values)
+        values = {
+            **self._about(found, language_of(request)),
+            "item": item,
+            "commands": self._file_commands(found, item),
+        }
+        return self._page(request, "file.html", values)
 
     def content(self, request: Request) -> Response:
         item = self.datasets.find(_share(request), _path(request), caller_of(request))
@@ -208,7 +215,12 @@ class _DatasetPages:
         commands = selection_commands(found, selection, self._link(found), authority=authority, lists=bool(data))
         if wants_json(request):
             return json_twin(request, selection_document(found.id, selection, commands))
-        values = {**self._about(found), "selection": selection, "commands": commands, "lists": LISTS}
+        values = {
+            **self._about(found, language_of(request)),
+            "selection": selection,
+            "commands": commands,
+            "lists": LISTS,
+        }
         return self._page(request, "selection.html", values)
 
     def _page(self, request: Request, template: str, values: Mapping[str, object]) -> Response:
@@ -235,11 +247,11 @@ class _DatasetPages:
             "last": LAST,
         }
 
-    def _about(self, dataset: Dataset) -> dict[str, Any]:
+    def _about(self, dataset: Dataset, language: Language) -> dict[str, Any]:
         return {
             **self.frame,
             "dataset": dataset,
-            "words": dataset_words(dataset),
+            "words": dataset_words(dataset, language),
             "version": dataset_version(dataset),
             "poll_after_s": poll_after_s(dataset),
             "data": self.downloads.data(dataset),

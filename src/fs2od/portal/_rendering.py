@@ -67,7 +67,7 @@ def html_page(
         "language": language,
         # A form's answer has no address to come back to.
         "languages": languages_for(request) if request.method == "GET" else (),
-        "here": f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
+        "page_address": f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
         "has_chosen": CHOICE in request.cookies,
         "signing_in": False,
         **values,
@@ -79,8 +79,9 @@ def html_page(
 def json_twin(
     request: Request, document: object, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return what a page says as JSON, with exact numbers."""
-    return _answer(request, msgspec.json.encode(document), "application/json", status, headers)
+    """Return what a page says as JSON, with exact numbers; a `Sentence` in it is said in the reader's language."""
+    body = msgspec.json.encode(document, enc_hook=language_of(request).translated)
+    return _answer(request, body, "application/json", status, headers)
 
 
 def wants_json(request: Request) -> bool:
@@ -187,14 +188,16 @@ class _HtmlTexts:
         return self._filled(self.language.translations.gettext(message), values)
 
     def ngettext(self, one: str, many: str, number: int, /, **values: object) -> Markup:
-        return self._filled(self.language.translations.ngettext(one, many, number), {"num": number, **values})
+        return self._filled(
+            self.language.translations.ngettext(one, many, number), {"num": number, "count": number, **values}
+        )
 
     def pgettext(self, context: str, message: str, /, **values: object) -> Markup:
         return self._filled(self.language.translations.pgettext(context, message), values)
 
     def npgettext(self, context: str, one: str, many: str, number: int, /, **values: object) -> Markup:
         text = self.language.translations.npgettext(context, one, many, number)
-        return self._filled(text, {"num": number, **values})
+        return self._filled(text, {"num": number, "count": number, **values})
 
     def _filled(self, text: str, values: dict[str, object]) -> Markup:
         return Markup(text) % self.language.shown(values)  # noqa: S704 - see above

@@ -15,6 +15,7 @@ from fs2od.onedata import errors
 from fs2od.portal._commands import CA_FILE, LINUX, MACOS, TOKEN_FILE, WINDOWS, Command
 from fs2od.portal._datasets import Dataset, Datasets
 from fs2od.portal._items import Item
+from fs2od.portal._sentences import sentence
 from fs2od.portal._words import folder_name
 
 __all__ = [
@@ -90,12 +91,18 @@ def selection_commands(
         chosen_by = " ".join(f"--include {_quoted(pattern)}" for pattern in patterns)
         systems = (LINUX, MACOS, WINDOWS) if plain else (LINUX, MACOS)
         line = f"fs2od download {link} {folder}{trust} {chosen_by}"
-        found.append(Command("fs2od", line, "Resumes and checks. Run again, it fetches only what is missing.", systems))
+        found.append(
+            Command("fs2od", line, sentence("Resumes and checks. Run again, it fetches only what is missing."), systems)
+        )
     if lists:
         aria2 = f"aria2c -d {folder} -c -j8 -x4 --auto-file-renaming=false{_trust('--ca-certificate', authority=authority)} -i {ARIA2}"
         wget = f"wget -x -nH --cut-dirs=3 -c --no-iri -P {folder}{_trust('--ca-certificate', authority=authority)} -i {URLS}"
-        found.append(Command("aria2", aria2, f"Reads {ARIA2}: several files at once.", (LINUX, MACOS, WINDOWS)))
-        found.append(Command("wget", wget, f"Reads {URLS}: one file after the other."))
+        found.append(
+            Command(
+                "aria2", aria2, sentence("Reads %(list)s: several files at once.", list=ARIA2), (LINUX, MACOS, WINDOWS)
+            )
+        )
+        found.append(Command("wget", wget, sentence("Reads %(list)s: one file after the other.", list=URLS)))
     return tuple(found)
 
 

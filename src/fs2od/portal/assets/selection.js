@@ -6,6 +6,9 @@ const place = form.querySelector("[data-chosen]");
 const resting = place.textContent;
 const key = `fs2od-selection-${form.dataset.share}`;
 const MOST = 20000;
+const say = form.dataset; // what it says stands in the page, in the page's language
+const tongue = document.documentElement.lang;
+const plural = new Intl.PluralRules(tongue);
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 function load() {
@@ -34,30 +37,37 @@ function isCovered(path) {
   return false;
 }
 
+// The page has the words for 1, 2 and 5 files.
+function count(files) {
+  const rule = plural.select(files);
+  const words = say[{ one: "sayOne", few: "sayFew" }[rule] ?? "sayOther"];
+  return words.replace(/[0-9]/, files.toLocaleString(tongue));
+}
+
 function bytes(size) {
   let rank = 0;
   while (size >= 999.5 && rank < UNITS.length - 1) [size, rank] = [size / 1000, rank + 1];
   const digits = rank === 0 || size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2;
-  return `${size.toFixed(digits)} ${UNITS[rank]}`;
+  return `${size.toLocaleString(tongue, { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${UNITS[rank]}`;
 }
 
 // ---- What it adds up to ------------------------------------------------------------------------------------------------
 const all = document.createElement("input");
 all.type = "checkbox";
-all.setAttribute("aria-label", "Select all on this page");
+all.setAttribute("aria-label", say.sayAll);
 
 const clear = document.createElement("button");
 clear.type = "button";
 clear.className = "quiet";
-clear.textContent = "Clear";
+clear.textContent = say.sayClear;
 place.setAttribute("role", "status");
 place.after(clear);
 
 function show() {
   let [files, size] = [0, 0];
   for (const [path, [n, b]] of chosen) if (!isCovered(path)) [files, size] = [files + n, size + b];
-  const many = chosen.size > MOST ? ` (more than ${MOST.toLocaleString("en")} at once cannot be sent: take whole folders)` : "";
-  place.textContent = chosen.size ? `${files.toLocaleString("en")} file${files === 1 ? "" : "s"}, ${bytes(size)}${many}` : resting;
+  const many = chosen.size > MOST ? ` (${say.sayMany})` : "";
+  place.textContent = chosen.size ? `${count(files)}, ${bytes(size)}${many}` : resting;
   form.toggleAttribute("data-some", chosen.size > 0);
   clear.hidden = !chosen.size;
   for (const button of form.querySelectorAll(".chosen button[type=submit]")) button.disabled = !chosen.size || chosen.size > MOST;

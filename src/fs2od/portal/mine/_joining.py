@@ -21,6 +21,8 @@ from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import InviteToken, InviteType, Token, examine
 from fs2od.portal._problems import NO_PAGE
 from fs2od.portal._rendering import json_twin
+from fs2od.portal._sentences import sentence
+from fs2od.portal._texts import language_of
 from fs2od.portal.mine._held import LONGEST_HELD, Held, forget, held_in, hold
 from fs2od.portal.mine._listing import listed_document
 from fs2od.portal.mine._summaries import Summaries
@@ -29,7 +31,7 @@ from fs2od.portal.signin import HEADERS, Desk, Form, to, vouch
 
 __all__ = ["JoinPages"]
 
-_TOO_LONG = "This token is longer than a browser can keep while you sign in: ask for a shorter one."
+_TOO_LONG = sentence("This token is longer than a browser can keep while you sign in: ask for a shorter one.")
 _FOR_PEOPLE = (InviteType.USER_JOIN_GROUP, InviteType.USER_JOIN_SPACE)
 
 
@@ -150,13 +152,14 @@ class JoinPages:
         zone = self.desk.zone
         judged = zone.wrong_tokens.judged(error, peer_ip(request))
         reason = refusal_of(judged, token, domain=zone.tokens.domain)
+        said = language_of(request).text(SENTENCES[reason])
         if reason is Refusal.NOT_FOR_YOU and token is not None and self._caller(request).user is None:
             # Whom it is for is known only once they have signed in.
-            answer = self._asking(request, said=SENTENCES[reason], status=403, sign_in=True)
+            answer = self._asking(request, said=said, status=403, sign_in=True)
             hold(zone, answer, token)
             return answer
         wait_s = round(judged.retry_after_s or 0) if isinstance(judged, Busy) else 0
-        answer = self._asking(request, said=SENTENCES[reason], status=429 if wait_s else 400, wait_s=wait_s)
+        answer = self._asking(request, said=said, status=429 if wait_s else 400, wait_s=wait_s)
         forget(answer)
         return answer
 

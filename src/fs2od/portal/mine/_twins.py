@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fs2od.portal._rendering import json_twin, wants_json
+from fs2od.portal._problems import SIGN_IN_FIRST, problem_page
+from fs2od.portal._rendering import wants_json
 from fs2od.portal.signin import HEADERS, to
 
 __all__ = ["signed_out", "wants_twin"]
@@ -21,7 +22,6 @@ def wants_twin(request: Request) -> bool:
 def signed_out(request: Request) -> Response:
     """Return what a guest gets of a page for people: the way to the sign-in, which leads back here."""
     if wants_twin(request):
-        words = {"status": 401, "title": "Sign in first", "advice": "Open /sign-in in a browser."}
-        return json_twin(request, {"problem": words}, status=401, headers=HEADERS)
+        return problem_page(request, SIGN_IN_FIRST, {}, headers=HEADERS)
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return to(f"/sign-in?{urlencode({'next': here})}")

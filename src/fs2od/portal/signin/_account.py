@@ -16,8 +16,9 @@ from fs2od.errors import ConfigurationError
 from fs2od.node.zone.accounts import Account, AskedTooOften, BrowserSession, Identity, LastIdentity
 from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import UserId
-from fs2od.portal._problems import Problem
+from fs2od.portal._problems import SIGN_IN_FIRST, Problem, problem_page
 from fs2od.portal._rendering import json_twin, wants_json
+from fs2od.portal._sentences import sentence
 from fs2od.portal._texts import languages_for
 from fs2od.portal._visitors import session_cookie
 from fs2od.portal.signin._desk import HEADERS, Desk, Form, to
@@ -27,11 +28,11 @@ __all__ = ["AccountPages"]
 
 _LAST = Problem(
     409,
-    "This is the only way into your account",
-    "Without it nobody could sign in to this account any more, so nothing was changed.",
-    "Add another way to sign in first.",
+    sentence("This is the only way into your account"),
+    sentence("Without it nobody could sign in to this account any more, so nothing was changed."),
+    sentence("Add another way to sign in first."),
     "/account",
-    "To your account",
+    sentence("To your account"),
 )
 
 
@@ -61,7 +62,7 @@ class AccountPages:
         """Choose the language of pages and mails."""
         chosen = form.get("language", "")
         if chosen not in ("", *(each.code for each in languages_for(request))):
-            return self._show(request, said="There are no pages in that language.", status=400)
+            return self._show(request, said=sentence("There are no pages in that language."), status=400)
         self.desk.zone.accounts.set_language(user, chosen)
         return to(local_path(form.get("next", "")))
 
@@ -88,9 +89,13 @@ class AccountPages:
         try:
             self.desk.zone.links.ask(address, peer=self.desk.peer(request), target="/account", user=user)
         except AskedTooOften as error:
-            return self._show(request, said=f"Too many letters: try again in {error.retry_after_s} s.", status=429)
+            return self._show(
+                request,
+                said=sentence("Too many letters: try again in %(seconds)s s.", seconds=error.retry_after_s),
+                status=429,
+            )
         except ConfigurationError:
-            said = "That is no mail address: it looks like name@example.org."
+            said = sentence("That is no mail address: it looks like name@example.org.")
             return self._show(request, said=said, status=400)
         return self.desk.page(request, "link_sent.html", {"address": address, "adds": True})
 
@@ -109,8 +114,7 @@ class AccountPages:
         json = wants_json(request) or request.url.path.endswith(".json")
         if visitor.caller is None or visitor.caller.user is None or visitor.session is None:
             if json:
-                words = {"status": 401, "title": "Sign in first", "advice": "Open /sign-in in a browser."}
-                return json_twin(request, {"problem": words}, status=401, headers=HEADERS)
+                return problem_page(request, SIGN_IN_FIRST, self.desk.frame, headers=HEADERS)
             return to("/sign-in?next=/account")
         account = self.desk.zone.accounts.get(visitor.caller.user)
         sessions = self.desk.zone.accounts.sessions.of(visitor.caller.user)
@@ -162,7 +166,7 @@ class AccountPages:
 
     def _label(self, identity: Identity) -> str:
         if identity.kind == "mail":
-            return f"Link by mail to {identity.address}"
+            return sentence("Link by mail to %(address)s", address=identity.address)
         names = {each.issuer: each.name for each in self.desk.settings.providers}
         name = names.get(identity.issuer, identity.issuer)
         return f"{name}: {identity.address or identity.subject}"

@@ -19,6 +19,7 @@ from joserfc.jwk import KeySet
 from fs2od.errors import ConfigurationError
 from fs2od.node.clock import Clock
 from fs2od.node.zone.accounts import Flow
+from fs2od.portal._sentences import sentence
 from fs2od.portal.signin._judging import (
     Claims,
     Discovered,
@@ -88,7 +89,9 @@ class ProviderClient:
         said = await self._redeem(found, code, flow)
         token = said.get("id_token")
         if not isinstance(token, str):
-            raise IdentityRefused(f"{self.provider.name} does not say who you are: tell the facility.")
+            raise IdentityRefused(
+                sentence("%(provider)s does not say who you are: tell the facility.", provider=self.provider.name)
+            )
         claims = await self._judged(found, token, flow)
         access = said.get("access_token")
         if not found.userinfo or not isinstance(access, str):
@@ -126,7 +129,9 @@ class ProviderClient:
         try:
             self._keys = KeySet.import_key_set(_signing_keys(document))
         except (JoseError, ValueError, TypeError, KeyError) as error:
-            raise IdentityRefused(f"The keys of {self.provider.name} cannot be read: tell the facility.") from error
+            raise IdentityRefused(
+                sentence("The keys of %(provider)s cannot be read: tell the facility.", provider=self.provider.name)
+            ) from error
         return self._keys, True
 
     async def _discover(self) -> Discovered:
@@ -157,17 +162,25 @@ class ProviderClient:
                 body = await _bounded(answer)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
             raise IdentityRefused(
-                f"{self.provider.name} cannot be reached at the moment: try again later, or sign in another way."
+                sentence(
+                    "%(provider)s cannot be reached at the moment: try again later, or sign in another way.",
+                    provider=self.provider.name,
+                )
             ) from error
         if answer.status_code != httpx.codes.OK or body is None:
             raise IdentityRefused(
-                f"{self.provider.name} refused to say who you are: start again from the sign-in page."
+                sentence(
+                    "%(provider)s refused to say who you are: start again from the sign-in page.",
+                    provider=self.provider.name,
+                )
             )
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
             raise IdentityRefused(
-                f"{self.provider.name} answered with something unreadable: tell the facility."
+                sentence(
+                    "%(provider)s answered with something unreadable: tell the facility.", provider=self.provider.name
+                )
             ) from error
 
     def _http(self) -> httpx.AsyncClient:

@@ -19,6 +19,7 @@ from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import UserId
 from fs2od.portal._problems import Problem, problem_page
 from fs2od.portal._rendering import html_page, json_twin, wants_json
+from fs2od.portal._sentences import sentence
 from fs2od.portal._visitors import Visitor, session_cookie, visitor_of
 from fs2od.portal.signin._browsers import browser_family
 from fs2od.portal.signin._forms import FOREIGN, is_ours, read_form
@@ -31,7 +32,6 @@ __all__ = ["HEADERS", "Desk", "Form", "to"]
 
 Form = Mapping[str, str]
 
-_INVITED_ONLY = "There is no account with this sign-in here, and new ones are made by invitation only"
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -153,15 +153,20 @@ class Desk:
         target: str | None = None,
     ) -> Response:
         """Return the sign-in page with one sentence about what went wrong."""
-        said = str(error)
+        said: str
         match error:
             case AskedTooOften():
-                said = f"Too many attempts from your network: try again in {error.retry_after_s} s."
+                said = sentence(
+                    "Too many attempts from your network: try again in %(seconds)s s.", seconds=error.retry_after_s
+                )
                 return self.ways(request, said=said, target=target, status=429, wait_s=error.retry_after_s)
             case NotInvited():
-                said = f"{_INVITED_ONLY}: open the link of your invitation first."
+                said = sentence(
+                    "There is no account with this sign-in here, and new ones are made by invitation only: "
+                    "open the link of your invitation first."
+                )
             case Blocked():
-                said = "This account is blocked: ask the facility."
+                said = sentence("This account is blocked: ask the facility.")
             case IdentityRefused():
-                pass  # it speaks for itself
+                said = error.said
         return self.ways(request, said=said, target=target, status=403)

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import ClientDisconnect, Request
 
 from fs2od.portal._problems import Problem
+from fs2od.portal._sentences import sentence
 from fs2od.portal._visitors import Visitor
 
 __all__ = ["FOREIGN", "FORM_KEY", "is_ours", "read_form"]
@@ -19,11 +20,13 @@ _MOST_FIELDS = 30
 
 FOREIGN = Problem(
     403,
-    "That did not come from this page",
-    "The form was sent by another site, by a program, or from a page that was open for too long. Nothing was done.",
-    "Open the page again by its own address and press the button there.",
+    sentence("That did not come from this page"),
+    sentence(
+        "The form was sent by another site, by a program, or from a page that was open for too long. Nothing was done."
+    ),
+    sentence("Open the page again by its own address and press the button there."),
     "/account",
-    "To your account",
+    sentence("To your account"),
 )
 
 

@@ -16,6 +16,7 @@ from joserfc.jwk import KeySet
 
 from fs2od.errors import Fs2odError
 from fs2od.node.zone.accounts import Flow, Grant, Proof
+from fs2od.portal._sentences import sentence
 from fs2od.portal.signin._settings import IdentityProvider
 
 __all__ = [
@@ -42,6 +43,11 @@ class IdentityRefused(Fs2odError):
 
     exit_code = 5
 
+    @property
+    def said(self) -> str:
+        """The sentence, which can be said in the reader's language."""
+        return str(self) if not self.args else self.args[0]
+
 
 @dataclass(frozen=True)
 class Discovered:
@@ -64,17 +70,24 @@ def discovered(provider: IdentityProvider, document: object) -> Discovered:
     said = document if isinstance(document, dict) else {}
     if said.get("issuer") != provider.issuer:
         raise IdentityRefused(
-            f"{provider.name} calls itself another issuer than the configured one: tell the facility."
+            sentence(
+                "%(provider)s calls itself another issuer than the configured one: tell the facility.",
+                provider=provider.name,
+            )
         )
     places = [said.get(f"{name}_endpoint") for name in ("authorization", "token")] + [said.get("jwks_uri")]
     if not all(isinstance(place, str) and place.startswith("https://") for place in places):
-        raise IdentityRefused(f"{provider.name} does not say where it is asked: tell the facility.")
+        raise IdentityRefused(
+            sentence("%(provider)s does not say where it is asked: tell the facility.", provider=provider.name)
+        )
     userinfo = said.get("userinfo_endpoint")
     offered = said.get("id_token_signing_alg_values_supported")
     algorithms = tuple(each for each in _ALGORITHMS if not isinstance(offered, list) or each in offered)
     # An empty list would leave the choice to the library.
     if not algorithms:
-        raise IdentityRefused(f"{provider.name} signs in no way that can be checked: tell the facility.")
+        raise IdentityRefused(
+            sentence("%(provider)s signs in no way that can be checked: tell the facility.", provider=provider.name)
+        )
     return Discovered(
         str(places[0]),
         str(places[1]),
@@ -93,11 +106,19 @@ def judge_answer(provider: IdentityProvider, found: Discovered, answer: Mapping[
     """
     issuer = answer.get("iss")
     if (issuer is not None or found.says_issuer) and issuer != provider.issuer:
-        raise IdentityRefused(f"The answer did not come from {provider.name}: start again from the sign-in page.")
+        raise IdentityRefused(
+            sentence(
+                "The answer did not come from %(provider)s: start again from the sign-in page.", provider=provider.name
+            )
+        )
     if answer.get("error") == "access_denied":
-        raise IdentityRefused(f"You did not let {provider.name} tell us who you are, so nothing was done.")
+        raise IdentityRefused(
+            sentence("You did not let %(provider)s tell us who you are, so nothing was done.", provider=provider.name)
+        )
     if "error" in answer or not answer.get("code"):
-        raise IdentityRefused(f"{provider.name} could not sign you in: try again, or another way.")
+        raise IdentityRefused(
+            sentence("%(provider)s could not sign you in: try again, or another way.", provider=provider.name)
+        )
     return answer["code"]
 
 
@@ -112,13 +133,17 @@ def judge_id_token(
     try:
         claims = dict(jwt.decode(token, keys, algorithms=list(found.algorithms)).claims)
     except (JoseError, ValueError, TypeError, KeyError) as error:
-        raise IdentityRefused(f"The signature of what {provider.name} says is wrong: tell the facility.") from error
+        raise IdentityRefused(
+            sentence("The signature of what %(provider)s says is wrong: tell the facility.", provider=provider.name)
+        ) from error
     if claims.get("iss") != provider.issuer:
-        raise IdentityRefused(f"What {provider.name} says was issued by somebody else: tell the facility.")
+        raise IdentityRefused(
+            sentence("What %(provider)s says was issued by somebody else: tell the facility.", provider=provider.name)
+        )
     _judge_audience(provider, claims)
     _judge_times(provider, claims, now)
     if claims.get("nonce") != flow.nonce:
-        raise IdentityRefused("The answer belongs to another sign-in: start again from the sign-in page.")
+        raise IdentityRefused(sentence("The answer belongs to another sign-in: start again from the sign-in page."))
     _subject(provider, claims)
     return claims
 
@@ -130,7 +155,9 @@ def judge_userinfo(provider: IdentityProvider, claims: Claims, said: object) -> 
         IdentityRefused: The userinfo is about somebody else.
     """
     if not isinstance(said, dict) or said.get("sub") != claims["sub"]:
-        raise IdentityRefused(f"{provider.name} spoke of two different people: tell the facility.")
+        raise IdentityRefused(
+            sentence("%(provider)s spoke of two different people: tell the facility.", provider=provider.name)
+        )
     return {**said, **claims}
 
 
@@ -162,7 +189,9 @@ def _values(said: object) -> list[str]:
 def _subject(provider: IdentityProvider, claims: Claims) -> str:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT:
-        raise IdentityRefused(f"{provider.name} does not say who you are: tell the facility.")
+        raise IdentityRefused(
+            sentence("%(provider)s does not say who you are: tell the facility.", provider=provider.name)
+        )
     return subject
 
 
@@ -171,13 +200,22 @@ def _judge_audience(provider: IdentityProvider, claims: Claims) -> None:
     party = claims.get("azp")
     named = provider.client_id in audience
     if not named or (len(audience) > 1 and party is None) or (party is not None and party != provider.client_id):
-        raise IdentityRefused(f"What {provider.name} says is meant for another service: tell the facility.")
+        raise IdentityRefused(
+            sentence("What %(provider)s says is meant for another service: tell the facility.", provider=provider.name)
+        )
 
 
 def _judge_times(provider: IdentityProvider, claims: Claims, now: datetime) -> None:
     issued, ends = claims.get("iat"), claims.get("exp")
     if not isinstance(issued, int | float) or not isinstance(ends, int | float):
-        raise IdentityRefused(f"{provider.name} does not say until when its word holds: tell the facility.")
+        raise IdentityRefused(
+            sentence("%(provider)s does not say until when its word holds: tell the facility.", provider=provider.name)
+        )
     now_s, skew_s = now.timestamp(), _SKEW.total_seconds()
     if issued > now_s + skew_s or ends <= now_s - skew_s:
-        raise IdentityRefused(f"The clocks of {provider.name} and of this server differ too much: tell the facility.")
+        raise IdentityRefused(
+            sentence(
+                "The clocks of %(provider)s and of this server differ too much: tell the facility.",
+                provider=provider.name,
+            )
+        )

@@ -13,6 +13,7 @@ from fs2od.node.zone.accounts import AskedTooOften, Blocked, NotInvited, Proof, 
 from fs2od.onedata.errors import Conflict, NotFound
 from fs2od.onedata.ids import UserId
 from fs2od.portal._problems import Problem
+from fs2od.portal._sentences import sentence
 from fs2od.portal._visitors import session_cookie
 from fs2od.portal.signin._desk import Desk, Form, to
 from fs2od.portal.signin._guests import is_invited
@@ -22,27 +23,29 @@ __all__ = ["OTHER_ACCOUNT", "SignInPages"]
 
 _NO_LINK = Problem(
     404,
-    "This link works no more",
-    "It was used already, is older than 15 minutes, or was cut short when it was copied. Nothing was done.",
-    "Ask for a new one: it comes to your mailbox within a minute.",
+    sentence("This link works no more"),
+    sentence("It was used already, is older than 15 minutes, or was cut short when it was copied. Nothing was done."),
+    sentence("Ask for a new one: it comes to your mailbox within a minute."),
     "/sign-in",
-    "To the sign-in page",
+    sentence("To the sign-in page"),
 )
 _OTHER_BROWSER = Problem(
     403,
-    "Open this link where you are signed in",
-    "It adds a mail address to an account, and you are not signed in to that account in this browser. Nothing was done.",
-    "Open it in the browser that you asked from. If it was not you who asked, forget the letter.",
+    sentence("Open this link where you are signed in"),
+    sentence(
+        "It adds a mail address to an account, and you are not signed in to that account in this browser. Nothing was done."
+    ),
+    sentence("Open it in the browser that you asked from. If it was not you who asked, forget the letter."),
     "/sign-in",
-    "To the sign-in page",
+    sentence("To the sign-in page"),
 )
 OTHER_ACCOUNT = Problem(
     409,
-    "That sign-in belongs to another account",
-    "Somebody, perhaps you, has an account with it already. Nothing was changed.",
-    "Sign in with it to see that account, and remove it there if it shall belong to this one.",
+    sentence("That sign-in belongs to another account"),
+    sentence("Somebody, perhaps you, has an account with it already. Nothing was changed."),
+    sentence("Sign in with it to see that account, and remove it there if it shall belong to this one."),
     "/account",
-    "To your account",
+    sentence("To your account"),
 )
 
 
@@ -81,7 +84,7 @@ class SignInPages:
         except AskedTooOften as error:
             return self.desk.refused(request, error, target=target)
         except ConfigurationError:
-            said = "That is no mail address: it looks like name@example.org."
+            said = sentence("That is no mail address: it looks like name@example.org.")
             return self.desk.ways(request, said=said, target=target, status=400)
         return self.desk.page(request, "link_sent.html", {"address": address, "adds": False})
 

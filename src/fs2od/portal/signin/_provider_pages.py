@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from fs2od.node.zone.accounts import Blocked, Flow, NotInvited
 from fs2od.onedata.errors import Conflict, NotFound
 from fs2od.portal._problems import NO_PAGE
+from fs2od.portal._sentences import sentence
 from fs2od.portal.signin._asking import ProviderClient
 from fs2od.portal.signin._desk import Desk, Form, to
 from fs2od.portal.signin._guests import ensure_guest, is_invited, remember
@@ -26,7 +27,7 @@ __all__ = ["ProviderPages"]
 _log = logging.getLogger(__name__)
 _LONGEST_ANSWER = 8000
 _UNKNOWN = IdentityRefused(
-    "This answer was used already, came too late, or belongs to another browser: start again here."
+    sentence("This answer was used already, came too late, or belongs to another browser: start again here.")
 )
 
 

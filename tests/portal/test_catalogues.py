@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.portal.catalogues import PORTAL, Text, texts_in_use
+
+from fs2od.portal._texts import OURS, read_catalogue
+
+FILES = sorted(OURS.glob("*/*.po"))
+FORMS = {"cs": 3}
+IN_USE = texts_in_use()
+
+
+def placeholders(text: str) -> set[str]:
+    return set(re.findall(r"%\((\w+)\)s", text))
+
+
+def tags(text: str) -> list[str]:
+    return sorted(re.findall(r"<[^>]+>", text))
+
+
+def entries(path: Path) -> dict[Text, tuple[str, ...]]:
+    found = {}
+    for message in read_catalogue(path):
+        if message.id:
+            text = Text(message.id if isinstance(message.id, str) else tuple(message.id), message.context)
+            found[text] = (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+    return found
+
+
+def test_every_text_of_the_pages_is_said_in_czech() -> None:
+    said = {text for path in FILES if path.parent.name == "cs" for text in entries(path)}
+    missing = [f"{where}: {text}" for text, where in IN_USE.items() if text not in said]
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_catalogue_holds_nothing_that_no_page_says(path: Path) -> None:
+    assert [text for text in entries(path) if text not in IN_USE] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_translation_has_the_values_the_tags_and_the_forms_of_its_original(path: Path) -> None:
+    for text, said in entries(path).items():
+        assert len(said) == (FORMS[path.parent.name] if len(text.forms) == 2 else 1), text
+        for form in said:
+            assert form.strip(), text
+            assert placeholders(form) == placeholders(text.forms[-1]), text
+            assert tags(form) == tags(text.forms[-1]), text
+            # It may stand in an attribute.
+            assert '"' not in re.sub(r"<[^>]+>", "", form), text
+
+
+def test_no_two_catalogues_of_a_language_say_the_same() -> None:
+    said: dict[tuple[str, Text], str] = {}
+    for path in FILES:
+        for text in entries(path):
+            assert said.setdefault((path.parent.name, text), path.name) == path.name, text
+
+
+def test_texts_stand_in_the_code_as_they_are_and_not_in_variables() -> None:
+    for path in PORTAL.rglob("*.py"):
+        for line in path.read_text().splitlines():
+            assert not re.search(r"\bsentence\(f?[\"']?\s*f\"", line), path
