@@ -109,10 +109,13 @@ def closed_commands(link: str, title: str, *, authority: bool, data: str) -> tup
         trust = f" --cacert {CA_FILE}" if authority else ""
         script = f"{link.partition('/share/')[0]}/get.py"
         python = f"curl -fsS{trust} {script} | python3 - {ours}"
-        found.append(Command("Python", python, sentence("The same with nothing to install: needs Python 3.8 or later.")))
+        found.append(
+            Command("Python", python, sentence("The same with nothing to install: needs Python 3.8 or later."))
+        )
         tar = f"curl -fL -OJ -H @{HEADER_FILE}{trust} '{data}/archive.tar'"
         says = sentence(
-            "Everything as one TAR file. The file %(file)s holds one line: X-Auth-Token: and the token.", file=HEADER_FILE
+            "Everything as one TAR file. The file %(file)s holds one line: X-Auth-Token: and the token.",
+            file=HEADER_FILE,
         )
         found.append(Command("curl", tar, says, _ALL))
     return tuple(found)

@@ -92,7 +92,9 @@ def closed_problem(visitor: Visitor | None) -> Problem:
         "This link is for the members of the dataset, for now or for good. %(name)s is not one of them.",
         name=visitor.name,
     )
-    advice = sentence("If you were given an invite token, join with it. Otherwise ask whoever gave you the link for one.")
+    advice = sentence(
+        "If you were given an invite token, join with it. Otherwise ask whoever gave you the link for one."
+    )
     return Problem(403, sentence("For members"), said, advice, "/join", sentence("Join with an invite token"))
 
 
