@@ -94,7 +94,7 @@ class Scene:
         """Return a request for a new file in a space that can be written to, and for the same file through a share."""
         self.count += 1
         where = self.provider.writing.places.below(self.owner.caller, self.written.root, [f"file {self.count}"])
-        located = self.provider.writing.make_file(where, [b"0123"], mode=0o664)
+        located = self.provider.writing.make_file(where, [b"0123"], mode=0o664).located
         share = self.world.share(self.owner, self.written)
         return Request(
             {"id": located.file_id}, shared={"id": self.world.id_of(self.written, located.path, share=share)}
@@ -390,6 +390,7 @@ TABLE: Mapping[str, tuple[str, Make]] = {
             shared={"id": s.world.id_of(s.dataset, share=s.share), "path": "top.txt"},
         ),
     ),
+    "oneprovider/fs2od_get_checksum": ("13+++3+x3+", file),
     "oneprovider/update_file_content": ("13x++3x331", Scene.new_file),
     "oneprovider/create_file": ("13x++3x331", Scene.new_place),
     "oneprovider/create_file_at_path": ("13x++3x331", Scene.new_place),

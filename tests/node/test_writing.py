@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 
 import httpx
@@ -275,6 +276,29 @@ def known(space: Space, path: str) -> tuple[bytes, int] | None:
         assert entry is not None
     found = provider.checksums.of(space.dataset.space, entry)
     return None if found is None else (found.sha256, found.crc32)
+
+
+async def test_an_answer_says_the_checksum_and_one_that_is_not_known_is_computed(space: Space) -> None:
+    made = await space.make("f", b"abcdef")
+    file = made.json()["fileId"]
+    assert made.headers["Repr-Digest"] == digest(b"abcdef")
+    written = await space.ask("PUT", f"/data/{file}/content", content=b"gh", params={"offset": 6})
+    assert written.headers["Repr-Digest"] == digest(b"abcdefgh")
+    told = await space.ask("GET", f"/fs2od/data/{file}/checksum")
+    assert told.json() == {"status": "known", "sizeBytes": 8, "sha256": hashlib.sha256(b"abcdefgh").hexdigest()}
+    written = await space.ask("PUT", f"/data/{file}/content", content=b"X", params={"offset": 0})
+    assert "Repr-Digest" not in written.headers
+    assert known(space, "f") is None
+    told = await space.ask("GET", f"/fs2od/data/{file}/checksum")
+    assert told.json()["sha256"] == hashlib.sha256(b"Xbcdefgh").hexdigest()
+    assert known(space, "f") == (hashlib.sha256(b"Xbcdefgh").digest(), zlib.crc32(b"Xbcdefgh"))
+    written = await space.ask("PUT", f"/data/{file}/content", content=b"!", params={"offset": 8})
+    assert written.headers["Repr-Digest"] == digest(b"Xbcdefgh!")
+    assert errno(await space.ask("GET", f"/fs2od/data/{space.dataset.root}/checksum")) == "eisdir"
+
+
+def digest(content: bytes) -> str:
+    return f"sha-256=:{b64encode(hashlib.sha256(content).digest()).decode()}:"
 
 
 async def test_no_more_is_written_than_the_support_grants(world: World) -> None:

@@ -67,6 +67,7 @@ class Oneprovider:
     def close(self) -> None:
         """Stop scans, and what is being written."""
         self.bodies.close()
+        self.writing.close()
         self.imports.close()
 
 

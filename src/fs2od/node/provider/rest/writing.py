@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 
-from fs2od.node.http import Answer, Call, Endpoint, created, done
+from fs2od.node.http import Answer, Call, Endpoint, created, done, json_answer
 from fs2od.node.provider.access import Located, Need
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.provider.writing import Place
+from fs2od.node.provider.writing import Place, Written
 from fs2od.node.provider.writing.places import names_of, require_name
+from fs2od.node.zone.callers import Caller
 from fs2od.onedata import errors, wire
 from fs2od.storage import Chunk, Kind
 
 __all__ = ["endpoints"]
 
 _KINDS: Mapping[str, Kind | None] = {"REG": Kind.FILE, "DIR": Kind.DIRECTORY, "LNK": None, "SYMLNK": None}
+_WAIT_S = 5.0
 _LARGEST_NUMBER = 2**63 - 1
 
 
@@ -23,16 +26,10 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
     writing = provider.writing
 
     async def content(call: Call) -> Answer:
-        def write(body: Iterable[Chunk]) -> None:
-            offset = _offset(call)
-            file = writing.located_to_put(call.caller, call.path("id"))
-            if offset is None:
-                writing.put(file, body)
-            else:
-                writing.put_at(file, body, offset)
+        def write(body: Iterable[Chunk]) -> Written:
+            return _put(provider, call.caller, call.path("id"), body, _offset(call))
 
-        await provider.bodies.taken_in(call.request, write)
-        return done()
+        return said(done(), await provider.bodies.taken_in(call.request, write))
 
     async def child(call: Call) -> Answer:
         def find() -> Place:
@@ -52,12 +49,25 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
         return await make(call, find)
 
     async def make(call: Call, find: Callable[[], Place]) -> Answer:
-        def write(body: Iterable[Chunk]) -> Located:
+        def write(body: Iterable[Chunk]) -> Written:
             return _make(provider, call, find, body)
 
-        found = await provider.bodies.taken_in(call.request, write)
-        location = f"{provider.record.url}/api/v3/oneprovider/data/{found.file_id}"
-        return created(location, wire.FileCreated(file_id=found.file_id))
+        made = await provider.bodies.taken_in(call.request, write)
+        file_id = made.located.file_id
+        location = f"{provider.record.url}/api/v3/oneprovider/data/{file_id}"
+        return said(created(location, wire.FileCreated(file_id=file_id)), made)
+
+    def said(answer: Answer, written: Written) -> Answer:
+        if written.sha256 is not None and not provider.zone.settings.plain:
+            digest = b64encode(bytes.fromhex(written.sha256)).decode()
+            answer.headers["Repr-Digest"] = f"sha-256=:{digest}:"
+        return answer
+
+    def checksum(call: Call) -> Answer:
+        located = provider.access.locate(call.caller, call.path("id"))
+        if located.entry.kind is not Kind.FILE:
+            raise errors.posix("eisdir" if located.entry.kind is Kind.DIRECTORY else "einval")
+        return json_answer(_checksum(provider, located))
 
     def remove(call: Call) -> Answer:
         writing.remove(provider.access.locate_private(call.caller, call.path("id"), Need.REMOVE))
@@ -69,6 +79,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
         return done()
 
     return [
+        Endpoint("GET", "/fs2od/data/{id}/checksum", "fs2od_get_checksum", checksum),
         Endpoint("PUT", "/data/{id}/content", "update_file_content", content, takes_body=False),
         Endpoint("POST", "/data/{id}/children", "create_file", child, takes_body=False),
         Endpoint("PUT", "/data/{id}/path/{path:path}", "create_file_at_path", at_path, takes_body=False),
@@ -77,7 +88,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
     ]
 
 
-def _make(provider: Oneprovider, call: Call, find: Callable[[], Place], body: Iterable[Chunk]) -> Located:
+def _make(provider: Oneprovider, call: Call, find: Callable[[], Place], body: Iterable[Chunk]) -> Written:
     writing, settings = provider.writing, provider.zone.settings
     kind = _kind(call)
     mode = _mode(call, settings.directory_mode if kind is Kind.DIRECTORY else settings.file_mode)
@@ -85,16 +96,31 @@ def _make(provider: Oneprovider, call: Call, find: Callable[[], Place], body: It
     updates = _flag(call, "update_existing")
     where = find()
     if kind is Kind.DIRECTORY:
-        return writing.make_directory(where, mode=mode)
+        return Written(writing.make_directory(where, mode=mode))
     if updates and where.existing is not None:
-        file = provider.access.below(where.directory, where.existing)
-        file = writing.located_to_put(call.caller, file.file_id)
-        if offset is None:
-            writing.put(file, body)
-        else:
-            writing.put_at(file, body, offset)
-        return file
+        there = provider.access.below(where.directory, where.existing)
+        return _put(provider, call.caller, there.file_id, body, offset)
     return writing.make_file(where, body, mode=mode, offset=offset or 0)
+
+
+def _put(provider: Oneprovider, caller: Caller, file: str, body: Iterable[Chunk], offset: int | None) -> Written:
+    located = provider.writing.located_to_put(caller, file)
+    return provider.writing.put(located, body) if offset is None else provider.writing.put_at(located, body, offset)
+
+
+def _checksum(provider: Oneprovider, located: Located) -> dict[str, object]:
+    """Return what is known of a file's checksum; where nothing is and it can be computed, that is done now."""
+    known = provider.checksums.of(located.space, located.entry)
+    if known is not None:
+        return {"status": "known", "sizeBytes": known.size_bytes, "sha256": known.sha256.hex()}
+    if located.share is not None or located.support.imported:
+        return {"status": "unknown", "sizeBytes": located.entry.size_bytes}
+    reading = provider.writing.read_again(located, wait_s=_WAIT_S)
+    if reading is None or (reading.has_ended and reading.sha256 is None):
+        return {"status": "unknown", "sizeBytes": located.entry.size_bytes}
+    if reading.sha256 is not None:
+        return {"status": "known", "sizeBytes": reading.size_bytes, "sha256": reading.sha256}
+    return {"status": "computing", "sizeBytes": reading.size_bytes, "doneBytes": reading.read_bytes}
 
 
 def _kind(call: Call) -> Kind:

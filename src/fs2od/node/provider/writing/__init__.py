@@ -2,6 +2,6 @@
 
 from fs2od.node.provider.writing.bodies import Bodies, Body
 from fs2od.node.provider.writing.places import Place
-from fs2od.node.provider.writing.writing import Writing
+from fs2od.node.provider.writing.writing import Writing, Written
 
-__all__ = ["Bodies", "Body", "Place", "Writing"]
+__all__ = ["Bodies", "Body", "Place", "Writing", "Written"]

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -19,16 +19,25 @@ from fs2od.node.provider.checksums import know
 from fs2od.node.provider.writing.digests import Digests
 from fs2od.node.provider.writing.places import Place, Places
 from fs2od.node.provider.writing.quotas import Claim, Quotas
+from fs2od.node.provider.writing.reading_again import Reading, ReadingAgain
 from fs2od.node.provider.writing.removing import Removing
 from fs2od.node.provider.writing.trees import Trees
 from fs2od.node.zone.callers import Caller
 from fs2od.onedata import errors
 from fs2od.storage import Can, Chunk, Kind, Seen, Storage
 
-__all__ = ["Writing"]
+__all__ = ["Writing", "Written"]
 
 Result = TypeVar("Result")
 _ZEROS = bytes(1 << 16)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file as it was written, and the SHA-256 of all its bytes where the node has seen all of them arrive."""
+
+    located: Located
+    sha256: str | None = None
 
 
 class Writing:
@@ -60,10 +69,11 @@ class Writing:
         self._quotas = quotas
         self._now_s = now_s
         self._digests = Digests()
+        self._reading_again = ReadingAgain(indexes, self._digests)
         self._recheck_bytes = recheck_bytes
         self._directory_mode = directory_mode
 
-    def make_file(self, where: Place, body: Iterable[Chunk], *, mode: int, offset: int = 0) -> Located:
+    def make_file(self, where: Place, body: Iterable[Chunk], *, mode: int, offset: int = 0) -> Written:
         """Make a file of the bytes of a body; before `offset` there are zeros. Whole or not at all.
 
         Raises:
@@ -89,7 +99,7 @@ class Writing:
                 row = place(db, where.directory.entry.row, seen, mode=mode, now_s=self._now_s())
                 know(db, row, seen, digester)
             self._digests.keep(where.space, row, seen, digester)
-            return self._made(change.index, where, row)
+            return Written(self._made(change.index, where, row), digester.sha256)
 
     def make_directory(self, where: Place, *, mode: int) -> Located:
         """Make a directory.
@@ -105,7 +115,7 @@ class Writing:
             row = self._make_directory(change, where, mode)
             return self._made(change.index, where, row)
 
-    def put(self, file: Located, body: Iterable[Chunk]) -> None:
+    def put(self, file: Located, body: Iterable[Chunk]) -> Written:
         """Replace all bytes of a file. Whole or not at all.
 
         Raises:
@@ -128,8 +138,9 @@ class Writing:
                 write_down(db, file.entry.row, seen)
                 know(db, file.entry.row, seen, digester)
             self._digests.keep(file.space, file.entry.row, seen, digester)
+            return Written(file, digester.sha256)
 
-    def put_at(self, file: Located, body: Iterable[Chunk], offset: int) -> None:
+    def put_at(self, file: Located, body: Iterable[Chunk], offset: int) -> Written:
         """Write bytes into a file from an offset on; what it had elsewhere stays, and holes are zeros.
 
         Not atomic: when it fails, a part may be written.
@@ -150,13 +161,15 @@ class Writing:
             change.hold()
             if self._path(change.index, file) != file.path:
                 seen = _stored(lambda: storage.stat(self._path(change.index, file)))
-            is_known = digester is not None and digester.size_bytes == seen.size_bytes
+            if digester is not None and digester.size_bytes != seen.size_bytes:
+                digester = None  # somebody else wrote into it, too
             with change.registering() as db:
                 write_down(db, file.entry.row, seen)
-                if digester is not None and is_known:
+                if digester is not None:
                     know(db, file.entry.row, seen, digester)
-            if digester is not None and is_known:
+            if digester is not None:
                 self._digests.keep(file.space, file.entry.row, seen, digester)
+            return Written(file, digester.sha256 if digester is not None else None)
 
     def remove(self, located: Located) -> None:
         """Remove a file, or a directory with all that lies in it.
@@ -204,6 +217,18 @@ class Writing:
             with change.registering() as db:
                 rename(db, entry, where.directory.entry.row, where.names[-1], seen)
             return self._made(change.index, where, entry.row)
+
+    def read_again(self, file: Located, *, wait_s: float) -> Reading | None:
+        """Return how far the checksum of a file is computed that was written in pieces; see `ReadingAgain.of`.
+
+        Raises:
+            PosixError: erofs, it lies where nothing is written.
+        """
+        return self._reading_again.of(file, lambda: self._to_write(file), wait_s=wait_s)
+
+    def close(self) -> None:
+        """Stop what goes on behind."""
+        self._reading_again.close()
 
     def _to_write(self, file: Located) -> Storage:
         if file.entry.kind is Kind.DIRECTORY:
