@@ -20,10 +20,12 @@ COMMANDS = {
     "datasets": "List the datasets, or show one with its history.",
     "download": "Download a dataset by its link.",
     "facility": "Run the facility's side: watch folders, onboard datasets, send mail.",
+    "mount": "Show a dataset as a folder, without copying it.",
     "node": "Run the node: a single-machine Onedata.",
     "plan": "Print what the facility would do now, and do nothing.",
     "simulate": "Write a simulated EPU session into a folder.",
     "token": "Make, narrow, look at and end tokens.",
+    "unmount": "Take a mounted dataset away.",
     "up": "Run node and facility together on this machine.",
     "user": "Add, list and block the people of a zone.",
 }

@@ -41,6 +41,7 @@ from fs2od.transfer._proxies import Proxies, Proxy, proxies_of
 from fs2od.transfer._report import Estimate, Failure, FileReport, Progress, Report, readable_size
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._sharing import SharedDataset
+from fs2od.transfer._sidecar import Promise, Sidecar, pieces_of
 from fs2od.transfer._space import SpaceDataset
 from fs2od.transfer._tokens import AccessToken
 from fs2od.transfer._walk import DownloadLimits
@@ -75,6 +76,7 @@ __all__ = [
     "Plan",
     "Present",
     "Progress",
+    "Promise",
     "Proxies",
     "Proxy",
     "RangeRefused",
@@ -83,6 +85,7 @@ __all__ = [
     "Selection",
     "ServiceError",
     "SharedDataset",
+    "Sidecar",
     "SpaceDataset",
     "SpacePlace",
     "Timeouts",
@@ -99,6 +102,7 @@ __all__ = [
     "parse_place",
     "parse_rate",
     "parse_zone",
+    "pieces_of",
     "plan_download",
     "proxies_of",
     "readable_duration",

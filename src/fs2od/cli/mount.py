@@ -1,0 +1,188 @@
+"""`fs2od mount PLACE MOUNTPOINT`: a dataset as a folder, without copying it. And `fs2od unmount`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from fs2od.cli.access_options import access_options
+
+if TYPE_CHECKING:
+    from fs2od.cli.access import Access
+
+__all__ = ["mount"]
+
+_READY = b"ready\n"
+_LOOK_S = 20.0
+
+
+@click.command(
+    epilog="Exit codes: 0 unmounted, 2 wrong usage, 3 this machine cannot mount, 4 network or service, 5 not permitted, "
+    "6 not found, 7 the mountpoint or the cache cannot be used.\n\n"
+    "Examples:\n\n  fs2od mount https://zone.example.org/share/1a2b3c /mnt/grid2 --daemon\n\n"
+    "  fs2od mount 'my space' $TMPDIR/data --token-file job.token --cache /scratch/blocks --cache-size 200G --daemon\n\n"
+    "  fs2od unmount /mnt/grid2"
+)
+@click.argument("place", required=False)
+@click.argument("mountpoint", required=False, type=click.Path(path_type=Path))
+@access_options
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the blocks that were read; all your mounts on this machine may share it. Default: fs2od/blocks in "
+    "XDG_CACHE_HOME or ~/.cache.",
+)
+@click.option("--cache-size", default="20G", show_default=True, metavar="SIZE", help="How much the cache may hold.")
+@click.option("--no-cache", is_flag=True, help="Keep no blocks on the disk.")
+@click.option(
+    "--fresh", default=30.0, show_default=True, type=click.FloatRange(1), help="How many seconds old listings may be."
+)
+@click.option(
+    "--wait",
+    "wait_s",
+    default=300.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="How many seconds a read waits for a service that is away, before it fails.",
+)
+@click.option("--allow-other", is_flag=True, help="Let other users of this machine look into it.")
+@click.option("--daemon", is_flag=True, help="Come back as soon as it is mounted, and serve it in the background.")
+@click.option("--check", is_flag=True, help="Say what this machine lacks, and mount nothing.")
+@click.option("--ready-fd", type=int, hidden=True)
+def mount(
+    *,
+    place: str | None,
+    mountpoint: Path | None,
+    zone_url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    cache: Path | None,
+    cache_size: str,
+    no_cache: bool,
+    fresh: float,
+    wait_s: float,
+    allow_other: bool,
+    daemon: bool,
+    check: bool,
+    ready_fd: int | None,
+) -> None:
+    """Show the dataset PLACE (a link, or a space or a folder in it) as the folder MOUNTPOINT, for reading.
+
+    The whole tree is there at once; bytes come when they are read, are checked where the dataset has checksums, and are kept
+    in the cache for every later reader on this machine. End it with Ctrl-C, fs2od unmount or fusermount3 -u.
+    """
+    folder = None if no_cache else cache or _default_cache()
+    if check:
+        _check(folder)
+        return
+    if place is None or mountpoint is None:
+        raise click.UsageError("give what to mount, and where; or --check")
+    if daemon:
+        _in_background()
+        return
+    from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.mount import Mount, MountOptions  # noqa: PLC0415 - the same
+
+    access = access_of(zone_url, token_file, ca_file)
+    options = MountOptions(
+        cache=folder,
+        cache_bytes=_size(cache_size),
+        fresh_s=fresh,
+        wait_s=wait_s,
+        allow_other=allow_other,
+        token=access.token,
+        prefer=access.prefer,
+        ca_file=access.ca_file,
+        proxies=access.proxies,
+    )
+    with _stopping() as stop:
+        threading.Thread(target=_announce, args=(access, stop), daemon=True).start()
+        Mount(access.place(place), mountpoint, options).run(stop, lambda: _ready(mountpoint, ready_fd))
+
+
+def _default_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fs2od" / "blocks"
+
+
+def _size(text: str) -> int:
+    from fs2od.transfer import parse_rate  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    try:
+        return int(parse_rate(text))
+    except ValueError as error:
+        raise click.BadParameter("a size is written as 500M, 20G or 1.5T", param_hint="--cache-size") from error
+
+
+def _check(folder: Path | None) -> None:
+    from fs2od.mount import check_machine  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    found = check_machine(folder)
+    for each in found:
+        mark = "ok" if each.is_there else "MISSING" if each.needed else "note"
+        click.echo(f"{mark:<8} {each.name:<14} {each.said}")
+    if any(each.needed and not each.is_there for each in found):
+        raise SystemExit(3)
+
+
+def _announce(access: Access, stop: threading.Event) -> None:
+    from fs2od.cli.access import EndNotice  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    notice = EndNotice(access.token)
+    while not stop.wait(_LOOK_S):
+        notice.look(time.time())
+
+
+def _ready(mountpoint: Path, ready_fd: int | None) -> None:
+    if ready_fd is None:
+        click.echo(f"{mountpoint} is mounted; end it with Ctrl-C or: fs2od unmount {mountpoint}", err=True)
+        return
+    with suppress(OSError):
+        os.write(ready_fd, _READY)
+        os.close(ready_fd)
+    # Whoever waits for our last word has it; from now on nobody reads what we would say.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+
+
+def _in_background() -> None:
+    """Run this very command again behind a pipe, and come back when it is ready or has failed."""
+    reading, writing = os.pipe()
+    words = [word for word in sys.argv[1:] if word != "--daemon"]
+    command = [sys.executable, "-m", "fs2od", *words, "--ready-fd", str(writing)]
+    process = subprocess.Popen(  # noqa: S603 - ourselves
+        command, pass_fds=[writing], start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    os.close(writing)
+    with open(reading, "rb") as pipe:  # noqa: PTH123 - a handle, not a path
+        said = pipe.read(len(_READY))
+    if said != _READY:
+        raise SystemExit(process.wait() or 1)
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Yield what Ctrl-C and a polite kill set."""
+    stop = threading.Event()
+
+    def told(_: int, __: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield stop
+    finally:
+        stop.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,24 @@
+"""Datasets as folders: a mount that shows a whole dataset at once and brings only what is read.
+
+Only `Mount.run` needs pyfuse3 (the extra `fs2od[mount]`) and the system's FUSE; `check_machine` says what is missing.
+"""
+
+from fs2od.mount._blocks import BlockStore
+from fs2od.mount._machine import Finding, check_machine, unmount
+from fs2od.mount._mount import Mount, MountOptions, NotMountable
+from fs2od.mount._reading import Handle, Reader
+from fs2od.mount._tree import Node, Tree
+
+__all__ = [
+    "BlockStore",
+    "Finding",
+    "Handle",
+    "Mount",
+    "MountOptions",
+    "Node",
+    "NotMountable",
+    "Reader",
+    "Tree",
+    "check_machine",
+    "unmount",
+]

@@ -1,0 +1,250 @@
+"""The kernel's questions answered: FUSE through pyfuse3. The one module that needs it.
+
+The event loop answers what is at hand; what asks a service goes to threads, whose number is bounded. A thread that
+waits for a service is left behind when the mount ends: what it waits for is broken off at the same time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import pyfuse3
+import trio
+
+from fs2od.errors import Fs2odError, IntegrityFailure, StorageError
+from fs2od.mount._machine import set_read_ahead
+from fs2od.mount._mount import MountOptions
+from fs2od.mount._reading import Handle, Reader
+from fs2od.mount._tree import ROOT, Node, Tree
+from fs2od.mount._waiting import Waiting
+from fs2od.transfer import EntryKind, Forbidden, NotFound
+
+__all__ = ["serve"]
+
+T = TypeVar("T")
+_NS = 1_000_000_000
+_BLOCK = 512
+_MOST_READS = 256
+_MOST_LISTINGS = 64
+_LISTERS = 16
+_MOST_TASKS = 512
+_MODES = {
+    EntryKind.FILE: stat.S_IFREG | 0o444,
+    EntryKind.FOLDER: stat.S_IFDIR | 0o555,
+    EntryKind.SYMLINK: stat.S_IFLNK | 0o777,
+}
+
+
+def serve(
+    tree: Tree,
+    reader: Reader,
+    waiting: Waiting,
+    mountpoint: Path,
+    options: MountOptions,
+    *,
+    stop: threading.Event,
+    ready: Callable[[], None] | None,
+    end: Callable[[], None],
+) -> None:
+    """Mount, answer until somebody unmounts or `stop` is set, and unmount.
+
+    Args:
+        tree: What is there.
+        reader: The bytes.
+        waiting: For listings while the service is away.
+        mountpoint: An empty folder.
+        options: How to go about it.
+        stop: Ends the mount.
+        ready: Called once the mount is there.
+        end: Breaks off what waits for services.
+
+    Raises:
+        StorageError: The system does not mount.
+    """
+    chosen = {*pyfuse3.default_options, "fsname=fs2od", "subtype=fs2od", "ro", "default_permissions"}
+    chosen |= {"allow_other"} if options.allow_other else set()
+    try:
+        pyfuse3.init(_Answers(tree, reader, waiting), str(mountpoint), chosen)
+    except RuntimeError as error:
+        raise StorageError(
+            f"{mountpoint} cannot be mounted ({error}); `fs2od mount --check` says what is missing"
+        ) from error
+    try:
+        trio.run(_served, mountpoint, stop, ready, end)
+    finally:
+        end()
+        pyfuse3.close(unmount=True)
+
+
+async def _served(
+    mountpoint: Path, stop: threading.Event, ready: Callable[[], None] | None, end: Callable[[], None]
+) -> None:
+    async def watch() -> None:
+        await trio.to_thread.run_sync(stop.wait, abandon_on_cancel=True)
+        end()
+        pyfuse3.terminate()
+
+    async def announce() -> None:
+        # In a thread: to look at a mount of one's own is to wait for oneself.
+        with suppress(OSError):
+            await trio.to_thread.run_sync(set_read_ahead, mountpoint, abandon_on_cancel=True)
+        if ready is not None:
+            ready()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        nursery.start_soon(announce)
+        await pyfuse3.main(max_tasks=_MOST_TASKS)
+        end()
+        nursery.cancel_scope.cancel()
+
+
+class _Answers(pyfuse3.Operations):
+    """Answers FUSE's questions. Whatever fails becomes an errno."""
+
+    supports_dot_lookup = False
+    enable_writeback_cache = False
+
+    def __init__(self, tree: Tree, reader: Reader, waiting: Waiting) -> None:
+        super().__init__()
+        self._tree = tree
+        self._reader = reader
+        self._waiting = waiting
+        self._reads = trio.CapacityLimiter(_MOST_READS)
+        self._listings = trio.CapacityLimiter(_MOST_LISTINGS)
+        self._listers = ThreadPoolExecutor(_LISTERS, "fs2od-list")
+        self._handles: dict[int, Handle] = {}
+        self._folders: dict[int, Sequence[Node]] = {}
+        self._next = 0
+        self._owner = (os.getuid(), os.getgid())
+
+    async def lookup(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
+        folder = self._node(parent_inode)
+        text = os.fsdecode(name)
+        if text in {".", ".."}:
+            return self._attributes(folder if text == "." else self._node(folder.parent))
+        is_known, found = self._tree.known_child(folder, text)
+        if not is_known:
+            found = await self._listed(lambda: self._tree.child(folder, text), ctx.pid)
+        if found is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        return self._attributes(found)
+
+    async def getattr(self, inode: int, ctx: pyfuse3.RequestContext | None = None) -> pyfuse3.EntryAttributes:
+        return self._attributes(self._node(inode))
+
+    async def readlink(self, inode: int, ctx: pyfuse3.RequestContext) -> bytes:
+        return os.fsencode(self._node(inode).entry.target or "")
+
+    async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
+        folder = self._node(inode)
+        children = await self._listed(lambda: self._tree.children(folder), ctx.pid)
+        number = self._numbered()
+        self._folders[number] = children
+        return number
+
+    async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
+        children = self._folders[fh]
+        for position in range(start_id, len(children)):
+            child = children[position]
+            if not pyfuse3.readdir_reply(token, os.fsencode(child.entry.name), self._attributes(child), position + 1):
+                return
+
+    async def releasedir(self, fh: int) -> None:
+        self._folders.pop(fh, None)
+
+    async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            raise pyfuse3.FUSEError(errno.EROFS)
+        node = self._node(inode)
+        number = self._numbered()
+        self._handles[number] = Handle(node.path, node.entry, ctx.pid)
+        state = node.entry.state()
+        # What the kernel keeps of the bytes holds as long as the file is the same one.
+        is_same, node.shown = node.shown == state, state
+        return pyfuse3.FileInfo(fh=number, keep_cache=is_same)
+
+    async def read(self, fh: int, off: int, size: int) -> bytes:
+        handle = self._handles[fh]
+        data = self._reader.cached(handle, off, size)
+        if data is not None:
+            return data
+        try:
+            return await trio.to_thread.run_sync(
+                self._reader.read, handle, off, size, limiter=self._reads, abandon_on_cancel=True
+            )
+        except Fs2odError as error:
+            if isinstance(error, (IntegrityFailure, NotFound)):
+                self._listed_anew(handle)
+            _fail(error)
+
+    async def release(self, fh: int) -> None:
+        self._handles.pop(fh, None)
+
+    async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
+        """Keep the numbers: a dataset has not so many files that they would not fit."""
+
+    async def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
+        return not mode & os.W_OK
+
+    async def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
+        told = pyfuse3.StatvfsData()
+        told.f_bsize = told.f_frsize = 1 << 20
+        told.f_namemax = 255
+        return told
+
+    def _numbered(self) -> int:
+        self._next += 1
+        return self._next
+
+    def _node(self, number: int) -> Node:
+        try:
+            return self._tree.node(number)
+        except Fs2odError as error:
+            _fail(error)
+
+    def _listed_anew(self, handle: Handle) -> None:
+        node = self._tree.node(ROOT)
+        for name in handle.path[:-1]:
+            _, child = self._tree.known_child(node, name)
+            if child is None:
+                return
+            node = child
+        self._tree.forget(node.number)
+
+    async def _listed(self, call: Callable[[], T], process: int) -> T:
+        """Return what `call` returns, unless the process that wants it is killed before."""
+
+        def wait() -> T:
+            return self._waiting.for_result(self._listers.submit(self._waiting.patiently, call), process)
+
+        try:
+            return await trio.to_thread.run_sync(wait, limiter=self._listings, abandon_on_cancel=True)
+        except Fs2odError as error:
+            _fail(error)
+
+    def _attributes(self, node: Node) -> pyfuse3.EntryAttributes:
+        entry, told = node.entry, pyfuse3.EntryAttributes()
+        told.st_ino = node.number
+        told.st_mode = _MODES[entry.kind]
+        told.st_size = len(os.fsencode(entry.target or "")) if entry.kind is EntryKind.SYMLINK else entry.size_bytes
+        told.st_blocks = -(-entry.size_bytes // _BLOCK)
+        told.st_blksize = 1 << 20
+        told.st_uid, told.st_gid = self._owner
+        told.st_atime_ns = told.st_mtime_ns = told.st_ctime_ns = entry.mtime_s * _NS
+        told.attr_timeout = told.entry_timeout = self._tree.fresh_s
+        return told
+
+
+def _fail(error: Fs2odError) -> NoReturn:
+    if isinstance(error, NotFound):
+        raise pyfuse3.FUSEError(errno.ENOENT) from error
+    raise pyfuse3.FUSEError(errno.EACCES if isinstance(error, Forbidden) else errno.EIO) from error

@@ -1,0 +1,152 @@
+"""A mount from its beginning to its end: what is needed is opened, the kernel is served, and everything is let go again."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fs2od.errors import Fs2odError, StorageError
+from fs2od.mount._blocks import BlockStore
+from fs2od.mount._machine import unmount
+from fs2od.mount._promises import Promises
+from fs2od.mount._reading import Reader
+from fs2od.mount._tree import Tree
+from fs2od.mount._waiting import Waiting
+from fs2od.transfer import AccessToken, Patience, Place, Proxies, SpacePlace, Timeouts, open_dataset
+
+__all__ = ["Mount", "MountOptions", "NotMountable"]
+
+
+class NotMountable(Fs2odError):
+    """The machine lacks what a mount needs; `fs2od mount --check` says what."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class MountOptions:
+    """How a mount goes about it.
+
+    Attributes:
+        cache: The folder of the block cache; None for no cache on the disk.
+        cache_bytes: How much it may hold.
+        fresh_s: How old listings and attributes may be.
+        wait_s: How long a read waits for a service that is away, before it fails with EIO.
+        allow_other: Whether other users of the machine may look into it.
+        token: For spaces, and for links that are for members.
+        prefer: The domain of the provider to ask first.
+        ca_file: Certificates (PEM) to trust besides the system's.
+        proxies: What stands between this machine and the services.
+        timeouts: How long to wait for one answer.
+    """
+
+    cache: Path | None = None
+    cache_bytes: int = 20 << 30
+    fresh_s: float = 30.0
+    wait_s: float = 300.0
+    allow_other: bool = False
+    token: AccessToken | None = None
+    prefer: str | None = None
+    ca_file: str | None = None
+    proxies: Proxies = field(default_factory=Proxies)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+class Mount:
+    """A dataset as a folder, for reading.
+
+    ```python
+    Mount(parse_link(text), Path("/mnt/grid2"), MountOptions(cache=Path("/scratch/blocks"))).run(stop)
+    ```
+    """
+
+    def __init__(self, place: Place, mountpoint: Path, options: MountOptions | None = None) -> None:
+        """Prepare; nothing is asked or mounted yet.
+
+        Args:
+            place: The dataset.
+            mountpoint: An empty folder; made when it is missing.
+            options: How to go about it.
+        """
+        self._place = place
+        self._mountpoint = mountpoint
+        self._options = options or MountOptions()
+
+    def run(self, stop: threading.Event, ready: Callable[[], None] | None = None) -> None:
+        """Serve the mount until it is unmounted, or `stop` is set.
+
+        Args:
+            stop: Ends the mount soon after it is set, whatever is being read.
+            ready: Called once the mount is there.
+
+        Raises:
+            NotMountable: This machine cannot mount.
+            NoSuchDataset: There is no such dataset.
+            StorageError: The mountpoint or the cache cannot be used.
+            ConnectionLost, ServiceError, MalformedAnswer: The dataset cannot be read at all.
+        """
+        try:
+            from fs2od.mount._kernel import serve  # noqa: PLC0415 - what only this needs may be missing
+        except ImportError as error:
+            raise NotMountable(f"mounting needs the extra fs2od[mount] and the system's FUSE ({error})") from error
+        options, ending = self._options, threading.Event()
+        waiting = Waiting(options.wait_s, ending)
+        with ExitStack() as stack:
+            dataset = stack.enter_context(
+                open_dataset(
+                    self._place,
+                    token=options.token,
+                    prefer=options.prefer,
+                    ca_file=options.ca_file,
+                    timeouts=options.timeouts,
+                    patience=Patience(tries=2),
+                    sleep=waiting.sleep,
+                    proxies=options.proxies,
+                )
+            )
+            tree = Tree(dataset, fresh_s=options.fresh_s)
+            root = dataset.root()
+            tree.root()
+            self._prepare_mountpoint()
+            store = BlockStore(options.cache, limit_bytes=options.cache_bytes) if options.cache is not None else None
+            if store is not None:
+                stack.callback(store.close)
+            promises = Promises(dataset, root, fresh_s=options.fresh_s)
+            reader = Reader(dataset, store, waiting, identity=_identity(self._place), promises=promises)
+            stack.callback(reader.close)
+
+            def end() -> None:
+                """Let go of everything that waits, so that nothing holds the mount."""
+                ending.set()
+                dataset.http.abort()
+
+            stack.callback(end)
+            promises.start(waiting)
+            serve(tree, reader, waiting, self._mountpoint, options, stop=stop, ready=ready, end=end)
+
+    def _prepare_mountpoint(self) -> None:
+        """Make the folder; a mount whose process was killed is taken away first."""
+        path = self._mountpoint
+        try:
+            if not _is_empty(path):
+                raise StorageError(f"{path} is not empty: mount to an empty folder")
+        except FileNotFoundError:
+            with suppress(FileExistsError):
+                path.mkdir(parents=True)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise StorageError(f"{path} cannot be used as a mountpoint ({error.strerror})") from error
+            unmount(path)
+
+
+def _is_empty(path: Path) -> bool:
+    return not any(path.iterdir())
+
+
+def _identity(place: Place) -> str:
+    # The folder in a space does not matter: its files have the same ids.
+    return f"{place.zone_url} {place.space}" if isinstance(place, SpacePlace) else f"{place.zone_url} {place.share}"

@@ -1,0 +1,62 @@
+"""What the manifest says of the mounted files, read beside everything else."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+from fs2od.errors import Interrupted
+from fs2od.manifests import PIECE_BYTES
+from fs2od.mount._waiting import Waiting
+from fs2od.transfer import ConnectionLost, Dataset, Entry, MalformedAnswer, ServiceError, Sidecar, pieces_of
+
+__all__ = ["Promises"]
+
+_MOST_ENTRIES = 1_000_000
+_LEAST_PAUSE_S = 15.0
+_LONGEST_S = 20.0
+
+
+class Promises:
+    """The checksums of a dataset's files, as far as they are known by now."""
+
+    def __init__(self, dataset: Dataset, root: Entry, *, fresh_s: float) -> None:
+        self._dataset = dataset
+        self._root = root
+        self._pause_s = max(fresh_s, _LEAST_PAUSE_S)
+        self._sidecar = Sidecar()
+        self._tried = threading.Event()
+
+    def start(self, waiting: Waiting) -> None:
+        """Begin to read the manifest, and go on while the dataset grows, until the mount ends."""
+        threading.Thread(target=self._work, args=(waiting,), name="fs2od-manifest", daemon=True).start()
+
+    def refresh(self) -> None:
+        """Read what is new in the manifest."""
+        self._sidecar.refresh(self._dataset, self._root, most=_MOST_ENTRIES)
+
+    def is_read(self) -> bool:
+        """Say whether the manifest was read once, or could not be."""
+        return self._tried.is_set()
+
+    def checksums(self, path: tuple[str, ...], entry: Entry) -> tuple[str, ...]:
+        """Return the SHA-256 of each piece of a file; nothing where they are not known.
+
+        Waits for the manifest, but not for long: a mount is there before its manifest is.
+        """
+        self._tried.wait(_LONGEST_S)
+        promise = self._sidecar.promise("/".join(path), entry)
+        if promise is None or not promise.size_bytes:
+            return ()
+        return pieces_of(promise) or ((promise.sha256,) if promise.size_bytes <= PIECE_BYTES else ())
+
+    def _work(self, waiting: Waiting) -> None:
+        with contextlib.suppress(Interrupted):
+            while True:
+                # Where it cannot be read, the bytes are still those that the service sends; they only are not compared.
+                with contextlib.suppress(ServiceError, MalformedAnswer, ConnectionLost):
+                    waiting.patiently(self.refresh)
+                self._tried.set()
+                if self._sidecar.sealed:
+                    return
+                waiting.sleep(self._pause_s)

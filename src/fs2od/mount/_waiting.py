@@ -1,0 +1,87 @@
+"""Waiting for a service that is away: as long as was asked, and never longer than who waits wants to live."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from typing import TypeVar
+
+from fs2od.errors import Fs2odError, Interrupted
+from fs2od.transfer import Busy, ConnectionLost, UntrustedCertificate
+
+__all__ = ["Waiting", "is_killed"]
+
+T = TypeVar("T")
+_POLL_S = 0.25
+_PAUSE_S = 1.0
+_SIGKILL_BIT = 1 << 8
+
+
+class Waiting:
+    """Tries again until `wait_s` have passed, or until the mount ends."""
+
+    def __init__(self, wait_s: float, ending: Event, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        self._wait_s = wait_s
+        self._ending = ending
+        self._monotonic_s = monotonic_s
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not beyond the mount's end.
+
+        Raises:
+            Interrupted: It ends.
+        """
+        if self._ending.wait(seconds):
+            raise Interrupted("the mount is ending")
+
+    def patiently(self, call: Callable[[], T]) -> T:
+        """Return what `call` returns, once the service is there.
+
+        Raises:
+            Interrupted: The mount ends.
+            Fs2odError: What went wrong, if it will not pass, or did not in time.
+        """
+        until_s = self._monotonic_s() + self._wait_s
+        while True:
+            if self._ending.is_set():
+                raise Interrupted("the mount is ending")
+            try:
+                return call()
+            except Fs2odError as error:
+                passes = isinstance(error, (ConnectionLost, Busy)) and not isinstance(error, UntrustedCertificate)
+                if not passes or self._monotonic_s() >= until_s:
+                    raise
+            self.sleep(_PAUSE_S)
+
+    def for_result(self, coming: Future[T], process: int) -> T:
+        """Return what comes, unless the mount ends first, or the process that waits for it is killed.
+
+        Raises:
+            Interrupted: One of these.
+            Fs2odError: It could not be brought.
+        """
+        while True:
+            with suppress(NotYet):
+                try:
+                    return coming.result(_POLL_S)
+                except CancelledError as error:
+                    raise Interrupted("the mount is ending") from error
+            if self._ending.is_set() or is_killed(process):
+                raise Interrupted("nobody waits any more")
+
+
+def is_killed(process: int) -> bool:
+    """Say whether a process is to die, and only waits for an answer of ours: the kernel lets it wait for nothing else."""
+    if not process:
+        return False
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return False
+    masks = [line.split()[1] for line in lines if line.startswith(("SigPnd:", "ShdPnd:"))]
+    return any(int(mask, 16) & _SIGKILL_BIT for mask in masks)

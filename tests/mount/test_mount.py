@@ -1,0 +1,300 @@
+"""Real mounts of datasets from real nodes: what programs see, and what happens on bad days."""
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fs2od.manifests import PIECE_BYTES
+from fs2od.mount import check_machine, unmount
+from fs2od.testing.downloading import BehindProxy, Published, behind_proxy, publish
+from fs2od.testing.network import FlipBit, Refuse
+from fs2od.testing.system import tree
+from fs2od.testing.world import wait_until
+
+BIG = random.Random(3).randbytes(3 * PIECE_BYTES + 4321)
+FILES = {"SPA.yml": b"User: {}\n", "Grids/a.mrc": bytes(range(256)) * 4000, "Grids/empty": b"", "big.mrc": BIG}
+FILES |= {f"many/{number:04}.jpg": f"picture {number}".encode() for number in range(300)}
+LONGEST_S = 60.0
+
+
+class Mounted:
+    """`fs2od mount` as people run it, in the background."""
+
+    def __init__(self, link: str, folder: Path, ca: Path, *more: str) -> None:
+        self.point = folder / "mnt"
+        self.cache = folder / "cache"
+        words = [sys.executable, "-m", "fs2od", "mount", link, str(self.point), "--ca", str(ca), *more]
+        words += [] if "--no-cache" in more or "--cache" in more else ["--cache", str(self.cache)]
+        environment = {**os.environ, "HOME": str(folder)}
+        self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment)
+
+    def wait(self) -> None:
+        assert self.process.stderr is not None
+        said = self.process.stderr.readline()
+        assert "is mounted" in said, said + self.process.stderr.read()
+
+    def end(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(LONGEST_S)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate(timeout=LONGEST_S)
+
+
+@contextmanager
+def mounted(link: str, folder: Path, ca: Path, *more: str) -> Iterator[Mounted]:
+    folder.mkdir(exist_ok=True)
+    found = Mounted(link, folder, ca, *more)
+    try:
+        found.wait()
+        yield found
+    finally:
+        try:
+            found.end()
+        finally:
+            found.close()
+            if os.path.ismount(found.point):
+                unmount(found.point)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[BehindProxy, Published]]:
+    with behind_proxy(tmp_path / "site") as behind:
+        yield behind, publish(behind.world, FILES)
+
+
+Site = tuple[BehindProxy, Published]
+
+
+@contextmanager
+def away(behind: BehindProxy) -> Iterator[None]:
+    """Let the services answer nobody."""
+    behind.proxy.strike(Refuse(503), when=lambda _: True, times=1_000_000)
+    try:
+        yield
+    finally:
+        behind.proxy.forgive()
+
+
+def test_the_whole_tree_is_there_and_every_byte_is_right(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
+        assert tree(mount.point) == published.files()
+        facts = (mount.point / "big.mrc").stat()
+        assert (facts.st_size, int(facts.st_mtime)) == (len(BIG), int((published.folder / "big.mrc").stat().st_mtime))
+        assert subprocess.run(["umount", str(mount.point)], check=True).returncode == 0
+        assert mount.process.wait(LONGEST_S) == 0
+
+
+def test_what_was_read_once_is_read_again_without_the_service_also_by_the_next_mount(
+    site: Site, tmp_path: Path
+) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
+        assert (mount.point / "big.mrc").read_bytes() == BIG
+    behind.proxy.forget()
+    with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
+        assert (mount.point / "big.mrc").read_bytes() == BIG
+    assert behind.proxy.body_bytes() < 2 << 20
+
+
+def test_a_header_is_read_without_its_movie(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with (
+        mounted(published.link, tmp_path / "m", behind.world.ca) as mount,
+        (mount.point / "big.mrc").open("rb") as movie,
+    ):
+        assert os.pread(movie.fileno(), 1024, 0) == BIG[:1024]
+        assert os.pread(movie.fileno(), 1024, PIECE_BYTES) == BIG[PIECE_BYTES : PIECE_BYTES + 1024]
+    assert behind.proxy.body_bytes() < 1 << 20
+
+
+def test_sixteen_readers_get_right_bytes_of_one_file(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    wrong: list[int] = []
+    with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
+
+        def read(number: int) -> None:
+            chosen = random.Random(number)
+            with (mount.point / "big.mrc").open("rb") as movie:
+                for _ in range(30):
+                    start, count = chosen.randrange(len(BIG)), chosen.randrange(1, 70_000)
+                    movie.seek(start)
+                    if movie.read(count) != BIG[start : start + count]:
+                        wrong.append(number)
+
+        readers = [threading.Thread(target=read, args=(number,)) for number in range(16)]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join(LONGEST_S)
+    assert not wrong
+
+
+def test_nothing_can_be_written(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
+        for attempt in (lambda: (mount.point / "new").write_bytes(b"x"), (mount.point / "SPA.yml").unlink):
+            with pytest.raises(OSError, match="Read-only") as raised:
+                attempt()
+            assert raised.value.errno == errno.EROFS
+
+
+def test_new_files_appear_when_the_listing_is_no_longer_fresh(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca, "--fresh", "1") as mount:
+        assert not (mount.point / "later.mrc").exists()
+        (published.folder / "later.mrc").write_bytes(b"later")
+        behind.world.rescan(published.dataset.space)
+        wait_until((mount.point / "later.mrc").exists, LONGEST_S)
+        assert (mount.point / "later.mrc").read_bytes() == b"later"
+
+
+def test_a_changed_file_shows_its_new_bytes(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca, "--fresh", "1") as mount:
+        file = mount.point / "SPA.yml"
+        assert file.read_bytes() == FILES["SPA.yml"]
+        (published.folder / "SPA.yml").write_bytes(b"changed: 1\n")
+        os.utime(published.folder / "SPA.yml", (2_000_000_000, 2_000_000_000))
+        behind.world.rescan(published.dataset.space)
+        wait_until(lambda: file.stat().st_size == 11, LONGEST_S)
+        assert file.read_bytes() == b"changed: 1\n"
+
+
+def test_a_read_waits_for_a_service_that_comes_back(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca, "--wait", "60") as mount:
+        (mount.point / "big.mrc").stat()
+        got: list[bytes] = []
+        with away(behind):
+            reader = threading.Thread(target=lambda: got.append((mount.point / "big.mrc").read_bytes()))
+            reader.start()
+            wait_until(lambda: len(behind.proxy.struck()) > 0, LONGEST_S)
+        reader.join(LONGEST_S)
+        assert got == [BIG]
+
+
+def test_a_read_fails_with_eio_when_the_service_stays_away(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca, "--wait", "0") as mount:
+        (mount.point / "big.mrc").stat()
+        with away(behind), pytest.raises(OSError) as raised:  # noqa: PT011 - the errno is what counts
+            (mount.point / "big.mrc").read_bytes()
+        assert raised.value.errno == errno.EIO
+
+
+def test_a_waiting_reader_can_be_killed_and_the_mount_ends(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca, "--wait", "3600") as mount:
+        (mount.point / "big.mrc").stat()
+        with away(behind):
+            killed, left = (
+                subprocess.Popen(
+                    ["cat", str(mount.point / "big.mrc")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+                for _ in range(2)
+            )
+            wait_until(lambda: len(behind.proxy.struck()) > 0, LONGEST_S)
+            killed.kill()
+            assert killed.wait(LONGEST_S) == -signal.SIGKILL
+            assert left.poll() is None
+            began_s = time.monotonic()
+            assert mount.end() == 0
+            assert left.wait(LONGEST_S) != 0
+            assert time.monotonic() - began_s < LONGEST_S
+        assert not os.path.ismount(mount.point)
+
+
+def test_after_kill_9_the_same_command_mounts_again(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
+        mount.process.kill()
+        mount.process.wait(LONGEST_S)
+        with pytest.raises(OSError, match="not connected"):
+            list(mount.point.iterdir())
+        with mounted(published.link, tmp_path / "m", behind.world.ca) as again:
+            assert (again.point / "SPA.yml").read_bytes() == FILES["SPA.yml"]
+
+
+def test_a_full_cache_disk_is_passed_by(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "none", str(disk)], check=True)
+    try:
+        with mounted(published.link, tmp_path / "m", behind.world.ca, "--cache", str(disk)) as mount:
+            assert (mount.point / "big.mrc").read_bytes() == BIG
+            assert tree(mount.point) == published.files()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_bytes_that_are_wrong_on_the_way_are_never_read(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca, "--wait", "0") as mount:
+        file = mount.point / "Grids/a.mrc"
+        file.stat()
+        behind.proxy.strike(FlipBit(1000), when=behind.about_bytes, times=2)
+        assert file.read_bytes() == FILES["Grids/a.mrc"]
+        assert len(behind.proxy.struck()) == 2
+        behind.proxy.strike(FlipBit(0), when=behind.about_bytes, times=1000)
+        with pytest.raises(OSError, match="Input/output"):
+            (mount.point / "SPA.yml").read_bytes()
+
+
+def test_the_background_command_comes_back_when_it_is_mounted(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    words = [
+        sys.executable,
+        "-m",
+        "fs2od",
+        "mount",
+        published.link,
+        str(tmp_path / "mnt"),
+        "--ca",
+        str(behind.world.ca),
+    ]
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [*words, "--daemon"], capture_output=True, text=True, timeout=LONGEST_S, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    try:
+        assert (tmp_path / "mnt" / "SPA.yml").read_bytes() == FILES["SPA.yml"]
+    finally:
+        subprocess.run([sys.executable, "-m", "fs2od", "unmount", str(tmp_path / "mnt")], timeout=LONGEST_S, check=True)
+    failed = subprocess.run(
+        [*words[:4], published.link[:-3], *words[5:], "--daemon"],
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        check=False,
+    )
+    assert failed.returncode == 6, failed.stderr
+
+
+def test_a_folder_that_is_not_empty_is_not_hidden(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    (tmp_path / "m" / "mnt").mkdir(parents=True)
+    (tmp_path / "m" / "mnt" / "mine").touch()
+    found = Mounted(published.link, tmp_path / "m", behind.world.ca)
+    assert found.process.wait(LONGEST_S) == 7
+    found.close()
+
+
+def test_the_check_names_what_is_needed() -> None:
+    found = {each.name: each for each in check_machine()}
+    assert all(found[name].is_there for name in ("pyfuse3", "/dev/fuse", "fusermount3"))
