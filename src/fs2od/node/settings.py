@@ -31,6 +31,8 @@ class ReplicationSettings:
     """The same for the hours of the day from `from_hour` on until `until_hour`, of local time, also over midnight."""
     from_hour: int = 0
     until_hour: int = 0
+    callback_hosts: tuple[str, ...] = ()
+    """Hosts that may be told of a transfer's end though they have no public address."""
 
 
 @dataclass(frozen=True)

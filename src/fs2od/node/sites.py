@@ -14,7 +14,7 @@ from fs2od.node.provider.provider import Oneprovider, Shared, open_provider
 from fs2od.node.provider.sources import Sources
 from fs2od.node.provider.writing.quotas import Quotas
 from fs2od.node.provider.writing.trees import Trees
-from fs2od.node.replication import Demands, Replicator
+from fs2od.node.replication import Demands, Replicator, TransferBook
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.providers import Provider
 from fs2od.node.zone.zone import Zone
@@ -50,7 +50,15 @@ class Sites:
         modes = (settings.file_mode, settings.directory_mode)
         checksums = Checksums(indexes, sources)
         demands = Demands(zone.database, homes)
-        self.replicator = Replicator(demands, homes, indexes, checksums, zone.clock, settings.replication)
+        self.replicator = Replicator(
+            demands,
+            TransferBook(zone.database, zone.clock),
+            homes,
+            indexes,
+            checksums,
+            zone.clock,
+            settings.replication,
+        )
         """What makes copies, for all of the sites."""
         self._shared = Shared(
             zone,
@@ -60,6 +68,7 @@ class Sites:
             Trees(homes, indexes, zone.clock.now_s, modes=modes),
             Quotas(homes),
             self.replicator,
+            homes,
         )
         self._lock = threading.Lock()
         self._origins: Origins | None = None

@@ -16,8 +16,8 @@ from fs2od.node.index.schema import ROOT
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Upload
 
-__all__ = ["Failure", "Held", "Lacking", "Replica", "Sum", "Version", "counts", "drop", "holders", "is_complete", "lacking", "note",
-           "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem"]  # fmt: skip
+__all__ = ["Failure", "Held", "Lacking", "Replica", "Sum", "Version", "counts", "doubt", "drop", "holders", "is_complete", "lacking", "note",
+           "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below"]  # fmt: skip
 
 _BELOW = """WITH RECURSIVE below (id) AS (
     SELECT ?1 UNION ALL SELECT entry.id FROM below JOIN entry ON entry.parent = below.id
@@ -70,7 +70,10 @@ class Lacking:
 
 @dataclass(frozen=True)
 class Replica:
-    """A copy that was checked: of which state, where, with which SHA-256, how ("md5" by the store's own, "read" by reading back)."""
+    """A copy: of which state, where, its SHA-256, and how it was checked ("md5" by the store's own, "read" by reading back).
+
+    Both are empty for one that nobody counts on.
+    """
 
     row: int
     path: str
@@ -174,9 +177,8 @@ def occupied_bytes(index: SpaceIndex, storage: StorageId) -> int:
 
 
 def of_storage(index: SpaceIndex, storage: StorageId, *, top: int = ROOT, after: int = 0, limit: int) -> list[Replica]:
-    """Return the checked copies on a storage of files at or below `top`, of whatever state, in the order of their rows."""
-    query = f"""{"" if top == ROOT else _BELOW} SELECT * FROM replica WHERE storage = ?2 AND entry > ?3
-        AND checked IS NOT NULL AND {"?1 > 0" if top == ROOT else "entry IN below"} ORDER BY entry LIMIT ?4"""
+    """Return the copies on a storage of files at or below `top`, of whatever state, in the order of their rows."""
+    query = f"""{"" if top == ROOT else _BELOW} SELECT * FROM replica WHERE storage = ?2 AND entry > ?3 AND {"?1 > 0" if top == ROOT else "entry IN below"} ORDER BY entry LIMIT ?4"""
     with index.database.reading() as db:
         rows = db.execute(query, (top, storage, after, limit)).fetchall()
     return [
@@ -184,8 +186,8 @@ def of_storage(index: SpaceIndex, storage: StorageId, *, top: int = ROOT, after:
             row["entry"],
             row["path"],
             Version(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"]),
-            row["sha256"],
-            row["method"],
+            row["sha256"] or b"",
+            row["method"] or "",
         )
         for row in rows
     ]
@@ -229,6 +231,30 @@ def note_failure(index: SpaceIndex, storage: StorageId, failures: Sequence[Failu
         for one in failures:
             values = (*_values(one.version), one.problem, one.not_before_s, one.row)
             db.execute(query, (storage, one.path, *values))
+
+
+def doubt(index: SpaceIndex, storage: StorageId, rows: Sequence[int]) -> None:
+    """Count on copies no more until they were checked again; where they are stays known."""
+    with index.database.writing() as db:
+        query = "UPDATE replica SET checked = NULL, sha256 = NULL WHERE storage = ? AND entry = ?"
+        db.executemany(query, [(storage, row) for row in rows])
+
+
+def registered(index: SpaceIndex, row: int) -> tuple[str, Version] | None:
+    """Return where a file is and its state, as registered now; None if it is not."""
+    entry = index.get(row)
+    if entry is None:
+        return None
+    with index.database.reading() as db:
+        found = db.execute(f"SELECT {_KEYS} FROM entry WHERE id = ?", (row,)).fetchone()
+    return None if found is None else (index.path(entry), Version(*found))
+
+
+def rows_below(index: SpaceIndex, top: int) -> set[int]:
+    """Return the rows of a file, or of all files below a directory."""
+    query = f"{_BELOW} SELECT id FROM below" if top != ROOT else "SELECT id FROM entry WHERE ?1 > 0"
+    with index.database.reading() as db:
+        return {row[0] for row in db.execute(query, (top,))}
 
 
 def drop(index: SpaceIndex, storage: StorageId, rows: Sequence[int] | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fs2od.node.index import Indexes
+from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.imports import Imports
 from fs2od.node.panel.scanning import ScanRules
 from fs2od.node.panel.storages import Storages
@@ -40,6 +41,7 @@ class Shared:
     trees: Trees
     quotas: Quotas
     replicator: Replicator
+    homes: Homes
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
         access=access,
         files=Files(access, indexes, zone.shares, zone.spaces, zone.rights, record.id),
         qos=QosRequirements(zone.database, zone.rights, indexes, shared.replicator, clock),
-        transfers=Transfers(zone.database, zone.rights, supports, clock),
+        transfers=Transfers(zone.rights, shared.replicator, shared.homes, clock),
         tickets=Tickets(clock),
         checksums=shared.checksums,
         archives=Archives(access, indexes, shared.sources, shared.checksums, settings.limits),

@@ -2,5 +2,6 @@
 
 from fs2od.node.replication.demands import Demand, Demands, Requirement
 from fs2od.node.replication.replicator import Replicator
+from fs2od.node.replication.transfer_book import TransferBook
 
-__all__ = ["Demand", "Demands", "Replicator", "Requirement"]
+__all__ = ["Demand", "Demands", "Replicator", "Requirement", "TransferBook"]

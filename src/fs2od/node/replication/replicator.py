@@ -17,8 +17,10 @@ from fs2od.node.replication.copying import Copying
 from fs2od.node.replication.demands import Demands
 from fs2od.node.replication.pacing import Pace
 from fs2od.node.replication.passes import Pass, Route
+from fs2od.node.replication.transfer_book import TransferBook
+from fs2od.node.replication.transfer_runs import TransferRuns
 from fs2od.node.settings import ReplicationSettings
-from fs2od.onedata.ids import SpaceId, StorageId
+from fs2od.onedata.ids import SpaceId, StorageId, TransferId
 
 __all__ = ["Replicator"]
 
@@ -41,6 +43,7 @@ class Replicator:
     def __init__(
         self,
         demands: Demands,
+        transfers: TransferBook,
         homes: Homes,
         indexes: Indexes,
         checksums: Checksums,
@@ -54,6 +57,10 @@ class Replicator:
         self._clock = clock
         self._settings = settings
         self._pass = Pass(Copying(Pace(settings, clock.now)), clock)
+        self.transfers = transfers
+        self._runs = TransferRuns(
+            transfers, demands, homes, self._pass, clock, route=self._route, trusted_callbacks=settings.callback_hosts
+        )
         self._lock = threading.Lock()
         self._states: dict[SpaceId, _State] = {}
         self._running: dict[SpaceId, Future[None]] = {}
@@ -106,16 +113,15 @@ class Replicator:
         self._workers.shutdown(cancel_futures=True)
 
     def _run(self, space: SpaceId) -> None:
-        more = False
+        more, troubled = False, True
         try:
-            more = self._look(space)
+            more, troubled = self._look(space)
         except Fs2odError as error:
             _log.warning("replication of space %s: %s", space, error)
         finally:
             with self._lock:
                 del self._running[space]
                 state, now_s = self._states.setdefault(space, _State()), self._clock.now_s()
-                troubled = any(key[0] == space for key in self._problems)
                 if troubled:
                     state.due_s = now_s + state.pause_s
                     state.pause_s = min(2 * state.pause_s, _LONGEST_PAUSE_S)
@@ -123,29 +129,45 @@ class Replicator:
                     state.due_s = now_s + (1 if more else self._settings.look_every_s)
                     state.pause_s = _FIRST_PAUSE_S
 
-    def _look(self, space: SpaceId) -> bool:
-        """Make what is missing in a space; return whether to look again soon."""
+    def _look(self, space: SpaceId) -> tuple[bool, bool]:
+        """Do what there is to do in a space; return whether to look again soon, and whether something is in the way."""
         more = False
         with self._indexes.using(space) as index:
             self._checksums.load(space)
+            waiting = self._run_transfers(space, index)
             for demand in self.demands.of_space(space):
                 top = index.find(demand.file_uuid)
                 if top is None or self._closed.is_set():
                     continue
-                outcome = self._to(space, index, demand.storage, top.row)
-                more = more or outcome
-        return more
+                more = self._to(space, index, demand.storage, top.row, waiting) or more
+        troubled = bool(waiting) or any(key[0] == space for key in self._problems)
+        return more or bool(set(self.transfers.open_ones(space)) - waiting), troubled
 
-    def _to(self, space: SpaceId, index: SpaceIndex, storage: StorageRecord, top: int) -> bool:
+    def _run_transfers(self, space: SpaceId, index: SpaceIndex) -> set[TransferId]:
+        """Run the open transfers of a space; return those that wait for something."""
+        waiting = set()
+        for transfer in self.transfers.open_ones(space):
+            if not self._runs.run(index, transfer, goes_on=lambda: not self._closed.is_set()):
+                waiting.add(transfer)
+        return waiting
+
+    def _to(
+        self, space: SpaceId, index: SpaceIndex, storage: StorageRecord, top: int, waiting: set[TransferId]
+    ) -> bool:
         key = (space, storage.id)
         try:
-            route = self._route(space, index, storage)
-            outcome = self._pass.run(route, top=top, settle_s=self._settings.settle_s)
+            outcome = self._pass.run(
+                self._route(index, storage),
+                top=top,
+                settle_s=self._settings.settle_s,
+                # A transfer that comes meanwhile is not kept waiting until all is done.
+                goes_on=lambda: set(self.transfers.open_ones(space)) <= waiting,
+            )
             problem = outcome.problem
         except Fs2odError as error:
             problem, more = str(error), False
         else:
-            more = outcome.changed > 0
+            more = outcome.changed > 0 or outcome.cut_short
         if problem is None:
             self._problems.pop(key, None)
         else:
@@ -153,7 +175,8 @@ class Replicator:
             self._problems[key] = problem
         return more
 
-    def _route(self, space: SpaceId, index: SpaceIndex, storage: StorageRecord) -> Route:
+    def _route(self, index: SpaceIndex, storage: StorageRecord) -> Route:
+        space = index.space
         home = self._homes.storage(space)
         if home is None:
             raise StorageMissing("the space has no storage that holds its files")
