@@ -6,6 +6,7 @@ from ipaddress import ip_address
 import pytest
 from tests.client.conftest import Clients, Speak
 
+from fs2od.node.zone.memberships import GROUP_GROUP
 from fs2od.onedata import errors
 from fs2od.onedata.ids import GroupId, ProviderId, ShareId, SpaceId, TokenId
 from fs2od.onedata.privileges import GroupPrivilege, SpacePrivilege, ZonePrivilege
@@ -90,11 +91,14 @@ async def test_groups_are_made_listed_changed_and_removed(admin: Clients) -> Non
         await groups.get(child)
 
 
-async def test_groups_are_put_into_one_another_and_taken_out(admin: Clients) -> None:
+async def test_groups_are_put_into_one_another_and_taken_out(world: World, admin: Clients) -> None:
     groups = admin.zone.groups
     parent, child = await groups.create("one"), await groups.create("two")
     await groups.add_child(parent, child, [GroupPrivilege.VIEW])
     assert await groups.children(parent) == (child,)
+    await groups.change_child_privileges(parent, child, grant=[GroupPrivilege.ADD_USER])
+    held = world.node.zone.memberships.privileges(GROUP_GROUP, parent, child)
+    assert held == ["group_add_user", "group_view"]
     with pytest.raises(errors.Conflict):
         await groups.add_child(parent, child)
     await groups.remove_child(parent, child)

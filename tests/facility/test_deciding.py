@@ -33,6 +33,7 @@ from fs2od.facility.deciding import (
 from fs2od.facility.journal import ONBOARDING, Facts, Phase, Problem, ProblemKind, Record, Step
 from fs2od.facility.metadata import publication_of
 from fs2od.facility.watching import SeenFile, SeenFolder, Sighting, Tally
+from fs2od.onedata.roles import bundles_fingerprint
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 ROOT = "/data/krios1"
@@ -69,7 +70,8 @@ def announced(**changes: object) -> Record:
     )  # fmt: skip
     record = replace(record, **changes)
     published = publication_of(record, CONFIGURATION.facility).fingerprint
-    return replace(record, done={**record.done, Step.PUBLISHED: published})
+    given = {Step.PUBLISHED: published, Step.MEMBERS_RIGHTS: bundles_fingerprint()}
+    return replace(record, done={**record.done, **given})
 
 
 def decided(record: Record, seen: Sighting | None, now: datetime = NOW) -> object:

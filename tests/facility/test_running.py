@@ -19,6 +19,7 @@ from fs2od.facility._passes import Passes
 from fs2od.facility.journal import Journal, Phase, Record, Step
 from fs2od.facility.metadata import facts_of, publication_of
 from fs2od.facility.watching import look
+from fs2od.onedata.roles import bundles_fingerprint
 from fs2od.sqlite import Database, hold_folder
 
 NAME = "20261103_P2"
@@ -369,5 +370,11 @@ def _known_datasets(world: World, count: int) -> None:
             closed=folder_seen.fingerprint, completed_at=now,
         )  # fmt: skip
         published = publication_of(record, configuration.facility).fingerprint
-        journal.add(replace(record, done={**record.done, Step.PUBLISHED: published}), said="", now=now)
+        journal.add(
+            replace(
+                record, done={**record.done, Step.PUBLISHED: published, Step.MEMBERS_RIGHTS: bundles_fingerprint()}
+            ),
+            said="",
+            now=now,
+        )
     database.close()

@@ -6,15 +6,18 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.facility.conftest import PROVIDER, ZONE, Both, Clock, World
 
 from fs2od.facility.configuration import Configuration
-from fs2od.facility.journal import Record, Step
+from fs2od.facility.journal import Journal, Record, Step
 from fs2od.node.running import open_node
 from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.callers import GUEST, Caller
+from fs2od.node.zone.memberships import GROUP_GROUP, GROUP_USER, SPACE_GROUP
 from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.ids import GroupId, ShareId, SpaceId, TokenId
+from fs2od.onedata.roles import MEMBER_IN_SPACE, OWNER_IN_GROUP, OWNER_IN_SPACE
 from fs2od.onedata.tokens import InviteToken, InviteType
 
 NAME = "20261103_P2"
@@ -51,6 +54,29 @@ async def test_an_experimenter_becomes_owner_and_brings_others_in(world: World) 
     # A member invites nobody.
     with pytest.raises(ServiceError, match="may not invite"):
         zone.invite_book.make(blair, InviteToken(InviteType.USER_JOIN_GROUP, members))
+
+
+async def test_owners_of_datasets_that_were_onboarded_earlier_get_what_owners_get_today(world: World) -> None:
+    record, zone = await onboarded(world), world.node.zone
+    space, owners, members = (record.done[step] for step in (Step.SPACE, Step.OWNERS, Step.MEMBERS))
+    olive, mary = (zone.users.add(f"{name} Example") for name in ("Olive", "Mary"))
+    # As an earlier fs2od left it: owners without links, who invite nobody.
+    zone.memberships.remove(GROUP_GROUP, members, owners)
+    zone.memberships.update(SPACE_GROUP, space, owners, revoke=["space_manage_shares", "space_schedule_replication"])
+    zone.memberships.add(GROUP_USER, owners, olive, ["group_view"])
+    zone.memberships.add(GROUP_USER, members, mary, ["group_view"])
+    with world.database() as database:
+        journal = Journal(database)
+        journal.write(replace(record, done={**record.done, Step.MEMBERS_RIGHTS: "given"}), now=world.clock())
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, lambda: world.history(NAME).count("rights") == 1)
+        assert (zone.rights.space_privileges(olive, SpaceId(space)) or frozenset()) >= OWNER_IN_SPACE
+        for group in (owners, members):
+            assert (zone.rights.group_privileges(olive, GroupId(group)) or frozenset()) >= OWNER_IN_GROUP
+        assert zone.rights.space_privileges(mary, SpaceId(space)) == frozenset(map(str, MEMBER_IN_SPACE))
+        for _ in range(3):
+            await one_pass()
+    assert world.history(NAME).count("rights") == 1
 
 
 async def test_invites_end_as_configured(world: World) -> None:

@@ -148,6 +148,7 @@ _ZONE = (
         add_group_user PUT /groups/{id}/users/{uid}
         remove_group_user DELETE /groups/{id}/users/{uid}
         update_user_group_privileges PATCH /groups/{id}/users/{uid}/privileges
+        update_child_group_privileges PATCH /groups/{id}/children/{cid}/privileges
         add_child_group PUT /groups/{id}/children/{cid}
         remove_child_group DELETE /groups/{id}/children/{cid}
         modify_space PATCH /spaces/{id}

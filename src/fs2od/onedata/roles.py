@@ -5,6 +5,7 @@ Onedata knows privileges only. These are the bundles that fs2od gives, and the w
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -19,6 +20,7 @@ __all__ = [
     "OWNER_WITHOUT_GROUP",
     "READER_WITHOUT_GROUP",
     "Role",
+    "bundles_fingerprint",
     "is_owning",
     "words_of",
 ]
@@ -72,6 +74,12 @@ _WORDS: Mapping[str, str] = MappingProxyType(
     }
 )
 _OWNING = frozenset({"space_manage_shares", "space_add_user", "group_add_user"})
+
+
+def bundles_fingerprint() -> str:
+    """Return what differs whenever owners or members of a dataset with groups are to have other rights than before."""
+    bundles = (OWNER_IN_GROUP, MEMBER_IN_GROUP, OWNER_IN_SPACE, MEMBER_IN_SPACE)
+    return hashlib.sha256(repr([sorted(map(str, each)) for each in bundles]).encode()).hexdigest()[:12]
 
 
 def words_of(held: Collection[str]) -> tuple[str, ...]:

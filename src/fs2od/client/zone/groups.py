@@ -183,6 +183,23 @@ class Groups:
         document = wire.PrivilegesChange(grant=tuple(listed(grant)), revoke=tuple(listed(revoke)))
         await self._service.do("update_user_group_privileges", ids={"id": group, "uid": user}, document=document)
 
+    async def change_child_privileges(
+        self,
+        group: GroupId,
+        child: GroupId,
+        *,
+        grant: Iterable[GroupPrivilege] = (),
+        revoke: Iterable[GroupPrivilege] = (),
+    ) -> None:
+        """Change what a child's members may do in a group (PATCH Z/groups/{id}/children/{cid}/privileges).
+
+        Raises:
+            NotFound: It is no child.
+            Forbidden: We may not set privileges there (group_set_privileges).
+        """
+        document = wire.PrivilegesChange(grant=tuple(listed(grant)), revoke=tuple(listed(revoke)))
+        await self._service.do("update_child_group_privileges", ids={"id": group, "cid": child}, document=document)
+
     async def join_space(self, group: GroupId, token: Token) -> SpaceId:
         """Make a group a member of the space that an invite token names (POST Z/groups/{id}/spaces/join).
 

@@ -15,6 +15,7 @@ __all__ = [
     "CheckImport",
     "CloseMetadata",
     "FinishImport",
+    "GiveRights",
     "Hold",
     "Identify",
     "ImportSidecar",
@@ -128,6 +129,13 @@ class CloseMetadata:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveRights:
+    """Give owners and members the rights that those of a new dataset get, because they were onboarded with others."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Publish description and metadata as they are now."""
 
@@ -155,6 +163,7 @@ Action: TypeAlias = (
     | FinishImport
     | CheckImport
     | CloseMetadata
+    | GiveRights
     | Publish
     | TellComplete
 )
@@ -170,6 +179,7 @@ _SAID: dict[type, str] = {
     FinishImport: "ask for the last import",
     CheckImport: "see whether the last import has ended",
     CloseMetadata: "close the metadata file to public links",
+    GiveRights: "give owners and members the rights that they get today",
     Publish: "publish the description and the metadata",
     TellComplete: "write the mail that says that it is complete",
 }

@@ -13,6 +13,7 @@ from fs2od.facility.deciding._actions import (
     CheckImport,
     CloseMetadata,
     FinishImport,
+    GiveRights,
     ImportSidecar,
     NoteRunning,
     Publish,
@@ -25,6 +26,7 @@ from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
 from fs2od.facility.journal import Phase, ProblemKind, Record, Step
 from fs2od.facility.metadata import publication_of
 from fs2od.facility.watching import Look, Sighting
+from fs2od.onedata.roles import bundles_fingerprint
 
 __all__ = ["Rules", "data_signature", "decide", "due_at", "next_action"]
 
@@ -73,6 +75,7 @@ def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: da
         _onboarding(record)
         or _importing(record, sighting, rules, watch, now)
         or _sidecar(record, sighting, rules, now)
+        or _rights(record)
         or _keeping(record, sighting, rules)
     )
 
@@ -167,6 +170,13 @@ def _quiet_at(record: Record, sighting: Sighting, watch: Watch) -> datetime:
     tally = sighting.tally
     newest = _EPOCH + timedelta(microseconds=(tally.newest_ns if tally else 0) // 1000)
     return newest + (watch.data_settle if record.running_seen else watch.quiet)
+
+
+def _rights(record: Record) -> Action | None:
+    """Bring a dataset up to date whose owners and members got other rights than those of today."""
+    if record.phase not in {Phase.ACQUIRING, Phase.COMPLETE}:
+        return None
+    return None if record.done.get(Step.MEMBERS_RIGHTS) == bundles_fingerprint() else GiveRights(record.id)
 
 
 def _keeping(record: Record, sighting: Sighting, rules: Rules) -> Action | None:

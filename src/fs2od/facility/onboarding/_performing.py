@@ -17,6 +17,7 @@ from fs2od.facility.deciding import (
     CheckImport,
     CloseMetadata,
     FinishImport,
+    GiveRights,
     Hold,
     Identify,
     ImportSidecar,
@@ -36,7 +37,15 @@ from fs2od.facility.onboarding._importing import Importer
 from fs2od.facility.onboarding._names import dataset_name, unique_name
 from fs2od.facility.onboarding._provisioning import Groups
 from fs2od.facility.onboarding._services import Services
-from fs2od.facility.onboarding._steps import STEPS, Outcome, Scene, close_metadata_files, progressed, publish
+from fs2od.facility.onboarding._steps import (
+    STEPS,
+    Outcome,
+    Scene,
+    close_metadata_files,
+    give_rights_of_today,
+    progressed,
+    publish,
+)
 from fs2od.facility.watching import SeenFolder, Sighting, Surveys
 
 __all__ = ["LocalAction", "OnedataAction", "Performer"]
@@ -52,6 +61,7 @@ OnedataAction = (
     | FinishImport
     | CheckImport
     | CloseMetadata
+    | GiveRights
     | Publish
     | TellComplete
 )
@@ -116,6 +126,8 @@ class Performer:
                 await importer.check(scene, sighting)
             case CloseMetadata():
                 await self._close(scene, importer)
+            case GiveRights():
+                await self._give_rights(scene)
             case Publish():
                 await self._publish(scene)
             case TellComplete():
@@ -154,6 +166,10 @@ class Performer:
         # A file that was deleted and written anew is a new one to the provider, so it is closed again after the scan.
         await importer.force(scene)
         await self._write(replace(scene.record, closed=fingerprint + "?", next_attempt_at=importer.soon()))
+
+    async def _give_rights(self, scene: Scene) -> None:
+        done = {**scene.record.done, Step.MEMBERS_RIGHTS: await give_rights_of_today(scene)}
+        await self._write(replace(scene.record, done=done), "rights", "owners and members have the rights of today")
 
     async def _publish(self, scene: Scene) -> None:
         done = {**scene.record.done, Step.PUBLISHED: await publish(scene)}

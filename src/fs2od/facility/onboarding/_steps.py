@@ -25,11 +25,26 @@ from fs2od.onedata import wire
 from fs2od.onedata.errors import Conflict, Forbidden, NotFound, PosixError, error_of
 from fs2od.onedata.ids import FileId, GroupId, ShareId, SpaceId, StorageId
 from fs2od.onedata.privileges import SpacePrivilege
-from fs2od.onedata.roles import MEMBER_IN_GROUP, MEMBER_IN_SPACE, OWNER_IN_GROUP, OWNER_IN_SPACE
+from fs2od.onedata.roles import (
+    MEMBER_IN_GROUP,
+    MEMBER_IN_SPACE,
+    OWNER_IN_GROUP,
+    OWNER_IN_SPACE,
+    bundles_fingerprint,
+)
 from fs2od.onedata.tokens import InviteToken, InviteType, Time
 from fs2od.onedata.wire.sharing import LinkRule
 
-__all__ = ["STEPS", "Outcome", "Scene", "close_metadata_files", "is_continuous", "progressed", "publish"]
+__all__ = [
+    "STEPS",
+    "Outcome",
+    "Scene",
+    "close_metadata_files",
+    "give_rights_of_today",
+    "is_continuous",
+    "progressed",
+    "publish",
+]
 
 _SUPPORT_TOKEN_S = 300
 _CLOSED = 0o640
@@ -183,9 +198,11 @@ def _rights(group: Step, privileges: Collection[SpacePrivilege]) -> TakeStep:
         # A conflict says that an earlier try of ours did it.
         with contextlib.suppress(Conflict):
             await scene.services.zone.spaces.add_group(scene.space, GroupId(scene.record.done[group]), privileges)
-        if group is Step.MEMBERS:
-            await _owners_invite_members(scene)
-        return Outcome("given", f"rights of the {group}")
+        if group is not Step.MEMBERS:
+            return Outcome("given", f"rights of the {group}")
+        await _owners_invite_members(scene)
+        # Which rights these were: when others are to be given, this dataset gets them, too.
+        return Outcome(bundles_fingerprint(), f"rights of the {group}")
 
     return take
 
@@ -194,6 +211,26 @@ async def _owners_invite_members(scene: Scene) -> None:
     owners, members = (GroupId(scene.record.done[group]) for group in (Step.OWNERS, Step.MEMBERS))
     with contextlib.suppress(Conflict):
         await scene.services.zone.groups.add_child(members, owners, OWNER_IN_GROUP)
+
+
+async def give_rights_of_today(scene: Scene) -> str:
+    """Let owners and members of a dataset that was onboarded earlier have the rights that they get now, and return which.
+
+    What they have beyond that stays. Whoever is in the group of owners gets an owner's rights there.
+    """
+    zone, owners, members = (
+        scene.services.zone,
+        *(GroupId(scene.record.done[each]) for each in (Step.OWNERS, Step.MEMBERS)),
+    )
+    await zone.spaces.change_group_privileges(scene.space, owners, grant=OWNER_IN_SPACE)
+    await zone.spaces.change_group_privileges(scene.space, members, grant=MEMBER_IN_SPACE)
+    await _owners_invite_members(scene)
+    await zone.groups.change_child_privileges(members, owners, grant=OWNER_IN_GROUP)
+    for user in await zone.groups.users(owners):
+        # They may have left since the list was made.
+        with contextlib.suppress(NotFound):
+            await zone.groups.change_user_privileges(owners, user, grant=OWNER_IN_GROUP)
+    return bundles_fingerprint()
 
 
 async def _privacy(scene: Scene) -> Outcome:
