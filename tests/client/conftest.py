@@ -27,6 +27,8 @@ DESCRIPTIONS = Path(__file__).parents[3] / "shared" / "onedata" / "openapi"
 SERVICES = ("onezone", "oneprovider", "onepanel")
 # The descriptions call these bodies strings; on the wire they are any document, and {"expression"}.
 ANY_BODY = {"set_json_metadata", "set_rdf_metadata", "evaluate_qos_expression"}
+# Bytes of files.
+ANY_BODY |= {"create_file", "create_file_at_path", "update_file_content"}
 # What services take although the descriptions do not say so.
 UNDESCRIBED_KEYS = {
     "create_user_space": {"idGeneratorSeed"},

@@ -131,4 +131,11 @@ TESTED = {
     ("onezone", "verify_access_token"): "test_zone.py::test_tokens_are_examined_and_verified",
     ("onezone", "verify_identity_token"): "test_zone.py::test_tokens_are_examined_and_verified",
     ("onezone", "verify_invite_token"): "test_zone.py::test_tokens_are_examined_and_verified",
+    ("cdmi", "cdmi_put"): "test_writing.py::test_files_are_made_written_moved_and_removed",
+    ("oneprovider", "create_file"): "test_writing.py::test_files_are_made_written_moved_and_removed",
+    ("oneprovider", "create_file_at_path"): "test_writing.py::test_files_are_made_written_moved_and_removed",
+    ("oneprovider", "update_file_content"): "test_writing.py::test_files_are_made_written_moved_and_removed",
+    ("oneprovider", "remove_file"): "test_writing.py::test_files_are_made_written_moved_and_removed",
+    ("oneprovider", "remove_file_at_path"): "test_writing.py::test_files_are_made_written_moved_and_removed",
+    ("oneprovider", "fs2od_get_checksum"): "test_writing.py::test_files_are_made_written_moved_and_removed",
 }  # fmt: skip

@@ -13,7 +13,7 @@ from fs2od.onedata.errors import bad_value, error_of
 
 __all__ = ["OPERATIONS", "Operation", "ServiceName"]
 
-ServiceName = Literal["onezone", "oneprovider", "onepanel"]
+ServiceName = Literal["onezone", "oneprovider", "onepanel", "cdmi"]
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 _MANY_SEGMENTS = frozenset({"path", "subpath"})
 
@@ -24,9 +24,9 @@ class Operation:
 
     Attributes:
         service: Whose it is.
-        operation_id: Its operationId in Onedata's OpenAPI file of that service.
+        operation_id: Its operationId in Onedata's OpenAPI file of that service; CDMI has none, so that its are ours.
         method: The HTTP method.
-        path: The path below `/api/v3/<service>`, with `{parameters}`.
+        path: The path below `/api/v3/<service>`, or `/cdmi`, with `{parameters}`.
         repeatable: Whether it may be sent again when no answer came: the second time changes nothing more.
         public: Whether it is for everyone, so that no token is sent with it.
         redirected: Whether a redirect is followed.
@@ -47,7 +47,8 @@ class Operation:
             Rejected: badValueIdentifier or badValueFilePath: a value is empty, or "." or "..", and would lead elsewhere.
         """
         filled = _PARAMETER.sub(lambda found: _quoted(found[1], values[found[1]]), self.path)
-        return f"/api/v3/{self.service}{filled.rstrip('/')}"
+        base = "/cdmi" if self.service == "cdmi" else f"/api/v3/{self.service}"
+        return f"{base}{filled.rstrip('/')}"
 
 
 def _quoted(name: str, value: str) -> str:
@@ -210,6 +211,7 @@ _PROVIDER = (
         get_rdf_metadata /data/{id}/metadata/rdf
         get_xattrs /data/{id}/metadata/xattrs
         get_data_distribution /data/{id}/distribution
+        fs2od_get_checksum /fs2od/data/{id}/checksum
         get_file_qos_summary /data/{id}/qos/summary
         get_share /shares/{shid}
         get_qos_requirement /qos_requirements/{qid}
@@ -223,6 +225,9 @@ _PROVIDER = (
         lookup_file_id POST /lookup-file-id/{path}
         evaluate_qos_expression POST /spaces/{sid}/evaluate_qos_expression
         set_attr PUT /data/{id}
+        update_file_content PUT /data/{id}/content
+        remove_file DELETE /data/{id}
+        remove_file_at_path DELETE /data/{id}/path/{path}
         set_json_metadata PUT /data/{id}/metadata/json
         remove_json_metadata DELETE /data/{id}/metadata/json
         set_rdf_metadata PUT /data/{id}/metadata/rdf
@@ -239,6 +244,8 @@ _PROVIDER = (
     *_others(
         "oneprovider",
         """
+        create_file POST /data/{id}/children
+        create_file_at_path PUT /data/{id}/path/{path}
         create_share POST /shares
         add_qos_requirement POST /qos_requirements
         create_transfer POST /transfers
@@ -283,7 +290,9 @@ _PANEL = (
     ),
 )
 
+_CDMI = _others("cdmi", "cdmi_put PUT /{path}", repeatable=False)
+
 OPERATIONS: Mapping[tuple[ServiceName, str], Operation] = MappingProxyType(
-    {(operation.service, operation.operation_id): operation for operation in (*_ZONE, *_PROVIDER, *_PANEL)}
+    {(operation.service, operation.operation_id): operation for operation in (*_ZONE, *_PROVIDER, *_PANEL, *_CDMI)}
 )
 """Every call that the client can make, by service and operationId."""

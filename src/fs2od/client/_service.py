@@ -68,6 +68,23 @@ class Service:
         """Make a call whose answer says nothing but that it was done."""
         await self._answer(operation_id, ids, (), document, body=body, content_type=content_type)
 
+    def beside(self, name: ServiceName) -> Service:
+        """Return another service at the same origin."""
+        return Service(self._connection, name, self.origin)
+
+    async def send(
+        self,
+        operation_id: str,
+        *,
+        ids: Mapping[str, str],
+        query: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str,
+        headers: Mapping[str, str] = _NOTHING,
+    ) -> Answer:
+        """Return the whole answer of a call that sends bytes."""
+        return await self._answer(operation_id, ids, query, None, body=body, content_type=content_type, headers=headers)
+
     async def create(
         self, operation_id: str, *, collection: str, document: object, ids: Mapping[str, str] = _NOTHING
     ) -> str:
@@ -94,6 +111,7 @@ class Service:
         *,
         body: bytes | None = None,
         content_type: str = _JSON,
+        headers: Mapping[str, str] = _NOTHING,
     ) -> Answer:
         operation = OPERATIONS[self._name, operation_id]
         content = wire.write(document) if document is not None else body
@@ -103,7 +121,7 @@ class Service:
                 self.origin + operation.url_path(ids),
                 query=tuple(query),
                 body=content,
-                headers={"Content-Type": content_type} if content is not None else _NOTHING,
+                headers={**headers, "Content-Type": content_type} if content is not None else headers,
                 secrets=tuple(_secrets_in(document)),
             )
         )

@@ -1,6 +1,6 @@
 """Oneprovider's nouns, one module each. P in the docstrings stands for `https://PROVIDER/api/v3/oneprovider`."""
 
-from fs2od.client.provider.files import Files
+from fs2od.client.provider.files import Files, Written
 from fs2od.client.provider.metadata import JsonMetadata, RdfMetadata, Xattrs
 from fs2od.client.provider.oneprovider import Oneprovider
 from fs2od.client.provider.qos import QosRequirements
@@ -17,5 +17,6 @@ __all__ = [
     "QosRequirements",
     "RdfMetadata",
     "Transfers",
+    "Written",
     "Xattrs",
 ]

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from fs2od.client._connection import Answer
 from fs2od.client._reading import FileReader, Subpath
 from fs2od.client._service import Service
 from fs2od.client.provider.metadata import JsonMetadata, RdfMetadata, Xattrs
 from fs2od.onedata import wire
 from fs2od.onedata.ids import FileId
+from fs2od.onedata.wire.results import FileChecksum
 
-__all__ = ["Files"]
+__all__ = ["Files", "Written"]
 
+_BYTES = "application/octet-stream"
+_DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 _OPERATIONS: Mapping[Subpath, str] = {
     "": "get_attrs",
     "children": "list_children",
     "content": "download_file_content",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that was made, and the SHA-256 of its bytes (64 hexadecimal digits) where the provider says it."""
+
+    file_id: FileId
+    sha256: str | None = None
 
 
 class Files(FileReader):
@@ -27,6 +42,7 @@ class Files(FileReader):
         self.json_metadata = JsonMetadata(service)
         self.xattrs = Xattrs(service)
         self.rdf = RdfMetadata(service)
+        self._cdmi = service.beside("cdmi")
 
     async def lookup(self, path: str) -> FileId:
         """Return the id of what lies at a path (POST P/lookup-file-id/{path}).
@@ -57,5 +73,143 @@ class Files(FileReader):
         """
         return await self._service.read("get_data_distribution", wire.Distribution, ids={"id": file})
 
+    async def create(
+        self,
+        directory: FileId,
+        name: str,
+        *,
+        kind: wire.FileKind = "REG",
+        mode: int | None = None,
+        content: bytes = b"",
+    ) -> Written:
+        """Make a file with these bytes, or a directory (POST P/data/{id}/children).
+
+        Args:
+            directory: What it is made in; also a bare space id.
+            name: Its name.
+            kind: "REG" or "DIR".
+            mode: Its permission bits; by default the provider's.
+            content: The bytes of a file. At our own node it is there whole or not at all.
+
+        Raises:
+            PosixError: eexist: the name is taken; enoent, enotdir, eacces, enospc; erofs: nothing is written there.
+        """
+        query = [("name", name), *_made_as(kind, mode)]
+        answer = await self._service.send(
+            "create_file", ids={"id": directory}, query=query, body=content, content_type=_BYTES
+        )
+        return _written(answer)
+
+    async def create_at(
+        self,
+        top: FileId,
+        path: str,
+        *,
+        kind: wire.FileKind = "REG",
+        mode: int | None = None,
+        content: bytes = b"",
+        create_parents: bool = False,
+    ) -> Written:
+        """Make a file with these bytes, or a directory, at a path below a directory (PUT P/data/{id}/path/{path}).
+
+        Args:
+            top: The directory; also a bare space id.
+            path: The path below it.
+            kind: "REG" or "DIR".
+            mode: Its permission bits; by default the provider's.
+            content: The bytes of a file. At our own node it is there whole or not at all.
+            create_parents: Whether directories on the way may be made.
+
+        Raises:
+            PosixError: eexist: the name is taken; enoent, enotdir, eacces, enospc; erofs: nothing is written there.
+            Rejected: badValueFilePath: no file can be there.
+        """
+        query = [("create_parents", "true")] if create_parents else []
+        answer = await self._service.send(
+            "create_file_at_path",
+            ids={"id": top, "path": path},
+            query=[*query, *_made_as(kind, mode)],
+            body=content,
+            content_type=_BYTES,
+        )
+        return _written(answer)
+
+    async def write(self, file: FileId, content: bytes, *, offset: int | None = None) -> str | None:
+        """Write bytes into a file from an offset on, or replace all that it has (PUT P/data/{id}/content).
+
+        Our own node says the SHA-256 of all that the file has then, if it has seen it arrive in order; else None.
+
+        Raises:
+            PosixError: enoent: it does not exist; eisdir; eacces; enospc; erofs: nothing is written there.
+        """
+        query = [] if offset is None else [("offset", str(offset))]
+        answer = await self._service.send(
+            "update_file_content", ids={"id": file}, query=query, body=content, content_type=_BYTES
+        )
+        return _digest(answer)
+
+    async def remove(self, file: FileId) -> None:
+        """Remove a file, or a directory with all that lies in it (DELETE P/data/{id}).
+
+        Raises:
+            PosixError: enoent: it is gone already; eacces, also part-way; erofs.
+        """
+        await self._service.do("remove_file", ids={"id": file})
+
+    async def remove_at(self, top: FileId, path: str) -> None:
+        """Remove what lies at a path below a directory (DELETE P/data/{id}/path/{path}).
+
+        Raises:
+            PosixError: enoent: there is nothing; eacces, also part-way; erofs.
+            Rejected: badValueFilePath: nothing can be there.
+        """
+        await self._service.do("remove_file_at_path", ids={"id": top, "path": path})
+
+    async def move(self, source: str, target: str, *, replaces: bool = True) -> None:
+        """Move a file or directory within its space (PUT /cdmi/{path}).
+
+        Not idempotent: when no answer arrives, look where the file is.
+
+        Args:
+            source: `SPACE/…` or `SPACE@ID/…`.
+            target: Likewise, the new place with its name.
+            replaces: Whether a file there may be replaced. A provider that is not our own node does not heed False.
+
+        Raises:
+            PosixError: enoent; eexist: the place is taken; eacces; erofs; exdev: they are of two spaces.
+            Rejected: badValueFilePath: nothing can be there.
+        """
+        headers = {"X-CDMI-Specification-Version": "1.1.1"} | ({} if replaces else {"If-None-Match": "*"})
+        await self._cdmi.send(
+            "cdmi_put",
+            ids={"path": target},
+            body=wire.write({"move": source}),
+            content_type="application/cdmi-object",
+            headers=headers,
+        )
+
+    async def checksum(self, file: FileId) -> FileChecksum:
+        """Return what our own node knows of a file's SHA-256; it may be computing it (GET P/fs2od/data/{id}/checksum).
+
+        Raises:
+            NotFound: The provider is not our own node.
+            PosixError: enoent: it does not exist; eisdir; eacces.
+        """
+        return await self._service.read("fs2od_get_checksum", FileChecksum, ids={"id": file})
+
     def _call(self, file: FileId, subpath: Subpath) -> tuple[str, Mapping[str, str]]:
         return _OPERATIONS[subpath], {"id": file}
+
+
+def _made_as(kind: wire.FileKind, mode: int | None) -> list[tuple[str, str]]:
+    return [("type", kind), *([("mode", f"{mode:04o}")] if mode is not None else [])]
+
+
+def _written(answer: Answer) -> Written:
+    return Written(wire.read_answer(answer.body, wire.FileCreated).file_id, _digest(answer))
+
+
+def _digest(answer: Answer) -> str | None:
+    """Return what a Repr-Digest header says (RFC 9530 §3), as hexadecimal digits."""
+    found = _DIGEST.search(answer.headers.get("repr-digest", ""))
+    return b64decode(found[1]).hex() if found else None

@@ -12,6 +12,7 @@ from fs2od.node.provider.writing import Place, Written
 from fs2od.node.provider.writing.places import names_of, require_name
 from fs2od.node.zone.callers import Caller
 from fs2od.onedata import errors, wire
+from fs2od.onedata.wire.results import FileChecksum
 from fs2od.storage import Chunk, Kind
 
 __all__ = ["endpoints"]
@@ -108,19 +109,20 @@ def _put(provider: Oneprovider, caller: Caller, file: str, body: Iterable[Chunk]
     return provider.writing.put(located, body) if offset is None else provider.writing.put_at(located, body, offset)
 
 
-def _checksum(provider: Oneprovider, located: Located) -> dict[str, object]:
+def _checksum(provider: Oneprovider, located: Located) -> FileChecksum:
     """Return what is known of a file's checksum; where nothing is and it can be computed, that is done now."""
     known = provider.checksums.of(located.space, located.entry)
     if known is not None:
-        return {"status": "known", "sizeBytes": known.size_bytes, "sha256": known.sha256.hex()}
+        return FileChecksum(status="known", size_bytes=known.size_bytes, sha256=known.sha256.hex())
+    unknown = FileChecksum(status="unknown", size_bytes=located.entry.size_bytes)
     if located.share is not None or located.support.imported:
-        return {"status": "unknown", "sizeBytes": located.entry.size_bytes}
+        return unknown
     reading = provider.writing.read_again(located, wait_s=_WAIT_S)
     if reading is None or (reading.has_ended and reading.sha256 is None):
-        return {"status": "unknown", "sizeBytes": located.entry.size_bytes}
+        return unknown
     if reading.sha256 is not None:
-        return {"status": "known", "sizeBytes": reading.size_bytes, "sha256": reading.sha256}
-    return {"status": "computing", "sizeBytes": reading.size_bytes, "doneBytes": reading.read_bytes}
+        return FileChecksum(status="known", size_bytes=reading.size_bytes, sha256=reading.sha256)
+    return FileChecksum(status="computing", size_bytes=reading.size_bytes, done_bytes=reading.read_bytes)
 
 
 def _kind(call: Call) -> Kind:
