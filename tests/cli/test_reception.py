@@ -145,3 +145,24 @@ def test_an_administrator_adds_lists_and_blocks_people_from_the_command_line(tmp
         assert run("block", "0" * 32).returncode == 6
         secret = token.read_text().strip()
         assert secret not in added.stdout + added.stderr + again.stderr
+
+
+def test_the_node_knows_of_addresses_what_the_file_says(tmp_path: Path) -> None:
+    text = '[network]\ntrusted_proxies = ["10.0.0.0/8", "::1"]\nasn_database = "asn.mmdb"\n'
+    found = read_reception(written(tmp_path, MAIL + text), tmp_path)
+    assert found.trusted_proxies == ("10.0.0.0/8", "::1")
+    assert (found.asn_database, found.country_database) == (tmp_path / "asn.mmdb", None)
+    with pytest.raises(ConfigurationError, match=r"network\.trusted_proxies\.?\[1\]: expected an address, or a range"):
+        read_reception(written(tmp_path, '[network]\ntrusted_proxies = ["my proxy"]\n'), tmp_path)
+
+
+def test_up_hands_the_database_files_to_the_node(tmp_path: Path) -> None:
+    # Neither file is a database: the node says so and ends, and `up` with it.
+    broken = tmp_path / "country.mmdb"
+    broken.write_bytes(b"no database")
+    (tmp_path / "watched").mkdir()
+    arguments = ["up", "--data", str(tmp_path / "state"), "--watch", str(tmp_path / "watched"), "--port", "18443"]
+    command = [sys.executable, "-m", "fs2od", *arguments, "--country-database", str(broken)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 3
+    assert "country.mmdb" in done.stderr

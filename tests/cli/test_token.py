@@ -178,3 +178,12 @@ def test_what_is_no_token_is_told_without_repeating_it() -> None:
         assert done.returncode in (3, 4)
         assert "Traceback" not in done.stderr
         assert not given or given not in done.stderr
+
+
+@pytest.mark.parametrize("verb", [["examine"], ["confine", "--readonly"], ["verify", "--zone", "https://nowhere.test"]])
+@pytest.mark.parametrize("given", ["", "no token", OFFLINE.reveal()[:-9]])
+def test_what_is_no_token_is_the_user_s_mistake_and_no_network_s(verb: list[str], given: str) -> None:
+    done = fs2od(*verb, given=given)
+    assert done.returncode == 3, done.stderr
+    assert "is no token: a part of it may be missing" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -307,6 +307,37 @@ def test_what_is_on_the_disk_is_verified_without_the_service(site: Site) -> None
     }
 
 
+def test_a_check_says_what_is_wrong_and_not_that_it_could_not_be_fetched(site: Site) -> None:
+    site.offer({"a": b"a", "b": b"b"})
+    site.promise({"a": b"a", "b": b"b"}, sealed=True)
+    assert site.run().exit_code == 0
+    (site.out / "a").unlink()
+    assert site.download().verify().summary().endswith("all intact; 1 not as promised: a: it is not here")
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_file_that_changed_after_it_was_hashed_is_wrong_only_once_the_dataset_is_sealed(
+    site: Site, sealed: bool
+) -> None:
+    site.offer({"a": b"a", "grows": b"12"})
+    site.promise({"a": b"a", "grows": b"12"}, sealed=sealed)
+    assert site.run().exit_code == 0
+    (site.out / "grows").write_bytes(b"1234")
+    os.utime(site.out / "grows", (2_000_000_000, 2_000_000_000))
+    report = site.download(replace(QUICK, with_files=True)).verify()
+    if sealed:
+        assert (report.exit_code, report.files_intact) == (8, 1)
+        assert [str(failure) for failure in report.failures] == ["grows: it has 4 bytes instead of 2"]
+    else:
+        assert (report.exit_code, report.files_intact, report.bytes_done) == (0, 1, 5)
+        assert report.summary() == "2 of 2 files, 5 B, intact but for 1 checked by size only (grows)"
+        # What rotted on the disk keeps its time, and is found all the same.
+        facts = (site.out / "a").stat()
+        (site.out / "a").write_bytes(b"b")
+        os.utime(site.out / "a", ns=(facts.st_atime_ns, facts.st_mtime_ns))
+        assert site.download().verify().exit_code == 8
+
+
 def test_where_there_is_nothing_to_verify_that_is_said(site: Site) -> None:
     site.offer({"a": b"a"})
     with pytest.raises(StorageMissing):

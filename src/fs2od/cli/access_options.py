@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from fs2od.cli.zone_options import CA_OPTION
+
 __all__ = ["access_options", "command_line"]
 
 
@@ -26,15 +28,7 @@ def access_options(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
         help="File that holds an access token. Else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken, if it is set.",
     )
-    ca = click.option(
-        "--ca",
-        "ca_file",
-        type=click.Path(path_type=Path, exists=True, dir_okay=False),
-        envvar="FS2OD_CA",
-        show_envvar=True,
-        help="Certificates (PEM) to trust besides the system's.",
-    )
-    return zone(token(ca(command)))
+    return zone(token(CA_OPTION(command)))
 
 
 def command_line(

@@ -54,17 +54,17 @@ class Ports:
 @click.option(
     "--asn-database",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="File (.mmdb) of autonomous systems, to judge tokens confined to some.",
+    help="File (.mmdb) of autonomous systems, to judge tokens confined to some; instead of the file's.",
 )
 @click.option(
     "--country-database",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="File (.mmdb) of countries, to judge tokens confined to some.",
+    help="File (.mmdb) of countries, to judge tokens confined to some; instead of the file's.",
 )
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The facility's configuration file, for [mail], [signin], [pages] and [[site]]; it need not be there yet.",
+    help="The facility's configuration file, for [mail], [signin], [pages], [network] and [[site]]; it need not be there yet.",
 )
 @click.option(
     "--outbox",
@@ -101,8 +101,9 @@ def node(
         zone_domain=f"{host}:{ports.zone}",
         provider_domain=f"{host}:{ports.provider}",
         plain=plain,
-        asn_database=asn_database,
-        country_database=country_database,
+        asn_database=asn_database or reception.asn_database,
+        country_database=country_database or reception.country_database,
+        trusted_proxies=reception.trusted_proxies,
         facility_name=reception.facility_name,
         mail_sender=reception.sender,
         mail_language=reception.language,

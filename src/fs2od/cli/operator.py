@@ -10,6 +10,7 @@ from pathlib import Path
 from fs2od.errors import StorageMissing
 from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, Configuration
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
+from fs2od.node.http.forwarding import Forwarding
 from fs2od.node.serving import Service
 from fs2od.portal import Texts, operator_app
 from fs2od.sqlite import Database
@@ -27,7 +28,7 @@ async def operator_service(
     database = Database(data / DATABASE_NAME, JOURNAL_SCHEMA)
     texts = Texts.of(configuration.page_language, configuration.pages.texts)
     app = operator_app(database, key=key, origin=origin, facility_name=configuration.facility.name, texts=texts)
-    return Service(app, listening), certificate, key_file
+    return Service(Forwarding(app, configuration.network.trusted_proxies), listening), certificate, key_file
 
 
 def _key(path: Path) -> str:

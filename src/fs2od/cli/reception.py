@@ -1,8 +1,8 @@
-"""What the node reads of the configuration file: who writes, how mail goes out, how people sign in, and its sites."""
+"""What the node reads of the configuration file: who writes, how mail goes out, how people sign in, what it knows of addresses, and its sites."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -35,6 +35,9 @@ class Reception:
     page_texts: Path | None = None
     sign_in: SignInSettings = field(default_factory=SignInSettings)
     sites: tuple[SiteSettings, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    asn_database: Path | None = None
+    country_database: Path | None = None
 
 
 def read_reception(config: Path | None, data: Path, *, outbox: Path | None = None) -> Reception:
@@ -51,27 +54,26 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
     told = NodeConfiguration() if config is None or not config.exists() else load_node_configuration(config)
     sign_in = _settings(told.signin)
     sites = tuple(SiteSettings(each.name, each.host, each.port) for each in told.site)
-    name = told.facility.name if told.facility else ""
-    if told.mail is None:
-        return Reception(
-            FolderTransport(outbox or data / "outbox"),
-            name,
-            page_language=told.page_language,
-            page_texts=told.pages.texts,
-            sign_in=sign_in,
-            sites=sites,
-        )
-    mail = told.mail if outbox is None else told.mail.model_copy(update={"folder": outbox.absolute()})
-    return Reception(
-        mail_transport(mail, data),
-        name,
-        sender=mail.sender,
-        language=mail.language,
-        templates=mail.templates,
+    common = Reception(
+        FolderTransport(outbox or data / "outbox"),
+        told.facility.name if told.facility else "",
         page_language=told.page_language,
         page_texts=told.pages.texts,
         sign_in=sign_in,
         sites=sites,
+        trusted_proxies=told.network.trusted_proxies,
+        asn_database=told.network.asn_database,
+        country_database=told.network.country_database,
+    )
+    if told.mail is None:
+        return common
+    mail = told.mail if outbox is None else told.mail.model_copy(update={"folder": outbox.absolute()})
+    return replace(
+        common,
+        transport=mail_transport(mail, data),
+        sender=mail.sender,
+        language=mail.language,
+        templates=mail.templates,
     )
 
 

@@ -17,6 +17,7 @@ import click
 from msgspec import UNSET
 
 from fs2od.cli.caveats import Restrictions, caveat_options, caveats_of
+from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.client import Connection, Onezone
 from fs2od.errors import ConfigurationError
 from fs2od.onedata import tokens, wire
@@ -36,7 +37,6 @@ _TOKEN_FILE = click.option(
     help="File that holds the token; '-' is standard input. Else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken, "
     "else what is piped in.",
 )
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 
 @dataclass(frozen=True)
@@ -47,23 +47,7 @@ class _Zone:
 
 def _zone_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what every command that speaks to a zone needs."""
-    zone = click.option(
-        "--zone",
-        "zone_url",
-        required=True,
-        envvar="FS2OD_ZONE",
-        show_envvar=True,
-        help="The zone's address, such as https://onezone.example.org.",
-    )
-    ca = click.option(
-        "--ca",
-        "ca_file",
-        type=click.Path(path_type=Path, exists=True, dir_okay=False),
-        envvar="FS2OD_CA",
-        show_envvar=True,
-        help="Certificates (PEM) to trust besides the system's.",
-    )
-    return zone(ca(_TOKEN_FILE(command)))
+    return zone_options(_TOKEN_FILE(command))
 
 
 @click.group(
@@ -83,7 +67,7 @@ def token() -> None:
 @click.option("--uses", type=click.IntRange(1), help="How often an invite can be used.")
 @caveat_options
 @_zone_options
-@_JSON
+@JSON_OPTION
 def create(
     *,
     name: str,
@@ -119,7 +103,7 @@ def create(
 
 @token.command("list")
 @_zone_options
-@_JSON
+@JSON_OPTION
 def list_(*, zone_url: str, ca_file: Path | None, token_file: Path | None, as_json: bool) -> None:
     """List your named tokens, without the tokens themselves."""
 
@@ -139,7 +123,7 @@ def list_(*, zone_url: str, ca_file: Path | None, token_file: Path | None, as_js
 @click.argument("name")
 @click.option("--reveal", is_flag=True, help="Print the token itself, too.")
 @_zone_options
-@_JSON
+@JSON_OPTION
 def show(
     *, name: str, reveal: bool, zone_url: str, ca_file: Path | None, token_file: Path | None, as_json: bool
 ) -> None:
@@ -157,24 +141,26 @@ def confine(*, token_file: Path | None, **restrictions: Unpack[Restrictions]) ->
     caveats = caveats_of(datetime.now(UTC), **restrictions)
     if not caveats:
         raise click.UsageError("say how to narrow it, such as --valid-for 12h: see --help")
-    click.echo(tokens.confine(_token(token_file), caveats).reveal())
+    shown = _token(token_file)
+    _examined(shown)
+    click.echo(tokens.confine(shown, caveats).reveal())
 
 
 @token.command()
 @_TOKEN_FILE
-@_JSON
+@JSON_OPTION
 def examine(*, token_file: Path | None, as_json: bool) -> None:
     """Print what the token says of itself, unverified and without a network."""
-    _print(tokens.examine(_token(token_file)).to_json(), as_json=as_json)
+    _print(_examined(_token(token_file)).to_json(), as_json=as_json)
 
 
 @token.command()
 @_zone_options
-@_JSON
+@JSON_OPTION
 def verify(*, zone_url: str, ca_file: Path | None, token_file: Path | None, as_json: bool) -> None:
     """Ask the zone whether the token is valid, for whom and for how long. Nothing is used up."""
     shown = _token(token_file)
-    kind = tokens.examine(shown).identifier.kind
+    kind = _examined(shown).identifier.kind
 
     async def ask(zone: Onezone) -> wire.VerifiedToken:
         if isinstance(kind, InviteToken):
@@ -241,6 +227,14 @@ def _asked(where: _Zone, shown: Token | None, ask: Callable[[Onezone], Awaitable
 def _token(file: Path | None) -> Token:
     try:
         return pasted(_text(file))
+    except ServiceError as error:
+        raise ConfigurationError("what was given is no token: a part of it may be missing") from error
+
+
+def _examined(shown: Token) -> tokens.Examined:
+    """Return what a token says of itself. Nobody was asked, so what is no token is our user's mistake and no network's."""
+    try:
+        return tokens.examine(shown)
     except ServiceError as error:
         raise ConfigurationError("what was given is no token: a part of it may be missing") from error
 

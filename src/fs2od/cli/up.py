@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,32 @@ __all__ = ["up"]
 @click.option("--host", default="localhost", show_default=True, help="The public host name, as it stands in links.")
 @click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
+    "--asn-database",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File (.mmdb) of autonomous systems, to judge tokens confined to some; instead of the file's network.asn_database.",
+)
+@click.option(
+    "--country-database",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File (.mmdb) of countries, to judge tokens confined to some; instead of the file's network.country_database.",
+)
+@click.option(
     "--simulate", is_flag=True, help="Let a simulated microscope write a small session into the watched folder."
 )
 @click.option("--json", "as_json", is_flag=True, help="Once ready, print one JSON line on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
 def up(
-    *, data: Path, watch: Path, port: int, host: str, address: str, simulate: bool, as_json: bool, verbose: bool
+    *,
+    data: Path,
+    watch: Path,
+    port: int,
+    host: str,
+    address: str,
+    asn_database: Path | None,
+    country_database: Path | None,
+    simulate: bool,
+    as_json: bool,
+    verbose: bool,
 ) -> None:
     """Run node and facility together on this machine.
 
@@ -67,9 +88,9 @@ def up(
     more = ["--verbose"] if verbose else []
     place = ["--host", host, "--address", address]
     reception = ["--config", str(home / "fs2od.toml"), "--outbox", str(home / "outbox")]
-    node = Child(
-        "node", ["node", "--data", str(home / "node"), "--port", str(port), *place, "--json", *more, *reception]
-    )
+    databases = _given({"--asn-database": asn_database, "--country-database": country_database})
+    told = [*place, "--json", *more, *reception, *databases]
+    node = Child("node", ["node", "--data", str(home / "node"), "--port", str(port), *told])
 
     async def work(stop: asyncio.Event) -> None:
         async with run_children(stop) as children:
@@ -83,6 +104,11 @@ def up(
             await children.watch()
 
     run(work)
+
+
+def _given(files: Mapping[str, Path | None]) -> list[str]:
+    """Return options that name files, for a child: those that were given, absolute."""
+    return [word for option, path in files.items() if path is not None for word in (option, str(path.absolute()))]
 
 
 def _facility(home: Path, watched: Path, node: dict[str, str], port: int, more: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import click
 
+from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.client import Connection, Onepanel, Onezone
 from fs2od.errors import ConfigurationError
 from fs2od.onedata.ids import GroupId, UserId
@@ -23,13 +24,6 @@ Work = Callable[[Onezone, Onepanel], Awaitable[Done]]
 _MOST_BYTES = 65_536
 _AT_ONCE = 8
 
-_ZONE = click.option(
-    "--zone",
-    required=True,
-    envvar="FS2OD_ZONE",
-    show_envvar=True,
-    help="The zone's address, such as https://zone.example.org.",
-)
 _TOKEN = click.option(
     "--token-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -38,15 +32,6 @@ _TOKEN = click.option(
     show_envvar=True,
     help="File that holds an administrator's access token.",
 )
-_CA = click.option(
-    "--ca",
-    "ca_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    envvar="FS2OD_CA",
-    show_envvar=True,
-    help="Certificates (PEM) to trust besides the system's.",
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 
 @click.group(
@@ -64,17 +49,16 @@ def user() -> None:
     "--mail", "addresses", multiple=True, help="An address that links to sign in are sent to; may be repeated."
 )
 @click.option("--group", "groups", multiple=True, help="Id of a group to put them into; may be repeated.")
-@_ZONE
+@zone_options
 @_TOKEN
-@_CA
-@_JSON
+@JSON_OPTION
 def add(
     *,
     username: str,
     name: str,
     addresses: tuple[str, ...],
     groups: tuple[str, ...],
-    zone: str,
+    zone_url: str,
     token_file: Path,
     ca_file: Path | None,
     as_json: bool,
@@ -85,16 +69,15 @@ def add(
         ids = [GroupId(group) for group in groups]
         return await panel.users.add(username, full_name=name, groups=ids, emails=addresses)
 
-    added = _run(work, zone, token_file, ca_file)
+    added = _run(work, zone_url, token_file, ca_file)
     click.echo(json.dumps({"id": added}) if as_json else added)
 
 
 @user.command("list")
-@_ZONE
+@zone_options
 @_TOKEN
-@_CA
-@_JSON
-def list_users(*, zone: str, token_file: Path, ca_file: Path | None, as_json: bool) -> None:
+@JSON_OPTION
+def list_users(*, zone_url: str, token_file: Path, ca_file: Path | None, as_json: bool) -> None:
     """List the people of a zone."""
 
     async def work(onezone: Onezone, _: Onepanel) -> list[UserDetails]:
@@ -106,7 +89,9 @@ def list_users(*, zone: str, token_file: Path, ca_file: Path | None, as_json: bo
 
         return list(await asyncio.gather(*map(one, await onezone.users.list())))
 
-    people = sorted(_run(work, zone, token_file, ca_file), key=lambda each: (each.full_name.casefold(), each.user_id))
+    people = sorted(
+        _run(work, zone_url, token_file, ca_file), key=lambda each: (each.full_name.casefold(), each.user_id)
+    )
     if as_json:
         click.echo(json.dumps([_document(each) for each in people]))
         return
@@ -118,25 +103,24 @@ def list_users(*, zone: str, token_file: Path, ca_file: Path | None, as_json: bo
 @user.command()
 @click.argument("who")
 @click.option("--undo", is_flag=True, help="Let them in again.")
-@_ZONE
+@zone_options
 @_TOKEN
-@_CA
-def block(*, who: str, undo: bool, zone: str, token_file: Path, ca_file: Path | None) -> None:
+def block(*, who: str, undo: bool, zone_url: str, token_file: Path, ca_file: Path | None) -> None:
     """Block WHO, a user's id: their sessions end at once, and their tokens hold no longer."""
 
     async def work(onezone: Onezone, _: Onepanel) -> None:
         await onezone.users.block(UserId(who), blocked=not undo)
 
-    _run(work, zone, token_file, ca_file)
+    _run(work, zone_url, token_file, ca_file)
     click.echo(f"{who} is {'let in again' if undo else 'blocked'}", err=True)
 
 
-def _run(work: Work[Done], zone: str, token_file: Path, ca_file: Path | None) -> Done:
+def _run(work: Work[Done], zone_url: str, token_file: Path, ca_file: Path | None) -> Done:
     token = _token(token_file)
 
     async def connected() -> Done:
         async with Connection(token=token, ca_file=ca_file) as connection:
-            return await work(Onezone(connection, zone), Onepanel(connection, zone))
+            return await work(Onezone(connection, zone_url), Onepanel(connection, zone_url))
 
     return asyncio.run(connected())
 

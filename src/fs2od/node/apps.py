@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fs2od.node.http.endpoints import Doors, Endpoint, consumer_text, error_answer, mount, peer_ip, token_text
+from fs2od.node.http.forwarding import Forwarding
 from fs2od.node.panel.rest import storages as panel_storages
 from fs2od.node.panel.rest import support as panel_support
 from fs2od.node.provider import cdmi
@@ -59,7 +60,7 @@ def zone_app(zone: Zone, *, pages: Iterable[BaseRoute] = ()) -> ASGIApp:
     api = mount(endpoints, doors, prefix="/api/v3/onezone")
     panel_doors = Doors(authenticate_panel, zone.audit.record, body_bytes)
     panel = mount(accounts.panel_endpoints(zone), panel_doors, prefix="/api/v3/onepanel")
-    return _application([*api, *panel, *discovery_routes(zone), *pages])
+    return Forwarding(_application([*api, *panel, *discovery_routes(zone), *pages]), zone.settings.trusted_proxies)
 
 
 def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> ASGIApp:
@@ -104,7 +105,8 @@ def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> A
         ],
         allow_origin=True,
     )
-    return application if zone.settings.plain else Counter(application, provider)
+    counted = application if zone.settings.plain else Counter(application, provider)
+    return Forwarding(counted, zone.settings.trusted_proxies)
 
 
 def _slowed(zone: Zone) -> Callable[[Request, errors.ServiceError], errors.ServiceError]:

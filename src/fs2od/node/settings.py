@@ -74,6 +74,8 @@ class NodeSettings:
     """A file in MaxMind's format that knows autonomous systems, for tokens confined to some; without one they are refused."""
     country_database: Path | None = None
     """The same for countries and regions."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of our own proxies: X-Forwarded-For counts from there, and from nowhere else."""
     facility_name: str = ""
     """Who writes, as mails say it; empty: the node's name."""
     mail_sender: str = "fs2od <fs2od@localhost.localdomain>"

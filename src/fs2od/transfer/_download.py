@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable, Final
 
@@ -211,7 +211,7 @@ class _Course:
             self._tally = Tally(with_files=self._options.with_files)
             verification = Verification(self._surroundings(destination), self._sidecar, self._selection)
             verification.run(min(self._options.jobs, os.cpu_count() or 1), self._look)
-        return self._report(began_s)
+        return replace(self._report(began_s), is_check=True)
 
     def estimate(self) -> Estimate:
         rehearsal = Rehearsal(self._shared, self._path, self._selection, self._options.limits)

@@ -152,6 +152,7 @@ class Report:
             for it lists everything but itself.
         files_beside: Files of the sidecar that are whole as far as their size tells.
         sealed: Whether the dataset says of itself that it is complete.
+        is_check: Whether files were only looked at: then nothing was to be fetched.
         files: Every file, if that was asked for.
     """
 
@@ -167,6 +168,7 @@ class Report:
     files_beside: int = 0
     unchecked: tuple[str, ...] = ()
     sealed: bool = False
+    is_check: bool = False
     files: tuple[FileReport, ...] = ()
 
     @property
@@ -215,7 +217,8 @@ class Report:
         """
         offered = self.files_total - len(self.withheld)
         line = f"{self.files_done:,} of {offered:,} files, {readable_size(self.bytes_done)}{self._trust()}"
-        for failures, said in ((self.missing, "could not be fetched"), (self.withheld, "for members only")):
+        came_not = "not as promised" if self.is_check else "could not be fetched"
+        for failures, said in ((self.missing, came_not), (self.withheld, "for members only")):
             if failures:
                 line = f"{line}; {len(failures):,} {said}{_named(failures, names)}"
         return line

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from fs2od.errors import ConfigurationError
-from fs2od.facility.configuration._sections import Configuration, Mail, NodeConfiguration, Pages
+from fs2od.facility.configuration._sections import Configuration, Mail, Network, NodeConfiguration, Pages
 from fs2od.facility.configuration._sign_in import SignIn
 
 __all__ = ["load_configuration", "load_node_configuration"]
@@ -30,7 +30,7 @@ def load_configuration(path: Path) -> Configuration:
 
 
 def load_node_configuration(path: Path) -> NodeConfiguration:
-    """Read and check what concerns a node: [facility], [mail], [signin] and [pages]. Relative paths in it start at its folder.
+    """Read and check what concerns a node: [facility], [mail], [signin], [pages] and [network]. Relative paths in it start at its folder.
 
     Raises:
         ConfigurationError: As for `load_configuration`.
@@ -42,6 +42,7 @@ def load_node_configuration(path: Path) -> NodeConfiguration:
             "mail": mail,
             "signin": _anchored_sign_in(configuration.signin, folder),
             "pages": _anchored_pages(configuration.pages, folder),
+            "network": _anchored_network(configuration.network, folder),
         }
     )
 
@@ -89,12 +90,22 @@ def _anchored(configuration: Configuration, folder: Path) -> Configuration:
             "mail": _anchored_mail(configuration.mail, folder),
             "signin": _anchored_sign_in(configuration.signin, folder),
             "pages": _anchored_pages(configuration.pages, folder),
+            "network": _anchored_network(configuration.network, folder),
         }
     )
 
 
 def _anchored_pages(pages: Pages, folder: Path) -> Pages:
     return pages.model_copy(update={"texts": _under(folder, pages.texts)})
+
+
+def _anchored_network(network: Network, folder: Path) -> Network:
+    return network.model_copy(
+        update={
+            "asn_database": _under(folder, network.asn_database),
+            "country_database": _under(folder, network.country_database),
+        }
+    )
 
 
 def _anchored_mail(mail: Mail, folder: Path) -> Mail:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from fs2od.facility.configuration._sign_in import SignIn
-from fs2od.facility.configuration._values import Address, Duration, KeyPath, Size
+from fs2od.facility.configuration._values import Address, Duration, KeyPath, NetworkRange, Size
 
 __all__ = [
     "Access",
@@ -19,6 +19,7 @@ __all__ = [
     "FacilitySection",
     "Mail",
     "Members",
+    "Network",
     "NodeConfiguration",
     "Onedata",
     "Pages",
@@ -216,6 +217,21 @@ class Pages(Section):
     )
 
 
+class Network(Section):
+    """What the node knows of addresses."""
+
+    trusted_proxies: tuple[NetworkRange, ...] = Field(
+        default=(),
+        description="Addresses or ranges of your own reverse proxies: X-Forwarded-For counts from there, and from nowhere else.",
+    )
+    asn_database: Path | None = Field(
+        default=None, description="File (.mmdb) of autonomous systems, to judge tokens confined to some."
+    )
+    country_database: Path | None = Field(
+        default=None, description="File (.mmdb) of countries, to judge tokens confined to some."
+    )
+
+
 class Mail(Section):
     """Who is told, and how."""
 
@@ -332,6 +348,7 @@ class Configuration(Section):
     checksums: Checksums = Field(default_factory=Checksums, description="How checksums are made.")
     signin: SignIn = Field(default_factory=SignIn, description="How people sign in at the node.")
     pages: Pages = Field(default_factory=Pages, description="The languages of the web pages.")
+    network: Network = Field(default_factory=Network, description="What the node knows of addresses.")
     site: tuple[Site, ...] = Field(default=(), max_length=64, description="Further sites of the node.")
 
     @property
@@ -352,7 +369,7 @@ class Configuration(Section):
 
 
 class NodeConfiguration(BaseModel):
-    """What a node alone reads of the file: who writes, how mail goes out, how people sign in, the pages' languages, and sites.
+    """What a node alone reads of the file: who writes, how mail goes out, how people sign in, pages, addresses and sites.
 
     All of it may be missing.
     """
@@ -363,6 +380,7 @@ class NodeConfiguration(BaseModel):
     mail: Mail | None = None
     signin: SignIn = Field(default_factory=SignIn)
     pages: Pages = Field(default_factory=Pages)
+    network: Network = Field(default_factory=Network)
     site: tuple[Site, ...] = Field(default=(), max_length=64)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints
@@ -11,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringCon
 from fs2od.errors import ConfigurationError
 from fs2od.mail import parse_mailbox
 
-__all__ = ["Address", "Duration", "KeyPath", "Size", "duration_text", "size_text"]
+__all__ = ["Address", "Duration", "KeyPath", "NetworkRange", "Size", "duration_text", "size_text"]
 
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -51,6 +52,14 @@ def _address(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError as error:
+        raise ValueError("expected an address, or a range such as 10.0.0.0/8") from error
+    return value
+
+
 def duration_text(value: timedelta) -> str:
     """Write a duration as the file does, in the largest unit that leaves a whole number."""
     seconds = value.total_seconds()
@@ -83,6 +92,9 @@ Size = Annotated[int, BeforeValidator(_size), PlainSerializer(_amount)]
 
 Address = Annotated[str, AfterValidator(_address)]
 """One mail address, with or without a name."""
+
+NetworkRange = Annotated[str, AfterValidator(_network)]
+"""An address, or a range of them such as 10.0.0.0/8."""
 
 KeyPath = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^.\s][^.]*(\.[^.]+)*$")]
 """The way to a value in a metadata file: keys joined by dots, such as `Sample.Name`."""
