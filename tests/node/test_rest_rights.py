@@ -15,6 +15,7 @@ from fs2od.node.apps import endpoints_of
 from fs2od.node.http import Endpoint
 from fs2od.node.provider.transfers import Order
 from fs2od.node.zone.memberships import GROUP_GROUP
+from fs2od.node.zone.offers import Offer
 from fs2od.onedata import privileges
 from fs2od.onedata.ids import GroupId, ShareId, SpaceId
 from fs2od.onedata.tokens import Caveat, DataPath, DataReadonly, InviteToken, InviteType, Ip, Time, Token
@@ -200,6 +201,16 @@ class Scene:
         )
         return {"token": token.reveal(), "size": 1_000_000, "storageId": self.storage()}
 
+    def wanted(self) -> dict[str, Any]:
+        site = self.provider.record.id
+        self.zone.offers.set(self.owner.caller, site, Offer(accepts=True))
+        return {"providerId": site, "size": 1_000_000}
+
+    def asked(self) -> str:
+        """Return a request for support that waits at the provider."""
+        site = self.wanted()["providerId"]
+        return self.zone.support_requests.ask(self.owner.caller, self.new_space(), site, 1_000_000)
+
 
 Make = Callable[[Scene], Request]
 
@@ -373,6 +384,11 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "onezone/fs2od_set_link": ("133+++111", at(lambda s: {"id": s.share}, {})),
     "onezone/fs2od_get_space_link_rule": ("13++++++3", space),
     "onezone/fs2od_set_space_link_rule": ("1333++111", named({}, space)),
+    "onezone/fs2od_list_sites": (ANY_USER, nothing),
+    "onezone/fs2od_add_site": (ZONE_ADMIN_ONLY, lambda _: Request(body={"name": f"site {time.monotonic_ns()}"})),
+    "onezone/fs2od_list_support_requests": ("13+++3111", space),
+    "onezone/fs2od_request_support": ("1333+3111", lambda s: Request({"id": s.new_space()}, s.wanted())),
+    "onezone/fs2od_withdraw_support_request": ("1333+3111", at(lambda s: {"rid": s.asked()})),
     "oneprovider/get_configuration": (PUBLIC, nothing),
     "oneprovider/health": (PUBLIC, nothing),
     "oneprovider/get_all_spaces": (SELF, nothing),
@@ -458,6 +474,17 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "onepanel/force_start_auto_storage_import_scan": ("1333+3111", at(lambda s: {"id": s.new_dataset({}).space})),
     "onepanel/force_stop_auto_storage_import_scan": ("133343111", space),
     "onepanel/get_manual_storage_import_example": ("133003111", space),
+    "onepanel/fs2od_get_offer": ("133++3111", nothing),
+    "onepanel/fs2od_set_offer": ("1333+3111", named({"accepts": True}, nothing)),
+    "onepanel/fs2od_list_support_requests_at_site": ("133++3111", nothing),
+    "onepanel/fs2od_approve_support_request": (
+        "1333+3111",
+        lambda s: Request({"rid": s.asked()}, {"storageId": s.storage()}),
+    ),
+    "onepanel/fs2od_decline_support_request": (
+        "1333+3111",
+        named({"answer": "full"}, at(lambda s: {"rid": s.asked()})),
+    ),
 }
 
 

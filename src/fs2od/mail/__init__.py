@@ -19,6 +19,7 @@ from fs2od.mail._rendering import Rendered, languages, render
 from fs2od.mail._sharing import SharingEvent, SharingNews, render_sharing
 from fs2od.mail._sign_in import SignInNews, render_sign_in
 from fs2od.mail._smtp import SmtpSettings, SmtpTransport
+from fs2od.mail._support import SupportEvent, SupportNews, render_support
 from fs2od.mail._transports import NotDelivered, Outcome, Transport
 
 __all__ = [
@@ -43,6 +44,8 @@ __all__ = [
     "SignInNews",
     "SmtpSettings",
     "SmtpTransport",
+    "SupportEvent",
+    "SupportNews",
     "Transport",
     "human_bytes",
     "human_count",
@@ -53,4 +56,5 @@ __all__ = [
     "render",
     "render_sharing",
     "render_sign_in",
+    "render_support",
 ]

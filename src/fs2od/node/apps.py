@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fs2od.node.http.endpoints import Doors, Endpoint, consumer_text, error_answer, mount, peer_ip, token_text
 from fs2od.node.http.forwarding import Forwarding
+from fs2od.node.panel.rest import requests as panel_requests
 from fs2od.node.panel.rest import storages as panel_storages
 from fs2od.node.panel.rest import support as panel_support
 from fs2od.node.provider import cdmi
@@ -24,16 +25,16 @@ from fs2od.node.provider.rest import content, files, replication, writing
 from fs2od.node.provider.rest import service as provider_service
 from fs2od.node.provider.rest import shares as provider_shares
 from fs2od.node.zone.callers import Caller
-from fs2od.node.zone.rest import accounts, groups, members, providers, shares, sharing, spaces, tokens, users
+from fs2od.node.zone.rest import accounts, groups, members, providers, shares, sharing, sites, spaces, tokens, users
 from fs2od.node.zone.rest import service as zone_service
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors
 
 __all__ = ["endpoints_of", "provider_app", "zone_app"]
 
-_ZONE_NOUNS = (zone_service, users, accounts, groups, members, spaces, shares, sharing, tokens, providers)
+_ZONE_NOUNS = (zone_service, users, accounts, groups, members, spaces, shares, sharing, tokens, providers, sites)
 _PROVIDER_NOUNS = (provider_service, files, content, writing, provider_shares, replication)
-_PANEL_NOUNS = (panel_storages, panel_support)
+_PANEL_NOUNS = (panel_storages, panel_support, panel_requests)
 
 
 def endpoints_of(provider: Oneprovider) -> list[tuple[str, Endpoint]]:

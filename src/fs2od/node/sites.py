@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -15,7 +14,6 @@ from fs2od.node.provider.sources import Sources
 from fs2od.node.provider.writing.quotas import Quotas
 from fs2od.node.provider.writing.trees import Trees
 from fs2od.node.replication import Demands, Replicator, TransferBook
-from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.providers import Provider
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors, privileges
@@ -70,8 +68,6 @@ class Sites:
             self.replicator,
             homes,
         )
-        self._lock = threading.Lock()
-        self._origins: Origins | None = None
         for wanted in settings.sites:
             if wanted.name == settings.provider_name:
                 raise ConfigurationError(f"site: '{wanted.name}' is the name of the node's own provider: take another")
@@ -94,30 +90,10 @@ class Sites:
         Raises:
             ConfigurationError: A port cannot be had.
         """
-        self._origins = origins
         for record in self._zone.providers.all_known():
             if record.id not in self._open:
                 self._serve(record, origins)
-
-    def add(self, caller: Caller, name: str, *, host: str = "", port: int = 0) -> Oneprovider:
-        """Make a new site, administered by the caller, and serve it at once.
-
-        Raises:
-            Forbidden: Without oz_providers_invite.
-            Rejected: badValueName, badValueIdentifierOccupied; badData, the port cannot be had.
-        """
-        if self._origins is None:
-            raise errors.error_of("serviceUnavailable", "No further site can be served just now.")
-        with self._lock:
-            record = self._zone.providers.register(caller, name, host=host, port=port)
-            try:
-                opened = self._serve(record, self._origins)
-            except ConfigurationError as error:
-                self._zone.providers.forget(record.id)
-                raise errors.error_of("badData", str(error), {"key": "port", "hint": str(error)}) from error
-        assert caller.user is not None
-        self._zone.users.join_cluster(caller.user, record.cluster, privileges.CLUSTER_ADMIN)
-        return opened
+        self._zone.providers.serve_with(lambda added: self._serve(added, origins).record)
 
     def administer(self, user: UserId) -> None:
         """Make a user an administrator of every site that has none."""

@@ -103,7 +103,7 @@ class World:
 
     def site(self, name: str = "centre", *, administrator: Person | None = None) -> Site:
         """Return a new further site, administered by a person, the world's administrator by default."""
-        provider = self.node.sites.add(self.administrator.caller, name)
+        provider = self.node.sites.get(self.node.zone.providers.add(self.administrator.caller, name).id)
         if administrator is not None:
             self.node.zone.users.join_cluster(administrator.id, provider.record.cluster, privileges.CLUSTER_ADMIN)
         return Site(self, provider)

@@ -14,6 +14,7 @@ from fs2od.node.index import Indexes
 from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.storages import Storages
 from fs2od.node.zone.epoch import Epoch
+from fs2od.node.zone.support_requests import MINIMUM_SIZE
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
 from fs2od.onedata.wire import AutoImportConfig
@@ -23,8 +24,6 @@ __all__ = ["HOME", "MINIMUM_SIZE", "ImportConfig", "Support", "Supports", "suppo
 
 Value = TypeVar("Value")
 
-MINIMUM_SIZE = 1_000_000
-"""The smallest support, in bytes (Onezone's default)."""
 HOME = """FROM support AS s JOIN storage AS t ON t.id = s.storage
     WHERE s.space = ? ORDER BY t.imported DESC, s.place LIMIT 1"""
 """The end of a query for a space's home: see fs2od.node.panel.homes."""
@@ -213,6 +212,15 @@ class Supports:
             dir_stats = coalesce(?, dir_stats), accounting = coalesce(?, accounting) WHERE space = ? AND provider = ?"""
         with self._database.writing() as db:
             db.execute(query, (size_bytes, stored, dir_stats, accounting, space, self.provider))
+
+    def resize(self, db: sqlite3.Connection, space: SpaceId, size_bytes: int) -> None:
+        """Change the size alone, inside a transaction of the caller's.
+
+        Raises:
+            Rejected: badValueTooLow: the size is below the minimum, or below what the files occupy.
+        """
+        _require_size(size_bytes, lowest=max(MINIMUM_SIZE, self.occupancy_bytes(space)))
+        db.execute("UPDATE support SET size = ? WHERE space = ? AND provider = ?", (size_bytes, space, self.provider))
 
     def end(self, space: SpaceId) -> None:
         """End the support of a space; what was registered is forgotten with the last one. The files stay as they are.

@@ -7,7 +7,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -17,20 +17,24 @@ from fs2od.mail import (
     Mailbox,
     Outbox,
     Outcome,
+    Rendered,
     SharingEvent,
     SharingNews,
+    SupportEvent,
+    SupportNews,
     Transport,
     parse_mailbox,
     render_sharing,
+    render_support,
 )
 from fs2od.node.clock import Clock
 from fs2od.node.zone.accounts import LinkLetters
 from fs2od.node.zone.invite_book import InviteBook
-from fs2od.node.zone.notices import Accepted, AccessEnded, Invited, LinkEnding, Notice
+from fs2od.node.zone.notices import Accepted, AccessEnded, Invited, LinkEnding, Notice, SupportAnswered, SupportAsked
 from fs2od.node.zone.tokens import Tokens
 from fs2od.node.zone.users import Users
 from fs2od.onedata import errors
-from fs2od.onedata.ids import TokenId, UserId
+from fs2od.onedata.ids import ProviderId, TokenId, UserId
 from fs2od.onedata.tokens import valid_until_s
 from fs2od.sqlite import Database
 
@@ -53,17 +57,51 @@ class NoticeLetters:
     letters: LinkLetters
     join_url: str
     share_url: Callable[[str], str]
+    provider_url: Callable[[ProviderId], str]
 
     def tell(self, notice: Notice) -> None:
         """Write the letter."""
         try:
+            if isinstance(notice, SupportAsked | SupportAnswered):
+                self._tell_of_support(notice)
+                return
             found = self._news(notice)
             if found is not None:
                 self._enqueue(*found)
         except Fs2odError as error:
             _log.warning("a letter could not be written: %s", error)
 
-    def _news(self, notice: Notice) -> tuple[str, SharingEvent, SharingNews] | None:
+    def _tell_of_support(self, notice: SupportAsked | SupportAnswered) -> None:
+        request = notice.request
+        news = SupportNews(
+            facility_name=self.letters.facility_name,
+            dataset=request.space_name,
+            site=request.provider_name,
+            person=request.user_name,
+            size_bytes=request.size_bytes,
+            note=request.answer,
+        )
+        if isinstance(notice, SupportAnswered):
+            event: SupportEvent = "support-approved" if request.state == "approved" else "support-declined"
+            granted = request.supported_bytes if request.state == "approved" else request.size_bytes
+            self._write_of_support(request.user, event, replace(news, size_bytes=granted))
+            return
+        command = (
+            f"fs2od support approve {request.id} --storage STORAGE --provider {self.provider_url(request.provider)}"
+        )
+        for user in self.users.may_answer_for(request.provider):
+            self._write_of_support(user, "support-asked", replace(news, note=request.note, command=command))
+
+    def _write_of_support(self, user: UserId, event: SupportEvent, news: SupportNews) -> None:
+        for address in self.users.get(user).emails[:1]:
+            mailbox, language = self._reader(address)
+            folder = self.letters.templates_folder
+            words = render_support(news, event=event, language=language, templates_folder=folder)
+            self._send(mailbox, words)
+
+    def _news(
+        self, notice: Invited | Accepted | AccessEnded | LinkEnding
+    ) -> tuple[str, SharingEvent, SharingNews] | None:
         facility = self.letters.facility_name
         match notice:
             case Invited(address, inviter, token):
@@ -99,10 +137,15 @@ class NoticeLetters:
         return (emails[0], event, news) if emails else None
 
     def _enqueue(self, address: str, event: SharingEvent, news: SharingNews) -> None:
-        mailbox = Mailbox(parse_mailbox(address).address)
-        language = self.letters.language_for(mailbox.address) or self.letters.language
+        mailbox, language = self._reader(address)
         folder = self.letters.templates_folder
-        words = render_sharing(news, event=event, language=language, templates_folder=folder)
+        self._send(mailbox, render_sharing(news, event=event, language=language, templates_folder=folder))
+
+    def _reader(self, address: str) -> tuple[Mailbox, str]:
+        mailbox = Mailbox(parse_mailbox(address).address)
+        return mailbox, self.letters.language_for(mailbox.address) or self.letters.language
+
+    def _send(self, mailbox: Mailbox, words: Rendered) -> None:
         letter = Letter(self.letters.sender, (mailbox,), words.subject, words.text, words.html)
         key = f"sharing/{hashlib.sha256(secrets.token_bytes(16)).hexdigest()}"
         with self.database.writing() as db:

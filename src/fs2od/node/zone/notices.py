@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from fs2od.onedata.ids import ShareId, TokenId, UserId
 
-__all__ = ["Accepted", "AccessEnded", "Invited", "LinkEnding", "Notice", "Notices"]
+if TYPE_CHECKING:
+    from fs2od.node.zone.support_requests import SupportRequest
+
+__all__ = ["Accepted", "AccessEnded", "Invited", "LinkEnding", "Notice", "Notices", "SupportAnswered", "SupportAsked"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,21 @@ class LinkEnding:
     until_s: int
 
 
-Notice: TypeAlias = Invited | Accepted | AccessEnded | LinkEnding
+@dataclass(frozen=True)
+class SupportAsked:
+    """A space's people ask a site for support; those who may answer hear of it."""
+
+    request: SupportRequest
+
+
+@dataclass(frozen=True)
+class SupportAnswered:
+    """A site answered; who asked hears of it."""
+
+    request: SupportRequest
+
+
+Notice: TypeAlias = Invited | Accepted | AccessEnded | LinkEnding | SupportAsked | SupportAnswered
 
 
 class Notices:

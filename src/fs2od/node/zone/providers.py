@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from fs2od.errors import ConfigurationError
 from fs2od.node.clock import Clock
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.names import require_name
 from fs2od.node.zone.rights import Rights
-from fs2od.onedata import errors
+from fs2od.onedata import errors, privileges
 from fs2od.onedata.ids import ProviderId, SpaceId, UserId, new_entity_id
 from fs2od.sqlite import Database
 
@@ -45,6 +49,8 @@ class Providers:
         self._rights = rights
         self._clock = clock
         self._online: frozenset[ProviderId] = frozenset()
+        self._adding = threading.Lock()
+        self._serve: Callable[[Provider], Provider] | None = None
 
     def ensure(self, name: str, *, host: str = "", port: int = 0) -> Provider:
         """Return the provider of that name, made at first use; what it asks for follows the configuration."""
@@ -57,20 +63,34 @@ class Providers:
                 db.execute("UPDATE provider SET host = ?, port = ? WHERE id = ?", (host, port, provider))
         return self.known(provider)
 
-    def register(self, caller: Caller, name: str, *, host: str = "", port: int = 0) -> Provider:
-        """Make a new provider.
+    def serve_with(self, serve: Callable[[Provider], Provider]) -> None:
+        """Have `serve` called with each provider that is added from now on; it returns it as it answers then."""
+        self._serve = serve
+
+    def add(self, caller: Caller, name: str, *, host: str = "", port: int = 0) -> Provider:
+        """Make a new provider, administered by the caller, that answers when this returns.
 
         Raises:
             Forbidden: Without oz_providers_invite.
-            Rejected: badValueName; badValueIdentifierOccupied, there is one of that name.
+            Rejected: badValueName; badValueIdentifierOccupied, there is one of that name; badData, the port cannot be had.
+            Busy: serviceUnavailable, nobody can serve it just now.
         """
-        self._rights.require_zone(caller, "oz_providers_invite")
+        user = self._rights.require_zone(caller, "oz_providers_invite")
         require_name(name)
-        with self._database.writing() as db:
-            if db.execute("SELECT 1 FROM provider WHERE name = ?", (name,)).fetchone() is not None:
-                raise errors.bad_value("IdentifierOccupied", "name", "is the name of another provider")
-            provider = self._insert(db, name, host, port)
-        return self.known(provider)
+        if self._serve is None:
+            raise errors.error_of("serviceUnavailable", "No further site can be served just now.")
+        with self._adding:
+            with self._database.writing() as db:
+                if db.execute("SELECT 1 FROM provider WHERE name = ?", (name,)).fetchone() is not None:
+                    raise errors.bad_value("IdentifierOccupied", "name", "is the name of another provider")
+                provider = self._insert(db, name, host, port)
+                row = (self._cluster_in(db, provider), user, json.dumps(sorted(privileges.CLUSTER_ADMIN)))
+                db.execute("INSERT INTO cluster_user (cluster, user, privileges) VALUES (?, ?, ?)", row)
+            try:
+                return self._serve(self.known(provider))
+            except ConfigurationError as error:
+                self._forget(provider)
+                raise errors.error_of("badData", str(error), {"key": "port", "hint": str(error)}) from error
 
     def _insert(self, db: sqlite3.Connection, name: str, host: str, port: int) -> ProviderId:
         values = (new_entity_id(), new_entity_id(), name, self._clock.now_s(), host, port)
@@ -78,11 +98,10 @@ class Providers:
         db.execute(f"INSERT INTO provider ({columns}) VALUES (?, ?, ?, '', ?, ?, ?)", values)
         return ProviderId(values[0])
 
-    def forget(self, provider: ProviderId) -> None:
-        """Remove a provider that has neither storages nor supports."""
+    def _forget(self, provider: ProviderId) -> None:
         with self._database.writing() as db:
+            db.execute("DELETE FROM cluster_user WHERE cluster = ?", (self._cluster_in(db, provider),))
             db.execute("DELETE FROM provider WHERE id = ?", (provider,))
-        self._online -= {provider}
 
     def went_online(self, provider: ProviderId, domain: str) -> Provider:
         """Note that a provider answers from now on, and where."""
@@ -96,9 +115,9 @@ class Providers:
         return provider in self._online
 
     def all_known(self) -> list[Provider]:
-        """Return all providers, oldest first, for callers whose right was judged elsewhere."""
+        """Return all providers by name, for callers whose right was judged elsewhere."""
         with self._database.reading() as db:
-            return [_provider(row) for row in db.execute("SELECT * FROM provider ORDER BY created, id")]
+            return [_provider(row) for row in db.execute("SELECT * FROM provider ORDER BY name")]
 
     def known(self, provider: ProviderId) -> Provider:
         """Return one provider.
@@ -177,7 +196,10 @@ class Providers:
 
     def _cluster(self, provider: ProviderId) -> str:
         with self._database.reading() as db:
-            row = db.execute("SELECT cluster FROM provider WHERE id = ?", (provider,)).fetchone()
+            return self._cluster_in(db, provider)
+
+    def _cluster_in(self, db: sqlite3.Connection, provider: ProviderId) -> str:
+        row = db.execute("SELECT cluster FROM provider WHERE id = ?", (provider,)).fetchone()
         return "" if row is None else str(row[0])
 
 

@@ -116,6 +116,19 @@ class Rights:
         self._judge(user, held, needed, None if caller.data_only else admin)
         return user
 
+    def require_cluster(self, caller: Caller, cluster: str, privilege: str) -> UserId:
+        """Return the caller's user, who holds a privilege in a provider's cluster: no other site's members do.
+
+        Raises:
+            Unauthorized: A guest.
+            Forbidden: They do not hold it.
+        """
+        user = self.require_user(caller)
+        caller.require_all_access()
+        if privilege not in (self.cluster_privileges(user, cluster) or ()):
+            raise errors.forbidden()
+        return user
+
     def require_group(self, caller: Caller, group: GroupId, *needed: str, admin: str | None = None) -> UserId:
         """Return the caller's user, who holds every one of `needed` in `group`, or the zone's privilege `admin`.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fs2od.mail import OUTBOX_SCHEMA_SQL
 from fs2od.node.zone.activity_schema import ACTIVITY
 from fs2od.node.zone.sharing_schema import SHARING, SUMMARIES
-from fs2od.node.zone.sites_schema import SITES
+from fs2od.node.zone.sites_schema import SITES, SUPPORT
 from fs2od.sqlite import Schema
 
 __all__ = ["ZONE_SCHEMA"]
@@ -129,4 +129,6 @@ CREATE INDEX sign_in_flow_until ON sign_in_flow (until);
 {OUTBOX_SCHEMA_SQL}
 """
 
-ZONE_SCHEMA = Schema("zone", (_FIRST, _SPACE_NAMES, _DOWNLOAD_SESSIONS, _ACCOUNTS, SHARING, SUMMARIES, SITES, ACTIVITY))
+ZONE_SCHEMA = Schema(
+    "zone", (_FIRST, _SPACE_NAMES, _DOWNLOAD_SESSIONS, _ACCOUNTS, SHARING, SUMMARIES, SITES, ACTIVITY, SUPPORT)
+)

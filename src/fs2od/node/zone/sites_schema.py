@@ -1,8 +1,8 @@
-"""The schema of further sites: where they answer, and what their storages need."""
+"""The schema of further sites: where they answer, what their storages need, what they offer and are asked for."""
 
 from __future__ import annotations
 
-__all__ = ["SITES"]
+__all__ = ["SITES", "SUPPORT"]
 
 # A site's host is empty where it is the node's own, its port 0 where any free one does. A support's place tells which
 # came first, for bytes come from there.
@@ -13,4 +13,18 @@ CREATE UNIQUE INDEX provider_name ON provider (name);
 ALTER TABLE support ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE storage ADD COLUMN details TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE storage ADD COLUMN secret BLOB;
+"""
+
+SUPPORT = """
+CREATE TABLE offer (
+    provider TEXT PRIMARY KEY REFERENCES provider ON DELETE CASCADE, accepts INTEGER NOT NULL, largest INTEGER, hint TEXT NOT NULL,
+    results_storage TEXT REFERENCES storage ON DELETE SET NULL
+) WITHOUT ROWID;
+CREATE TABLE support_request (
+    id TEXT PRIMARY KEY, space TEXT NOT NULL REFERENCES space ON DELETE CASCADE, provider TEXT NOT NULL REFERENCES provider ON DELETE CASCADE,
+    user TEXT NOT NULL REFERENCES user ON DELETE CASCADE, size INTEGER NOT NULL, note TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+    answer TEXT NOT NULL DEFAULT '', created INTEGER NOT NULL, answered INTEGER
+) WITHOUT ROWID;
+CREATE INDEX support_request_space ON support_request (space);
+CREATE INDEX support_request_provider ON support_request (provider, state);
 """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fs2od.node.clock import Clock
 from fs2od.node.zone.memberships import GROUP_USER, SPACE_USER, Memberships
 from fs2od.onedata import errors
-from fs2od.onedata.ids import GroupId, SpaceId, UserId, new_entity_id
+from fs2od.onedata.ids import GroupId, ProviderId, SpaceId, UserId, new_entity_id
 from fs2od.sqlite import Database
 
 __all__ = ["User", "Users"]
@@ -99,6 +99,14 @@ class Users:
         with self._database.reading() as db:
             rows = db.execute("SELECT user FROM cluster_user WHERE cluster = ? ORDER BY user", (cluster,))
             return [UserId(row[0]) for row in rows]
+
+    def may_answer_for(self, provider: ProviderId) -> list[UserId]:
+        """Return who may answer requests at a site: the members of its cluster who hold cluster_update, sorted by id."""
+        query = """SELECT user, privileges FROM cluster_user JOIN provider AS p USING (cluster)
+            WHERE p.id = ? ORDER BY user"""
+        with self._database.reading() as db:
+            rows = db.execute(query, (provider,)).fetchall()
+        return [UserId(user) for user, held in rows if "cluster_update" in json.loads(held)]
 
     def groups(self, user: UserId) -> list[GroupId]:
         """Return the groups that the user belongs to directly."""

@@ -22,6 +22,7 @@ from fs2od.node.zone.link_rules import LinkRules
 from fs2od.node.zone.memberships import Memberships
 from fs2od.node.zone.notice_letters import NoticeLetters
 from fs2od.node.zone.notices import LinkEnding, Notices
+from fs2od.node.zone.offers import Offers
 from fs2od.node.zone.people import People
 from fs2od.node.zone.places import open_places
 from fs2od.node.zone.providers import Providers
@@ -30,6 +31,7 @@ from fs2od.node.zone.schema import ZONE_SCHEMA
 from fs2od.node.zone.secrets import KeyFile
 from fs2od.node.zone.shares import Shares
 from fs2od.node.zone.spaces import Spaces
+from fs2od.node.zone.support_requests import SupportRequests
 from fs2od.node.zone.tokens import Tokens
 from fs2od.node.zone.users import Users
 from fs2od.node.zone.wrong_tokens import WrongTokens
@@ -66,6 +68,8 @@ class Zone:
     people: People
     notices: Notices
     providers: Providers
+    offers: Offers
+    support_requests: SupportRequests
     audit: Audit
     activity: Activity
     outbox: Outbox
@@ -110,6 +114,8 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
     credentials = Credentials(tokens, rights, clock, places=places)
     notices = Notices()
     activity = Activity(database, clock)
+    providers = Providers(database, rights, clock)
+    offers = Offers(database, rights, providers)
     invites = Invites(database, memberships, rights, tokens, credentials, clock, notices, activity)
     users = Users(database, memberships, clock)
     sessions = Sessions(database, keys, epoch, clock)
@@ -135,6 +141,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         letters=letters,
         join_url=f"{settings.zone_url}/join",
         share_url=lambda share: f"{settings.zone_url}/share/{share}",
+        provider_url=lambda provider: providers.known(provider).url,
     )
     notices.listen(notice_letters.tell)
     return Zone(
@@ -158,7 +165,9 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         invite_book=invite_book,
         people=People(database, rights, memberships, notices, activity),
         notices=notices,
-        providers=Providers(database, rights, clock),
+        providers=providers,
+        offers=offers,
+        support_requests=SupportRequests(database, rights, providers, offers, notices, clock),
         audit=Audit(database, clock),
         activity=activity,
         outbox=outbox,

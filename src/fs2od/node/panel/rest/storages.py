@@ -23,11 +23,7 @@ def require_cluster(provider: Oneprovider, call: Call, privilege: str) -> None:
         Unauthorized: A guest.
         Forbidden: The caller does not hold it.
     """
-    user = provider.zone.rights.require_user(call.caller)
-    call.caller.require_all_access()
-    held = provider.zone.rights.cluster_privileges(user, provider.record.cluster)
-    if held is None or privilege not in held:
-        raise errors.forbidden()
+    provider.zone.rights.require_cluster(call.caller, provider.record.cluster, privilege)
 
 
 def endpoints(provider: Oneprovider) -> list[Endpoint]:

@@ -1,0 +1,92 @@
+"""What a site offers and is asked for, for its administrators: beyond Onedata, below /fs2od/, none of it with `plain`."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from fs2od.node.http import Answer, Call, Endpoint, done, json_answer
+from fs2od.node.panel.rest.storages import require_cluster
+from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.zone.offers import Offer
+from fs2od.node.zone.rest.sites import request_document
+from fs2od.node.zone.support_requests import SupportRequest
+from fs2od.onedata import errors
+from fs2od.onedata.wire import sites as ours
+
+__all__ = ["endpoints"]
+
+
+def endpoints(provider: Oneprovider) -> list[Endpoint]:
+    """Return the endpoints of this noun; none with `plain`."""
+    if provider.zone.settings.plain:
+        return []
+    return [*_offer(provider), *_requests(provider)]
+
+
+def _offer(provider: Oneprovider) -> list[Endpoint]:
+    offers, site = provider.zone.offers, provider.record.id
+
+    def get(call: Call) -> Answer:
+        require_cluster(provider, call, "cluster_view")
+        found = offers.of(site)
+        document = ours.Offer(
+            accepts=found.accepts,
+            largest=found.largest_bytes,
+            hint=found.hint,
+            results_storage_id=found.results_storage,
+        )
+        return json_answer(document)
+
+    def put(call: Call) -> Answer:
+        require_cluster(provider, call, "cluster_update")
+        given = call.read(ours.Offer)
+        offers.set(call.caller, site, Offer(given.accepts, given.largest, given.hint, given.results_storage_id))
+        return done()
+
+    return [
+        Endpoint("GET", "/fs2od/offer", "fs2od_get_offer", get),
+        Endpoint("PUT", "/fs2od/offer", "fs2od_set_offer", put),
+    ]
+
+
+def _requests(provider: Oneprovider) -> list[Endpoint]:
+    requests, site = provider.zone.support_requests, provider.record.id
+
+    def every(call: Call) -> Answer:
+        found = requests.of_site(call.caller, site)
+        return json_answer(ours.SupportsAsked(requests=tuple(map(request_document, found))))
+
+    def approve(call: Call) -> Answer:
+        request = requests.at_site(call.caller, site, call.path("rid"))
+        _approve(provider, request, call.read(ours.Approval))
+        return done()
+
+    def decline(call: Call) -> Answer:
+        requests.at_site(call.caller, site, call.path("rid"))
+        requests.decline(call.caller, site, call.path("rid"), answer=call.read(ours.Refusal).answer)
+        return done()
+
+    path = "/fs2od/support_requests"
+    return [
+        Endpoint("GET", path, "fs2od_list_support_requests_at_site", every),
+        Endpoint("POST", f"{path}/{{rid}}/approve", "fs2od_approve_support_request", approve),
+        Endpoint("POST", f"{path}/{{rid}}/decline", "fs2od_decline_support_request", decline),
+    ]
+
+
+def _approve(provider: Oneprovider, request: SupportRequest, approval: ours.Approval) -> None:
+    """Grant what was asked for: a new support, or more of one that is there, in one transaction with the answer."""
+    zone, supports = provider.zone, provider.supports
+    size_bytes = request.size_bytes if approval.size is UNSET else approval.size
+    supported = supports.find(request.space) is not None
+    if not supported and approval.storage_id is UNSET:
+        raise errors.missing("storageId")
+    with zone.database.writing() as db:
+        zone.support_requests.close(db, request, "approved", answer=approval.answer)
+        if supported:
+            supports.resize(db, request.space, size_bytes)
+        elif approval.storage_id is not UNSET:
+            supports.grant(db, request.space, approval.storage_id, size_bytes=size_bytes)
+    zone.epoch.move()
+    provider.imports.start_if_due(request.space)
+    zone.support_requests.told(request.id)
