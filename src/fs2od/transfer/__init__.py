@@ -5,6 +5,7 @@ Only the standard library and Python 3.8, because the single-file downloader (`b
 
 from fs2od.transfer._answers import Content, DataAddress
 from fs2od.transfer._bundle import bundle
+from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._download import Download, Options, folder_name
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present, shown_path
@@ -20,7 +21,9 @@ from fs2od.transfer._errors import (
     UntrustedCertificate,
     Withheld,
 )
+from fs2od.transfer._extras import STATE, Extra
 from fs2od.transfer._http import Timeouts
+from fs2od.transfer._ledger import KeptLedger, Ledger
 from fs2od.transfer._links import (
     InvalidLink,
     Link,
@@ -34,6 +37,7 @@ from fs2od.transfer._links import (
     parse_place,
     parse_zone,
 )
+from fs2od.transfer._mirror import Mirror
 from fs2od.transfer._opening import open_dataset
 from fs2od.transfer._patience import Patience
 from fs2od.transfer._plan import Fetch, Plan, Refusal, plan_download
@@ -48,10 +52,12 @@ from fs2od.transfer._walk import DownloadLimits
 from fs2od.transfer._words import estimate_line, parse_rate, readable_duration, report_lines, write_report
 
 __all__ = [
+    "STATE",
     "AccessToken",
     "Busy",
     "ConnectionLost",
     "Content",
+    "Crew",
     "DataAddress",
     "Dataset",
     "Download",
@@ -59,14 +65,18 @@ __all__ = [
     "Entry",
     "EntryKind",
     "Estimate",
+    "Extra",
     "Failure",
     "Fetch",
     "FileReport",
     "Forbidden",
     "InvalidLink",
+    "KeptLedger",
+    "Ledger",
     "Link",
     "LinkEnded",
     "MalformedAnswer",
+    "Mirror",
     "Names",
     "NoSuchDataset",
     "NotFound",

@@ -41,12 +41,12 @@ def is_promised(run: Run, wanted: Wanted, *, counting: bool = False) -> bool:
             return facts.st_mtime_ns // 1_000_000_000 == wanted.entry.mtime_s
         known = (wanted.promise.sha256, facts.st_ino, facts.st_size, facts.st_mtime_ns)
         path = "/".join(wanted.path)
-        if run.checked.get(path) == known:
+        if run.ledger.get(path) == known:
             run.tally.moved(facts.st_size if counting else 0)
             return True
         is_right = not wrong_ranges(run, handle, wanted.promise, counting=counting)
         if is_right:
-            run.checked[path] = known
+            run.ledger.remember(path, known)
         return is_right
     finally:
         os.close(handle)

@@ -136,6 +136,24 @@ class Destination:
             raise StorageError("it is no plain file")
         return handle
 
+    def facts(self, path: Names) -> os.stat_result:
+        """Return the facts of what stands there itself.
+
+        Raises:
+            StorageError: Nothing stands there, or it cannot be looked at.
+        """
+        with told(), self.opened(path[:-1]) as parent:
+            return parent.stat(path[-1])
+
+    def remove_all(self, path: Names) -> None:
+        """Remove a file, a link, or a folder with all that is in it; no link is followed.
+
+        Raises:
+            StorageError: Something cannot be removed.
+        """
+        with told(), self.opened(path[:-1]) as parent, contextlib.suppress(FileNotFoundError):
+            _remove(parent, path[-1])
+
     def set_time(self, path: Names, *, mtime_s: int) -> None:
         """Give a file that stands there its time.
 
@@ -181,6 +199,19 @@ class Destination:
             yield inside
         finally:
             inside.close()
+
+
+def _remove(parent: Folder, name: str) -> None:
+    if not stat.S_ISDIR(parent.stat(name).st_mode):
+        parent.unlink(name)
+        return
+    inside = parent.below(name)
+    try:
+        for each in inside.facts():
+            _remove(inside, each)
+    finally:
+        inside.close()
+    parent.rmdir(name)
 
 
 def _present(folder: Folder, name: str, facts: os.stat_result) -> Present:

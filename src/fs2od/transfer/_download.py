@@ -12,11 +12,14 @@ from typing import Callable, Final
 
 from fs2od.errors import Interrupted, StorageMissing
 from fs2od.transfer._answers import DataAddress
+from fs2od.transfer._crew import Crew
+from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errand import Errand
 from fs2od.transfer._errors import NotFound
 from fs2od.transfer._http import Proxies, Timeouts
+from fs2od.transfer._ledger import Ledger
 from fs2od.transfer._links import Link, Place
 from fs2od.transfer._opening import open_dataset
 from fs2od.transfer._pace import Pace, RateLimit
@@ -31,7 +34,7 @@ from fs2od.transfer._tokens import AccessToken
 from fs2od.transfer._verification import Verification
 from fs2od.transfer._walk import DownloadLimits
 
-__all__ = ["Download", "Options", "folder_name"]
+__all__ = ["Download", "Options", "folder_name", "opened_dataset"]
 
 _LONGEST_NAME: Final = 200
 _LOOK_S: Final = 0.1
@@ -85,17 +88,29 @@ class Download:
     ```
     """
 
-    def __init__(self, place: Place, destination: Path | str, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        place: Place,
+        destination: Path | str,
+        options: Options | None = None,
+        *,
+        ledger: Ledger | None = None,
+        crew: Crew | None = None,
+    ) -> None:
         """Prepare a download; nothing is asked or written yet.
 
         Args:
             place: What to download: a link, or a space at its zone.
             destination: The folder to fill; made when it is missing.
             options: How to go about it.
+            ledger: What was found right before, and need not be read again.
+            crew: The processes that fill the folder together.
         """
         self._place = place
         self._path = Path(destination)
         self._options = options or Options()
+        self._ledger = ledger or Ledger()
+        self._crew = crew
 
     def run(self, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None) -> Report:
         """Return what has become of the download.
@@ -111,7 +126,7 @@ class Download:
             StorageError: The destination cannot be made or written.
             ConnectionLost, ServiceError, MalformedAnswer: The share cannot be read at all.
         """
-        with _Course(self._place, self._path, self._options, progress, stop) as course:
+        with _Course(self._place, self._path, self._options, progress, stop, self._ledger, self._crew) as course:
             return course.run()
 
     def verify(self, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None) -> Report:
@@ -129,7 +144,7 @@ class Download:
         """
         if not self._path.is_dir():
             raise StorageMissing(f"the folder {self._path} is not there")
-        with _Course(self._place, self._path, self._options, progress, stop) as course:
+        with _Course(self._place, self._path, self._options, progress, stop, Ledger(), None) as course:
             return course.verify()
 
     def estimate(self, stop: threading.Event | None = None) -> Estimate:
@@ -140,7 +155,7 @@ class Download:
             ConnectionLost, ServiceError, MalformedAnswer: The share cannot be read at all.
             Interrupted: `stop` was set.
         """
-        with _Course(self._place, self._path, self._options, None, stop) as course:
+        with _Course(self._place, self._path, self._options, None, stop, self._ledger, None) as course:
             return course.estimate()
 
 
@@ -154,6 +169,8 @@ class _Course:
         options: Options,
         progress: Callable[[Progress], None] | None,
         stop: threading.Event | None,
+        ledger: Ledger,
+        crew: Crew | None,
     ) -> None:
         self._path = path
         self._options = options
@@ -162,20 +179,12 @@ class _Course:
         self._over = threading.Event()
         self._ending = Ending(self._abort)
         self._sleep = options.sleep or self._ending.sleep
-        self._shared = open_dataset(
-            place,
-            token=options.token,
-            prefer=options.prefer,
-            ca_file=options.ca_file,
-            timeouts=options.timeouts,
-            patience=options.patience,
-            sleep=self._sleep,
-            proxies=options.proxies,
-        )
+        self._shared = opened_dataset(place, options, self._sleep)
         self._sidecar = Sidecar()
         self._selection = Selection(options.include, options.exclude)
         self._tally = Tally()
-        self._checked: dict[str, tuple[str, int, int, int]] = {}
+        self._ledger = ledger
+        self._crew = crew
         rate = options.limit_rate
         self._limit = RateLimit(rate, clock=time.monotonic, sleep=self._ending.sleep) if rate else None
 
@@ -234,7 +243,8 @@ class _Course:
             self._options.patience,
             self._sleep,
             self._limit,
-            self._checked,
+            self._ledger,
+            self._crew,
         )
 
     def _pass(self, root: Entry, address: DataAddress | None, destination: Destination) -> None:
@@ -243,7 +253,10 @@ class _Course:
         run = self._surroundings(destination)
         known = self._sidecar.refresh(self._shared, root, most=options.limits.folder_entries)
         errand = Errand(run, self._sidecar, self._selection, options.limits, jobs=options.jobs, address=address)
+        if self._crew is not None:
+            self._crew.work()
         errand.run(root, known, self._look)
+        self._ledger.flush()
         destination.sync()
         self._look()
 
@@ -269,6 +282,20 @@ class _Course:
         return not self._ending.has_come
 
 
+def opened_dataset(place: Place, options: Options, sleep: Callable[[float], None]) -> Dataset:
+    """Return the dataset at a place, reached as the options say. Whoever opens it closes it."""
+    return open_dataset(
+        place,
+        token=options.token,
+        prefer=options.prefer,
+        ca_file=options.ca_file,
+        timeouts=options.timeouts,
+        patience=options.patience,
+        sleep=sleep,
+        proxies=options.proxies,
+    )
+
+
 def folder_name(place: Place, options: Options | None = None) -> str:
     """Return what a folder for the dataset is best called: its name, made safe, or else its id.
 
@@ -276,10 +303,7 @@ def folder_name(place: Place, options: Options | None = None) -> str:
         NoSuchDataset: There is none.
         ConnectionLost, ServiceError, MalformedAnswer: It cannot be read at all.
     """
-    chosen = options or Options()
-    with open_dataset(
-        place, token=chosen.token, prefer=chosen.prefer, ca_file=chosen.ca_file, proxies=chosen.proxies
-    ) as dataset:
+    with opened_dataset(place, options or Options(), time.sleep) as dataset:
         name = dataset.name()
     safe = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name).strip(" .")
     return safe.encode()[:_LONGEST_NAME].decode(errors="ignore") or (

@@ -54,6 +54,10 @@ class Folder:
         """Remove a file or link."""
         os.unlink(name, dir_fd=self._handle)
 
+    def rmdir(self, name: str) -> None:
+        """Remove an empty folder."""
+        os.rmdir(name, dir_fd=self._handle)
+
     def stat(self, name: str) -> os.stat_result:
         """Return the facts of what stands there itself."""
         return os.stat(name, dir_fd=self._handle, follow_symlinks=False)
@@ -111,6 +115,9 @@ class _FolderByPath(Folder):
 
     def unlink(self, name: str) -> None:
         Path(self._at(name)).unlink()
+
+    def rmdir(self, name: str) -> None:
+        Path(self._at(name)).rmdir()
 
     def stat(self, name: str) -> os.stat_result:
         return Path(self._at(name)).lstat()

@@ -103,6 +103,12 @@ class LargeFile:
         if self._partial is not None:
             self._partial.discard()
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nobody has begun to bring it, but for whoever has just taken some of it."""
+        with self._lock:
+            return self._partial is None and self._at_work <= 1
+
     def close(self) -> None:
         """Close the partial file, once nobody works on it."""
         with self._lock:

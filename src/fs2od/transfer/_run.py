@@ -8,10 +8,12 @@ from typing import Callable
 
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.manifests import PIECE_BYTES
+from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, Names
 from fs2od.transfer._errors import Busy
+from fs2od.transfer._ledger import Ledger
 from fs2od.transfer._pace import Pace, RateLimit
 from fs2od.transfer._partials import PartialName
 from fs2od.transfer._patience import Patience, Tries
@@ -100,7 +102,7 @@ class Changed(Exception):
 class Run:
     """The surroundings of every part of one run.
 
-    `checked` remembers files that this process found right: path to (SHA-256, inode, size, time in ns).
+    `ledger` remembers files that were found right; `crew` are the processes that fill the folder together, if there are several.
     """
 
     shared: Dataset
@@ -111,7 +113,8 @@ class Run:
     patience: Patience
     sleep: Callable[[float], None]
     limit: RateLimit | None = None
-    checked: dict[str, tuple[str, int, int, int]] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+    crew: Crew | None = None
     _local: threading.local = field(default_factory=threading.local)
 
     def tries(self) -> Tries:
@@ -139,6 +142,13 @@ class Run:
         if self.limit is not None:
             self.limit.take(size_bytes)
         self.ending.check()
+
+    def landed(self, wanted: Wanted) -> None:
+        """Take note that a file was put into its place, with the bytes that were promised."""
+        if self.ledger.keeps and wanted.promise is not None:
+            facts = self.destination.facts(wanted.path)
+            known = (wanted.promise.sha256, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+            self.ledger.remember("/".join(wanted.path), known)
 
     def buffer(self) -> memoryview:
         """Return the calling thread's own room for one piece."""

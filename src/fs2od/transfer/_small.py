@@ -101,5 +101,6 @@ def put_in_place(run: Run, landing: Landing, wanted: Wanted, data: memoryview) -
     except PartialGone:
         if not is_promised(run, wanted):
             raise
+    run.landed(wanted)
     intact = wanted.promise is not None
     run.tally.whole(wanted.path, entry.size_bytes, fetched=True, intact=intact, under_way=False)

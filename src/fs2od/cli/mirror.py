@@ -1,0 +1,135 @@
+"""`fs2od mirror PLACE DEST`: keep a folder as a dataset is."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fs2od.cli.access_options import access_options, command_line
+from fs2od.cli.bringing import interrupted, rate, rehearse, shown, stopping, tell
+from fs2od.errors import Interrupted
+
+if TYPE_CHECKING:
+    from fs2od.transfer import Extra, Mirror
+
+__all__ = ["mirror"]
+
+_MOST_SHOWN = 20
+
+
+@click.command(
+    epilog="Exit codes: 0 the folder is as the dataset is, 2 wrong usage, 3 configuration, 4 network or service, 5 not "
+    "permitted or the token has ended, 6 not found, 7 disk, 8 integrity, 130 interrupted. "
+    "After any of them, the same command goes on where it was.\n\n"
+    "Examples:\n\n  fs2od mirror https://zone.example.org/share/1a2b3c /scratch/grid2 --follow\n\n"
+    "  fs2od mirror 'ribosome/grid2' /scratch/grid2 --token-file job.token --delete --yes\n\n"
+    "  srun --nodes 4 fs2od mirror 'ribosome' /scratch/ribosome"
+)
+@click.argument("place")
+@click.argument("dest", type=click.Path(path_type=Path, file_okay=False))
+@access_options
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="The most connections at once."
+)
+@click.option(
+    "--include", multiple=True, metavar="GLOB", help="Bring only files or folders that match; may be repeated."
+)
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave files or folders that match; may be repeated.")
+@click.option("--limit-rate", metavar="RATE", help="At most so many bytes per second, such as 500k or 20M.")
+@click.option("--follow", is_flag=True, help="Go on while the dataset grows, until it is complete.")
+@click.option("--delete", is_flag=True, help="Remove what the dataset has not, after showing it; asks, or needs --yes.")
+@click.option("--yes", is_flag=True, help="Remove without asking.")
+@click.option("--dry-run", is_flag=True, help="Say what would come and what would go; change nothing.")
+@click.option(
+    "--report",
+    "report_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what has become of every file as JSON.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one line of JSON on stdout.")
+def mirror(
+    *,
+    place: str,
+    dest: Path,
+    zone_url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    jobs: int,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    limit_rate: str | None,
+    follow: bool,
+    delete: bool,
+    yes: bool,
+    dry_run: bool,
+    report_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Make the folder DEST as the dataset PLACE is: a link, or a space, or a folder in it (SPACE/a/folder).
+
+    Only what is new or changed is brought, and checked on its way; what was found right once is not read again. Any number
+    of processes, also on several machines, may fill one DEST at once: they share the work. Access tokens, renewal and
+    proxies are as for fs2od download.
+    """
+    if delete and not yes and not dry_run and not sys.stdin.isatty():
+        raise click.UsageError(
+            "--delete asks at a terminal, and there is none: add --yes, or look first with --dry-run"
+        )
+    from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.transfer import Mirror, Options, UntrustedCertificate  # noqa: PLC0415 - the same
+
+    access = access_of(zone_url, token_file, ca_file)
+    again = command_line("mirror", [place, str(dest)], zone_url, token_file, ca_file)
+    options = Options(
+        jobs=jobs,
+        include=include,
+        exclude=exclude,
+        follow=follow,
+        limit_rate=rate(limit_rate),
+        token=access.token,
+        prefer=access.prefer,
+        ca_file=access.ca_file,
+        proxies=access.proxies,
+        with_files=report_file is not None,
+    )
+    chosen = Mirror(access.place(place), dest, options)
+    try:
+        with stopping() as stop:
+            if dry_run:
+                rehearse(chosen.estimate(stop), as_json=as_json)
+                _show(chosen.extras(stop) if delete else [])
+                return
+            with shown() as show_plainly:
+                report = chosen.run(access.announcing(show_plainly), stop)
+            if delete and not report.exit_code:
+                _remove(chosen, stop, asks=not yes)
+    except UntrustedCertificate as error:
+        raise UntrustedCertificate(f"{error}; give its authority's certificate with --ca FILE") from error
+    except Interrupted:
+        raise interrupted(again) from None
+    tell(report, dest, again=again, report_file=report_file, as_json=as_json)
+
+
+def _remove(chosen: Mirror, stop: threading.Event, *, asks: bool) -> None:
+    extras = chosen.extras(stop)
+    _show(extras)
+    if extras and (not asks or click.confirm("Remove them?", err=True)):
+        chosen.remove(extras)
+
+
+def _show(extras: list[Extra]) -> None:
+    from fs2od.transfer import EntryKind, readable_size, shown_path  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    if not extras:
+        return
+    files, size = sum(each.files for each in extras), sum(each.size_bytes for each in extras)
+    click.echo(f"not in the dataset: {files:,} files, {readable_size(size)}:", err=True)
+    for each in extras[:_MOST_SHOWN]:
+        more = f"/ ({each.files:,} files)" if each.kind is EntryKind.FOLDER else ""
+        click.echo(f"  {shown_path(each.path)}{more}", err=True)
+    if len(extras) > _MOST_SHOWN:
+        click.echo(f"  … and {len(extras) - _MOST_SHOWN:,} more", err=True)

@@ -1,0 +1,204 @@
+"""Mirrors: what is brought again and what is not, several at one folder, what is removed; and their bad days."""
+
+import os
+import random
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fs2od.manifests import PIECE_BYTES
+from fs2od.testing.downloading import BehindProxy, Downloader, Published, behind_proxy, publish
+from fs2od.testing.network import Cut, Refuse
+from fs2od.testing.sidecars import extend_sidecar
+from fs2od.testing.system import tree
+from fs2od.testing.world import ServedWorld, wait_until
+from fs2od.transfer import AccessToken, Crew, KeptLedger, Mirror, Options, SpacePlace, parse_link
+
+BIG = random.Random(9).randbytes(2 * PIECE_BYTES + 99)
+FILES = {"SPA.yml": b"User: {}\n", "big.mrc": BIG} | {
+    f"Grids/{number:03}.mrc": bytes([number % 256]) * 5000 for number in range(120)
+}
+STATE = ".fs2od-mirror"
+LONGEST_S = 100.0
+Site = tuple[BehindProxy, Published]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with behind_proxy(tmp_path / "site") as behind:
+        yield behind, publish(behind.world, FILES, seal=False)
+
+
+def mirror_of(site: Site, out: Path) -> Downloader:
+    behind, published = site
+    return Downloader((sys.executable, "-m", "fs2od", "mirror"), published.link, out, behind.world.ca)
+
+
+def shown(out: Path) -> dict[str, str]:
+    return {path: said for path, said in tree(out).items() if path.split("/")[0] != STATE}
+
+
+def test_a_second_run_brings_and_reads_nothing_until_the_record_is_deleted(site: Site, tmp_path: Path) -> None:
+    _, published = site
+    mirror = mirror_of(site, tmp_path / "out")
+    assert mirror.run().code == 0
+    assert shown(mirror.out) == published.files()
+    file = mirror.out / "Grids/007.mrc"
+    facts = file.stat()
+    with file.open("r+b") as opened:
+        opened.write(b"!")
+    os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    told = mirror.run().told
+    assert (told["files_fetched"], told["files_intact"]) == (0, len(FILES))
+    assert file.read_bytes()[:1] == b"!", "what was found right is not read again"
+    shutil.rmtree(mirror.out / STATE)
+    assert mirror.run().told["files_fetched"] == 1
+    assert shown(mirror.out) == published.files()
+
+
+def test_what_changed_comes_and_what_is_new_comes(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    mirror = mirror_of(site, tmp_path / "out")
+    assert mirror.run().code == 0
+    (published.folder / "later.mrc").write_bytes(b"later")
+    (published.folder / "SPA.yml").write_bytes(b"User: {name: x}\n")
+    extend_sidecar(published.folder, seal=True)
+    behind.world.rescan(published.dataset.space)
+    told = mirror.run().told
+    assert told["complete"]
+    assert told["files_fetched"] <= 5
+    assert shown(mirror.out) == published.files()
+
+
+def test_a_file_that_somebody_changed_at_the_same_size_is_found(site: Site, tmp_path: Path) -> None:
+    _, published = site
+    mirror = mirror_of(site, tmp_path / "out")
+    assert mirror.run().code == 0
+    file = mirror.out / "Grids/007.mrc"
+    facts = file.stat()
+    file.write_bytes(b"x" * 5000)
+    os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns + 5_000_000))
+    assert mirror.run().code == 0
+    assert shown(mirror.out) == published.files()
+
+
+def test_two_mirrors_share_the_work_and_both_end_whole(site: Site, tmp_path: Path) -> None:
+    _, published = site
+    mirror = mirror_of(site, tmp_path / "out")
+    running = [mirror.start("--limit-rate", "8M") for _ in range(2)]
+    ended = [mirror.wait(process) for process in running]
+    assert [each.code for each in ended] == [0, 0], [each.said for each in ended]
+    assert shown(mirror.out) == published.files()
+    fetched = [each.told["files_fetched"] for each in ended]
+    assert sum(fetched) <= len(FILES) * 1.8
+    assert not list((mirror.out / STATE / "crew").iterdir())
+
+
+def test_who_dies_is_replaced(site: Site, tmp_path: Path) -> None:
+    _, published = site
+    mirror = mirror_of(site, tmp_path / "out")
+    with mirror.start("--limit-rate", "1M") as process:
+        wait_until(lambda: any(mirror.out.glob("Grids/*.mrc")), LONGEST_S)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    crew = mirror.out / STATE / "crew"
+    for left in crew.iterdir():
+        os.utime(left, (1, 1))
+    assert mirror.run().code == 0
+    assert shown(mirror.out) == published.files()
+
+
+def test_it_goes_on_where_it_was_cut_off(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    mirror = mirror_of(site, tmp_path / "out")
+    behind.proxy.strike(Cut(PIECE_BYTES + 5), when=behind.about_pieces, times=3)
+    behind.proxy.strike(Refuse(503), when=behind.about_bytes, times=2)
+    assert mirror.run().code == 0
+    assert shown(mirror.out) == published.files()
+    assert behind.proxy.body_bytes() < 1.6 * sum(map(len, FILES.values())) + 2 * PIECE_BYTES
+
+
+def test_nothing_is_removed_unless_asked_and_shown(site: Site, tmp_path: Path) -> None:
+    mirror = mirror_of(site, tmp_path / "out")
+    assert mirror.run().code == 0
+    (mirror.out / "mine" / "deep").mkdir(parents=True)
+    (mirror.out / "mine" / "deep" / "notes.txt").write_text("x")
+    (mirror.out / "Grids" / "old.mrc").write_text("y")
+    assert mirror.run().code == 0
+    assert mirror.run("--delete").code == 2
+    rehearsed = mirror.run("--delete", "--dry-run")
+    assert rehearsed.code == 0
+    assert "Grids/old.mrc" in rehearsed.said
+    assert "mine/ (1 files)" in rehearsed.said
+    assert (mirror.out / "mine" / "deep" / "notes.txt").exists()
+    removed = mirror.run("--delete", "--yes")
+    assert removed.code == 0
+    assert "mine/" in removed.said
+    assert not (mirror.out / "mine").exists()
+    assert not (mirror.out / "Grids" / "old.mrc").exists()
+    assert shown(mirror.out) == site[1].files()
+
+
+def test_what_the_selection_leaves_out_is_not_removed(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    options = Options(exclude=("*.txt",), ca_file=str(behind.world.ca))
+    mirror = Mirror(parse_link(published.link), tmp_path / "out", options)
+    assert mirror.run().exit_code == 0
+    (tmp_path / "out" / "mine").mkdir()
+    for name in ("keep.txt", "go.mrc"):
+        (tmp_path / "out" / "mine" / name).write_text("x")
+    assert [each.path for each in mirror.extras()] == [("mine", "go.mrc")]
+
+
+def test_nothing_is_removed_when_something_is_missing(site: Site, tmp_path: Path) -> None:
+    behind, _ = site
+    mirror = mirror_of(site, tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("x")
+    behind.proxy.strike(Refuse(403), when=behind.about_bytes, times=10_000)
+    assert mirror.run("--delete", "--yes").code != 0
+    assert (tmp_path / "out" / "mine.txt").exists()
+
+
+def test_a_link_in_the_mirror_is_removed_and_not_followed(site: Site, tmp_path: Path) -> None:
+    mirror = mirror_of(site, tmp_path / "out")
+    assert mirror.run().code == 0
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "x").write_text("x")
+    (mirror.out / "link").symlink_to(tmp_path / "precious")
+    assert mirror.run("--delete", "--yes").code == 0
+    assert (tmp_path / "precious" / "x").exists()
+    assert not (mirror.out / "link").is_symlink()
+
+
+def test_a_space_is_mirrored_with_a_token(world: ServedWorld, tmp_path: Path) -> None:
+    dataset = world.dataset(world.administrator, FILES)
+    token = AccessToken(world.administrator.token.reveal)
+    place = SpacePlace(world.node.settings.zone_url, dataset.space)
+    report = Mirror(place, tmp_path / "out", Options(token=token, ca_file=str(world.ca))).run()
+    assert report.exit_code == 0, report.summary()
+    assert shown(tmp_path / "out") == tree(dataset.folder)
+
+
+def test_damaged_lines_of_the_ledger_are_passed_over(tmp_path: Path) -> None:
+    first = KeptLedger(tmp_path, "first")
+    first.remember("a", ("s", 1, 2, 3))
+    first.flush()
+    with (tmp_path / "first.jsonl").open("ab") as file:
+        file.write(b'[1]\n"x"\n{}\n[["d"]\n["b", "s", 1, 2, 3]\n["c", "s", 1')
+    second = KeptLedger(tmp_path, "second")
+    assert [second.get(name) for name in "abc"] == [("s", 1, 2, 3), ("s", 1, 2, 3), None]
+
+
+def test_each_file_is_the_affair_of_one(tmp_path: Path) -> None:
+    with Crew(tmp_path) as one, Crew(tmp_path) as other:
+        for each in (one, other):
+            each.work()
+        mine = [name for name in map(str, range(200)) if one.is_mine(name)]
+        others = [name for name in map(str, range(200)) if other.is_mine(name)]
+        assert sorted(mine + others) == sorted(map(str, range(200)))
+        assert min(len(mine), len(others)) > 50
