@@ -85,6 +85,18 @@ async def test_an_owner_makes_an_owner_and_takes_it_back(scene: Scene) -> None:
     assert scene.zone.rights.space_privileges(blair, scene.space) == frozenset({"space_view", "space_read_data"})
 
 
+async def test_the_pages_speak_czech(scene: Scene) -> None:
+    scene.joins("Blair Example", label="Group of Novák")
+    olive = scene.browser(scene.olive)
+    olive.client.headers["Accept-Language"] = "cs"
+    page = shown(await olive.open(f"{scene.base}/people"))
+    assert "4 lidé" in page
+    assert "přes pozvánku „Group of Novák“" in page
+    assert "Zbývá 19 použití z 20." in page
+    for path, heading in (("links", "Odkazy"), ("activity", "Dění"), ("leave", "Opustit tuto datovou sadu?")):
+        assert f"<h1>{heading}</h1>" in await olive.open(f"{scene.base}/{path}")
+
+
 async def test_somebody_is_taken_out_and_another_leaves(scene: Scene) -> None:
     blair, olive = scene.joins("Blair Example"), scene.browser(scene.olive)
     await olive.open(f"{scene.base}/people/{blair}/remove")
