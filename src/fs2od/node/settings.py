@@ -25,6 +25,8 @@ class ReplicationSettings:
     """How long a file must have stood unchanged before it is copied, unless the manifest names it already."""
     look_every_s: int = 60
     """How often a space is looked at in which nothing moves."""
+    check_every_s: int = 6 * 3600
+    """How often it is looked whether copies are still there as they were."""
     bytes_s: int = 0
     """How many bytes a second all copies together may have; 0 is no limit."""
     other_bytes_s: int = 0

@@ -9,8 +9,11 @@ from pathlib import Path
 
 from tests.node.replication.moments import Moments
 
+from fs2od.node.index import replicas
+from fs2od.node.panel.storage_records import Bucket, Credentials
 from fs2od.node.replication import Replicator
 from fs2od.onedata.ids import StorageId
+from fs2od.storage.s3 import S3Settings
 from fs2od.testing.world import Dataset, Person, Site, World, open_world
 
 FILES = {"a.mrc": b"0123456789", "deep/b.mrc": bytes(range(256)), "empty": b""}
@@ -43,6 +46,12 @@ class Scene:
         """What people are told that keeps the centre from getting its copies."""
         return self.replicator.problem(self.dataset.space, self.storage) or ""
 
+    @property
+    def failed(self) -> tuple[int, str | None]:
+        """How many files could not be copied, and why one of them could not."""
+        with self.world.node.provider.indexes.using(self.dataset.space) as index:
+            return replicas.problem(index, self.storage)
+
     def look(self) -> None:
         """Let the replicator look at the dataset once, and wait for it."""
         self.replicator.look_now(self.dataset.space)
@@ -66,6 +75,25 @@ class Scene:
     def copies(self) -> dict[str, bytes]:
         found = (path for path in self.folder.rglob("*") if path.is_file())
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in found}
+
+
+@contextmanager
+def open_bucket_scene(
+    folder: Path, bucket: S3Settings, files: Mapping[str, bytes] = FILES, *, granted_bytes: int = 1 << 30
+) -> Iterator[Scene]:
+    """Yield a scene whose centre has a bucket."""
+    moments = Moments()
+    with open_world(folder, clock=moments) as world:
+        owner = world.person("Owner Example")
+        dataset = world.dataset(owner, files)
+        centre = world.site("centre")
+        provider = centre.node_provider
+        place = Bucket(bucket.endpoint, bucket.bucket)
+        storage = provider.storages.add_s3("bucket", place, Credentials(bucket.access_key, bucket.secret_key))
+        with world.node.zone.database.writing() as db:
+            provider.supports.grant(db, dataset.space, storage, size_bytes=granted_bytes)
+        moments.forward(60)
+        yield Scene(world, moments, owner, dataset, centre, storage)
 
 
 @contextmanager

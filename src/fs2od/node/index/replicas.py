@@ -6,6 +6,7 @@ the manifest's checksum, where one names it.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from fs2od.onedata.ids import StorageId
 from fs2od.storage import Upload
 
 __all__ = ["Failure", "Held", "Lacking", "Replica", "Sum", "Version", "counts", "doubt", "drop", "holders", "is_complete", "lacking", "note",
-           "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below"]  # fmt: skip
+           "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked"]  # fmt: skip
 
 _BELOW = """WITH RECURSIVE below (id) AS (
     SELECT ?1 UNION ALL SELECT entry.id FROM below JOIN entry ON entry.parent = below.id
@@ -70,9 +71,15 @@ class Lacking:
 
 @dataclass(frozen=True)
 class Replica:
-    """A copy: of which state, where, its SHA-256, and how it was checked ("md5" by the store's own, "read" by reading back).
+    """A copy of a file.
 
-    Both are empty for one that nobody counts on.
+    Attributes:
+        row: The file's row.
+        path: Where the copy is.
+        version: The state of the file that was copied.
+        sha256: Of the copy; empty for one that nobody counts on.
+        method: How it was checked: "md5" by what the store computed itself, "read" by reading it back.
+        md5: What the store said when it was checked, if it says anything.
     """
 
     row: int
@@ -80,6 +87,7 @@ class Replica:
     version: Version
     sha256: bytes
     method: str
+    md5: str | None = None
 
 
 @dataclass(frozen=True)
@@ -181,16 +189,21 @@ def of_storage(index: SpaceIndex, storage: StorageId, *, top: int = ROOT, after:
     query = f"""{"" if top == ROOT else _BELOW} SELECT * FROM replica WHERE storage = ?2 AND entry > ?3 AND {"?1 > 0" if top == ROOT else "entry IN below"} ORDER BY entry LIMIT ?4"""
     with index.database.reading() as db:
         rows = db.execute(query, (top, storage, after, limit)).fetchall()
-    return [
-        Replica(
-            row["entry"],
-            row["path"],
-            Version(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"]),
-            row["sha256"] or b"",
-            row["method"] or "",
-        )
-        for row in rows
-    ]
+    return [_replica(row) for row in rows]
+
+
+def to_be_checked(index: SpaceIndex, storage: StorageId, *, before_s: int, after: int = 0, limit: int) -> list[Replica]:
+    """Return copies that were last found to be right before a moment, in the order of their rows."""
+    query = """SELECT * FROM replica WHERE storage = ? AND checked < ? AND entry > ? ORDER BY entry LIMIT ?"""
+    with index.database.reading() as db:
+        return [_replica(row) for row in db.execute(query, (storage, before_s, after, limit)).fetchall()]
+
+
+def note_checked(index: SpaceIndex, storage: StorageId, rows: Sequence[int], *, now_s: int) -> None:
+    """Write down that copies were found to be right once more."""
+    with index.database.writing() as db:
+        query = "UPDATE replica SET checked = ? WHERE storage = ? AND entry = ? AND checked IS NOT NULL"
+        db.executemany(query, [(now_s, storage, row) for row in rows])
 
 
 def problem(index: SpaceIndex, storage: StorageId) -> tuple[int, str | None]:
@@ -203,9 +216,11 @@ def problem(index: SpaceIndex, storage: StorageId) -> tuple[int, str | None]:
 
 def note(index: SpaceIndex, storage: StorageId, replicas: Iterable[Replica], *, now_s: int) -> None:
     """Write down copies that were found to be right. What vanished from the index meanwhile is passed over."""
-    query = f"""INSERT OR REPLACE INTO replica (entry, storage, path, {_KEYS}, sha256, checked, method)
-        SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM entry WHERE id = ?"""
-    rows = [(storage, one.path, *_values(one.version), one.sha256, now_s, one.method, one.row) for one in replicas]
+    query = f"""INSERT OR REPLACE INTO replica (entry, storage, path, {_KEYS}, sha256, md5, checked, method)
+        SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM entry WHERE id = ?"""
+    rows = [
+        (storage, one.path, *_values(one.version), one.sha256, one.md5, now_s, one.method, one.row) for one in replicas
+    ]
     with index.database.writing() as db:
         db.executemany(query, rows)
 
@@ -268,3 +283,8 @@ def drop(index: SpaceIndex, storage: StorageId, rows: Sequence[int] | None = Non
 
 def _values(version: Version) -> tuple[int, int, int, int]:
     return version.size_bytes, version.mtime_ns, version.ctime_ns, version.inode
+
+
+def _replica(row: sqlite3.Row) -> Replica:
+    version = Version(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
+    return Replica(row["entry"], row["path"], version, row["sha256"] or b"", row["method"] or "", row["md5"])

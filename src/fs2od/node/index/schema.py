@@ -96,7 +96,7 @@ _REPLICAS = """
 CREATE TABLE replica (
     entry INTEGER NOT NULL REFERENCES entry ON DELETE CASCADE, storage TEXT NOT NULL, path TEXT NOT NULL,
     size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,  -- of the file that was copied
-    sha256 BLOB, checked INTEGER, method TEXT,    -- of the copy: when and how it was found to be right
+    sha256 BLOB, md5 TEXT, checked INTEGER, method TEXT,  -- of the copy: what the store said of it, when and how it was found right
     upload TEXT,                                  -- under way
     problem TEXT, tries INTEGER NOT NULL DEFAULT 0, not_before INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (entry, storage)

@@ -47,11 +47,12 @@ class Errand:
 
 @dataclass(frozen=True)
 class Copied:
-    """What was copied: its SHA-256, how the copy was checked, and how many bytes were sent for it."""
+    """What was copied: its SHA-256, how the copy was checked, what was sent for it, and what the store says of it."""
 
     sha256: bytes
     method: str
     sent_bytes: int
+    md5: str | None = None
 
 
 class Copying:
@@ -90,7 +91,7 @@ class Copying:
             _require(source, errand)
             _compare(errand, errand.known)
             _read_back(target, errand, errand.known, self._check_stop)
-            return Copied(errand.known, "read", 0)
+            return Copied(errand.known, "read", 0, target.stat(errand.path).md5)
         above, _, _ = errand.path.rpartition("/")
         if above and Can.KEEP_DIRECTORIES in target.can:
             target.make_directory(above)
@@ -109,7 +110,7 @@ class Copying:
         self._wait(len(content))
         seen = target.write(errand.path, [content])
         md5 = md5_of_parts([_md5(content)], uploaded=False) if Can.TELL_MD5 in target.can else None
-        return Copied(sha256, self._checked(target, errand, seen, sha256, md5), len(content))
+        return Copied(sha256, self._checked(target, errand, seen, sha256, md5), len(content), seen.md5)
 
     def _in_parts(self, source: Storage, target: Storage, errand: Errand, began: Callable[[Upload], None]) -> Copied:
         upload, there = self._taken_up(target, errand)
@@ -124,7 +125,7 @@ class Copying:
         sha256, digests, sent = self._sent(source, target, errand, upload, skip)
         md5 = md5_of_parts(digests, uploaded=True) if Can.TELL_MD5 in target.can else None
         seen = target.stat(errand.path) if is_finished else target.complete_upload(upload)
-        return Copied(sha256, self._checked(target, errand, seen, sha256, md5), sent)
+        return Copied(sha256, self._checked(target, errand, seen, sha256, md5), sent, seen.md5)
 
     def _taken_up(self, target: Storage, errand: Errand) -> tuple[Upload | None, frozenset[int]]:
         if errand.upload is None:

@@ -134,6 +134,29 @@ class Pass:
         told(outcome)
         return outcome
 
+    def check(self, route: Route, *, before_s: int, goes_on: Callable[[], bool] = lambda: True) -> int:
+        """Look whether copies that were last checked before a moment are still there as they were; return how many are not.
+
+        Those are counted on no more, so that the next pass makes them anew. What the store itself says decides: nothing is
+        read back.
+
+        Raises:
+            StorageError: The storage refused, and nothing more is known.
+        """
+        lost, after = 0, 0
+        while page := book.to_be_checked(route.index, route.storage, before_s=before_s, after=after, limit=_PAGE):
+            if not goes_on():
+                break
+            after = page[-1].row
+            found = list(self._small.map(lambda replica: _is_there(route.target, replica), page))
+            right = [replica.row for replica, is_there in zip(page, found, strict=True) if is_there]
+            wrong = [replica.row for replica, is_there in zip(page, found, strict=True) if not is_there]
+            book.note_checked(route.index, route.storage, right, now_s=self._clock.now_s())
+            if wrong:
+                book.doubt(route.index, route.storage, wrong)
+            lost += len(wrong)
+        return lost
+
     def _lacking(self, route: Route, top: int, settle_s: int) -> Iterator[Lacking]:
         after = 0
         while True:
@@ -176,7 +199,9 @@ class Pass:
                 outcome.files += 1
                 outcome.size_bytes += lacks.version.size_bytes
                 outcome.sent_bytes += copied.sent_bytes
-                noting.done.append(Replica(lacks.row, lacks.path, lacks.version, copied.sha256, copied.method))
+                noting.done.append(
+                    Replica(lacks.row, lacks.path, lacks.version, copied.sha256, copied.method, copied.md5)
+                )
         self._write_down(route, noting, at_least=_NOTED_AT_ONCE)
 
     def _failure(self, lacks: Lacking, error: Fs2odError) -> Failure:
@@ -191,3 +216,11 @@ class Pass:
         if len(noting.failed) >= at_least:
             book.note_failure(route.index, route.storage, noting.failed)
             noting.failed.clear()
+
+
+def _is_there(target: Storage, replica: Replica) -> bool:
+    try:
+        seen = target.stat(replica.path)
+    except FileNotFoundError:
+        return False
+    return seen.size_bytes == replica.version.size_bytes and seen.md5 == replica.md5

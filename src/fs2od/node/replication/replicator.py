@@ -156,8 +156,15 @@ class Replicator:
     ) -> bool:
         key = (space, storage.id)
         try:
+            route = self._route(index, storage)
+            before_s = self._clock.now_s() - self._settings.check_every_s
+            lost = self._pass.check(route, before_s=before_s, goes_on=lambda: not self._closed.is_set())
+            if lost:
+                _log.warning(
+                    "%d copies of space %s on storage %s are gone or others: made anew", lost, space, storage.name
+                )
             outcome = self._pass.run(
-                self._route(index, storage),
+                route,
                 top=top,
                 settle_s=self._settings.settle_s,
                 # A transfer that comes meanwhile is not kept waiting until all is done.
