@@ -24,6 +24,7 @@ COMMANDS = {
     "mount": "Show a dataset as a folder, without copying it.",
     "node": "Run the node: a single-machine Onedata.",
     "plan": "Print what the facility would do now, and do nothing.",
+    "put": "Bring results back: files and folders into a space.",
     "simulate": "Write a simulated EPU session into a folder.",
     "token": "Make, narrow, look at and end tokens.",
     "unmount": "Take a mounted dataset away.",

@@ -1,0 +1,213 @@
+"""`fs2od put FILES… TARGET`: bring results back into a space, whole and checked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fs2od.cli.access_options import access_options, command_line
+from fs2od.errors import Interrupted
+
+if TYPE_CHECKING:
+    from fs2od.cli.access import Access
+    from fs2od.client import Connection
+    from fs2od.onedata.tokens import Token
+    from fs2od.results import Choice, Options, Origin, Progress, PutReport, Source, Sources, Target
+    from fs2od.transfer import SpacePlace
+
+__all__ = ["put"]
+
+_MOST_LINES = 20
+
+
+@click.command(
+    epilog="Exit codes: 0 everything is there, 2 wrong usage, 3 configuration, 4 network or service, 5 not permitted, "
+    "6 not found, 7 a name that is taken, a file that cannot be read, or no room, 8 integrity, 130 interrupted. "
+    "After any of them, the same command goes on where it was.\n\n"
+    "Examples:\n\n  fs2od put results/ 'grid 7 results/run 3' --token-file job.token\n\n"
+    "  fs2od put *.star SPACE_ID --from-dataset https://zone.example.org/share/1a2b3c"
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.argument("target")
+@access_options
+@click.option("-j", "--jobs", type=click.IntRange(1, 32), default=4, show_default=True, help="Files sent at once.")
+@click.option("--replace", is_flag=True, help="Replace files of the same name and other content; else they are left.")
+@click.option(
+    "--from-dataset",
+    metavar="LINK|SPACE",
+    help="The dataset that these were made from; it is named in the metadata of the results' space.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be put; write nothing.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print what has become of every file as one line of JSON on stdout."
+)
+def put(
+    *,
+    files: tuple[Path, ...],
+    target: str,
+    zone_url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    jobs: int,
+    replace: bool,
+    from_dataset: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Put FILES and folders into TARGET: a space by its name or id, and a folder in it, such as "results/run 3".
+
+    A file appears under its name once it is whole and its checksum agrees. One that is there already is kept when it is
+    the same, and left alone when it is another one, which is said; --replace replaces it.
+    """
+    # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
+    from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.results import Options, gather  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.transfer import SpacePlace  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    access = access_of(zone_url, token_file, ca_file)
+    place = access.place(target)
+    if not isinstance(place, SpacePlace) or access.token is None:
+        raise click.UsageError("the target is a space, and an access token for it is needed: see --token-file")
+    sources = gather(files)
+    words = [*map(str, files), target, *(["--replace"] if replace else [])]
+    more = shlex.join(["--from-dataset", from_dataset]) if from_dataset else ""
+    again = f"{command_line('put', words, zone_url, token_file, ca_file)} {more}".strip()
+    run = _Run(access, place, sources, Options(jobs=jobs, replace=replace), from_dataset)
+    try:
+        if dry_run:
+            _rehearse(asyncio.run(run.plan()), as_json=as_json)
+            return
+        with _shown() as show:
+            report = asyncio.run(run.put(show))
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; what is whole stays. To go on: {again}") from None
+    _tell(report, sources, as_json=as_json)
+
+
+class _Run:
+    """What the command does, in one connection."""
+
+    def __init__(
+        self, access: Access, place: SpacePlace, sources: Sources, options: Options, dataset: str | None
+    ) -> None:
+        self._access = access
+        self._place = place
+        self._sources = sources
+        self._options = options
+        self._dataset = dataset
+
+    async def plan(self) -> dict[Choice, list[Source]]:
+        """Return what would be done."""
+        from fs2od.results import Put  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+        async with self._connected() as connection:
+            return await Put(self._sources, await self._target(connection), self._options).plan()
+
+    async def put(self, show: Callable[[Progress], None]) -> PutReport:
+        """Put everything, and say where it came from."""
+        from fs2od.results import Put, record_origin  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+        async with self._connected() as connection:
+            target = await self._target(connection)
+            # Before any byte goes: a dataset that is not there is a typing error.
+            origin = await self._origin(connection) if self._dataset else None
+            report = await Put(self._sources, target, self._options, show).run()
+            if origin is not None:
+                await record_origin(target, origin)
+            return report
+
+    def _connected(self) -> Connection:
+        from fs2od.client import Connection  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+        ca_file = self._access.ca_file
+        return Connection(token=self._token, ca_file=Path(ca_file) if ca_file else None)
+
+    @property
+    def _token(self) -> Token:
+        from fs2od.onedata.tokens import Token  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+        assert self._access.token is not None
+        return Token(self._access.token.text())
+
+    async def _target(self, connection: Connection) -> Target:
+        from fs2od.results import find_target  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+        place, prefer = self._place, self._access.prefer
+        return await find_target(connection, place.zone_url, self._token, place.space, place.path, prefer=prefer)
+
+    async def _origin(self, connection: Connection) -> Origin:
+        from fs2od.results import find_origin  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+        return await find_origin(connection, self._place.zone_url, self._token, self._dataset or "")
+
+
+def _rehearse(planned: dict[Choice, list[Source]], *, as_json: bool) -> None:
+    from fs2od.transfer import readable_size  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    if as_json:
+        click.echo(json.dumps({choice.value: [source.path for source in files] for choice, files in planned.items()}))
+        return
+    said = {"put": "would be put", "compare": "are there, and would be compared", "replace": "would be replaced",
+            "refuse": "are there, are others, and would be left"}  # fmt: skip
+    for choice, files in planned.items():
+        if files:
+            size = readable_size(sum(source.size_bytes for source in files))
+            click.echo(f"{len(files):,} files ({size}) {said[choice.value]}", err=True)
+
+
+def _tell(report: PutReport, sources: Sources, *, as_json: bool) -> None:
+    from fs2od.transfer import readable_size  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    if as_json:
+        click.echo(json.dumps(report.document()))
+    else:
+        problems = [str(file.problem) for file in report.files if file.problem is not None]
+        problems += [f"{each.file} is left out: {each.reason}" for each in report.left_out]
+        for line in problems[:_MOST_LINES]:
+            click.echo(f"fs2od: {line}", err=True)
+        if len(problems) > _MOST_LINES:
+            click.echo(f"fs2od: and {len(problems) - _MOST_LINES:,} more; --json tells all", err=True)
+        put = report.count("put") + report.count("replaced")
+        size = readable_size(sum(file.size_bytes for file in report.files if file.outcome in ("put", "replaced")))
+        kept = f", {report.count('kept'):,} there already" if report.count("kept") else ""
+        click.echo(
+            f"{put:,} of {len(sources.files):,} files ({size}) put into {report.target} and checked{kept}", err=True
+        )
+    if report.exit_code:
+        raise SystemExit(report.exit_code)
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[Progress], None]]:
+    """Show files, bytes and rate on a terminal's standard error, and nothing elsewhere."""
+    from rich import progress as bars  # noqa: PLC0415 - slow to import
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+
+    from fs2od.transfer import readable_size  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (
+        bars.TextColumn("{task.fields[files]}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TextColumn("{task.fields[rate]}"),
+    )
+    with bars.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("bytes", total=None, files="looking", rate="")
+
+        def show(progress: Progress) -> None:
+            files = f"{progress.files_done:,} of {progress.files_total:,} files"
+            rate = f"{readable_size(int(progress.rate))}/s"
+            bar.update(task, completed=progress.bytes_done, total=progress.bytes_total, files=files, rate=rate)
+
+        yield show

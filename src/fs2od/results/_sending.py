@@ -1,0 +1,225 @@
+"""Sending one file: in one request where that is whole or nothing, else under a partial name until every byte was checked."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from typing import BinaryIO, Protocol
+
+from fs2od.errors import IntegrityFailure, StorageError
+from fs2od.onedata.errors import Busy, ConnectionLost, PosixError
+from fs2od.onedata.ids import FileId
+from fs2od.results._decide import Choice, Found, decide, partial_name
+from fs2od.results._errors import NameTaken
+from fs2od.results._remote import Remote
+from fs2od.results._report import PutFile
+from fs2od.results._sources import Source
+
+__all__ = ["Sending"]
+
+SMALL_BYTES = 4 << 20
+"""What is sent in one request."""
+_LARGEST_CHUNK = 16 << 20
+_QUICK_S = 0.5
+_TRIES = 4
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+class Sending:
+    """Sends files into a target."""
+
+    def __init__(self, remote: Remote, *, replace: bool, moved: Callable[[int], None]) -> None:
+        """Prepare.
+
+        Args:
+            remote: The target.
+            replace: Whether a file of the same name and other content gives way.
+            moved: Told how many bytes more are where they belong.
+        """
+        self._remote = remote
+        self._files = remote.target.provider.files
+        self._replace = replace
+        self._moved = moved
+
+    async def send(self, source: Source) -> PutFile:
+        """Bring one file into the space, and return what has become of it.
+
+        Raises:
+            NameTaken: Something else has its name.
+            IntegrityFailure: What arrived is not what was sent; nothing is left of it.
+            StorageError: It cannot be read, or changes just now.
+            OnedataError: The service, or the way to it, did not do what was asked.
+        """
+        there = await self._remote.found(source.path)
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                return await self._settled(source, there)
+            except (ConnectionLost, Busy):
+                # It may have happened all the same: what stands there now says so.
+                if not tries_left:
+                    raise
+            except PosixError as error:
+                # Somebody else was quicker, or an answer of ours was lost.
+                if error.errno not in ("eexist", "enoent") or not tries_left:
+                    raise
+            there = await self._remote.look_again(source.path)
+        raise AssertionError
+
+    async def _settled(self, source: Source, there: Found | None) -> PutFile:
+        choice = decide(source, there, replace=self._replace)
+        if choice is Choice.COMPARE and there is not None:
+            digest = await asyncio.to_thread(_digest_of, source)
+            if await self._digest_there(there.file_id, source.size_bytes) == digest:
+                self._moved(source.size_bytes)
+                return PutFile(source.path, "kept", source.size_bytes, digest)
+            choice = Choice.REPLACE if self._replace else Choice.REFUSE
+        if choice is Choice.REFUSE:
+            raise NameTaken(
+                f"{self._remote.target.path_of(source.path)} is there already and is another one: "
+                "choose another name, or give --replace"
+            )
+        gives_way = there if choice is Choice.REPLACE else None
+        if source.size_bytes <= SMALL_BYTES and self._remote.target.is_ours:
+            digest = await self._at_once(source, gives_way)
+        else:
+            digest = await self._by_parts(source, gives_way)
+        return PutFile(source.path, "replaced" if gives_way else "put", source.size_bytes, digest)
+
+    async def _at_once(self, source: Source, gives_way: Found | None) -> str:
+        content = await asyncio.to_thread(_content_of, source)
+        digest = hashlib.sha256(content).hexdigest()
+        if gives_way is not None:
+            file, said = gives_way.file_id, await self._files.write(gives_way.file_id, content)
+        else:
+            path = self._remote.target.path_of(source.path)
+            made = await self._files.create_at(self._remote.target.root, path, content=content)
+            file, said = made.file_id, made.sha256
+        if (said or await self._digest_there(file, len(content))) != digest:
+            await self._files.remove(file)
+            raise _broken(source)
+        self._moved(len(content))
+        return digest
+
+    async def _by_parts(self, source: Source, gives_way: Found | None) -> str:
+        folder, _, _ = source.path.rpartition("/")
+        partial = "/".join(filter(None, (folder, partial_name(source))))
+        begun = await self._remote.look_again(partial)
+        file = begun.file_id if begun else await self._begun(partial)
+        with await asyncio.to_thread(_opened, source) as local:
+            digest, offset = await self._taken_up(source, local, file, begun.size_bytes if begun else 0)
+            said = await self._sent(source, local, file, digest, offset)
+        if (said or await self._digest_there(file, source.size_bytes)) != digest.hexdigest():
+            await self._files.remove(file)
+            raise _broken(source)
+        await self._moved_into_place(source, partial, gives_way)
+        return digest.hexdigest()
+
+    async def _begun(self, partial: str) -> FileId:
+        path = self._remote.target.path_of(partial)
+        return (await self._files.create_at(self._remote.target.root, path)).file_id
+
+    async def _taken_up(self, source: Source, local: BinaryIO, file: FileId, size_there: int) -> tuple[_Hash, int]:
+        """Return where to go on: after what is there, if those are the file's first bytes; else from the beginning."""
+        digest = hashlib.sha256()
+        if 0 < size_there <= source.size_bytes:
+            await asyncio.to_thread(_take_in, digest, local, size_there)
+            if await self._digest_there(file, size_there) == digest.hexdigest():
+                self._moved(size_there)
+                return digest, size_there
+        if size_there:
+            await self._files.write(file, b"")
+        local.seek(0)
+        return hashlib.sha256(), 0
+
+    async def _sent(self, source: Source, local: BinaryIO, file: FileId, digest: _Hash, offset: int) -> str | None:
+        """Send what is missing, and return what the provider says the whole is."""
+        said: str | None = None
+        chunk_bytes = SMALL_BYTES
+        while offset < source.size_bytes:
+            chunk = await asyncio.to_thread(local.read, min(chunk_bytes, source.size_bytes - offset))
+            if not chunk:
+                break
+            await asyncio.to_thread(digest.update, chunk)
+            began_s = time.monotonic()
+            said = await self._files.write(file, chunk, offset=offset)
+            if time.monotonic() - began_s < _QUICK_S:
+                chunk_bytes = min(2 * chunk_bytes, _LARGEST_CHUNK)
+            offset += len(chunk)
+            self._moved(len(chunk))
+        facts = os.fstat(local.fileno())
+        if (facts.st_size, facts.st_mtime_ns) != (source.size_bytes, source.mtime_ns):
+            await self._files.remove(file)
+            raise StorageError(
+                f"{source.file} changed while it was sent: run the same command again when it is finished"
+            )
+        return said
+
+    async def _moved_into_place(self, source: Source, partial: str, gives_way: Found | None) -> None:
+        target = self._remote.target
+        here, there = target.full(partial), target.full(source.path)
+        try:
+            await self._files.move(here, there, replaces=gives_way is not None)
+        except PosixError as error:
+            if gives_way is None or error.errno != "eexist":
+                raise
+            # A provider whose moves replace nothing.
+            await self._files.remove(gives_way.file_id)
+            await self._files.move(here, there, replaces=False)
+
+    async def _digest_there(self, file: FileId, size_bytes: int) -> str:
+        """Return the SHA-256 of a file in the space: as our own node says it, or by reading it back."""
+        said = await self._remote.digest(file)
+        if said is not None:
+            return said
+        digest = hashlib.sha256()
+        if size_bytes:
+            async with self._files.content(file) as content:
+                async for chunk in content:
+                    digest.update(chunk)
+        return digest.hexdigest()
+
+
+def _broken(source: Source) -> IntegrityFailure:
+    return IntegrityFailure(f"{source.path} did not arrive as it was sent, and was removed: run the same command again")
+
+
+def _opened(source: Source) -> BinaryIO:
+    try:
+        return source.file.open("rb")
+    except OSError as error:
+        raise _unreadable(source, error) from error
+
+
+def _content_of(source: Source) -> bytes:
+    try:
+        with source.file.open("rb") as local:
+            content = local.read(SMALL_BYTES + 1)
+    except OSError as error:
+        raise _unreadable(source, error) from error
+    if len(content) != source.size_bytes:
+        raise StorageError(f"{source.file} changed while it was sent: run the same command again when it is finished")
+    return content
+
+
+def _digest_of(source: Source) -> str:
+    digest = hashlib.sha256()
+    with _opened(source) as local:
+        _take_in(digest, local, source.size_bytes)
+    return digest.hexdigest()
+
+
+def _take_in(digest: _Hash, local: BinaryIO, size_bytes: int) -> None:
+    while size_bytes and (piece := local.read(min(size_bytes, 1 << 20))):
+        digest.update(piece)
+        size_bytes -= len(piece)
+
+
+def _unreadable(source: Source, error: OSError) -> StorageError:
+    return StorageError(f"{source.file} cannot be read ({error.strerror})")

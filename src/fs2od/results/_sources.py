@@ -1,0 +1,136 @@
+"""What is to be put: files of this machine, each with its place below the target."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fs2od.errors import ConfigurationError, StorageError
+
+__all__ = ["LeftOut", "Source", "Sources", "gather"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file, the path that it gets below the target, and what it was when it was looked at."""
+
+    file: Path
+    path: str
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What cannot be put, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Everything that was named: files in the order of their paths, the folders that they need, and what is left out."""
+
+    files: tuple[Source, ...]
+    folders: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of all files."""
+        return sum(source.size_bytes for source in self.files)
+
+
+def gather(named: Iterable[Path]) -> Sources:
+    """Return what files and folders hold. A folder keeps its name; links to files are followed, links to folders are not.
+
+    Raises:
+        StorageError: One of them is not there or may not be read.
+        ConfigurationError: Two files would have the same place.
+    """
+    walk = _Walk()
+    for path in named:
+        walk.take(path)
+    return walk.sources()
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self._files: dict[str, Source] = {}
+        self._folders: set[str] = set()
+        self._left_out: list[LeftOut] = []
+
+    def take(self, named: Path) -> None:
+        absolute = Path(os.path.abspath(named))  # noqa: PTH100  # resolve() would follow links
+        name = "" if str(named) in (".", "./") else absolute.name
+        try:
+            facts = named.stat()
+        except OSError as error:
+            raise StorageError(f"{named} cannot be read ({error.strerror})") from error
+        if stat.S_ISDIR(facts.st_mode):
+            self._folder(absolute, name)
+        else:
+            self._file(absolute, name, facts)
+
+    def sources(self) -> Sources:
+        files = tuple(self._files[path] for path in sorted(self._files))
+        return Sources(files, tuple(sorted(self._folders)), tuple(self._left_out))
+
+    def _folder(self, top: Path, path: str) -> None:
+        if path and not self._is_named(top, path):
+            return
+        waiting = [(top, path)]
+        while waiting:
+            folder, path = waiting.pop()
+            if path:
+                self._folders.add(path)
+            for entry in self._entries(folder):
+                below = f"{path}/{entry.name}" if path else entry.name
+                if not self._is_named(Path(entry.path), below):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((Path(entry.path), below))
+                else:
+                    self._entry(entry, below)
+
+    def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as entries:
+                yield from entries
+        except OSError as error:
+            self._left_out.append(LeftOut(str(folder), f"cannot be read ({error.strerror})"))
+
+    def _entry(self, entry: os.DirEntry[str], path: str) -> None:
+        try:
+            facts = entry.stat()
+        except OSError as error:
+            reason = "a link that leads nowhere" if entry.is_symlink() else f"cannot be read ({error.strerror})"
+            self._left_out.append(LeftOut(entry.path, reason))
+            return
+        if stat.S_ISDIR(facts.st_mode):
+            self._left_out.append(LeftOut(entry.path, "a link to a folder"))
+        else:
+            self._file(Path(entry.path), path, facts)
+
+    def _file(self, file: Path, path: str, facts: os.stat_result) -> None:
+        if not stat.S_ISREG(facts.st_mode):
+            self._left_out.append(LeftOut(str(file), "no plain file"))
+            return
+        if not self._is_named(file, path):
+            return
+        if path in self._files and self._files[path].file != file:
+            raise ConfigurationError(f"{self._files[path].file} and {file} would both become {path}: put them in turn")
+        self._files[path] = Source(file, path, facts.st_size, facts.st_mtime_ns)
+
+    def _is_named(self, file: Path, path: str) -> bool:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(file).decode(errors="backslashreplace")
+            self._left_out.append(LeftOut(shown, "its name is not UTF-8"))
+            return False
+        return True

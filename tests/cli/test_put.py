@@ -1,0 +1,112 @@
+"""`fs2od put` as people run it: a process of its own, over TLS, killed in the middle and run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fs2od.testing.world import Dataset, ServedWorld, serve_world, wait_until
+
+BIG = os.urandom(40 << 20)
+
+
+class Desk:
+    """Somebody at a terminal, with a token in a file and a space for results."""
+
+    def __init__(self, world: ServedWorld, home: Path) -> None:
+        self.world = world
+        self.home = home
+        self.home.mkdir()
+        self.alex = world.person()
+        self.dataset: Dataset = world.results(self.alex)
+        self.token_file = home / "job.token"
+        self.token_file.write_text(self.alex.token.reveal())
+
+    def started(self, *arguments: str) -> subprocess.Popen[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("FS2OD_", "ONECLIENT_"))}
+        zone = ["--zone", self.world.node.settings.zone_url, "--ca", str(self.world.ca)]
+        command = [sys.executable, "-m", "fs2od", "put", *arguments, *zone, "--token-file", str(self.token_file)]
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean, cwd=self.home
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        with self.started(*arguments) as process:
+            out, said = process.communicate(timeout=90)
+        return process.returncode, out, said
+
+    def there(self) -> dict[str, bytes]:
+        folder = self.dataset.folder
+        every = [path for path in folder.rglob("*") if path.is_file() and ".fs2od-partial" not in path.parts]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in every}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with serve_world(tmp_path / "world") as world:
+        yield Desk(world, tmp_path / "home")
+
+
+def test_results_are_put_named_after_their_dataset_and_told(desk: Desk) -> None:
+    raw = desk.world.dataset(desk.alex, {"raw": b"1"}, name="acquired")
+    (desk.home / "a").write_bytes(b"1")
+    (desk.home / "b").write_bytes(b"22")
+    code, out, said = desk.run("a", "b", "results/run 1", "--dry-run")
+    assert (code, out, desk.there()) == (0, "", {})
+    assert "2 files (3 B) would be put" in said
+    code, out, said = desk.run("a", "b", "results/run 1", "--from-dataset", "acquired")
+    assert code == 0, said
+    assert "2 of 2 files (3 B) put into results/run 1 and checked" in said
+    assert desk.there() == {"run 1/a": b"1", "run 1/b": b"22"}
+    files = desk.world.node.provider.files
+    located = desk.world.node.provider.access.locate(desk.alex.caller, desk.dataset.root)
+    assert files.json_metadata(located) == {"prov:wasDerivedFrom": [{"name": "acquired", "space": raw.space}]}
+    (desk.home / "a").write_bytes(b"other")
+    code, out, said = desk.run("a", "results/run 1", "--json")
+    assert code == 7, said
+    told = json.loads(out)
+    assert (told["refused"], told["files"][0]["outcome"]) == (1, "refused")
+    code, _, said = desk.run("a", "results/run 1")
+    assert "fs2od: run 1/a is there already and is another one" in said
+    assert desk.there() == {"run 1/a": b"1", "run 1/b": b"22"}
+    assert desk.alex.token.reveal() not in said
+
+
+def test_wrong_words_are_said_with_their_codes(desk: Desk) -> None:
+    (desk.home / "a").write_bytes(b"1")
+    assert desk.run("a")[0] == 2
+    assert desk.run("none", "results")[0] == 2
+    code, _, said = desk.run("a", "nowhere")
+    assert (code, "reaches no space 'nowhere'" in said) == (6, True)
+    desk.token_file.write_text("x" * 40)
+    assert desk.run("a", "results")[0] in (3, 4, 5)
+
+
+def test_a_run_that_is_killed_goes_on_where_it_was(desk: Desk) -> None:
+    (desk.home / "big").write_bytes(BIG)
+    with desk.started("big", "results", "-j", "1") as process:
+        wait_until(lambda: any(len(content) >= 4 << 20 for content in desk.there().values()), 60)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+    assert "big" not in desk.there()
+    code, _, said = desk.run("big", "results")
+    assert code == 0, said
+    assert desk.there() == {"big": BIG}
+
+
+def test_a_run_that_is_stopped_says_how_to_go_on(desk: Desk) -> None:
+    (desk.home / "big").write_bytes(BIG)
+    with desk.started("big", "results") as process:
+        wait_until(lambda: any(len(content) >= 4 << 20 for content in desk.there().values()), 60)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "To go on: fs2od put big results" in said
+    assert "Traceback" not in said

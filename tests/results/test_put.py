@@ -1,0 +1,354 @@
+"""Results brought back: put whole, checked, resumed, and never over what is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fs2od.client import Connection, Retries
+from fs2od.errors import ConfigurationError, StorageError
+from fs2od.onedata.errors import ConnectionLost, NotFound, Unauthorized
+from fs2od.onedata.tokens import DataPath, DataReadonly, Token
+from fs2od.results import (
+    DERIVED_FROM,
+    Choice,
+    NotWritable,
+    Options,
+    Put,
+    PutReport,
+    TargetFull,
+    find_origin,
+    find_target,
+    gather,
+    record_origin,
+)
+from fs2od.testing.world import Dataset, Person, World, open_world
+
+BIG = os.urandom(9 << 20)
+Judge = Callable[[httpx.Request], httpx.Request]
+
+
+class Way(httpx.AsyncBaseTransport):
+    """The way to a node's origins, on which a test may break or change requests."""
+
+    def __init__(self, world: World) -> None:
+        self._transports = world.transports
+        self.judge: Judge = lambda request: request
+        self.sent: list[tuple[str, str, int]] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        request = self.judge(request)
+        self.sent.append((request.method, request.url.path, len(request.content)))
+        return await self._transports[f"https://{request.url.netloc.decode()}"].handle_async_request(request)
+
+    def bytes_sent(self) -> int:
+        return sum(size for method, path, size in self.sent if method == "PUT" and not path.startswith("/cdmi"))
+
+
+class Desk:
+    """Somebody with results in a folder, and a space for them."""
+
+    def __init__(self, world: World, home: Path, *, size_bytes: int = 1 << 30) -> None:
+        self.world = world
+        self.home = home
+        self.home.mkdir()
+        self.alex: Person = world.person()
+        self.dataset: Dataset = world.results(self.alex, size_bytes=size_bytes)
+        self.way = Way(world)
+        self.token: Token = self.alex.token
+
+    def write(self, files: dict[str, bytes]) -> None:
+        for path, content in files.items():
+            target = self.home / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+    def connection(self) -> Connection:
+        return Connection(token=self.token, transport=self.way, retries=Retries(tries=1))
+
+    async def put(self, *names: str, to: str = "results", replace: bool = False, jobs: int = 4) -> PutReport:
+        space, _, path = to.partition("/")
+        async with self.connection() as connection:
+            zone = self.world.node.settings.zone_url
+            target = await find_target(connection, zone, self.token, space, path)
+            sources = gather([self.home / name for name in names or ("",)])
+            return await Put(sources, target, Options(jobs=jobs, replace=replace)).run()
+
+    def there(self) -> dict[str, bytes]:
+        """Return what lies in the space, by the storage; the index must say the same."""
+        folder = self.dataset.folder
+        every = [path for path in folder.rglob("*") if path.is_file() and ".fs2od-partial" not in path.parts]
+        found = {str(path.relative_to(folder)): path.read_bytes() for path in every}
+        with self.world.node.provider.indexes.using(self.dataset.space) as index:
+            root = index.get(1)
+            assert root is not None
+            listed = {path: entry.size_bytes for path, entry in index.walk(root) if entry.kind == "REG"}
+        assert listed == {path: len(content) for path, content in found.items()}
+        return found
+
+
+@pytest.fixture(params=["ours", "plain"])
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    """Yield somebody before our own node, and before one without its extensions, which stands for Onedata's."""
+    with open_world(tmp_path / "world", plain=request.param == "plain") as world:
+        yield Desk(world, tmp_path / "home")
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> Iterator[Desk]:
+    with open_world(tmp_path / "world") as world:
+        yield Desk(world, tmp_path / "home")
+
+
+async def test_a_folder_is_put_whole_and_kept_when_it_is_put_again(desk: Desk) -> None:
+    files = {"run/a.star": b"a", "run/deep/er/b.mrc": BIG, "run/empty": b"", "run/ü #?%41.txt": b"name"}
+    desk.write(files)
+    (desk.home / "run" / "hollow").mkdir()
+    report = await desk.put("run", to="results/grid 7/out")
+    assert report.exit_code == 0
+    assert desk.there() == {f"grid 7/out/{path}": content for path, content in files.items()}
+    assert (desk.dataset.folder / "grid 7" / "out" / "run" / "hollow").is_dir()
+    sent = desk.way.bytes_sent()
+    again = await desk.put("run", to="results/grid 7/out")
+    assert (again.count("kept"), again.count("put"), again.exit_code) == (4, 0, 0)
+    assert desk.way.bytes_sent() == sent
+
+
+async def test_a_name_that_is_taken_is_refused_and_the_rest_is_put(desk: Desk) -> None:
+    desk.write({"a": b"old", "b": b"same", "big": BIG, "d/x": b"1"})
+    await desk.put("a", "b", "big", "d")
+    before = desk.there()
+    desk.write({"a": b"new", "big": BIG[::-1], "c": b"more"})
+    report = await desk.put("a", "b", "big", "c")
+    assert {file.path: file.outcome for file in report.files} == {
+        "a": "refused", "b": "kept", "big": "refused", "c": "put",
+    }  # fmt: skip
+    assert report.exit_code == 7
+    assert "--replace" in str(report.files[0].problem)
+    assert desk.there() == {**before, "c": b"more"}
+    (desk.home / "d" / "x").unlink()
+    (desk.home / "d").rmdir()
+    desk.write({"d": b"a file where a folder is"})
+    assert [file.outcome for file in (await desk.put("d", replace=True)).files] == ["refused"]
+
+
+async def test_what_is_to_be_replaced_is_replaced(desk: Desk) -> None:
+    desk.write({"a": b"old", "big": BIG})
+    await desk.put("a", "big")
+    desk.write({"a": b"newer", "big": BIG[::-1]})
+    report = await desk.put("a", "big", replace=True)
+    assert [file.outcome for file in report.files] == ["replaced", "replaced"]
+    assert desk.there() == {"a": b"newer", "big": BIG[::-1]}
+
+
+async def test_what_was_cut_off_goes_on_where_it_was(desk: Desk) -> None:
+    desk.write({"big": BIG})
+    passed = 0
+
+    def cut(request: httpx.Request) -> httpx.Request:
+        nonlocal passed
+        passed += "offset=" in str(request.url)
+        if passed > 1:
+            raise httpx.ConnectError("the line is cut")
+        return request
+
+    desk.way.judge = cut
+    with pytest.raises(ConnectionLost):
+        await desk.put("big")
+    assert [len(content) for content in desk.there().values()] == [4 << 20]
+    assert "big" not in desk.there()
+    desk.way.judge = lambda request: request
+    desk.way.sent.clear()
+    assert (await desk.put("big")).exit_code == 0
+    assert desk.there() == {"big": BIG}
+    assert desk.way.bytes_sent() == len(BIG) - (4 << 20)
+
+
+async def test_a_begun_file_with_other_bytes_is_begun_anew(desk: Desk) -> None:
+    desk.write({"big": BIG})
+    passed = 0
+
+    def spoil(request: httpx.Request) -> httpx.Request:
+        nonlocal passed
+        passed += "offset=" in str(request.url)
+        if passed == 1 and "offset=0" in str(request.url):
+            return httpx.Request(request.method, request.url, headers=request.headers, content=bytes(4 << 20))
+        if passed > 1:
+            raise httpx.ConnectError("the line is cut")
+        return request
+
+    desk.way.judge = spoil
+    with pytest.raises(ConnectionLost):
+        await desk.put("big")
+    desk.way.judge = lambda request: request
+    assert (await desk.put("big")).exit_code == 0
+    assert desk.there() == {"big": BIG}
+
+
+@pytest.mark.parametrize("name", ["big", "small"])
+async def test_what_arrives_otherwise_than_it_was_sent_does_not_stay(desk: Desk, name: str) -> None:
+    desk.write({"big": BIG, "small": b"0123456789"})
+
+    def flip(request: httpx.Request) -> httpx.Request:
+        content = request.content
+        if request.method == "PUT" and content and not request.url.path.startswith("/cdmi"):
+            content = bytes([content[0] ^ 1]) + content[1:]
+            return httpx.Request(request.method, request.url, headers=request.headers, content=content)
+        return request
+
+    desk.way.judge = flip
+    report = await desk.put(name)
+    assert ([file.outcome for file in report.files], report.exit_code) == (["failed"], 8)
+    assert desk.there() == {}
+
+
+async def test_an_answer_that_is_lost_is_no_reason_to_write_twice(desk: Desk) -> None:
+    desk.write({"big": BIG, "small": b"1"})
+    lost: set[str] = set()
+    pass_on = desk.way.handle_async_request
+
+    async def lose(request: httpx.Request) -> httpx.Response:
+        answer = await pass_on(request)
+        what = "cdmi" if request.url.path.startswith("/cdmi") else "path" if "/path/" in request.url.path else ""
+        if what and f"{what} {request.url.path}" not in lost:
+            lost.add(f"{what} {request.url.path}")
+            raise httpx.ReadError("the answer is lost")
+        return answer
+
+    desk.way.handle_async_request = lose  # type: ignore[method-assign]  # this very instance
+    report = await desk.put("big", "small")
+    assert report.exit_code == 0
+    assert desk.there() == {"big": BIG, "small": b"1"}
+    assert lost
+
+
+async def test_a_space_that_is_full_is_said_once_and_what_is_whole_stays(tmp_path: Path) -> None:
+    with open_world(tmp_path / "world") as world:
+        desk = Desk(world, tmp_path / "home", size_bytes=5 << 20)
+        desk.write({"a": b"1" * 1000, "b": BIG})
+        with pytest.raises(TargetFull, match="full"):
+            await desk.put("a", "b", jobs=1)
+        assert desk.there()["a"] == b"1" * 1000
+        assert "b" not in desk.there()
+
+
+async def test_a_token_that_ends_is_said_and_another_one_goes_on(ours: Desk) -> None:
+    ours.write({"big": BIG})
+    zone = ours.world.node.zone
+    issued = zone.tokens.issue_named(ours.alex.id, "job")
+    ours.token = issued.token
+
+    def revoke(request: httpx.Request) -> httpx.Request:
+        if "offset=4194304" in str(request.url):
+            zone.tokens.change(issued.id, revoked=True)
+        return request
+
+    ours.way.judge = revoke
+    with pytest.raises(Unauthorized):
+        await ours.put("big")
+    ours.token = ours.alex.token
+    ours.way.sent.clear()
+    assert (await ours.put("big")).exit_code == 0
+    assert (ours.there(), ours.way.bytes_sent()) == ({"big": BIG}, len(BIG) - (4 << 20))
+
+
+async def test_where_nothing_may_be_written_that_is_said_first(ours: Desk) -> None:
+    ours.write({"a": b"1"})
+    ours.world.dataset(ours.alex, {"raw": b"1"}, name="acquired")
+    with pytest.raises(NotWritable, match="takes no files"):
+        await ours.put("a", to="acquired")
+    with pytest.raises(NotFound, match="it reaches: acquired, results"):
+        await ours.put("a", to="nowhere")
+    ours.world.results(ours.alex)
+    with pytest.raises(ConfigurationError, match="several spaces"):
+        await ours.put("a")
+    assert (await ours.put("a", to=ours.dataset.space)).exit_code == 0
+    ours.token = ours.world.token(ours.alex, DataReadonly())
+    with pytest.raises(NotWritable, match="only reads"):
+        await ours.put("a")
+
+
+async def test_a_token_for_one_folder_is_enough_for_that_folder(ours: Desk) -> None:
+    ours.write({"a": b"1", "big": BIG})
+    await ours.put("a", to="results/run 1")
+    ours.token = ours.world.token(ours.alex, DataPath((f"/{ours.dataset.space}/run 1",)))
+    assert (await ours.put("a", "big", to="results/run 1/deep")).exit_code == 0
+    report = await ours.put("a", to="results/run 1")
+    assert report.count("kept") == 1
+
+
+async def test_a_file_that_changes_while_it_is_sent_is_not_put(ours: Desk) -> None:
+    ours.write({"big": BIG})
+
+    def grow(request: httpx.Request) -> httpx.Request:
+        if "offset=4194304" in str(request.url):
+            with (ours.home / "big").open("ab") as file:
+                file.write(b"more")
+        return request
+
+    ours.way.judge = grow
+    report = await ours.put("big")
+    assert (report.files[0].outcome, report.exit_code) == ("failed", 7)
+    assert "changed" in str(report.files[0].problem)
+    assert ours.there() == {}
+
+
+async def test_origins_are_named_once_beside_what_is_there(ours: Desk) -> None:
+    raw = ours.world.dataset(ours.alex, {"raw": b"1"}, name="acquired")
+    share = ours.world.share(ours.alex, raw, name="shown")
+    link = f"{ours.world.node.settings.zone_url}/share/{share}"
+    async with ours.connection() as connection:
+        zone = ours.world.node.settings.zone_url
+        target = await find_target(connection, zone, ours.token, "results", "")
+        await target.provider.files.json_metadata.put(target.root, {"kept": True})
+        for dataset in ("acquired", link, "acquired"):
+            await record_origin(target, await find_origin(connection, zone, ours.token, dataset))
+        assert await target.provider.files.json_metadata.get(target.root) == {
+            "kept": True,
+            DERIVED_FROM: [{"name": "acquired", "space": raw.space}, {"name": "shown", "link": link}],
+        }
+
+
+def test_links_and_what_cannot_be_put_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "file").write_bytes(b"1")
+    (folder / "to file").symlink_to("file")
+    (folder / "to folder").symlink_to("sub")
+    (folder / "nowhere").symlink_to("none")
+    os.mkfifo(folder / "pipe")
+    (folder / os.fsdecode(b"\xff")).write_bytes(b"1")
+    found = gather([folder])
+    assert [source.path for source in found.files] == ["out/file", "out/to file"]
+    assert found.folders == ("out", "out/sub")
+    assert sorted(each.reason for each in found.left_out) == [
+        "a link that leads nowhere", "a link to a folder", "its name is not UTF-8", "no plain file",
+    ]  # fmt: skip
+
+
+def test_two_files_for_one_place_are_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "same").write_bytes(b"1")
+    with pytest.raises(ConfigurationError, match="would both become same"):
+        gather([tmp_path / "a" / "same", tmp_path / "b" / "same"])
+    with pytest.raises(StorageError, match="cannot be read"):
+        gather([tmp_path / "none"])
+
+
+async def test_a_plan_writes_nothing(ours: Desk) -> None:
+    ours.write({"a": b"1", "b": b"22"})
+    await ours.put("a")
+    ours.write({"a": b"333"})
+    async with ours.connection() as connection:
+        target = await find_target(connection, ours.world.node.settings.zone_url, ours.token, "results", "")
+        planned = await Put(gather([ours.home / "a", ours.home / "b"]), target).plan()
+    assert {choice: [source.path for source in files] for choice, files in planned.items() if files} == {
+        Choice.PUT: ["b"], Choice.REFUSE: ["a"],
+    }  # fmt: skip
+    assert ours.there() == {"a": b"1"}
