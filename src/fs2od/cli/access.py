@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +11,25 @@ from pathlib import Path
 
 import click
 
+from fs2od.cli.kept_tokens import kept_token, kept_zone
 from fs2od.errors import ConfigurationError
 from fs2od.onedata import tokens
 from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import Token
-from fs2od.transfer import AccessToken, Place, Progress, Proxies, parse_place, parse_zone, proxies_of, readable_duration
+from fs2od.transfer import (
+    AccessToken,
+    Place,
+    Progress,
+    Proxies,
+    parse_link,
+    parse_place,
+    parse_zone,
+    proxies_of,
+    readable_duration,
+)
 
-__all__ = ["Access", "access_of"]
+__all__ = ["Access", "EndNotice", "access_of", "read_token", "say"]
 
 _VARIABLES = ("FS2OD_TOKEN", "ONECLIENT_ACCESS_TOKEN")
 _LONGEST_BYTES = 2 << 20
@@ -85,15 +97,24 @@ class EndNotice:
             say(f"the access token ends in {left}: put a new one into its file in time, or the work waits for it")
 
 
-def access_of(zone_url: str | None, token_file: Path | None, ca_file: Path | None) -> Access:
+def access_of(zone_url: str | None, token_file: Path | None, ca_file: Path | None, *, text: str = "") -> Access:
     """Return the access that a command was given.
+
+    Args:
+        zone_url: What --zone says.
+        token_file: What --token-file says.
+        ca_file: What --ca says.
+        text: What the person named: a link is of a zone, too.
 
     Raises:
         ConfigurationError: The token or the proxy is none.
         InvalidLink: The zone's address is none.
     """
-    token = _token(token_file)
-    zone = parse_zone(zone_url) if zone_url else f"https://{token.zone}" if token is not None and token.zone else None
+    given = _given(token_file)
+    zone = parse_zone(zone_url) if zone_url else parse_link(text).zone_url if "://" in text else None
+    token = given or _kept(zone or kept_zone())
+    if zone is None and token is not None:
+        zone = kept_zone() if given is None else f"https://{token.zone}" if token.zone else None
     prefer = os.environ.get("ONECLIENT_PROVIDER_HOST") or None
     return Access(token, zone, prefer, proxies_of(os.environ), str(ca_file) if ca_file else None)
 
@@ -103,15 +124,29 @@ def say(sentence: str) -> None:
     click.echo(f"fs2od: {sentence}", err=True)
 
 
-def _token(file: Path | None) -> AccessToken | None:
+def _given(file: Path | None) -> AccessToken | None:
     if file is not None:
-        return AccessToken(lambda: _read(file), wait_s=_LONGEST_WAIT_S, say=say)
+        return AccessToken(lambda: read_token(file), wait_s=_LONGEST_WAIT_S, say=say)
     given = next(filter(None, map(os.environ.get, _VARIABLES)), None)
     return AccessToken(lambda: _text(given)) if given else None
 
 
-def _read(file: Path) -> str:
+def _kept(zone_url: str | None) -> AccessToken | None:
+    """Return the token that `fs2od login` keeps for a zone; signing in again renews it."""
+    if zone_url is None or kept_token(zone_url) is None:
+        return None
+    return AccessToken(lambda: _text(kept_token(zone_url) or ""), wait_s=_LONGEST_WAIT_S, say=say)
+
+
+def read_token(file: Path) -> str:
+    """Return the token of a file, or of standard input for "-".
+
+    Raises:
+        ConfigurationError: It cannot be read, or is no token.
+    """
     try:
+        if str(file) == "-":
+            return _text(sys.stdin.read(_LONGEST_BYTES))
         with file.open(errors="replace") as opened:
             return _text(opened.read(_LONGEST_BYTES))
     except OSError as error:

@@ -26,7 +26,7 @@ def access_options(command: Callable[..., Any]) -> Callable[..., Any]:
     token = click.option(
         "--token-file",
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
-        help="File that holds an access token. Else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken, if it is set.",
+        help="File that holds an access token. Else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken, else what fs2od login keeps.",
     )
     return zone(token(CA_OPTION(command)))
 

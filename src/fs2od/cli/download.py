@@ -79,7 +79,7 @@ def download(
 
     if dry_run and verify:
         raise click.UsageError("--dry-run and --verify exclude each other")
-    access = access_of(zone_url, token_file, ca_file)
+    access = access_of(zone_url, token_file, ca_file, text=link)
     place = access.place(link)
     again = command_line("download", [str(place), *([str(dest)] if dest else [])], zone_url, token_file, ca_file)
     options = Options(

@@ -20,6 +20,8 @@ COMMANDS = {
     "datasets": "List the datasets, or show one with its history.",
     "download": "Download a dataset by its link.",
     "facility": "Run the facility's side: watch folders, onboard datasets, send mail.",
+    "login": "Sign in at a zone, and keep the token.",
+    "logout": "Forget the token that login kept.",
     "mirror": "Keep a folder as a dataset is.",
     "mount": "Show a dataset as a folder, without copying it.",
     "node": "Run the node: a single-machine Onedata.",

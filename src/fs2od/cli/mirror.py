@@ -82,7 +82,7 @@ def mirror(
     from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.transfer import Mirror, Options, UntrustedCertificate  # noqa: PLC0415 - the same
 
-    access = access_of(zone_url, token_file, ca_file)
+    access = access_of(zone_url, token_file, ca_file, text=place)
     again = command_line("mirror", [place, str(dest)], zone_url, token_file, ca_file)
     options = Options(
         jobs=jobs,

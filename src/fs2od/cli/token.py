@@ -17,6 +17,7 @@ import click
 from msgspec import UNSET
 
 from fs2od.cli.caveats import Restrictions, caveat_options, caveats_of
+from fs2od.cli.kept_tokens import kept_token, kept_zone
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.client import Connection, Onezone
 from fs2od.errors import ConfigurationError
@@ -250,6 +251,10 @@ def _text(file: Path | None) -> str:
         given = next(filter(None, map(os.environ.get, _VARIABLES)), None)
         if given is not None:
             return given
+        zone = click.get_current_context().params.get("zone_url") or kept_zone()
+        kept = kept_token(str(zone).rstrip("/")) if zone else None
+        if kept is not None and sys.stdin.isatty():
+            return kept
         if sys.stdin.isatty():
             raise click.UsageError("give a token by --token-file, by FS2OD_TOKEN, or on standard input")
     return sys.stdin.read(_LONGEST)

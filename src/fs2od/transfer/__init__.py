@@ -46,6 +46,7 @@ from fs2od.transfer._report import Estimate, Failure, FileReport, Progress, Repo
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._sharing import SharedDataset
 from fs2od.transfer._sidecar import Promise, Sidecar, pieces_of
+from fs2od.transfer._signing_in import DeviceGrant, DeviceSignIn, SignInRefused
 from fs2od.transfer._space import SpaceDataset
 from fs2od.transfer._tokens import AccessToken
 from fs2od.transfer._walk import DownloadLimits
@@ -60,6 +61,8 @@ __all__ = [
     "Crew",
     "DataAddress",
     "Dataset",
+    "DeviceGrant",
+    "DeviceSignIn",
     "Download",
     "DownloadLimits",
     "Entry",
@@ -96,6 +99,7 @@ __all__ = [
     "ServiceError",
     "SharedDataset",
     "Sidecar",
+    "SignInRefused",
     "SpaceDataset",
     "SpacePlace",
     "Timeouts",

@@ -1,0 +1,111 @@
+"""Where `fs2od login` keeps tokens: in the desktop's keyring where there is one, else in files that only their owner reads."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+from fs2od.errors import ConfigurationError, StorageError
+
+__all__ = ["forget_token", "keep_token", "kept_token", "kept_zone"]
+
+_SERVICE = "fs2od"
+_ZONE = "zone"
+_IN_KEYRING = "in the keyring\n"
+_LONGEST_BYTES = 2 << 20
+
+
+def keep_token(zone_url: str, token: str, *, in_keyring: bool) -> str:
+    """Keep a token, make its zone the one that is meant from now on, and return where the token lies, for a person.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    keyring = _keyring() if in_keyring else None
+    folder, file = _folder(), _file(zone_url)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if keyring is not None:
+            keyring.set_password(_SERVICE, zone_url, token)
+        _write(file, token if keyring is None else _IN_KEYRING)
+        _write(folder / _ZONE, f"{zone_url}\n")
+    except OSError as error:
+        raise StorageError(f"the token cannot be kept in {folder} ({error.strerror})") from error
+    return str(file) if keyring is None else "the keyring"
+
+
+def kept_token(zone_url: str) -> str | None:
+    """Return the token that is kept for a zone, as it is now.
+
+    Raises:
+        ConfigurationError: Others can read the file that holds it.
+    """
+    file = _file(zone_url)
+    try:
+        mode = file.stat().st_mode
+        if mode & 0o077:
+            raise ConfigurationError(f"{file} can be read by others: chmod 600 it, or run fs2od login again")
+        with file.open(errors="replace") as opened:
+            text = opened.read(_LONGEST_BYTES)
+    except OSError:
+        return None
+    if text != _IN_KEYRING:
+        return text
+    keyring = _keyring()
+    found = keyring.get_password(_SERVICE, zone_url) if keyring is not None else None
+    return str(found) if found is not None else None
+
+
+def kept_zone() -> str | None:
+    """Return the zone at which somebody signed in last."""
+    with suppress(OSError):
+        return (_folder() / _ZONE).read_text(errors="replace").strip() or None
+    return None
+
+
+def forget_token(zone_url: str) -> bool:
+    """Remove the token of a zone, and say whether there was one."""
+    file, folder = _file(zone_url), _folder()
+    was_there = file.exists()
+    keyring = _keyring()
+    if keyring is not None:
+        with suppress(Exception):
+            keyring.delete_password(_SERVICE, zone_url)
+    with suppress(OSError):
+        file.unlink()
+    if kept_zone() == zone_url:
+        with suppress(OSError):
+            (folder / _ZONE).unlink()
+    return was_there
+
+
+def _folder() -> Path:
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "fs2od"
+
+
+def _file(zone_url: str) -> Path:
+    return _folder() / f"{re.sub(r'[^a-z0-9.-]', '_', urlsplit(zone_url).netloc.lower())}.token"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, at one stroke."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(handle, "w") as file:  # noqa: PTH123 - a handle, not a path
+        file.write(text)
+    partial.replace(path)
+
+
+def _keyring() -> Any | None:  # noqa: ANN401 - a module that not everybody has
+    """Return the keyring, where one is installed and works."""
+    try:
+        module: ModuleType = importlib.import_module("keyring")
+        return module if module.get_keyring().priority > 0 else None
+    except Exception:  # noqa: BLE001 - whatever is wrong with a desktop's keyring, the file is there
+        return None
