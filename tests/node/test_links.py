@@ -194,8 +194,8 @@ async def test_a_confined_token_reaches_no_farther_through_a_members_link(site: 
     await site.rule(audience="members")
     space, folder = site.dataset.space, site.world.id_of(site.dataset, "sub")
     confined: dict[str, list[Caveat]] = {
-        "forbidden": [DataPath((f"/{space}/other",)), DataPath((f"/{space}",)), DataObjectId((folder,))],
-        "+": [DataReadonly()],
+        "forbidden": [DataPath((f"/{space}/other",)), DataPath((f"/{space}/sub",)), DataObjectId((folder,))],
+        "+": [DataReadonly(), DataPath((f"/{space}", "/elsewhere"))],
     }
     for expected, caveats in confined.items():
         for caveat in caveats:

@@ -131,7 +131,7 @@ class Shares:
     def _require_member(self, caller: Caller, space: SpaceId, closed: Closed) -> None:
         said = "The link is for members only." if closed == "members" else "The data behind the link is under embargo."
         self._rights.require_user(caller)
-        if caller.data.paths is not None or caller.data.object_ids:
+        if caller.data.object_ids or not caller.data.covers(f"/{space}"):
             raise errors.forbidden(said)  # the share may reach farther than the token
         try:
             self._rights.require_space(caller, space, "space_view", "space_read_data")

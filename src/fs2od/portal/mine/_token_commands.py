@@ -48,6 +48,8 @@ def token_commands(
         found.append(
             Command("fs2od download", ours + at_zone, sentence("Brings everything that the token shows there."))
         )
+        mount = f"fs2od mount {place or 'SPACE'} /mnt/{folder} --daemon --token-file {TOKEN_FILE}{ca}{at_zone}"
+        found.append(Command("fs2od mount", mount, sentence("Shows it as a folder on Linux, without copying it.")))
         job = f"sbatch --wrap {shlex.quote(ours + at_zone)}"
         found.append(
             Command("Slurm", job, sentence("The same as a job; the file has to lie where the job can read it."))

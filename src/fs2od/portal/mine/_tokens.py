@@ -20,7 +20,7 @@ from fs2od.onedata import tokens
 from fs2od.onedata.errors import Busy, NotFound, ServiceError
 from fs2od.onedata.ids import TokenId, UserId
 from fs2od.onedata.pasted import pasted
-from fs2od.onedata.tokens import AccessToken, Caveat, IdentityToken, InviteToken, Token, TokenKind
+from fs2od.onedata.tokens import AccessToken, Caveat, DataPath, IdentityToken, InviteToken, Token, TokenKind
 from fs2od.portal._problems import NO_PAGE
 from fs2od.portal._rendering import json_twin
 from fs2od.portal._sentences import Sentence, sentence
@@ -275,7 +275,8 @@ class TokenPages:
         self, request: Request, error: ServiceError, token: Token | None, values: Mapping[str, Any]
     ) -> Response:
         judged = self.desk.zone.wrong_tokens.judged(error, peer_ip(request))
-        said = SENTENCES[refusal_of(judged, token, domain=self.desk.zone.tokens.domain)]
+        reason = refusal_of(judged, token, domain=self.desk.zone.tokens.domain)
+        said = language_of(request).text(SENTENCES[reason])
         wait_s = round(judged.retry_after_s or 0) if isinstance(judged, Busy) else 0
         status = 429 if wait_s else 400
         return self.desk.page(request, "tokens.html", {**values, "refused": said}, status=status, wait_s=wait_s)
@@ -293,7 +294,7 @@ class TokenPages:
             "revoked": token.revoked,
             "uses": token.usage_count,
             "usage_limit": token.usage_limit,
-            "caveats": [tokens.caveat_to_text(each) for each in token.caveats],
+            "caveats": [_caveat_text(each) for each in token.caveats],
         }
 
     def _document(self, request: Request, token: NamedToken) -> Mapping[str, Any]:
@@ -335,6 +336,11 @@ class TokenPages:
 
 def _opens_data(kind: TokenKind) -> bool:
     return isinstance(kind, AccessToken)
+
+
+def _caveat_text(caveat: Caveat) -> str:
+    """Return a caveat as it stands in the token, but for paths: these are written there in base64."""
+    return f"data.path = {'|'.join(caveat.paths)}" if isinstance(caveat, DataPath) else tokens.caveat_to_text(caveat)
 
 
 def _kind_name(kind: TokenKind) -> str:
