@@ -384,6 +384,8 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "onezone/fs2od_set_link": ("133+++111", at(lambda s: {"id": s.share}, {})),
     "onezone/fs2od_get_space_link_rule": ("13++++++3", space),
     "onezone/fs2od_set_space_link_rule": ("1333++111", named({}, space)),
+    "onezone/fs2od_device_authorization": (PUBLIC, named({"name": "machine"}, nothing)),
+    "onezone/fs2od_device_token": ("000000000", named({"device_code": "none"}, nothing)),
     "onezone/fs2od_list_sites": (ANY_USER, nothing),
     "onezone/fs2od_add_site": (ZONE_ADMIN_ONLY, lambda _: Request(body={"name": f"site {time.monotonic_ns()}"})),
     "onezone/fs2od_list_support_requests": ("13+++3111", space),

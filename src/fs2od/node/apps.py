@@ -25,14 +25,39 @@ from fs2od.node.provider.rest import content, files, replication, writing
 from fs2od.node.provider.rest import service as provider_service
 from fs2od.node.provider.rest import shares as provider_shares
 from fs2od.node.zone.callers import Caller
-from fs2od.node.zone.rest import accounts, groups, members, providers, shares, sharing, sites, spaces, tokens, users
+from fs2od.node.zone.rest import (
+    accounts,
+    devices,
+    groups,
+    members,
+    providers,
+    shares,
+    sharing,
+    sites,
+    spaces,
+    tokens,
+    users,
+)
 from fs2od.node.zone.rest import service as zone_service
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors
 
 __all__ = ["endpoints_of", "provider_app", "zone_app"]
 
-_ZONE_NOUNS = (zone_service, users, accounts, groups, members, spaces, shares, sharing, tokens, providers, sites)
+_ZONE_NOUNS = (
+    zone_service,
+    users,
+    accounts,
+    groups,
+    members,
+    spaces,
+    shares,
+    sharing,
+    tokens,
+    providers,
+    sites,
+    devices,
+)
 _PROVIDER_NOUNS = (provider_service, files, content, writing, provider_shares, replication)
 _PANEL_NOUNS = (panel_storages, panel_support, panel_requests)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fs2od.mail import OUTBOX_SCHEMA_SQL
 from fs2od.node.zone.activity_schema import ACTIVITY
+from fs2od.node.zone.devices_schema import DEVICES
 from fs2od.node.zone.sharing_schema import SHARING, SUMMARIES
 from fs2od.node.zone.sites_schema import SITES, SUPPORT
 from fs2od.sqlite import Schema
@@ -130,5 +131,5 @@ CREATE INDEX sign_in_flow_until ON sign_in_flow (until);
 """
 
 ZONE_SCHEMA = Schema(
-    "zone", (_FIRST, _SPACE_NAMES, _DOWNLOAD_SESSIONS, _ACCOUNTS, SHARING, SUMMARIES, SITES, ACTIVITY, SUPPORT)
+    "zone", (_FIRST, _SPACE_NAMES, _DOWNLOAD_SESSIONS, _ACCOUNTS, SHARING, SUMMARIES, SITES, ACTIVITY, SUPPORT, DEVICES)
 )

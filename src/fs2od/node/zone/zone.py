@@ -14,6 +14,7 @@ from fs2od.node.zone.activity import Activity
 from fs2od.node.zone.audit import Audit
 from fs2od.node.zone.catalogue import Catalogue
 from fs2od.node.zone.credentials import Credentials
+from fs2od.node.zone.devices import Devices
 from fs2od.node.zone.epoch import Epoch
 from fs2od.node.zone.groups import Groups
 from fs2od.node.zone.invite_book import InviteBook
@@ -76,6 +77,7 @@ class Zone:
     accounts: Accounts
     links: SignInLinks
     flows: Flows
+    devices: Devices
 
     def remind(self) -> None:
         """Tell of links that end within a week, of each once; looks every few minutes, however often it is called."""
@@ -174,4 +176,5 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         accounts=accounts,
         links=SignInLinks(database, outbox, keys, clock, letters),
         flows=Flows(database, keys, clock),
+        devices=Devices(database, keys, tokens, clock),
     )
