@@ -519,7 +519,8 @@ def outcome(answer: httpx.Response) -> str:
         return "+"
     if answer.status_code != 400:
         return {401: "1", 403: "3", 404: "4"}.get(answer.status_code, f"?{answer.status_code}")
-    details = answer.json()["error"].get("details", {})
+    error = answer.json()["error"]
+    details = error.get("details", {}) if isinstance(error, dict) else {}  # a word, where RFC 8628 speaks
     return {"eacces": "x", "enoent": "e"}.get(details.get("errno", ""), "0")
 
 
