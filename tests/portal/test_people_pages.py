@@ -12,7 +12,9 @@ import pytest
 from tests.portal.members_scene import Scene, open_members_scene
 
 from fs2od.node.zone.callers import Caller
-from fs2od.onedata.tokens import InviteType, Token
+from fs2od.node.zone.memberships import GROUP_USER
+from fs2od.onedata import privileges, roles
+from fs2od.onedata.tokens import InviteToken, InviteType, Time, Token
 
 
 @pytest.fixture
@@ -83,6 +85,88 @@ async def test_an_owner_makes_an_owner_and_takes_it_back(scene: Scene) -> None:
     await olive.open(f"{scene.base}/people")
     await olive.press(role, {"role": "member"})
     assert scene.zone.rights.space_privileges(blair, scene.space) == frozenset({"space_view", "space_read_data"})
+
+
+async def test_the_invite_from_the_facility_s_mail_is_listed_and_renewed_by_the_owner(scene: Scene) -> None:
+    scene.world.join_group(scene.members, scene.facility, roles.OWNER_IN_GROUP)
+    kind = InviteToken(InviteType.USER_JOIN_GROUP, scene.members)
+    until = Time(scene.clock.now_s() + 7 * 86_400)
+    made = scene.zone.tokens.issue_named(
+        scene.facility.id, "20261105_Krios members", kind=kind, caveats=[until], usage_limit=5
+    )
+    blair = scene.zone.users.add("Blair Example")
+    scene.zone.invites.join(Caller(blair), made.token, InviteType.USER_JOIN_GROUP, peer_ip=None)
+    olive = scene.browser(scene.olive)
+    page = shown(await olive.open(f"{scene.base}/people"))
+    assert (
+        "The facility's invite open member 4 uses of 5 left. Until 12 November 2026, 12:00 UTC. 1 person came in"
+        in page
+    )
+    assert made.token.reveal() not in olive.page
+    page = shown(await olive.press(f"{scene.base}/people/invites/{made.id}/renew"))
+    assert "It works for 5 people, until 12 November 2026, 12:00 UTC." in page
+    invites = scene.zone.invite_book.of_target(scene.olive.caller, "group", scene.members)
+    assert {(each.inviter, each.usage_limit) for each in invites} == {(scene.facility.id, 5), (scene.olive.id, 5)}
+
+
+async def test_people_of_a_space_without_groups_get_what_they_are_invited_to(scene: Scene) -> None:
+    space = scene.own_space(scene.olive)
+    olive, base, user = scene.browser(scene.olive), f"/space/{space}", scene.olive.id
+    for number, (key, held) in enumerate(
+        (
+            ("reader@space", {"space_view", "space_read_data"}),
+            ("member@space", set(map(str, privileges.SPACE_MEMBER))),
+            ("owner@space", set(map(str, roles.OWNER_WITHOUT_GROUP))),
+        )
+    ):
+        await olive.open(f"{base}/people")
+        page = await olive.press(f"{base}/people/invites", {"choice": key, "uses": "1", "days": "1"})
+        (text,) = re.findall(r"https://zone\.test/join#([A-Za-z0-9]+)", page)
+        user = scene.zone.users.add(f"Person {number}")
+        scene.zone.invites.join(Caller(user), Token(text), InviteType.USER_JOIN_SPACE, peer_ip=None)
+        assert set(scene.zone.rights.space_privileges(user, space) or ()) == held
+    await olive.open(f"{base}/people")
+    await olive.press(f"{base}/people/{user}/role", {"role": "member"})
+    assert set(scene.zone.rights.space_privileges(user, space) or ()) == set(map(str, privileges.SPACE_MEMBER))
+    # Nobody else may bring others in now.
+    await olive.open(f"{base}/leave")
+    page = await olive.press(f"{base}/leave")
+    assert olive.status == 400
+    assert "You are the last owner" in page
+
+
+async def test_a_letter_brings_an_invite_if_its_maker_wants_that(scene: Scene) -> None:
+    olive, path = scene.browser(scene.olive), f"{scene.base}/people/invites"
+    form = {"choice": f"member@{scene.members}", "uses": "1", "days": "7", "label": "for Blair"}
+    await olive.open(f"{scene.base}/people")
+    page = shown(await olive.press(path, {**form, "address": "blair@example.org"}))
+    assert "A letter with it is on its way to blair@example.org." in page
+    assert [letter.recipients for letter in scene.zone.outbox.list_letters(limit=5)]
+    await olive.open(f"{scene.base}/people")
+    page = shown(await olive.press(path, {**form, "address": "Blair at Example"}))
+    assert olive.status == 400
+    assert "That is no mail address" in page
+    assert 'value="for Blair"' in olive.page
+    for wrong in ({"uses": "0"}, {"uses": "99999"}, {"days": "0"}, {"days": "x"}, {"label": "x" * 101}, {"uses": "²"}):
+        await olive.open(f"{scene.base}/people")
+        await olive.press(path, {**form, **wrong})
+        assert olive.status == 400, wrong
+
+
+async def test_many_people_are_turned_over_page_by_page(scene: Scene) -> None:
+    with scene.zone.database.writing() as db:
+        for number in range(250):
+            user = scene.zone.users.insert(db, f"person {number:03}")
+            scene.zone.memberships.insert(db, GROUP_USER, scene.members, user, {"group_view"})
+    olive, seen, count = scene.browser(scene.olive), [], 0
+    path: str | None = f"{scene.base}/people.json"
+    while path is not None:
+        twin = json.loads(await olive.open(path))
+        assert len(twin["people"]) <= 100
+        seen += [each["name"] for each in twin["people"]]
+        path, count = twin["next_url"], twin["count"]
+    assert len(seen) == len(set(seen)) == count == 253
+    assert seen == sorted(seen, key=str.casefold)
 
 
 async def test_the_pages_speak_czech(scene: Scene) -> None:

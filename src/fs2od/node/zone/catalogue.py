@@ -40,7 +40,7 @@ LEFT JOIN share AS link ON link.id = (
     SELECT share.id FROM share LEFT JOIN share_rule AS own ON own.share = share.id
     LEFT JOIN space_rule AS every ON every.space = share.space
     WHERE share.space = space.id AND coalesce(own.until_s, :now + 1) > :now AND coalesce(every.until_s, :now + 1) > :now
-    ORDER BY share.created, share.id LIMIT 1)
+    ORDER BY share.root_uuid != 'space_' || share.space, share.created, share.id LIMIT 1)
 """
 _ORDERS: dict[Order, str] = {
     "name": "lower(shown)",

@@ -1,6 +1,6 @@
 """The pages of a dataset that only its members see: overview, people and invites, links, activity.
 
-A plain node has none of them.
+A plain node has the overview only.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ __all__ = ["member_routes"]
 
 def member_routes(desk: Desk, provider: Oneprovider) -> list[BaseRoute]:
     """Return the routes below /space; `attended` has to know them with all other pages."""
-    if desk.zone.settings.plain:
-        return []
     rooms = Rooms(desk, provider)
+    overview = OverviewPages(rooms).routes()
+    if desk.zone.settings.plain:
+        return overview
     people = PeoplePages(rooms)
     return [
-        *OverviewPages(rooms).routes(),
+        *overview,
         *people.routes(),
         *InvitePages(rooms, people.show).routes(),
         *LinkPages(rooms).routes(),
