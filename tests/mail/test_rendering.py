@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import fs2od.mail
 from fs2od.errors import ConfigurationError
 from fs2od.mail import DatasetEvent, DatasetNews, Letter, LetterError, Mailbox, render
 from fs2od.mail._letters import compose
@@ -160,20 +161,51 @@ def test_a_facility_replaces_one_template_and_keeps_the_others(news: DatasetNews
     assert (theirs.subject, theirs.html) == (ours.subject, ours.html)
 
 
+@pytest.mark.parametrize("event", EVENTS)
+def test_the_letter_is_written_in_czech_too(news: DatasetNews, event: DatasetEvent) -> None:
+    news = replace(news, undeliverable=3, undeliverable_names=("a", "b"))
+    rendered = render(news, event=event, language="cs")
+    for words in (" ".join(rendered.text.split()), Words(rendered.html).words):
+        for said in (
+            "9\u00a0119 souborů · 1,84 TB", "Dobrý den, Alex Example", news.link, news.download_command, news.members_token,
+            "Platí pro 20 lidí do 12. března 2027 14:00 UTC.", "Data zde zůstanou do 12. března 2027.",
+            "Stáhnout lze 9\u00a0119 z 9\u00a0122 souborů; 3 nelze: a, b a ještě 1.",
+            "Dotazy: Example Facility, data@facility.example.org",
+        ):  # fmt: skip
+            assert said.replace("\u00a0", " ") in words.replace("\u00a0", " ")
+    assert rendered.subject.startswith("Vaše data z přístroje Titan Krios")
+    english = render(news, event=event)
+    assert Words(rendered.html).tags == Words(english.html).tags
+    assert Words(rendered.html).links == Words(english.html).links
+
+
+@pytest.mark.parametrize(("files", "noun"), [(1, "1 soubor"), (2, "2 soubory"), (4, "4 soubory"), (5, "5 souborů")])
+def test_czech_letters_count_in_czech(news: DatasetNews, files: int, noun: str) -> None:
+    assert f"{noun} · " in render(replace(news, files=files), event="complete", language="cs").text
+
+
+@pytest.mark.parametrize("ours", ["templates", "notices"])
+def test_every_letter_is_there_in_every_language(ours: str) -> None:
+    folder = Path(fs2od.mail.__file__).parent / ours
+    languages = {each.name: {path.name for path in each.iterdir()} for each in folder.iterdir() if each.is_dir()}
+    assert set(languages) == {"cs", "en"}
+    assert languages["cs"] == languages["en"]
+
+
 def test_a_facility_adds_a_language(news: DatasetNews, tmp_path: Path) -> None:
-    (tmp_path / "cs").mkdir()
+    (tmp_path / "pl").mkdir()
     for ending in ("subject.txt", "txt", "html"):
-        (tmp_path / "cs" / f"complete.{ending}").write_text("Vaše data: {{ news.title }}")
+        (tmp_path / "pl" / f"complete.{ending}").write_text("Twoje dane: {{ news.title }}")
     news = replace(news, title="<grid>")
-    rendered = render(news, event="complete", language="cs", templates_folder=tmp_path)
-    assert (rendered.text, rendered.html) == ("Vaše data: <grid>\n", "Vaše data: &lt;grid&gt;\n")
+    rendered = render(news, event="complete", language="pl", templates_folder=tmp_path)
+    assert (rendered.text, rendered.html) == ("Twoje dane: <grid>\n", "Twoje dane: &lt;grid&gt;\n")
     with pytest.raises(ConfigurationError, match=r"template announced\.subject\.txt is missing"):
-        render(news, event="announced", language="cs", templates_folder=tmp_path)
+        render(news, event="announced", language="pl", templates_folder=tmp_path)
 
 
 @pytest.mark.parametrize("language", ["xx", "", "../en", "en/../en", "EN"])
 def test_an_unknown_language_is_one_clear_sentence(news: DatasetNews, language: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"no mail templates in the language '.*': there is en"):
+    with pytest.raises(ConfigurationError, match=r"no mail templates in the language '.*': there is cs, en"):
         render(news, event="announced", language=language)
 
 

@@ -15,7 +15,7 @@ from fs2od.mail._outbox import (
     Outbox,
     pause_after,
 )
-from fs2od.mail._rendering import Rendered, languages, render
+from fs2od.mail._rendering import Rendered, render
 from fs2od.mail._sharing import SharingEvent, SharingNews, render_sharing
 from fs2od.mail._sign_in import SignInNews, render_sign_in
 from fs2od.mail._smtp import SmtpSettings, SmtpTransport
@@ -49,7 +49,6 @@ __all__ = [
     "Transport",
     "human_bytes",
     "human_count",
-    "languages",
     "parse_mailbox",
     "parse_recipients",
     "pause_after",

@@ -22,7 +22,7 @@ from fs2od.mail._lines import one_line
 from fs2od.mail._news import DatasetEvent, DatasetNews, checked
 from fs2od.mail._numbers import human_bytes, human_count
 
-__all__ = ["Rendered", "fill", "languages", "render"]
+__all__ = ["Rendered", "fill", "render", "spoken"]
 
 _OURS = Path(__file__).parent / "templates"
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
@@ -66,9 +66,10 @@ def fill(event: str, news: object, *, language: str, templates_folder: Path | No
     return Rendered(one_line(subject), re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", html.strip() + "\n")
 
 
-def languages() -> tuple[str, ...]:
-    """Return the languages that there are templates in, sorted."""
-    return tuple(sorted(folder.name for folder in _OURS.iterdir() if folder.is_dir()))
+def spoken(language: str, event: str, *, templates_folder: Path | None, ours: Path = _OURS) -> str:
+    """Return somebody's language if there is this mail in it, and else English: better that than no letter."""
+    has_own = templates_folder is not None and (templates_folder / language / f"{event}.txt").is_file()
+    return language if has_own or (_LANGUAGE.fullmatch(language) and (ours / language).is_dir()) else "en"
 
 
 def _filled(environment: Environment, name: str, news: object) -> str:

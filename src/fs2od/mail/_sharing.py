@@ -9,7 +9,7 @@ from typing import Literal
 
 from fs2od.mail._errors import LetterError
 from fs2od.mail._lines import is_one_word, one_line
-from fs2od.mail._rendering import Rendered, fill
+from fs2od.mail._rendering import Rendered, fill, spoken
 
 __all__ = ["SharingEvent", "SharingNews", "render_sharing"]
 
@@ -57,7 +57,5 @@ def render_sharing(
         dataset=one_line(news.dataset),
         person=one_line(news.person),
     )
-    # Somebody's language that only other letters have: better English than no letter.
-    has_own = templates_folder is not None and (templates_folder / language / f"{event}.txt").is_file()
-    known = language if has_own or (_OURS / language).is_dir() else "en"
+    known = spoken(language, event, templates_folder=templates_folder, ours=_OURS)
     return fill(event, shown, language=known, templates_folder=templates_folder, ours=_OURS)

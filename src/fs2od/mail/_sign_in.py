@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fs2od.mail._errors import LetterError
 from fs2od.mail._lines import is_one_word, one_line
-from fs2od.mail._rendering import Rendered, fill
+from fs2od.mail._rendering import Rendered, fill, spoken
 
 __all__ = ["SignInNews", "render_sign_in"]
 
@@ -38,4 +38,5 @@ def render_sign_in(news: SignInNews, *, language: str = "en", templates_folder: 
     if not is_one_word(news.link) or not news.link.startswith("https://"):
         raise LetterError("the link in a mail must begin with https:// and be printable ASCII without blanks")
     shown = replace(news, facility_name=one_line(news.facility_name), address=one_line(news.address))
-    return fill("sign-in", shown, language=language, templates_folder=templates_folder)
+    known = spoken(language, "sign-in", templates_folder=templates_folder)
+    return fill("sign-in", shown, language=known, templates_folder=templates_folder)

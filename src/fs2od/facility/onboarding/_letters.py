@@ -19,10 +19,12 @@ from fs2od.onedata.tokens import Token, examine, valid_until_s
 
 __all__ = ["NobodyToTell", "announced_letter", "complete_letter"]
 
-_CA_NOTE = (
-    "The server's certificate is signed by an authority of the facility's own, which the command names by --ca. Elsewhere, "
-    "save that file from the dataset's page and name it instead; its SHA-256 fingerprint must be {fingerprint}"
-)
+_CA_NOTES = {
+    "en": "The server's certificate is signed by an authority of the facility's own, which the command names by --ca. "
+    "Elsewhere, save that file from the dataset's page and name it instead; its SHA-256 fingerprint must be {fingerprint}",
+    "cs": "Certifikát serveru podepsala vlastní autorita pracoviště, kterou příkaz uvádí za --ca. Jinde si tento soubor "
+    "uložte ze stránky dat a uveďte jej místo něj; jeho otisk SHA-256 musí být {fingerprint}",
+}
 
 
 class NobodyToTell(Fs2odError):
@@ -82,7 +84,7 @@ def _news(
         facility_name=facility.name,
         contact=contact.address,
         experimenter_name=facts.experimenter,
-        ca_note=_ca_note(configuration.onedata.ca_file),
+        ca_note=_ca_note(configuration.onedata.ca_file, configuration.mail.language),
         members_token=members_token,
         members_token_uses=configuration.members.uses,
         members_token_until=record.members_token_until,
@@ -98,14 +100,15 @@ def _end_of(token: Token) -> datetime | None:
     return None if until_s is None else datetime.fromtimestamp(until_s, UTC)
 
 
-def _ca_note(ca_file: Path | None) -> str:
+def _ca_note(ca_file: Path | None, language: str) -> str:
     if ca_file is None:
         return ""
     try:
         authority = x509.load_pem_x509_certificate(ca_file.read_bytes())
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"onedata.ca_file {ca_file} cannot be read as a certificate") from error
-    return _CA_NOTE.format(fingerprint=authority.fingerprint(hashes.SHA256()).hex(":").upper())
+    note = _CA_NOTES.get(language, _CA_NOTES["en"])
+    return note.format(fingerprint=authority.fingerprint(hashes.SHA256()).hex(":").upper())
 
 
 def _command(record: Record, configuration: Configuration) -> str:
