@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import subprocess
 import threading
@@ -23,32 +21,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from tests.portal.conftest import in_thread
+from tests.portal.npm import installed
 
 from fs2od.node.certificates import ServerCertificate
 from fs2od.node.serving import Service, listen
 from fs2od.portal.signin import ClaimGrant, IdentityProvider
 
 HERE = Path(__file__).parent / "oidc"
-ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret: of & the client"
-_INSTALL_WITHIN_S = 150
 _READY_WITHIN_S = 60.0
-
-
-def installed() -> Path:
-    """Return where the provider's package lies; it is installed at the first call, below a folder that git ignores."""
-    lock = HERE / "package-lock.json"
-    folder = ROOT / ".fs2od" / f"oidc-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not (folder / "ready").exists():
-            for name in ("package.json", "package-lock.json"):
-                (folder / name).write_bytes((HERE / name).read_bytes())
-            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder)]
-            subprocess.run(command, check=True, timeout=_INSTALL_WITHIN_S, capture_output=True)
-            (folder / "ready").touch()
-    return folder / "node_modules" / "oidc-provider" / "lib" / "index.js"
 
 
 @contextmanager
@@ -61,7 +42,7 @@ def real_provider(
         "certificate": str(certificate.certificate),
         "redirect": redirect,
         "secret": SECRET,
-        "module": str(installed()),
+        "module": str(installed(HERE) / "oidc-provider" / "lib" / "index.js"),
     }
     with subprocess.Popen(
         ["node", str(HERE / "provider.mjs"), json.dumps(told)],
