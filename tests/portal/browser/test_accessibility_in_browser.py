@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.portal.browser.conftest import DESKTOP, PHONE, assert_fits, open_page, shoot
+from tests.portal.browser.conftest import DESKTOP, PHONE, open_page, shoot
 from tests.portal.conftest import KEY, describe, serve_portal
 from tests.portal.members_scene import Scene
 from tests.portal.npm import installed
@@ -128,7 +128,8 @@ def looked_at(page: Page, origin: str, paths: list[str], name: str) -> tuple[lis
     said: dict[str, set[str]] = {}
     for path in paths:
         page.goto(origin + path)
-        assert_fits(page)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            against.append(f"{path}: wider than the screen")
         against += [f"{path}: {each}" for each in violations(page)]
         said[path] = set(page.evaluate(SAID))
         shoot(page, f"all-{name}-{slug(path)}")
@@ -136,7 +137,10 @@ def looked_at(page: Page, origin: str, paths: list[str], name: str) -> tuple[lis
 
 
 def test_every_page_keeps_the_rules_and_is_said_in_czech_throughout(site: Site, browser: Browser) -> None:
-    how: dict[str, Any] = {"wide": {"viewport": DESKTOP, "locale": "en-GB"}, "phone": {"viewport": PHONE, "locale": "cs-CZ"}}
+    how: dict[str, Any] = {
+        "wide": {"viewport": DESKTOP, "locale": "en-GB"},
+        "phone": {"viewport": PHONE, "locale": "cs-CZ"},
+    }
     against: list[str] = []
     said: dict[str, dict[str, set[str]]] = {}
     for name, options in how.items():
@@ -152,7 +156,8 @@ def test_every_page_keeps_the_rules_and_is_said_in_czech_throughout(site: Site, 
         for text in sorted(words & said["phone"][path])
         if not any(known in text for known in SAME)
     ]
-    assert (against, english) == ([], [])
+    assert not against, "\n".join(against)
+    assert not english, "in English still:\n" + "\n".join(english)
 
 
 # What is written alike in both languages, or is nobody's language.

@@ -101,7 +101,7 @@ def test_an_owner_brings_a_collaborator_in_sees_them_and_takes_it_back(site: Sit
     expect(collaborator.get_by_text("Invite somebody")).to_have_count(0)
     owner.goto(f"{site.base}/people")
     expect(owner.get_by_text("by the invite “Group of Novák”")).to_be_visible()
-    owner.get_by_role("link", name="End the invite: Group of Novák").click()
+    owner.get_by_role("link", name="End: Group of Novák").click()
     expect(owner.get_by_text("casey")).to_be_visible()
     assert_accessible(owner)
     shoot(owner, "invite-end")
