@@ -144,4 +144,4 @@ def _list(language: Language, items: Sequence[object]) -> str:
     if more <= 0:
         return shown
     others = language.plural("%(count)s more", "%(count)s more", more)
-    return f"{shown} {language.text('and')} {others}"
+    return language.text("%(items)s and %(others)s", items=shown, others=others)
