@@ -44,7 +44,7 @@ class Sites:
         settings = zone.settings
         indexes = Indexes(settings.data / "spaces", limit=settings.limits.open_indexes)
         homes = Homes(zone.database, indexes, zone.keys)
-        sources = Sources(homes)
+        sources = Sources(homes, indexes)
         modes = (settings.file_mode, settings.directory_mode)
         checksums = Checksums(indexes, sources)
         demands = Demands(zone.database, homes)

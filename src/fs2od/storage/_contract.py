@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import abc
 import hashlib
+import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from enum import Flag, StrEnum, auto
-from typing import BinaryIO, ClassVar, TypeAlias
+from typing import BinaryIO, ClassVar, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -57,6 +58,28 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     target: str | None = None
     refused: str | None = None
     md5: str | None = None
+
+
+class Facts(NamedTuple):
+    """The state of an open file; all of it is what `Seen` says of the same file."""
+
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+def facts_of(file: BinaryIO) -> Facts:
+    """Return the state that a file has which a storage opened: as it is now where there is a descriptor, else as opened.
+
+    Raises:
+        OSError: The disk failed.
+    """
+    told: Facts | None = getattr(file, "facts", None)
+    if told is not None:
+        return told
+    found = os.fstat(file.fileno())
+    return Facts(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
 class Upload(msgspec.Struct, frozen=True):
@@ -131,7 +154,10 @@ class Storage(abc.ABC):
 
     @abc.abstractmethod
     def open(self, path: str) -> BinaryIO:
-        """Return a plain file opened for reading, unbuffered and seekable. The caller closes it."""
+        """Return a plain file opened for reading, unbuffered and seekable. The caller closes it.
+
+        `facts_of` says in which state it is.
+        """
 
     @abc.abstractmethod
     def write(self, path: str, chunks: Iterable[Chunk], *, replace: bool = True) -> Seen:

@@ -22,7 +22,7 @@ from typing import ClassVar
 import pytest
 
 from fs2od.errors import DirectoryNotEmpty
-from fs2od.storage import Can, Chunk, Kind, Storage, Upload
+from fs2od.storage import Can, Chunk, Kind, Storage, Upload, facts_of
 
 __all__ = ["StorageContract"]
 
@@ -85,6 +85,7 @@ class StorageContract:
         assert (seen.name, seen.kind, seen.size_bytes, seen.refused) == ("one.mrc", Kind.FILE, 10, None)
         assert list(storage.list("movies")) == [seen]
         with storage.open("movies/one.mrc") as file:
+            assert facts_of(file) == (seen.size_bytes, seen.mtime_ns, seen.ctime_ns, seen.inode)
             assert file.read() == b"0123456789"
 
     def test_reading_starts_anywhere_and_ends_at_the_end(

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fs2od.node.clock import Clock
-from fs2od.node.index import Indexes
+from fs2od.node.index import Indexes, replicas
 from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.storages import Storages
 from fs2od.node.zone.epoch import Epoch
@@ -238,9 +238,9 @@ class Supports:
 
     def occupancy_bytes(self, space: SpaceId) -> int:
         """Return how many bytes of a space lie on the storage that supports it here."""
-        if not self._is_home(space):
-            return 0
         with self._indexes.using(space) as index:
+            if not self._is_home(space):
+                return replicas.occupied_bytes(index, self.get(space).storage)
             root = index.get(ROOT)
         return root.size_bytes if root else 0
 

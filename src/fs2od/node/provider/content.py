@@ -6,7 +6,6 @@ read while the last one is sent. Sources: RFC 9110 §14 and §15.3.7, and the RE
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -20,6 +19,7 @@ from fs2od.errors import StorageError
 from fs2od.node.provider.attributes import content_type
 from fs2od.node.provider.byte_ranges import Part, State, judge
 from fs2od.node.provider.streaming import AccessEnded, StreamedResponse
+from fs2od.storage import facts_of
 
 __all__ = [
     "Framed",
@@ -40,9 +40,9 @@ def state_of(source: BinaryIO) -> State:
 
     The entity tag is strong: it moves with the inode, the size, and the times of the last change to bytes or inode.
     """
-    facts = os.fstat(source.fileno())
-    tag = f'"{facts.st_ino:x}-{facts.st_size:x}-{facts.st_mtime_ns:x}-{facts.st_ctime_ns:x}"'
-    return State(facts.st_size, tag, facts.st_mtime_ns // _NS)
+    facts = facts_of(source)
+    tag = f'"{facts.inode:x}-{facts.size_bytes:x}-{facts.mtime_ns:x}-{facts.ctime_ns:x}"'
+    return State(facts.size_bytes, tag, facts.mtime_ns // _NS)
 
 
 def content_disposition(name: str) -> str:

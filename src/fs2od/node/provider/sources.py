@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+import io
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import BinaryIO, cast
 
+from fs2od.errors import Fs2odError, StorageError
+from fs2od.node.index import Indexes, replicas
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.located import Located
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
-from fs2od.storage import Storage
+from fs2od.storage import Facts, Kind, Storage, facts_of
 
-__all__ = ["Sources"]
+__all__ = ["CopyReader", "Share", "Sources"]
+
+_log = logging.getLogger(__name__)
 
 
 class Sources:
-    """Answers for all providers of the node: one that has no bytes of a space yet reads them through from where they are."""
+    """Answers for all providers of the node: one that has no copy of a file reads it through from where it is at home."""
 
-    def __init__(self, homes: Homes) -> None:
+    def __init__(self, homes: Homes, indexes: Indexes) -> None:
         self._homes = homes
+        self._indexes = indexes
 
     def of(self, located: Located) -> StorageRecord:
         """Return the storage that a located file is read from, for the provider that was asked for it.
@@ -48,13 +57,164 @@ class Sources:
         return self.of_space(located.space).opened_for(located.space)
 
     def open(self, located: Located) -> BinaryIO:
-        """Return a located file, opened for reading.
+        """Return a located file, opened for reading: the asked provider's own checked copy, else from where it is at home.
+
+        A copy that fails while it is read is passed over: reading goes on at the same byte at home.
 
         Raises:
-            PosixError: enoent, it is not on the storage any more.
+            PosixError: enoent, it is not on any storage any more.
             StorageError: It cannot be read.
         """
+        home, copies = self.of_space(located.space), self._copies(located)
+        own = [copy for copy in copies if copy.storage.id == located.support.storage != home.id]
+
+        def at_home() -> BinaryIO:
+            return home.opened_for(located.space).open(located.path)
+
+        for copy in own:
+            try:
+                return cast("BinaryIO", CopyReader(copy.open(located.space), copy.facts, at_home))
+            except (FileNotFoundError, Fs2odError) as error:
+                self._distrust(located, copy, error)
         try:
-            return self.of(located).opened_for(located.space).open(located.path)
-        except FileNotFoundError as error:
-            raise errors.posix("enoent") from error
+            return at_home()
+        except (FileNotFoundError, Fs2odError) as error:
+            return self._from_elsewhere(located, [copy for copy in copies if copy not in own], error)
+
+    def distribution(self, located: Located) -> list[Share]:
+        """Return what each storage of the space holds of a file, or of all below a directory.
+
+        Raises:
+            PosixError: enoent, the space is not supported any more.
+        """
+        entry, home = located.entry, self.of_space(located.space)
+        held = {copy.storage.id: f"/{copy.path}" for copy in self._copies(located)}
+        found = []
+        for storage in self._homes.storages(located.space):
+            if storage.id == home.id:
+                found.append(Share(storage, entry.size_bytes, f"/{located.path}"))
+            elif entry.kind is Kind.DIRECTORY:
+                with self._indexes.using(located.space) as index:
+                    there = replicas.counts(index, storage.id, top=entry.row)
+                found.append(Share(storage, there.replicated_bytes, None))
+            else:
+                location = held.get(storage.id)
+                found.append(Share(storage, entry.size_bytes if location else 0, location))
+        return found
+
+    def _from_elsewhere(self, located: Located, copies: Iterable[_Copy], error: Exception) -> BinaryIO:
+        """Return another provider's copy of what cannot be had at home, for it is away."""
+        if isinstance(error, FileNotFoundError):
+            raise errors.posix(
+                "enoent"
+            ) from error  # it is gone, and no scan has noticed: a copy must not bring it back
+        for copy in copies:
+            try:
+                return cast("BinaryIO", CopyReader(copy.open(located.space), copy.facts, None))
+            except (FileNotFoundError, Fs2odError) as further:
+                _log.info("a copy on storage %s cannot be read either: %s", copy.storage.name, further)
+        raise error
+
+    def _copies(self, located: Located) -> list[_Copy]:
+        storages = {storage.id: storage for storage in self._homes.storages(located.space)}
+        if len(storages) < 2 or located.entry.kind is not Kind.FILE:
+            return []
+        with self._indexes.using(located.space) as index:
+            registered, held = replicas.registered(index, located.entry.row), replicas.holders(index, located.entry.row)
+        if registered is None:
+            return []
+        version = registered[1]
+        facts = Facts(version.size_bytes, version.mtime_ns, version.ctime_ns, version.inode)
+        return [_Copy(storages[each.storage], each.path, facts) for each in held if each.storage in storages]
+
+    def _distrust(self, located: Located, copy: _Copy, error: Exception) -> None:
+        _log.warning("a copy of %r on storage %s cannot be read: %s", copy.path, copy.storage.name, error)
+        if isinstance(error, FileNotFoundError):
+            with self._indexes.using(located.space) as index:
+                replicas.doubt(index, copy.storage.id, [located.entry.row])
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a storage holds of a file or directory: how many bytes, and where; None if it has nothing, or for a directory."""
+
+    storage: StorageRecord
+    size_bytes: int
+    location: str | None
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A checked copy: where it is, and the state of the file that it is a copy of."""
+
+    storage: StorageRecord
+    path: str
+    facts: Facts
+
+    def open(self, space: SpaceId) -> BinaryIO:
+        return self.storage.opened_for(space).open(self.path)
+
+
+class CopyReader(io.RawIOBase):
+    """A copy, read in the place of the file: with the file's own state, so that whoever resumes may go on anywhere."""
+
+    def __init__(self, copy: BinaryIO, facts: Facts, otherwise: Callable[[], BinaryIO] | None) -> None:
+        """Take over an open copy.
+
+        Args:
+            copy: The copy.
+            facts: The state of the file.
+            otherwise: Opens the file itself, if reading the copy fails.
+        """
+        super().__init__()
+        self._file = copy
+        self.facts = facts
+        self._otherwise = otherwise
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a position."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._file.tell()
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is Python 3.12's
+        """Fill the buffer, less only at the end.
+
+        Raises:
+            StorageError: Neither the copy nor the file can be read.
+        """
+        at = self._file.tell()
+        try:
+            content = self._file.read(len(buffer))
+        except (Fs2odError, OSError):
+            if self._otherwise is None:
+                raise
+            self._turn(self._otherwise, at)
+            content = self._file.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._file.close()
+        super().close()
+
+    def _turn(self, otherwise: Callable[[], BinaryIO], at: int) -> None:
+        """Go on reading the file itself, if it is still the one that was copied."""
+        file, self._otherwise = otherwise(), None
+        if facts_of(file) != self.facts:
+            file.close()
+            raise StorageError("the file changed while its copy was read")
+        self._file.close()
+        self._file = file
+        file.seek(at)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
+from fs2od.storage._contract import Facts
+
 _FIRST_WINDOW = 256 << 10
 _LARGEST_WINDOW = 8 << 20
 
@@ -12,16 +14,17 @@ _LARGEST_WINDOW = 8 << 20
 class ObjectReader(io.RawIOBase):
     """Reads an object's bytes by ranges. Memory is bounded by one window."""
 
-    def __init__(self, fetch: Callable[[int, int], bytes], size_bytes: int) -> None:
+    def __init__(self, fetch: Callable[[int, int], bytes], facts: Facts) -> None:
         """Open it.
 
         Args:
             fetch: Returns the bytes from an offset on, of a length; only lengths above 0 within the object are asked for.
-            size_bytes: The object's size.
+            facts: The object's state.
         """
         super().__init__()
         self._fetch = fetch
-        self._size = size_bytes
+        self.facts = facts
+        self._size = facts.size_bytes
         self._at = 0
         self._window = memoryview(b"")
         self._window_at = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import itertools
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO, ClassVar, cast
 import msgspec
 
 from fs2od.errors import DirectoryNotEmpty, StorageBusy, StorageError
-from fs2od.storage._contract import Can, Chunk, Kind, Seen, Storage, Upload
+from fs2od.storage._contract import Can, Chunk, Facts, Kind, Seen, Storage, Upload
 from fs2od.storage._posix_tree import names
 from fs2od.storage.s3._bucket import S3Settings, client_of
 from fs2od.storage.s3._errors import mapped
@@ -97,7 +98,8 @@ class S3Storage(Storage):
                 raise StorageBusy(f"{self.settings.shown} sent {len(content)} bytes, not {length}")
             return content
 
-        return cast("BinaryIO", ObjectReader(fetch, facts["ContentLength"]))
+        seen = _seen_of_head(path, facts)
+        return cast("BinaryIO", ObjectReader(fetch, Facts(seen.size_bytes, seen.mtime_ns, seen.ctime_ns, seen.inode)))
 
     def write(self, path: str, chunks: Iterable[Chunk], *, replace: bool = True) -> Seen:
         """Put an object; a large one in parts, given up if its source fails."""
@@ -268,15 +270,20 @@ def _directory(name: str) -> Seen:
 
 
 def _seen_of_head(path: str, facts: Mapping[str, Any]) -> Seen:
-    moved_ns = int(facts["LastModified"].timestamp()) * _NS
-    name = path.rpartition("/")[2]
-    return Seen(name, Kind.FILE, facts["ContentLength"], moved_ns, moved_ns, 0, md5=facts["ETag"].strip('"'))
+    return _file(path.rpartition("/")[2], facts["ContentLength"], facts)
 
 
 def _seen_of_listing(name: str, facts: Mapping[str, Any]) -> Seen:
-    # To the second, as the object itself tells it.
+    return _file(name, facts["Size"], facts)
+
+
+def _file(name: str, size_bytes: int, facts: Mapping[str, Any]) -> Seen:
+    # To the second, as the object itself tells it: listings are finer.
     moved_ns = int(facts["LastModified"].timestamp()) * _NS
-    return Seen(name, Kind.FILE, facts["Size"], moved_ns, moved_ns, 0, md5=facts["ETag"].strip('"'))
+    tag = facts["ETag"].strip('"')
+    # The tag moves with the content, as an inode does with a file that replaces another.
+    inode = int(hashlib.md5(tag.encode(), usedforsecurity=False).hexdigest()[:15], 16)
+    return Seen(name, Kind.FILE, size_bytes, moved_ns, moved_ns, inode, md5=tag)
 
 
 def _judged(seen: Seen) -> Seen:

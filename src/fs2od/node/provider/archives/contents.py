@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
@@ -13,7 +12,7 @@ from fs2od.errors import Fs2odError, StorageError
 from fs2od.node.index.rows import Row
 from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata.ids import SpaceId
-from fs2od.storage import Storage
+from fs2od.storage import Storage, facts_of
 
 __all__ = ["Changed", "Checked", "KnownCrc32", "Read"]
 
@@ -90,9 +89,7 @@ class Checked:
         yield held
 
     def _require_same(self, source: BinaryIO, path: str, row: Row) -> None:
-        facts = os.fstat(source.fileno())
-        found = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
-        if found != (row.size_bytes, row.mtime_ns, row.ctime_ns, row.own):
+        if facts_of(source) != (row.size_bytes, row.mtime_ns, row.ctime_ns, row.own):
             self.changed(self.base + path, row)
             raise Changed(f"{path!r} changed")
 

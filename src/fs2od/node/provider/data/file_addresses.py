@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from functools import partial
 
@@ -13,6 +12,7 @@ from fs2od.node.provider.access import Located
 from fs2od.node.provider.checksums import Checksum
 from fs2od.node.provider.content import file_answer, state_of
 from fs2od.node.provider.provider import Oneprovider
+from fs2od.storage import Facts, facts_of
 
 __all__ = ["file_at"]
 
@@ -38,7 +38,7 @@ def file_at(provider: Oneprovider, located: Located, request: Request, *, name: 
     """
     known = provider.checksums.of(located.space, located.entry)
     source = provider.sources.open(located)
-    state, digest = state_of(source), "" if known is None else _digest(known, os.fstat(source.fileno()))
+    state, digest = state_of(source), "" if known is None else _digest(known, facts_of(source))
     limits = provider.zone.settings.limits
     answer = file_answer(
         request.method,
@@ -58,8 +58,8 @@ def file_at(provider: Oneprovider, located: Located, request: Request, *, name: 
     return answer
 
 
-def _digest(known: Checksum, facts: os.stat_result) -> str:
+def _digest(known: Checksum, facts: Facts) -> str:
     """Return the checksum as the header has it, or nothing where the file is not the one that was registered."""
-    if (facts.st_size, facts.st_mtime_ns) != (known.size_bytes, known.mtime_ns):
+    if (facts.size_bytes, facts.mtime_ns) != (known.size_bytes, known.mtime_ns):
         return ""
     return f"sha-256=:{b64encode(known.sha256).decode()}:"

@@ -9,6 +9,7 @@ from msgspec import UNSET
 from fs2od.node.http import Answer, Call, Endpoint, created, done, json_answer
 from fs2od.node.provider.access import Need
 from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.provider.sources import Share
 from fs2od.node.provider.transfers import Order
 from fs2od.onedata import errors, wire
 from fs2od.onedata.ids import FileRef, QosRequirementId, SpaceId, TransferId, file_id
@@ -162,20 +163,25 @@ def _require_targets(order: Order) -> None:
 def _distribution(provider: Oneprovider) -> list[Endpoint]:
     def get(call: Call) -> Answer:
         located = provider.access.locate(call.caller, call.path("id"), Need.MANAGE)
-        entry, storage = located.entry, located.support.storage
-        is_directory = entry.kind is Kind.DIRECTORY
-        blocks = ((0, entry.size_bytes),) if entry.size_bytes else ()
-        held = wire.StorageDistribution(physical_size=entry.size_bytes, blocks=UNSET if is_directory else blocks)
-        here = wire.ProviderDistribution(
-            success=True,
-            virtual_size=entry.size_bytes,
-            logical_size=entry.size_bytes if is_directory else UNSET,
-            distribution_per_storage={storage: held},
-            locations_per_storage=UNSET if is_directory else {storage: f"/{located.path}"},
-        )
-        kind: Literal["DIR", "SYMLNK", "REG"] = (
-            "DIR" if is_directory else "SYMLNK" if entry.kind is Kind.SYMLINK else "REG"
-        )
-        return json_answer(wire.Distribution(type=kind, distribution_per_provider={provider.record.id: here}))
+        entry = located.entry
+        providers = {
+            share.storage.provider: wire.ProviderDistribution(
+                success=True,
+                virtual_size=entry.size_bytes,
+                logical_size=entry.size_bytes if entry.kind is Kind.DIRECTORY else UNSET,
+                distribution_per_storage={share.storage.id: _held(share, entry.kind)},
+                locations_per_storage=UNSET if entry.kind is Kind.DIRECTORY else {share.storage.id: share.location},
+            )
+            for share in provider.sources.distribution(located)
+        }
+        kind: Literal["DIR", "SYMLNK", "REG"] = "REG"
+        if entry.kind is not Kind.FILE:
+            kind = "DIR" if entry.kind is Kind.DIRECTORY else "SYMLNK"
+        return json_answer(wire.Distribution(type=kind, distribution_per_provider=providers))
 
     return [Endpoint("GET", "/data/{id}/distribution", "get_data_distribution", get)]
+
+
+def _held(share: Share, kind: Kind) -> wire.StorageDistribution:
+    blocks = ((0, share.size_bytes),) if share.size_bytes else ()
+    return wire.StorageDistribution(physical_size=share.size_bytes, blocks=UNSET if kind is Kind.DIRECTORY else blocks)

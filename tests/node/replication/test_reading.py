@@ -1,0 +1,121 @@
+"""Reading through a site that has copies, and what is told of where data lies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.node.replication.scenes import FILES, Scene, open_bucket_scene, open_scene
+
+from fs2od.storage.s3 import S3Settings, client_of
+from fs2od.testing.world import write_files
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    with open_scene(tmp_path) as opened:
+        await opened.require(f"storageId={opened.storage}")
+        opened.look()
+        yield opened
+
+
+@pytest.fixture
+def in_bucket(tmp_path: Path, bucket: S3Settings) -> Iterator[Scene]:
+    with open_bucket_scene(tmp_path, bucket, FILES | {"large.mrc": os.urandom(20_000_000)}) as opened:
+        yield opened
+
+
+async def read(scene: Scene, path: str, **headers: str) -> httpx.Response:
+    file = scene.world.id_of(scene.dataset, path)
+    return await scene.centre.provider.get(f"/data/{file}/content", headers=scene.owner.headers | headers)
+
+
+async def test_a_site_reads_its_own_copy_while_the_facility_is_away(scene: Scene) -> None:
+    scene.dataset.folder.rename(scene.dataset.folder.with_name("away"))
+    for path, content in FILES.items():
+        answer = await read(scene, path)
+        assert (answer.status_code, answer.content) == (200, content)
+    part = await read(scene, "deep/b.mrc", Range="bytes=3-5")
+    assert part.content == FILES["deep/b.mrc"][3:6]
+
+
+async def test_the_facility_gives_a_sites_copy_while_its_own_storage_is_away(scene: Scene) -> None:
+    scene.dataset.folder.rename(scene.dataset.folder.with_name("away"))
+    file = scene.world.id_of(scene.dataset, "a.mrc")
+    answer = await scene.world.provider.get(f"/data/{file}/content", headers=scene.owner.headers)
+    assert answer.content == FILES["a.mrc"]
+
+
+async def test_both_give_the_same_tag_so_that_a_download_goes_on_anywhere(scene: Scene) -> None:
+    file = scene.world.id_of(scene.dataset, "a.mrc")
+    tags = [
+        (await client.get(f"/data/{file}/content", headers=scene.owner.headers)).headers["ETag"]
+        for client in (scene.world.provider, scene.centre.provider)
+    ]
+    assert tags[0] == tags[1]
+
+
+async def test_a_copy_that_vanished_is_passed_over_and_made_anew(scene: Scene) -> None:
+    (scene.folder / "a.mrc").unlink()
+    assert (await read(scene, "a.mrc")).content == FILES["a.mrc"]
+    scene.moments.forward(10)
+    scene.tick()
+    assert scene.copies() == FILES
+
+
+async def test_a_copy_of_an_earlier_state_is_not_given(scene: Scene) -> None:
+    write_files(scene.dataset.folder, {"a.mrc": b"changed"})
+    scene.world.rescan(scene.dataset.space)
+    assert (await read(scene, "a.mrc")).content == b"changed"
+
+
+async def test_it_is_told_which_site_has_which_bytes(scene: Scene) -> None:
+    other = scene.world.site("other")
+    scene.world.also_support(scene.dataset.space, other.node_provider)
+    file = scene.world.id_of(scene.dataset, "deep/b.mrc")
+    found = (await scene.world.provider.get(f"/data/{file}/distribution", headers=scene.owner.headers)).json()
+    ids = [scene.world.node.provider.record.id, scene.centre.node_provider.record.id, other.node_provider.record.id]
+    blocks = {
+        provider: [each["blocks"] for each in told["distributionPerStorage"].values()]
+        for provider, told in found["distributionPerProvider"].items()
+    }
+    assert blocks == {ids[0]: [[[0, 256]]], ids[1]: [[[0, 256]]], ids[2]: [[]]}
+    whole = (
+        await scene.world.provider.get(f"/data/{scene.dataset.root}/distribution", headers=scene.owner.headers)
+    ).json()
+    sizes = {
+        provider: [each["physicalSize"] for each in told["distributionPerStorage"].values()]
+        for provider, told in whole["distributionPerProvider"].items()
+    }
+    size = sum(map(len, FILES.values()))
+    assert sizes == {ids[0]: [size], ids[1]: [size], ids[2]: [0]}
+
+
+def test_what_a_site_holds_counts_as_occupied(scene: Scene) -> None:
+    assert scene.centre.node_provider.supports.occupancy_bytes(scene.dataset.space) == sum(map(len, FILES.values()))
+
+
+async def test_ranges_come_from_a_bucket_as_from_a_disk(in_bucket: Scene) -> None:
+    await in_bucket.require(f"storageId={in_bucket.storage}")
+    in_bucket.look()
+    content = (in_bucket.dataset.folder / "large.mrc").read_bytes()
+    in_bucket.dataset.folder.rename(in_bucket.dataset.folder.with_name("away"))
+    assert (await read(in_bucket, "large.mrc")).content == content
+    part = await read(in_bucket, "large.mrc", Range="bytes=9999990-10000009")
+    assert (part.status_code, part.content) == (206, content[9_999_990:10_000_010])
+
+
+async def test_a_copy_that_breaks_while_it_is_read_gives_way_to_the_file(in_bucket: Scene, bucket: S3Settings) -> None:
+    await in_bucket.require(f"storageId={in_bucket.storage}")
+    in_bucket.look()
+    located = in_bucket.centre.node_provider.access.locate(
+        in_bucket.owner.caller, in_bucket.world.id_of(in_bucket.dataset, "large.mrc")
+    )
+    with in_bucket.centre.node_provider.sources.open(located) as file:
+        first = file.read(100)
+        client_of(bucket).put_object(Bucket=bucket.bucket, Key=f"{in_bucket.dataset.space}/large.mrc", Body=b"other")
+        rest = file.read()
+    assert first + rest == (in_bucket.dataset.folder / "large.mrc").read_bytes()
