@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 import httpx
 import pytest
 
+from fs2od.onedata.tokens import DataPath
 from fs2od.testing.world import Person, World
 
 CDMI = {"X-CDMI-Specification-Version": "1.1.1", "Content-Type": "application/cdmi-object"}
@@ -339,3 +341,32 @@ async def test_a_file_that_is_longer_than_bodies_may_be_is_refused(space: Space)
         "PUT", f"/data/{space.dataset.space}/path/f", content=b"", headers={"Content-Length": str(limit + 1)}
     )
     assert errno(answer) == "efbig"
+
+
+async def test_metadata_is_inherited_the_nearest_first(space: Space) -> None:
+    await space.make("a/b/f", b"1", create_parents="true")
+    metadata = {"": {"x": 1, "deep": {"p": 1, "q": 1}}, "a": {"deep": {"q": 2}}, "a/b/f": {"y": 3}}
+    for path, document in metadata.items():
+        url = f"/data/{space.id_of(path)}/metadata"
+        content = json.dumps(document).encode()
+        assert (await space.ask("PUT", f"{url}/json", content=content)).status_code == 204
+        xattrs = json.dumps({"k": path, f"only {path}": "1"}).encode()
+        assert (await space.ask("PUT", f"{url}/xattrs", content=xattrs)).status_code == 204
+    url = f"/data/{space.id_of('a/b/f')}/metadata"
+    assert (await space.ask("GET", f"{url}/json")).json() == {"y": 3}
+    read = await space.ask("GET", f"{url}/json", params={"inherited": "true"})
+    assert read.json() == {"x": 1, "y": 3, "deep": {"p": 1, "q": 2}}
+    read = await space.ask("GET", f"{url}/json", params={"inherited": "true", "filter": "deep.q"})
+    assert read.json() == 2
+    read = await space.ask("GET", f"{url}/xattrs", params={"inherited": "true"})
+    assert read.json() == {"k": "a/b/f", "only a/b/f": "1", "only a": "1", "only ": "1"}
+    read = await space.ask("GET", f"{url}/xattrs", params={"show_internal": "true", "attribute": "onedata_json"})
+    assert read.json() == {"onedata_json": {"y": 3}}
+    empty = f"/data/{space.id_of('a/b')}/metadata/json"
+    assert errno(await space.ask("GET", empty)) == "enodata"
+    assert (await space.ask("GET", empty, params={"inherited": "true"})).json()["deep"] == {"p": 1, "q": 2}
+    token = space.world.token(space.alex, DataPath((f"/{space.dataset.space}/a/b",)))
+    headers = {"X-Auth-Token": token.reveal()}
+    read = await space.world.provider.get(f"{url}/json?inherited=true", headers=headers)
+    assert read.json() == {"y": 3}
+    assert (await space.ask("GET", f"{url}/json", params={"inherited": "x"})).status_code == 400

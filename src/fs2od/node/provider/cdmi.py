@@ -46,7 +46,9 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
 
     def put(call: Call) -> Answer:
         source = _source(call)
-        replaces = call.request.headers.get("If-None-Match", "").strip() != "*"
+        # Beyond Onedata: a move that replaces nothing.
+        condition = call.request.headers.get("If-None-Match", "").strip()
+        replaces = provider.zone.settings.plain or condition != "*"
         space, names = _space_and_names(provider, call.caller, call.path("path"))
         where = provider.writing.places.at(call.caller, space, names)
         moved = provider.writing.move(_found(provider, call.caller, source), where, replaces=replaces)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fs2od.node.index import Entry, Indexes, SpaceIndex
@@ -101,13 +102,13 @@ class Files:
                 return self._access.locate_path(caller, space, names, need)
         raise errors.posix("enoent")
 
-    def json_metadata(self, located: Located) -> object:
-        """Return the JSON metadata of a file.
+    def json_metadata(self, located: Located, *, inherited: bool = False) -> object:
+        """Return the JSON metadata of a file, with `inherited` that of the directories above it, too.
 
         Raises:
             PosixError: enodata, there is none.
         """
-        found = self.metadata(located, "json")
+        found = self.inherited_metadata(located, "json") if inherited else self.metadata(located, "json")
         if "" not in found:
             raise errors.posix("enodata")
         return found[""]
@@ -125,6 +126,29 @@ class Files:
         with self._indexes.using(space) as index, index.database.reading() as db:
             row = db.execute(query, (ROOT,)).fetchone()
         return None if row is None else json.loads(row[0])
+
+    def inherited_metadata(self, located: Located, kind: str) -> Mapping[str, Any]:
+        """Return the metadata of a file and of the directories above it that its reader may know, as one.
+
+        The nearest comes first: key by key, and within JSON objects likewise.
+        """
+        with self._indexes.using(located.space) as index:
+            chain = list(index.ancestry(located.entry))
+        share_root = located.share.root.uuid if located.share is not None else None
+        merged: dict[str, Any] = {}
+        path = located.path
+        for entry in chain:
+            with self._indexes.using(located.space) as index:
+                ref = index.ref(entry.row)
+            above = replace(located, entry=entry, path=path, ref=ref.through(located.ref.share))
+            if not above.remaining.covers(above.canonical_path) or not above.may_read(entry):
+                break
+            for key, value in self.metadata(above, kind).items():
+                merged[key] = _overlaid(value, merged[key]) if key in merged else value
+            if ref.uuid == share_root:
+                break
+            path = path.rpartition("/")[0]
+        return merged
 
     def put_metadata(self, located: Located, kind: str, values: Mapping[str, Any]) -> None:
         """Set metadata of one kind, key by key; other keys stay."""
@@ -151,6 +175,14 @@ class Files:
         query = "SELECT 1 FROM metadata WHERE entry = ? LIMIT 1"
         with self._indexes.using(located.space) as index, index.database.reading() as db:
             return db.execute(query, (located.entry.row,)).fetchone() is not None
+
+
+def _overlaid(below: object, above: object) -> object:
+    """Return JSON with what comes first laid over what comes after it, object by object."""
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    merged = {key: value for key, value in below.items() if key not in above}
+    return {**merged, **{key: _overlaid(below[key], value) if key in below else value for key, value in above.items()}}
 
 
 def _named(index: SpaceIndex, parent: int, names: Sequence[str]) -> Iterator[Entry]:

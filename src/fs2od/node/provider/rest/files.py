@@ -135,6 +135,18 @@ def _files_document(
     )
 
 
+def flag(call: Call, key: str) -> bool:
+    """Return a switch of the query string; it is off where it is not given.
+
+    Raises:
+        Rejected: badValueBoolean.
+    """
+    given = (call.values(key) or ["false"])[-1].lower()
+    if given not in ("true", "false"):
+        raise errors.bad_value("Boolean", key, "must be a boolean")
+    return given == "true"
+
+
 def _at_keypath(document: object, keypath: str) -> object:
     """Return what lies at a path such as "a.[0].b" in a JSON document.
 
@@ -158,7 +170,7 @@ def _metadata(provider: Oneprovider) -> list[Endpoint]:
         return provider.access.locate(call.caller, call.path("id"), need)
 
     def get_json(call: Call) -> Answer:
-        document = provider.files.json_metadata(located(call))
+        document = provider.files.json_metadata(located(call), inherited=flag(call, "inherited"))
         wanted = call.values("filter")
         return json_answer(_at_keypath(document, wanted[-1]) if wanted else document)
 
@@ -176,7 +188,12 @@ def _metadata(provider: Oneprovider) -> list[Endpoint]:
         return done()
 
     def get_xattrs(call: Call) -> Answer:
-        found = provider.files.metadata(located(call), "xattr")
+        file = located(call)
+        read = provider.files.inherited_metadata if flag(call, "inherited") else provider.files.metadata
+        found = dict(read(file, "xattr"))
+        if flag(call, "show_internal"):
+            internal = ((kind, read(file, kind)) for kind in ("json", "rdf"))
+            found |= {f"onedata_{kind}": values[""] for kind, values in internal if "" in values}
         wanted = call.values("attribute")
         if not wanted:
             return json_answer(found)

@@ -79,8 +79,10 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
         writing.remove(provider.access.locate_below(top, "/".join(names_of(call.path("path"))), Need.REMOVE))
         return done()
 
+    is_plain = provider.zone.settings.plain
+    beyond = [Endpoint("GET", "/fs2od/data/{id}/checksum", "fs2od_get_checksum", checksum)]
     return [
-        Endpoint("GET", "/fs2od/data/{id}/checksum", "fs2od_get_checksum", checksum),
+        *([] if is_plain else beyond),
         Endpoint("PUT", "/data/{id}/content", "update_file_content", content, takes_body=False),
         Endpoint("POST", "/data/{id}/children", "create_file", child, takes_body=False),
         Endpoint("PUT", "/data/{id}/path/{path:path}", "create_file_at_path", at_path, takes_body=False),
