@@ -138,4 +138,5 @@ TESTED = {
     ("oneprovider", "remove_file"): "test_writing.py::test_files_are_made_written_moved_and_removed",
     ("oneprovider", "remove_file_at_path"): "test_writing.py::test_files_are_made_written_moved_and_removed",
     ("oneprovider", "fs2od_get_checksum"): "test_writing.py::test_files_are_made_written_moved_and_removed",
+    ("onezone", "fs2od_list_results"): "test_zone.py::test_results_are_found_from_their_dataset",
 }  # fmt: skip

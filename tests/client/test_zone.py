@@ -337,3 +337,22 @@ async def test_an_id_that_would_lead_elsewhere_is_refused_before_anything_is_sen
         await admin.zone.groups.delete(GroupId(identifier))
     assert caught.value.error_id == "badValueIdentifier"
     assert admin.sent == []
+
+
+async def test_results_are_found_from_their_dataset(world: World, speak: Speak) -> None:
+    alex, blair = world.person(), world.person("Blair Example")
+    dataset, run, other = world.dataset(alex, {"raw": b"1"}), world.results(alex, name="run"), world.results(blair)
+    share = world.share(alex, dataset)
+    clients = speak(alex)
+    link = f"{world.node.settings.zone_url}/share/{share}"
+    origins = [{"name": "dataset", "link": link}, {"name": "unknown", "space": "a" * 32}, 7]
+    await clients.provider.files.json_metadata.put(run.root, {"prov:wasDerivedFrom": origins})
+    world.join_space(dataset.space, blair)
+    named = {"prov:wasDerivedFrom": {"space": dataset.space}}
+    await speak(blair).provider.files.json_metadata.put(other.root, named)
+    assert [found.name for found in await clients.zone.spaces.results(dataset.space)] == ["run"]
+    assert [found.space_id for found in await speak(blair).zone.spaces.results(dataset.space)] == [other.space]
+    await clients.provider.files.json_metadata.delete(run.root)
+    assert await clients.zone.spaces.results(dataset.space) == ()
+    with pytest.raises(errors.Forbidden):
+        await clients.zone.spaces.results(other.space)

@@ -383,6 +383,7 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "onezone/fs2od_get_link": ("13++++++3", at(lambda s: {"id": s.share})),
     "onezone/fs2od_set_link": ("133+++111", at(lambda s: {"id": s.share}, {})),
     "onezone/fs2od_get_space_link_rule": ("13++++++3", space),
+    "onezone/fs2od_list_results": ("13+++3++3", space),
     "onezone/fs2od_set_space_link_rule": ("1333++111", named({}, space)),
     "onezone/fs2od_device_authorization": (PUBLIC, named({"name": "machine"}, nothing)),
     "onezone/fs2od_device_token": ("000000000", named({"device_code": "none"}, nothing)),

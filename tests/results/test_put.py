@@ -13,8 +13,8 @@ from fs2od.client import Connection, Retries
 from fs2od.errors import ConfigurationError, StorageError
 from fs2od.onedata.errors import ConnectionLost, NotFound, Unauthorized
 from fs2od.onedata.tokens import DataPath, DataReadonly, Token
+from fs2od.onedata.wire.results import DERIVED_FROM
 from fs2od.results import (
-    DERIVED_FROM,
     Choice,
     NotWritable,
     Options,

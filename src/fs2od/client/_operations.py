@@ -113,6 +113,7 @@ _ZONE = (
         list_space_groups /spaces/{id}/groups
         list_space_providers /spaces/{id}/providers
         list_space_shares /spaces/{id}/shares
+        fs2od_list_results /fs2od/spaces/{id}/results
         list_group_space_privileges /spaces/{id}/groups/{gid}/privileges
         list_user_space_privileges /spaces/{id}/users/{uid}/privileges
         get_share /shares/{id}

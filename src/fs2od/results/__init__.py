@@ -6,14 +6,13 @@ speaks through `fs2od.client`, whose retry and errors it shares.
 
 from fs2od.results._decide import Choice, Found, decide, partial_name
 from fs2od.results._errors import NameTaken, NotWritable, TargetFull
-from fs2od.results._provenance import DERIVED_FROM, Origin, find_origin, record_origin
+from fs2od.results._provenance import Origin, find_origin, record_origin
 from fs2od.results._put import Options, Progress, Put
 from fs2od.results._report import Outcome, PutFile, PutReport
 from fs2od.results._sources import LeftOut, Source, Sources, gather
 from fs2od.results._target import Target, find_target
 
 __all__ = [
-    "DERIVED_FROM",
     "Choice",
     "Found",
     "LeftOut",

@@ -9,12 +9,10 @@ from fs2od.client import Connection, Onezone, parse_share_link
 from fs2od.onedata.errors import PosixError, not_found
 from fs2od.onedata.tokens import Token
 from fs2od.onedata.wire import JsonValue
+from fs2od.onedata.wire.results import DERIVED_FROM
 from fs2od.results._target import Target, space_of
 
-__all__ = ["DERIVED_FROM", "Origin", "find_origin", "record_origin"]
-
-DERIVED_FROM = "prov:wasDerivedFrom"
-"""The key, in the words of the W3C's provenance ontology."""
+__all__ = ["Origin", "find_origin", "record_origin"]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from fs2od.client._service import Service
 from fs2od.onedata import wire
 from fs2od.onedata.ids import GroupId, ProviderId, ShareId, SpaceId, UserId
 from fs2od.onedata.privileges import SpacePrivilege, listed
+from fs2od.onedata.wire.results import ResultsOfDataset, ResultsSpace
 from fs2od.onedata.wire.sharing import LinkRule
 
 __all__ = ["ZoneSpaces"]
@@ -20,6 +21,15 @@ class ZoneSpaces:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+
+    async def results(self, space: SpaceId) -> tuple[ResultsSpace, ...]:
+        """Return the spaces with results of a dataset that the user belongs to as well (GET Z/fs2od/spaces/{id}/results).
+
+        Raises:
+            NotFound: The zone is not our own node.
+            Forbidden: The user may not view the space.
+        """
+        return (await self._service.read("fs2od_list_results", ResultsOfDataset, ids={"id": space})).results
 
     async def create_for_group(self, group: GroupId, name: str) -> SpaceId:
         """Make a space that a group owns (POST Z/groups/{id}/spaces). Two calls make two spaces.

@@ -130,6 +130,28 @@ CREATE INDEX sign_in_flow_until ON sign_in_flow (until);
 {OUTBOX_SCHEMA_SQL}
 """
 
+# What spaces with results say of their origins; see fs2od.node.zone.provenance.
+_PROVENANCE = """
+CREATE TABLE derivation (
+    results TEXT NOT NULL REFERENCES space ON DELETE CASCADE, dataset TEXT NOT NULL REFERENCES space ON DELETE CASCADE, noted INTEGER NOT NULL,
+    PRIMARY KEY (results, dataset)
+) WITHOUT ROWID;
+CREATE INDEX derivation_dataset ON derivation (dataset, noted);
+"""
+
 ZONE_SCHEMA = Schema(
-    "zone", (_FIRST, _SPACE_NAMES, _DOWNLOAD_SESSIONS, _ACCOUNTS, SHARING, SUMMARIES, SITES, ACTIVITY, SUPPORT, DEVICES)
+    "zone",
+    (
+        _FIRST,
+        _SPACE_NAMES,
+        _DOWNLOAD_SESSIONS,
+        _ACCOUNTS,
+        SHARING,
+        SUMMARIES,
+        SITES,
+        ACTIVITY,
+        SUPPORT,
+        DEVICES,
+        _PROVENANCE,
+    ),
 )

@@ -26,6 +26,7 @@ from fs2od.node.zone.notices import LinkEnding, Notices
 from fs2od.node.zone.offers import Offers
 from fs2od.node.zone.people import People
 from fs2od.node.zone.places import open_places
+from fs2od.node.zone.provenance import Provenance
 from fs2od.node.zone.providers import Providers
 from fs2od.node.zone.rights import Rights
 from fs2od.node.zone.schema import ZONE_SCHEMA
@@ -60,6 +61,7 @@ class Zone:
     spaces: Spaces
     shares: Shares
     catalogue: Catalogue
+    provenance: Provenance
     link_rules: LinkRules
     tokens: Tokens
     credentials: Credentials
@@ -159,6 +161,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         spaces=Spaces(database, memberships, rights, clock),
         shares=Shares(database, rights, epoch, clock, activity),
         catalogue=Catalogue(database, rights, clock),
+        provenance=Provenance(database, rights, clock),
         link_rules=LinkRules(database, rights, epoch, clock, activity),
         tokens=tokens,
         credentials=credentials,

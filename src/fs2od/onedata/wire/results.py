@@ -6,9 +6,13 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
+from fs2od.onedata.ids import SpaceId
 from fs2od.onedata.wire.codec import Document
 
-__all__ = ["FileChecksum"]
+__all__ = ["DERIVED_FROM", "FileChecksum", "ResultsOfDataset", "ResultsSpace"]
+
+DERIVED_FROM = "prov:wasDerivedFrom"
+"""The key in a results space's JSON metadata that lists its datasets, in the words of the W3C's provenance ontology."""
 
 
 class FileChecksum(Document, frozen=True, kw_only=True):
@@ -18,3 +22,17 @@ class FileChecksum(Document, frozen=True, kw_only=True):
     size_bytes: int
     sha256: str | UnsetType = UNSET
     done_bytes: int | UnsetType = UNSET
+
+
+class ResultsSpace(Document, frozen=True, kw_only=True):
+    """A space with results of a dataset. `noted` is when its metadata first named that, in seconds since the epoch."""
+
+    space_id: SpaceId
+    name: str
+    noted: int
+
+
+class ResultsOfDataset(Document, frozen=True, kw_only=True):
+    """GET Z/fs2od/spaces/{id}/results of our own node: those that the caller belongs to, newest first."""
+
+    results: tuple[ResultsSpace, ...]

@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from fs2od.node.http import Answer, Call, Endpoint, done, json_answer
 from fs2od.node.index import Entry
+from fs2od.node.index.schema import ROOT
 from fs2od.node.provider.access import Located, Need
 from fs2od.node.provider.attributes import attributes
 from fs2od.node.provider.provider import Oneprovider
@@ -181,11 +182,19 @@ def _metadata(provider: Oneprovider) -> list[Endpoint]:
         except (msgspec.DecodeError, RecursionError) as error:
             raise errors.bad_value("JSON", "metadata", "is not valid JSON") from error
         provider.files.put_metadata(target, "json", {"": document})
+        note_origins(target, document)
         return done()
 
     def delete_json(call: Call) -> Answer:
-        provider.files.delete_metadata(located(call, Need.WRITE), "json", [""])
+        target = located(call, Need.WRITE)
+        provider.files.delete_metadata(target, "json", [""])
+        note_origins(target, None)
         return done()
+
+    def note_origins(target: Located, document: object) -> None:
+        # What a space says of where it came from can be found from there, too.
+        if target.entry.row == ROOT:
+            provider.zone.provenance.note(target.space, document)
 
     def get_xattrs(call: Call) -> Answer:
         file = located(call)

@@ -17,6 +17,7 @@ from fs2od.onedata import privileges, wire
 from fs2od.onedata.ids import ShareId, SpaceId, TokenId
 from fs2od.onedata.tokens import InviteToken, InviteType
 from fs2od.onedata.wire import sharing as ours
+from fs2od.onedata.wire.results import ResultsOfDataset, ResultsSpace
 
 __all__ = ["endpoints"]
 
@@ -33,7 +34,7 @@ def endpoints(zone: Zone) -> list[Endpoint]:
     """Return the endpoints of this noun; none with `plain`."""
     if zone.settings.plain:
         return []
-    return [*_invites_to(zone, "group"), *_invites_to(zone, "space"), *_invites(zone), *_links(zone)]
+    return [*_invites_to(zone, "group"), *_invites_to(zone, "space"), *_invites(zone), *_links(zone), *_results(zone)]
 
 
 def _invites_to(zone: Zone, noun: _Noun) -> list[Endpoint]:
@@ -61,6 +62,17 @@ def _invites_to(zone: Zone, noun: _Noun) -> list[Endpoint]:
         Endpoint("POST", path, f"fs2od_create_{noun}_invite", make),
         Endpoint("GET", path, f"fs2od_list_{noun}_invites", list_),
     ]
+
+
+def _results(zone: Zone) -> list[Endpoint]:
+    def list_(call: Call) -> Answer:
+        found = zone.provenance.results_of(call.caller, SpaceId(call.path("id")))
+        document = ResultsOfDataset(
+            results=tuple(ResultsSpace(space_id=each.space, name=each.name, noted=each.noted_s) for each in found)
+        )
+        return json_answer(document)
+
+    return [Endpoint("GET", "/fs2od/spaces/{id}/results", "fs2od_list_results", list_)]
 
 
 def _invites(zone: Zone) -> list[Endpoint]:
