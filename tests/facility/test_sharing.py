@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from msgspec.structs import replace
 from tests.facility.conftest import PROVIDER, ZONE, Both, Clock, World
@@ -108,6 +110,44 @@ async def test_links_are_for_members_under_embargo_or_end_as_configured(world: W
 def test_a_link_that_ends_before_its_embargo_is_no_configuration(world: World) -> None:
     with pytest.raises(ValueError, match="link_days must be more"):
         world.configuration(watch={"embargo_days": 30, "link_days": 30})
+
+
+class Federation(Both):
+    """The node, as what it is not: built from Onedata's own source."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        if request.url.path != "/api/v3/onezone/configuration":
+            return answer
+        document = {**json.loads(await answer.aread()), "build": "2102-g1a2b3c4"}
+        kind = {"Content-Type": "application/json"}
+        return httpx.Response(200, headers=kind, stream=httpx.ByteStream(json.dumps(document).encode()))
+
+
+async def test_the_letter_of_a_federation_s_dataset_says_how_its_web_interface_takes_the_tokens(
+    tmp_path: Path, clock: Clock
+) -> None:
+    settings = NodeSettings(tmp_path / "node", zone_domain=ZONE, provider_domain=PROVIDER, plain=True)
+    with open_node(settings) as node:
+        node.ensure_administrator(tmp_path / "token")
+        (tmp_path / "watched").mkdir()
+        world = World(tmp_path, node, Federation(node), tmp_path / "token", clock)
+        async with node.working():
+            record = await onboarded(world)
+        (letter,) = world.letters()
+        for kind in ("plain", "html"):
+            part = letter.get_body((kind,))
+            assert part is not None
+            text = " ".join(part.get_content().split())
+            for step in (Step.MEMBERS_TOKEN, Step.OWNERS_TOKEN):
+                named = node.zone.tokens.named(TokenId(record.done[step]))
+                # Plain invites of Onedata's own: limited in uses and time.
+                assert named.usage_limit
+                assert any(hasattr(caveat, "valid_until_s") for caveat in named.caveats)
+                assert named.token.reveal() in text
+            assert "choose “Tokens”, then “Consume token”" in text
+            assert f"https://{ZONE}" in text
+            assert "/join#" not in text
 
 
 def stuck(world: World) -> str:

@@ -65,6 +65,23 @@ def test_the_html_says_the_same(news: DatasetNews, event: DatasetEvent) -> None:
     assert page.links.count(news.personal_join_link) == 1
 
 
+@pytest.mark.parametrize("language", ["en", "cs"])
+def test_without_a_page_of_ours_the_mail_brings_tokens_and_says_where_they_are_used(
+    news: DatasetNews, language: str
+) -> None:
+    page, token = "https://onedata.example.org", "MDAz" * 100
+    news = replace(news, personal_join_link="", personal_join_token=token, onedata_page=page)
+    rendered = render(news, event="announced", language=language)
+    lines = rendered.text.split("\n")
+    for word in (token, page):
+        assert lines.count(word) == 1
+    assert Words(rendered.html).links.count(page) == 1
+    for text in (" ".join(lines), Words(rendered.html).words):
+        assert token in text
+        assert "Consume token" in text
+    assert token not in repr(news)
+
+
 @pytest.mark.parametrize("event", EVENTS)
 def test_the_html_is_small_and_loads_nothing(news: DatasetNews, event: DatasetEvent) -> None:
     html = render(news, event=event).html
@@ -135,6 +152,8 @@ def test_whatever_the_metadata_say_a_letter_comes_out(news: DatasetNews, words: 
         ({"link": ""}, "the link in a mail"),
         ({"personal_join_link": "secret"}, "the personal join link in a mail"),
         ({"members_token": "secret secret"}, "the token in a mail"),
+        ({"personal_join_token": "secret secret"}, "the token in a mail"),
+        ({"onedata_page": "secret"}, "the address of Onedata's web interface in a mail"),
         ({"download_command": "fs2od download x\nrm -r y"}, "must be one line"),
     ],
 )

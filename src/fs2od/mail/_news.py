@@ -45,7 +45,11 @@ class DatasetNews:
     members_token_until: datetime | None = None
     personal_join_link: str = field(default="", repr=False)
     """Makes the one who opens it an owner, once."""
+    personal_join_token: str = field(default="", repr=False)
+    """The same as a token, where there is no page that such a link could lead to."""
     personal_join_until: datetime | None = None
+    onedata_page: str = ""
+    """The web interface of a federation, in which tokens are used there; empty where a page of ours takes them."""
     undeliverable: int = 0
     """Files that cannot be delivered, besides `files`."""
     undeliverable_names: tuple[str, ...] = ()
@@ -68,7 +72,9 @@ def checked(news: DatasetNews) -> DatasetNews:
     _require_link("link", news.link)
     if news.personal_join_link:
         _require_link("personal join link", news.personal_join_link)
-    if news.members_token and not is_one_word(news.members_token):
+    if news.onedata_page:
+        _require_link("address of Onedata's web interface", news.onedata_page)
+    if not all(is_one_word(token) for token in (news.members_token, news.personal_join_token) if token):
         raise LetterError("the token in a mail must be printable ASCII without blanks")
     if one_line(news.download_command, most=10_000) != news.download_command:
         raise LetterError("the download command must be one line without control characters or double blanks")

@@ -27,6 +27,9 @@ from fs2od.onedata.tokens import Token
 
 __all__ = ["Announcer"]
 
+# What our own node says that it was built from. It has a page that takes invites; a federation's web interface does it its own way.
+_OURS = "fs2od"
+
 
 @dataclass
 class Announcer:
@@ -68,6 +71,7 @@ class Announcer:
             scene.configuration,
             members_token=await self._token(scene, Step.MEMBERS_TOKEN),
             owners_token=await self._token(scene, Step.OWNERS_TOKEN),
+            has_join_page=(await scene.services.zone.configuration()).build == _OURS,
             quiet=not scene.folder.running and watch is not None and is_quiet(record, watch.quiet, self.clock()),
         )
         after = progressed(record, Step.ANNOUNCED, Outcome("written", ""))

@@ -32,23 +32,31 @@ class NobodyToTell(Fs2odError):
 
 
 def announced_letter(
-    record: Record, configuration: Configuration, *, members_token: Token, owners_token: Token, quiet: bool
+    record: Record,
+    configuration: Configuration,
+    *,
+    members_token: Token,
+    owners_token: Token,
+    quiet: bool,
+    has_join_page: bool = True,
 ) -> Letter:
     """Write the letter that brings the link, the members' token and the personal join link.
+
+    A federation has no page of ours for invites: there it brings the personal token itself, and says where tokens are used.
 
     Raises:
         NobodyToTell: There is no recipient.
         ConfigurationError: A mail template is wrong.
         LetterError: A value cannot stand in a mail.
     """
-    news = _news(
-        record,
-        configuration,
-        complete=quiet,
-        members_token=members_token.reveal(),
-        personal_join_link=f"{configuration.onedata.zone.rstrip('/')}/join#{owners_token.reveal()}",
+    zone = configuration.onedata.zone.rstrip("/")
+    news = replace(
+        _news(record, configuration, complete=quiet, members_token=members_token.reveal()),
+        personal_join_link=f"{zone}/join#{owners_token.reveal()}" if has_join_page else "",
+        personal_join_token="" if has_join_page else owners_token.reveal(),
+        personal_join_until=_end_of(owners_token),
+        onedata_page="" if has_join_page else zone,
     )
-    news = replace(news, personal_join_until=_end_of(owners_token))
     return _letter(record, configuration, news, "announced")
 
 
@@ -69,7 +77,6 @@ def _news(
     *,
     complete: bool,
     members_token: str = "",
-    personal_join_link: str = "",
 ) -> DatasetNews:
     facts, facility, tally = _facts(record), configuration.facility, record.tally
     contact = parse_mailbox(facility.contact)
@@ -88,7 +95,6 @@ def _news(
         members_token=members_token,
         members_token_uses=configuration.members.uses,
         members_token_until=record.members_token_until,
-        personal_join_link=personal_join_link,
         undeliverable=tally.undeliverable if tally else 0,
         undeliverable_names=tally.undeliverable_names if tally else (),
         available_until=available_until(record, facility),
