@@ -28,6 +28,7 @@ COMMANDS = {
     "plan": "Print what the facility would do now, and do nothing.",
     "put": "Bring results back: files and folders into a space.",
     "simulate": "Write a simulated EPU session into a folder.",
+    "stage": "Bring data to a job, and its results back.",
     "token": "Make, narrow, look at and end tokens.",
     "unmount": "Take a mounted dataset away.",
     "up": "Run node and facility together on this machine.",

@@ -21,7 +21,7 @@ from fs2od.transfer._errors import (
     UntrustedCertificate,
     Withheld,
 )
-from fs2od.transfer._extras import STATE, Extra
+from fs2od.transfer._extras import STATE, Extra, remove_folder
 from fs2od.transfer._http import Timeouts
 from fs2od.transfer._ledger import KeptLedger, Ledger
 from fs2od.transfer._links import (
@@ -121,6 +121,7 @@ __all__ = [
     "proxies_of",
     "readable_duration",
     "readable_size",
+    "remove_folder",
     "report_lines",
     "shown_path",
     "write_report",

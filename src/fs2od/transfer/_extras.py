@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Iterator
 
 from fs2od.errors import Fs2odError
@@ -15,7 +16,7 @@ from fs2od.transfer._run import Ending
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._walk import DownloadLimits, Walk
 
-__all__ = ["STATE", "Extra", "find_extras", "remove_extras"]
+__all__ = ["STATE", "Extra", "find_extras", "remove_extras", "remove_folder"]
 
 STATE: Final = ".fs2od-mirror"
 """The folder in a mirror where what is known of it lies. It is nobody's data."""
@@ -79,6 +80,17 @@ def remove_extras(destination: Destination, extras: list[Extra]) -> None:
     for extra in extras:
         destination.remove_all(extra.path)
     destination.sync()
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with all that is in it, following no link; nothing where there is none.
+
+    Raises:
+        StorageError: Something cannot be removed.
+    """
+    if path.parent.is_dir():
+        with Destination(path.parent) as parent:
+            parent.remove_all((path.name,))
 
 
 def _extras(destination: Destination, selection: Selection, path: Names, there: Present) -> Iterator[Extra]:

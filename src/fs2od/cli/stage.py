@@ -1,0 +1,143 @@
+"""`fs2od stage in|out|clean`: a dataset to a job's own folder before it, its results back after it, and nothing left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fs2od.cli.access_options import access_options
+from fs2od.errors import ConfigurationError, StorageError
+
+__all__ = ["stage"]
+
+_LEAST_DEPTH = 3
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+@click.group(
+    epilog="In a job script:\n\n  fs2od stage in 'ribosome/grid2' \"$DIR/data\" || exit\n\n"
+    '  my-program "$DIR/data" "$DIR/results" || exit\n\n'
+    "  fs2od stage out \"$DIR/results\" 'grid 2 results/run 1'\n\n"
+    'In the cluster\'s Epilog:\n\n  fs2od stage clean "/scratch/fs2od/$SLURM_JOB_ID"'
+)
+def stage() -> None:
+    """Bring data to a job, and its results back."""
+
+
+@stage.command("in")
+@click.argument("place")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@access_options
+@click.option("-j", "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="The most connections.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Bring only what matches; may be repeated.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave what matches; may be repeated.")
+@click.pass_context
+def in_(
+    ctx: click.Context,
+    *,
+    place: str,
+    folder: Path,
+    zone_url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    jobs: int,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+) -> None:
+    """Bring the dataset PLACE into FOLDER; exit code 0 only when every file is whole and, where it can be, checked.
+
+    All tasks of a job may call it at once with the same FOLDER: they share the work, and each comes back when all is there.
+    """
+    from fs2od.cli.mirror import mirror  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    ctx.invoke(
+        mirror,
+        place=place,
+        dest=folder,
+        zone_url=zone_url,
+        token_file=token_file,
+        ca_file=ca_file,
+        jobs=jobs,
+        include=include,
+        exclude=exclude,
+        limit_rate=None,
+        follow=False,
+        delete=False,
+        yes=False,
+        dry_run=False,
+        report_file=None,
+        as_json=False,
+    )
+
+
+@stage.command("out")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("target")
+@access_options
+@click.option("--replace", is_flag=True, help="Replace files of the same name and other content; else they are left.")
+@click.option("--from-dataset", metavar="LINK|SPACE", help="The dataset that these were made from.")
+@click.option("--clean", is_flag=True, help="Remove FOLDER once everything in it is safe.")
+@click.pass_context
+def out(
+    ctx: click.Context,
+    *,
+    folder: Path,
+    target: str,
+    zone_url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    replace: bool,
+    from_dataset: str | None,
+    clean: bool,
+) -> None:
+    """Put what is in FOLDER into TARGET, a space or a folder in it; exit code 0 only when every checksum agrees."""
+    from fs2od.cli.put import put  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    files = tuple(sorted(folder.iterdir()))
+    if not files:
+        raise ConfigurationError(f"{folder} is empty: there is nothing to bring back")
+    ctx.invoke(
+        put,
+        files=files,
+        target=target,
+        zone_url=zone_url,
+        token_file=token_file,
+        ca_file=ca_file,
+        jobs=4,
+        replace=replace,
+        from_dataset=from_dataset,
+        dry_run=False,
+        as_json=False,
+    )
+    if clean:
+        _clean(folder)
+
+
+@stage.command("clean")
+@click.argument("folder", type=click.Path(path_type=Path))
+def clean(*, folder: Path) -> None:
+    """Unmount what is mounted in FOLDER, and remove it with all that is in it. It need not exist any more."""
+    _clean(folder)
+
+
+def _clean(folder: Path) -> None:
+    from fs2od.mount import unmount  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.transfer import remove_folder  # noqa: PLC0415 - the same
+
+    path = folder.parent.resolve() / folder.name
+    if len(path.parts) < _LEAST_DEPTH or folder.name in {"", ".", ".."} or path == Path.home():
+        raise ConfigurationError(f"{folder} is not a job's folder: it is not removed")
+    for point in _mounted_in(path):
+        unmount(point)
+    left = _mounted_in(path)
+    if left:
+        raise StorageError(f"{left[0]} is still mounted: nothing is removed")
+    remove_folder(path)
+
+
+def _mounted_in(path: Path) -> list[Path]:
+    """Return what is mounted at a path and below it, the deepest first."""
+    points = (line.split()[4] for line in _MOUNTS.read_text(errors="replace").splitlines())
+    found = [Path(point.encode().decode("unicode_escape")) for point in points]
+    return sorted((each for each in found if each == path or path in each.parents), key=str, reverse=True)
