@@ -137,6 +137,7 @@ class Sites:
     def _forget_space(self, space: SpaceId) -> None:
         for provider in self:
             provider.imports.forget(space)
+        self.replicator.forget(space)
         self._shared.indexes.drop(space)
 
     def _drop_orphans(self) -> None:

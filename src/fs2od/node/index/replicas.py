@@ -17,8 +17,7 @@ from fs2od.node.index.schema import ROOT
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Upload
 
-__all__ = ["Failure", "Held", "Lacking", "Replica", "Sum", "Version", "counts", "doubt", "drop", "holders", "is_complete", "lacking", "note",
-           "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked"]  # fmt: skip
+__all__ = ["Failure", "Held", "Lacking", "Replica", "Sum", "Version", "counts", "doubt", "drop", "forget_left", "holders", "is_complete", "lacking", "leave", "left", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked", "uploads",]  # fmt: skip
 
 _BELOW = """WITH RECURSIVE below (id) AS (
     SELECT ?1 UNION ALL SELECT entry.id FROM below JOIN entry ON entry.parent = below.id
@@ -218,11 +217,14 @@ def note(index: SpaceIndex, storage: StorageId, replicas: Iterable[Replica], *, 
     """Write down copies that were found to be right. What vanished from the index meanwhile is passed over."""
     query = f"""INSERT OR REPLACE INTO replica (entry, storage, path, {_KEYS}, sha256, md5, checked, method)
         SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM entry WHERE id = ?"""
-    rows = [
-        (storage, one.path, *_values(one.version), one.sha256, one.md5, now_s, one.method, one.row) for one in replicas
-    ]
+    moved = """INSERT OR IGNORE INTO replica_left SELECT storage, path FROM replica
+        WHERE entry = ? AND storage = ? AND path != ?"""
+    known = list(replicas)
     with index.database.writing() as db:
-        db.executemany(query, rows)
+        db.executemany(moved, [(one.row, storage, one.path) for one in known])
+        for one in known:
+            facts = (*_values(one.version), one.sha256, one.md5, now_s, one.method)
+            db.execute(query, (storage, one.path, *facts, one.row))
 
 
 def note_upload(index: SpaceIndex, storage: StorageId, lacks: Lacking, upload: Upload) -> None:
@@ -272,13 +274,39 @@ def rows_below(index: SpaceIndex, top: int) -> set[int]:
         return {row[0] for row in db.execute(query, (top,))}
 
 
-def drop(index: SpaceIndex, storage: StorageId, rows: Sequence[int] | None = None) -> None:
-    """Forget the copies of some files on a storage, or of all."""
+def drop(index: SpaceIndex, storage: StorageId, replica: Replica) -> None:
+    """Forget a copy that is not there any more."""
     with index.database.writing() as db:
-        if rows is None:
-            db.execute("DELETE FROM replica WHERE storage = ?", (storage,))
-        else:
-            db.executemany("DELETE FROM replica WHERE storage = ? AND entry = ?", [(storage, row) for row in rows])
+        db.execute("DELETE FROM replica WHERE storage = ? AND entry = ?", (storage, replica.row))
+        db.execute("DELETE FROM replica_left WHERE storage = ? AND path = ?", (storage, replica.path))
+
+
+def leave(index: SpaceIndex, storage: StorageId) -> None:
+    """Count on no copy on a storage any more; where they were stays known, so that they can be removed."""
+    with index.database.writing() as db:
+        db.execute("DELETE FROM replica WHERE storage = ?", (storage,))
+
+
+def left(index: SpaceIndex, *, limit: int) -> list[Held]:
+    """Return copies that nobody wants any more, and whose place no other copy has taken."""
+    query = """SELECT storage, path FROM replica_left AS l WHERE NOT EXISTS (
+        SELECT 1 FROM replica AS r WHERE r.storage = l.storage AND r.path = l.path) LIMIT ?"""
+    with index.database.reading() as db:
+        return [Held(StorageId(storage), path) for storage, path in db.execute(query, (limit,)).fetchall()]
+
+
+def forget_left(index: SpaceIndex, gone: Iterable[Held]) -> None:
+    """Forget such copies: they were removed."""
+    with index.database.writing() as db:
+        query = "DELETE FROM replica_left WHERE storage = ? AND path = ?"
+        db.executemany(query, [(each.storage, each.path) for each in gone])
+
+
+def uploads(index: SpaceIndex, storage: StorageId) -> frozenset[str]:
+    """Return the ids of the uploads to a storage that are under way."""
+    query = "SELECT upload FROM replica WHERE storage = ? AND upload IS NOT NULL"
+    with index.database.reading() as db:
+        return frozenset(msgspec.json.decode(row[0], type=Upload).id for row in db.execute(query, (storage,)))
 
 
 def _values(version: Version) -> tuple[int, int, int, int]:

@@ -102,6 +102,12 @@ CREATE TABLE replica (
     PRIMARY KEY (entry, storage)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX replica_path ON replica (storage, path);
+
+-- Copies whose file is gone, or lies elsewhere by now, or that are wanted no more.
+CREATE TABLE replica_left (storage TEXT NOT NULL, path TEXT NOT NULL, PRIMARY KEY (storage, path)) WITHOUT ROWID;
+CREATE TRIGGER replica_leaves AFTER DELETE ON replica BEGIN
+    INSERT OR IGNORE INTO replica_left VALUES (old.storage, old.path);
+END;
 """
 
 INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS, _NOTES, _REPLICAS))

@@ -10,7 +10,7 @@ from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.storage_records import StorageRecord, storage_record
 from fs2od.node.panel.support import HOME, Support, support_record
 from fs2od.node.zone.secrets import KeyFile
-from fs2od.onedata.ids import SpaceId
+from fs2od.onedata.ids import SpaceId, StorageId
 from fs2od.sqlite import Database
 
 __all__ = ["Homes"]
@@ -41,6 +41,12 @@ class Homes:
         query = "SELECT t.* FROM support AS s JOIN storage AS t ON t.id = s.storage WHERE s.space = ? ORDER BY t.id"
         with self._database.reading() as db:
             return [storage_record(row, self._keys) for row in db.execute(query, (space,))]
+
+    def known(self, storage: StorageId) -> StorageRecord | None:
+        """Return a storage of any provider, whatever it supports."""
+        with self._database.reading() as db:
+            row = db.execute("SELECT * FROM storage WHERE id = ?", (storage,)).fetchone()
+        return None if row is None else storage_record(row, self._keys)
 
     def every(self) -> list[SpaceId]:
         """Return all spaces that anybody supports, sorted by id."""

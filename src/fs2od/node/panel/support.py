@@ -223,18 +223,23 @@ class Supports:
         db.execute("UPDATE support SET size = ? WHERE space = ? AND provider = ?", (size_bytes, space, self.provider))
 
     def end(self, space: SpaceId) -> None:
-        """End the support of a space; what was registered is forgotten with the last one. The files stay as they are.
+        """End the support of a space; what was registered is forgotten with the last one.
+
+        What is at home there stays as it is; copies of what is at home elsewhere are removed in a while.
 
         Raises:
             NotFound: The provider does not support it.
         """
-        self.get(space)
+        ended = self.get(space)
         with self._database.writing() as db:
             db.execute("DELETE FROM support WHERE space = ? AND provider = ?", (space, self.provider))
             is_last = db.execute("SELECT 1 FROM support WHERE space = ?", (space,)).fetchone() is None
         self._epoch.move()
         if is_last:
             self._indexes.drop(space)
+        else:
+            with self._indexes.using(space) as index:
+                replicas.leave(index, ended.storage)
 
     def occupancy_bytes(self, space: SpaceId) -> int:
         """Return how many bytes of a space lie on the storage that supports it here."""

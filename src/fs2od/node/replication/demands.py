@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storage_records import StorageRecord
 from fs2od.onedata import qos
-from fs2od.onedata.ids import QosRequirementId, SpaceId
+from fs2od.onedata.ids import QosRequirementId, SpaceId, StorageId
 from fs2od.sqlite import Database
 
 __all__ = ["Demand", "Demands", "Requirement", "chosen"]
@@ -67,6 +67,10 @@ class Demands:
     def storages(self, space: SpaceId) -> list[StorageRecord]:
         """Return the storages that support a space, of every provider."""
         return self._homes.storages(space)
+
+    def storage(self, storage: StorageId) -> StorageRecord | None:
+        """Return a storage, whether it supports the space or not."""
+        return self._homes.known(storage)
 
     def requirements(self, space: SpaceId) -> list[Requirement]:
         """Return the requirements of a space, oldest first."""

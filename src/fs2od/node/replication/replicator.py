@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import logging
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from fs2od.node.index import Indexes, SpaceIndex
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.checksums import Checksums
+from fs2od.node.replication.clearing import clear_left, sweep
 from fs2od.node.replication.copying import Copying
 from fs2od.node.replication.demands import Demands
 from fs2od.node.replication.pacing import Pace
@@ -26,6 +28,7 @@ __all__ = ["Replicator"]
 
 _AT_ONCE = 2
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5, 300
+_SWEEP_EVERY_S = 24 * 3600
 _log = logging.getLogger(__name__)
 
 
@@ -63,6 +66,9 @@ class Replicator:
         )
         self._lock = threading.Lock()
         self._states: dict[SpaceId, _State] = {}
+        self._moved: set[SpaceId] = set()
+        self._gone: set[SpaceId] = set()
+        self._swept_s: dict[tuple[SpaceId, StorageId], int] = {}
         self._running: dict[SpaceId, Future[None]] = {}
         self._problems: dict[tuple[SpaceId, StorageId], str] = {}
         self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="replication")
@@ -70,29 +76,41 @@ class Replicator:
         indexes.listen(self.wake)
 
     def wake(self, space: SpaceId) -> None:
-        """Look at a space soon: something in it, or what is wanted of it, has moved."""
+        """Look at a space soon in which something has moved, if copies of it are or were wanted."""
         with self._lock:
             state = self._states.get(space)
             if state is not None and space not in self._running:
                 state.due_s = min(state.due_s, self._clock.now_s() + 1)
+                self._moved.add(space)
+
+    def forget(self, space: SpaceId, *, wait_s: float = 30) -> None:
+        """Stop looking at a space that is gone, and wait until nothing of it is under way."""
+        with self._lock:
+            self._gone.add(space)
+            running = self._running.get(space)
+        if running is not None:
+            concurrent.futures.wait([running], wait_s)
 
     def look_now(self, space: SpaceId) -> None:
         """Look at a space at the next `start_due`, whatever was planned."""
         with self._lock:
             self._states[space] = _State()
+            self._moved.add(space)
 
     def start_due(self) -> None:
         """Begin to look at the spaces whose time has come."""
         now_s = self._clock.now_s()
         wanted = self.demands.spaces()
         with self._lock:
-            for space in wanted:
+            self._moved -= self._gone
+            for space in {*wanted, *self._moved}:
                 state = self._states.setdefault(space, _State())
                 # A clock that was set back must not put anything off.
                 is_due = now_s >= state.due_s or state.due_s > now_s + max(
                     _LONGEST_PAUSE_S, self._settings.look_every_s
                 )
                 if is_due and space not in self._running and not self._closed.is_set():
+                    self._moved.discard(space)
                     future = self._running[space] = self._workers.submit(self._run, space)
                     future.add_done_callback(_report)
 
@@ -131,13 +149,13 @@ class Replicator:
 
     def _look(self, space: SpaceId) -> tuple[bool, bool]:
         """Do what there is to do in a space; return whether to look again soon, and whether something is in the way."""
-        more = False
         with self._indexes.using(space) as index:
             self._checksums.load(space)
             waiting = self._run_transfers(space, index)
+            more = clear_left(index, self.demands, self._homes)
             for demand in self.demands.of_space(space):
                 top = index.find(demand.file_uuid)
-                if top is None or self._closed.is_set():
+                if top is None or not self._goes_on(space):
                     continue
                 more = self._to(space, index, demand.storage, top.row, waiting) or more
         troubled = bool(waiting) or any(key[0] == space for key in self._problems)
@@ -147,7 +165,7 @@ class Replicator:
         """Run the open transfers of a space; return those that wait for something."""
         waiting = set()
         for transfer in self.transfers.open_ones(space):
-            if not self._runs.run(index, transfer, goes_on=lambda: not self._closed.is_set()):
+            if not self._runs.run(index, transfer, goes_on=lambda: self._goes_on(space)):
                 waiting.add(transfer)
         return waiting
 
@@ -158,7 +176,8 @@ class Replicator:
         try:
             route = self._route(index, storage)
             before_s = self._clock.now_s() - self._settings.check_every_s
-            lost = self._pass.check(route, before_s=before_s, goes_on=lambda: not self._closed.is_set())
+            self._sweep(route)
+            lost = self._pass.check(route, before_s=before_s, goes_on=lambda: self._goes_on(space))
             if lost:
                 _log.warning(
                     "%d copies of space %s on storage %s are gone or others: made anew", lost, space, storage.name
@@ -168,7 +187,7 @@ class Replicator:
                 top=top,
                 settle_s=self._settings.settle_s,
                 # A transfer that comes meanwhile is not kept waiting until all is done.
-                goes_on=lambda: set(self.transfers.open_ones(space)) <= waiting,
+                goes_on=lambda: self._goes_on(space) and set(self.transfers.open_ones(space)) <= waiting,
             )
             problem = outcome.problem
         except Fs2odError as error:
@@ -181,6 +200,16 @@ class Replicator:
             _log.warning("replication of space %s to storage %s: %s", space, storage.name, problem)
             self._problems[key] = problem
         return more
+
+    def _goes_on(self, space: SpaceId) -> bool:
+        return not self._closed.is_set() and space not in self._gone
+
+    def _sweep(self, route: Route) -> None:
+        """Once a day, and after each start, look for what uploads left behind."""
+        key, now_s = (route.index.space, route.storage), self._clock.now_s()
+        if now_s >= self._swept_s.get(key, 0):
+            self._swept_s[key] = now_s + _SWEEP_EVERY_S
+            sweep(route, now_s=now_s)
 
     def _route(self, index: SpaceIndex, storage: StorageRecord) -> Route:
         space = index.space

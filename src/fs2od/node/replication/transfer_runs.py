@@ -179,7 +179,7 @@ class TransferRuns:
         except Fs2odError as error:
             _log.warning("a copy of %r on storage %s cannot be removed: %s", replica.path, storage.name, error)
             return False
-        book.drop(index, storage.id, [replica.row])
+        book.drop(index, storage.id, replica)
         return True
 
     def _protected(self, index: SpaceIndex, storage: StorageRecord) -> Collection[int]:

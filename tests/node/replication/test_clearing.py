@@ -1,0 +1,94 @@
+"""What copies leave behind when nobody wants them any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.node.replication.scenes import FILES, Scene, open_scene
+
+from fs2od.testing.world import Dataset
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with open_scene(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def results(scene: Scene) -> Dataset:
+    """A space that people write into, whose copies go to the centre as well."""
+    results = scene.world.results(scene.owner)
+    scene.storage = scene.world.also_support(results.space, scene.centre.node_provider)
+    scene.dataset = results
+    return results
+
+
+async def put(scene: Scene, path: str, content: bytes) -> None:
+    address = f"/data/{scene.dataset.root}/path/{path}"
+    answer = await scene.world.provider.put(address, content=content, headers=scene.owner.headers)
+    assert answer.status_code in (200, 201, 204), answer.text
+
+
+async def test_a_result_is_copied_changed_and_removed_with_its_copy(scene: Scene, results: Dataset) -> None:
+    await put(scene, "map.mrc", b"first")
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.moments.forward(60)
+    scene.look()
+    assert scene.copies() == {"map.mrc": b"first"}
+    await scene.world.provider.delete(f"/data/{scene.world.id_of(results, 'map.mrc')}", headers=scene.owner.headers)
+    scene.look()
+    assert scene.copies() == {}
+    assert await scene.status(requirement) == "fulfilled"
+
+
+@pytest.mark.usefixtures("results")
+async def test_a_result_that_moved_has_its_copy_in_its_new_place(scene: Scene) -> None:
+    await put(scene, "map.mrc", b"one")
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.moments.forward(60)
+    scene.look()
+    cdmi = scene.world.client(scene.world.node.settings.provider_url)
+    headers = scene.owner.headers | {
+        "X-CDMI-Specification-Version": "1.1.1", "Content-Type": "application/cdmi-object",
+    }  # fmt: skip
+    body = {"move": "results/map.mrc"}
+    moved = await cdmi.put("/cdmi/results/better.mrc", json=body, headers=headers)
+    assert moved.status_code in (200, 201), moved.text
+    await put(scene, "map.mrc", b"another")
+    scene.moments.forward(60)
+    scene.look()
+    assert scene.copies() == {"better.mrc": b"one", "map.mrc": b"another"}
+    assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_copies_of_raw_data_that_vanished_stay(scene: Scene) -> None:
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    (scene.dataset.folder / "a.mrc").unlink()
+    scene.world.rescan(scene.dataset.space)
+    scene.look()
+    assert scene.copies() == FILES
+
+
+async def test_a_support_that_ends_takes_its_copies_along(scene: Scene) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    folder = scene.folder
+    scene.centre.node_provider.supports.end(scene.dataset.space)
+    answer = await scene.world.provider.get(f"/qos_requirements/{requirement}", headers=scene.owner.headers)
+    assert answer.json()["status"] == "impossible"
+    scene.moments.forward(10)
+    scene.tick()
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+    assert (scene.dataset.folder / "a.mrc").exists()
+
+
+async def test_a_space_that_is_gone_is_looked_at_no_more(scene: Scene) -> None:
+    await scene.require(f"storageId={scene.storage}")
+    answer = await scene.world.zone.delete(f"/spaces/{scene.dataset.space}", headers=scene.owner.headers)
+    assert answer.status_code == 204
+    scene.tick()
+    assert not scene.folder.parent.is_dir() or not [path for path in scene.folder.rglob("*") if path.is_file()]
