@@ -29,21 +29,14 @@ _REACHED = (
 )
 """
 )
-_TITLE = "coalesce(nullif(known.title, ''), link.name, space.name)"
-# The same for spaces alone.
-_CALLED = """coalesce(nullif(title, ''),
-    (SELECT share.name FROM share WHERE share.space = space.id ORDER BY share.created, share.id LIMIT 1), space.name)"""
-_ROWS = f"""
-SELECT space.id AS space, space.name AS name, owns, known.*, link.id AS share, {_TITLE} AS shown, count(*) OVER () AS total
-FROM of_mine JOIN space ON space.id = of_mine.space LEFT JOIN space_summary AS known ON known.space = space.id
-LEFT JOIN share AS link ON link.id = (
-    SELECT share.id FROM share LEFT JOIN share_rule AS own ON own.share = share.id
+_TITLE = "coalesce(nullif(title, ''), space.name)"
+_KNOWN = "title, state, facility, instrument, files, size_bytes, newest_s"
+_LINK = """(SELECT share.id FROM share LEFT JOIN share_rule AS own ON own.share = share.id
     LEFT JOIN space_rule AS every ON every.space = share.space
-    WHERE share.space = space.id AND coalesce(own.until_s, :now + 1) > :now AND coalesce(every.until_s, :now + 1) > :now
-    ORDER BY share.root_uuid != 'space_' || share.space, share.created, share.id LIMIT 1)
-"""
+    WHERE share.space = page.space AND coalesce(own.until_s, :now + 1) > :now AND coalesce(every.until_s, :now + 1) > :now
+    ORDER BY share.root_uuid != 'space_' || share.space, share.created, share.id LIMIT 1)"""
 _ORDERS: dict[Order, str] = {
-    "name": "lower(shown)",
+    "name": f"lower({_TITLE})",
     "size": "coalesce(known.size_bytes, -1)",
     "files": "coalesce(known.files, -1)",
     "newest": "coalesce(known.newest_s, 0)",
@@ -122,8 +115,14 @@ class Catalogue:
         user = self._rights.require_user(caller)
         caller.require_all_access()
         conditions, values = _conditions(choice)
-        order = f"{_ORDERS[choice.by]} {'DESC' if choice.descending else 'ASC'}, lower(shown), space.id"
-        query = f"{_REACHED}{_ROWS} WHERE {conditions} ORDER BY {order} LIMIT :limit OFFSET :offset"
+        order = f"{_ORDERS[choice.by]} {'DESC' if choice.descending else 'ASC'}, lower({_TITLE}), space.id"
+        # Links are looked up for the rows of this page alone.
+        query = f"""{_REACHED.rstrip()}, page AS (
+            SELECT space.id AS space, space.name AS name, owns, {_TITLE} AS shown, count(*) OVER () AS total,
+                row_number() OVER (ORDER BY {order}) AS place, {_KNOWN}
+            FROM of_mine JOIN space ON space.id = of_mine.space LEFT JOIN space_summary AS known ON known.space = space.id
+            WHERE {conditions} ORDER BY place LIMIT :limit OFFSET :offset
+        ) SELECT page.*, {_LINK} AS share FROM page ORDER BY place"""
         values |= {"user": user, "now": self._clock.now_s(), "limit": choice.limit, "offset": choice.offset}
         counting = f"""{_REACHED} SELECT known.facility, count(*) FROM of_mine
             LEFT JOIN space_summary AS known ON known.space = of_mine.space GROUP BY known.facility ORDER BY known.facility"""
@@ -156,14 +155,14 @@ class Catalogue:
     def titles(self, spaces: Collection[SpaceId]) -> tuple[str, ...]:
         """Return what people call some spaces, in alphabetical order."""
         marks = ", ".join("?" * len(spaces))
-        query = f"""SELECT {_CALLED} FROM space LEFT JOIN space_summary AS known ON known.space = space.id
+        query = f"""SELECT {_TITLE} FROM space LEFT JOIN space_summary AS known ON known.space = space.id
             WHERE id IN ({marks}) ORDER BY 1"""
         with self._database.reading() as db:
             return tuple(row[0] for row in db.execute(query, tuple(spaces)))
 
     def name_of(self, id_: str) -> str:
         """Return what people call the space, group or user of an id; empty if there is none."""
-        query = f"""SELECT {_CALLED} FROM space LEFT JOIN space_summary AS known ON known.space = space.id
+        query = f"""SELECT {_TITLE} FROM space LEFT JOIN space_summary AS known ON known.space = space.id
             WHERE id = :id UNION ALL SELECT name FROM user_group WHERE id = :id UNION ALL SELECT full_name FROM user WHERE id = :id"""
         with self._database.reading() as db:
             row = db.execute(query, {"id": id_}).fetchone()
@@ -184,8 +183,8 @@ class Catalogue:
 
 def _conditions(choice: Choice) -> tuple[str, dict[str, Any]]:
     wanted: list[tuple[object, str]] = [
-        (choice.search, "(instr(coalesce(known.words, ''), :search) OR instr(lower(space.name), :search) OR instr(lower(coalesce(link.name, '')), :search))"),
-        (choice.named, ":named IN (space.id, space.name, shown, link.id)"),
+        (choice.search, "(instr(coalesce(known.words, ''), :search) OR instr(lower(space.name), :search))"),
+        (choice.named, f"(:named IN (space.id, space.name, {_TITLE}) OR space.id = (SELECT space FROM share WHERE id = :named))"),
         (choice.state, "known.state = :state"),
         (choice.role, "owns = :owns"),
         (choice.facility, "known.facility = :facility"),

@@ -19,7 +19,7 @@ __all__ = ["own_routes"]
 def own_routes(desk: Desk, provider: Oneprovider) -> list[BaseRoute]:
     """Return the routes of these pages; `attended` has to know them with all other pages."""
     summaries = Summaries(provider)
-    places = Places(provider)
+    places = Places(provider, summaries)
     pages = (
         JoinPages(desk, summaries),
         DatasetsPage(desk, summaries),

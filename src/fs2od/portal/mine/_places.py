@@ -14,6 +14,7 @@ from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.ids import ShareId, SpaceId
 from fs2od.portal._sentences import sentence
 from fs2od.portal._words import folder_name
+from fs2od.portal.mine._summaries import Summaries
 from fs2od.portal.mine._token_form import FieldRefused
 
 __all__ = ["Goal", "Places"]
@@ -35,6 +36,11 @@ class Places:
     """Finds datasets and folders."""
 
     provider: Oneprovider
+    summaries: Summaries
+
+    def bring_up_to_date(self, caller: Caller) -> None:
+        """Let what somebody is in be called as its pages call it now."""
+        self.summaries.bring_up_to_date(self.provider.zone.catalogue.reached(caller))
 
     def path_of(self, caller: Caller, text: str) -> str:
         """Return the canonical path of a dataset or folder that somebody is in.

@@ -12,7 +12,8 @@ from fs2od.manifests import SIDECAR
 from fs2od.node.index.schema import ROOT
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.catalogue import Summary
-from fs2od.onedata.ids import SpaceId
+from fs2od.onedata.errors import NotFound
+from fs2od.onedata.ids import SpaceId, space_root_uuid
 from fs2od.portal._facts import parse_facts
 
 __all__ = ["Summaries"]
@@ -82,7 +83,7 @@ class Summaries:
             newest_ns = index.newest_mtime_ns(root, apart=0 if sidecar is None else sidecar.row)
         facts = parse_facts(self._provider.files.json_metadata_of_space(space))
         return Summary(
-            title=facts.title,
+            title=facts.title or self._link_name(space),
             state=facts.state or "",
             facility=facts.facility,
             instrument=facts.instrument,
@@ -90,3 +91,11 @@ class Summaries:
             size_bytes=root.size_bytes - (0 if sidecar is None else sidecar.size_bytes),
             newest_s=None if newest_ns is None else newest_ns // _NS,
         )
+
+    def _link_name(self, space: SpaceId) -> str:
+        """Return what the link that shows all of a space is called, as its page is; empty where there is none."""
+        shares = self._provider.zone.shares
+        try:
+            return next((shares.known(each).name for each in shares.rooted_at(space, space_root_uuid(space))), "")
+        except NotFound:
+            return ""  # it ended in this very moment

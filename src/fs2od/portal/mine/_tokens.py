@@ -74,6 +74,7 @@ class TokenPages:
         user = self._user(request)
         if user is None:
             return signed_out(request)
+        self.places.bring_up_to_date(self._caller(request))
         found = self.desk.zone.tokens.all_of(user)
         if wants_twin(request):
             return json_twin(request, {"tokens": [self._document(request, each) for each in found]}, headers=HEADERS)
@@ -103,6 +104,7 @@ class TokenPages:
         """Say what the token could do; or, when told so, make it and show it once."""
         zone = self.desk.zone
         fields = {key: form.get(key, "") for key in DEFAULTS}
+        self.places.bring_up_to_date(self._caller(request))
         try:
             kind, caveats = kind_of(fields), self._caveats(request, fields)
             if form.get("do") != "make":
@@ -224,6 +226,7 @@ class TokenPages:
 
     def _fields(self, request: Request, fields: Fields) -> dict[str, Any]:
         zone, caller = self.desk.zone, self._caller(request)
+        self.places.bring_up_to_date(caller)
         shelf = zone.catalogue.shelf(caller, Choice(limit=_MOST_OFFERED))
         known = {each.space: each.title for each in shelf.rows}
         if fields["dataset"] and fields["dataset"] not in known:
