@@ -91,6 +91,14 @@ async def test_a_link_to_nothing_is_not_made(scene: Scene) -> None:
         assert olive.status == 404, path
 
 
+async def test_a_link_counts_how_often_its_page_was_opened(scene: Scene) -> None:
+    share, olive, guest = main_link(scene), scene.browser(scene.olive), scene.browser(None)
+    for _ in range(3):
+        await guest.open(f"/share/{share}")
+    await guest.open(f"/share/{share}.json")
+    assert "Opened 3 times; 0 B downloaded." in shown(await olive.open(f"{scene.base}/links"))
+
+
 async def test_an_ended_link_is_gone_at_once_for_everybody(scene: Scene) -> None:
     share, olive, guest = main_link(scene), scene.browser(scene.olive), scene.browser(None)
     await guest.open(f"/share/{share}")

@@ -109,6 +109,28 @@ async def test_the_invite_from_the_facility_s_mail_is_listed_and_renewed_by_the_
     assert {(each.inviter, each.usage_limit) for each in invites} == {(scene.facility.id, 5), (scene.olive.id, 5)}
 
 
+async def test_an_invite_whose_maker_may_invite_no_more_is_said_to_let_nobody_in(scene: Scene) -> None:
+    blair = scene.joins("Blair Example")
+    scene.zone.people.change_role(scene.olive.caller, scene.space, blair, "owner")
+    kind = InviteToken(InviteType.USER_JOIN_GROUP, scene.members)
+    scene.zone.invite_book.make(Caller(blair), kind, label="of Blair's")
+    olive = scene.browser(scene.olive)
+    assert "of Blair's open member" in shown(await olive.open(f"{scene.base}/people"))
+    scene.zone.people.change_role(scene.olive.caller, scene.space, blair, "member")
+    page = shown(await olive.open(f"{scene.base}/people"))
+    assert "of Blair's works no more member" in page
+    assert "it lets nobody in. Made by Blair Example." in page
+
+
+async def test_who_was_made_an_owner_stays_when_their_invite_ends_with_its_memberships(scene: Scene) -> None:
+    blair, casey = scene.joins("Blair Example", label="one"), scene.joins("Casey Example", label="two")
+    scene.zone.people.change_role(scene.olive.caller, scene.space, blair, "owner")
+    for invite in scene.zone.invite_book.of_target(scene.olive.caller, "group", scene.members):
+        scene.zone.invite_book.end(scene.olive.caller, invite.id, with_members=True)
+    assert scene.is_in(blair)
+    assert not scene.is_in(casey)
+
+
 async def test_people_of_a_space_without_groups_get_what_they_are_invited_to(scene: Scene) -> None:
     space = scene.own_space(scene.olive)
     olive, base, user = scene.browser(scene.olive), f"/space/{space}", scene.olive.id

@@ -152,6 +152,8 @@ class _DatasetPages:
         if wants_json(request):
             return self.twin(request)
         found = self.datasets.get(_share(request), caller_of(request))
+        if request.method == "GET":
+            self.zone.link_rules.count_opened(found.id)
         listing = self._listing(found, Item(found.root, ()), request) if found.is_folder else {"listing": None}
         values = {
             **self._about(found, language_of(request)),

@@ -17,14 +17,15 @@ from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors
 from fs2od.onedata.ids import GroupId, TokenId
 from fs2od.onedata.roles import Role
+from fs2od.onedata.tokens import InviteToken
 from fs2od.portal._sentences import Sentence, sentence
 from fs2od.portal.members._rooms import Form, Rooms, Visit, to
 
 __all__ = ["InvitePages", "SeenInvite", "invites_document", "invites_seen"]
 
-State = Literal["open", "used", "over", "ended"]
+State = Literal["open", "used", "over", "void", "ended"]
 
-_MOST_NAMES = 50
+_MOST_NAMES, _MOST_NAMES_ASKED = 10, 500
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class SeenInvite:
     Attributes:
         record: The invite.
         role: As what people come in.
-        state: Whether it can be used: it is open, used up, over, or was ended.
+        state: Whether it can be used: it is open, used up, over, void because its maker may invite no more, or was ended.
         until: When it ends.
         is_facilitys: It was made by who answers for the dataset, as the one in the mail was.
         is_mine: The caller made it.
@@ -114,7 +115,7 @@ class InvitePages:
         """Ask whether the memberships that came through an invite shall end with it."""
         invite = _seen(self.rooms.zone, visit)
         others = [each for each in invite.record.joined if each.id != visit.standing.user]
-        shown = others[: 10 * _MOST_NAMES]
+        shown = others[:_MOST_NAMES_ASKED]
         may_remove = self._may_remove(visit, invite)
         values = {"invite": invite, "others": shown, "more": len(others) - len(shown), "may_remove": may_remove}
         return self.rooms.page(visit, "invite_end.html", "people", values)
@@ -153,9 +154,9 @@ class InvitePages:
 
 def invites_seen(zone: Zone, visit: Visit) -> list[SeenInvite]:
     """Return the invites to a dataset's own groups and to its space, as far as the caller may see them: open ones first, newest first."""
-    now_s, manages = zone.clock.now_s(), _Managers(zone, visit)
+    makers = _Makers(zone, visit)
     found = [
-        _as_seen(record, place, visit, now_s, is_facilitys=manages(record))
+        _as_seen(record, place, visit, makers)
         for place in visit.standing.places
         if place.is_own
         for record in _records(zone, visit, place)
@@ -180,19 +181,33 @@ def invites_document(invite: SeenInvite) -> Mapping[str, Any]:
     }
 
 
-class _Managers:
-    """Says whether an invite was made by who answers for the dataset as a whole; asks once for each inviter."""
+class _Makers:
+    """What matters of those who made invites; asks once for each of them."""
 
     def __init__(self, zone: Zone, visit: Visit) -> None:
         self._zone = zone
         self._space = visit.space.id
-        self._known: dict[str, bool] = {}
+        self._managers: dict[str, bool] = {}
+        self._inviters: dict[tuple[str, InviteToken, bool], bool] = {}
+        self.now_s = zone.clock.now_s()
 
-    def __call__(self, record: InviteRecord) -> bool:
-        if record.inviter not in self._known:
+    def is_facilitys(self, record: InviteRecord) -> bool:
+        """Say whether an invite was made by who answers for the dataset as a whole."""
+        if record.inviter not in self._managers:
             held = self._zone.rights.space_privileges(record.inviter, self._space) or frozenset()
-            self._known[record.inviter] = "space_delete" in held and record.made_by != "page"
-        return self._known[record.inviter]
+            self._managers[record.inviter] = "space_delete" in held
+        return self._managers[record.inviter] and record.made_by != "page"
+
+    def may_invite(self, record: InviteRecord) -> bool:
+        """Say whether its maker may still invite: else it lets nobody in."""
+        key = (record.inviter, record.kind, bool(record.privileges))
+        if key not in self._inviters:
+            try:
+                self._zone.invites.require_may_invite(record.inviter, record.kind, with_privileges=key[2])
+                self._inviters[key] = True
+            except errors.ServiceError:
+                self._inviters[key] = False
+        return self._inviters[key]
 
 
 def _records(zone: Zone, visit: Visit, place: Place) -> list[InviteRecord]:
@@ -210,7 +225,7 @@ def _seen(zone: Zone, visit: Visit) -> SeenInvite:
     raise errors.not_found()
 
 
-def _as_seen(record: InviteRecord, place: Place, visit: Visit, now_s: int, *, is_facilitys: bool) -> SeenInvite:
+def _as_seen(record: InviteRecord, place: Place, visit: Visit, makers: _Makers) -> SeenInvite:
     role: Role = place.role
     if place.type == "space":
         role = "owner" if "space_add_user" in record.privileges else "member"
@@ -218,21 +233,23 @@ def _as_seen(record: InviteRecord, place: Place, visit: Visit, now_s: int, *, is
     return SeenInvite(
         record=record,
         role=role,
-        state=_state(record, now_s),
+        state=_state(record, makers),
         until=None if record.until_s is None else datetime.fromtimestamp(record.until_s, UTC),
-        is_facilitys=is_facilitys,
+        is_facilitys=makers.is_facilitys(record),
         is_mine=record.inviter == visit.standing.user,
         joined=tuple((each, datetime.fromtimestamp(each.at_s, UTC)) for each in shown),
         more=len(record.joined) - len(shown),
     )
 
 
-def _state(record: InviteRecord, now_s: int) -> State:
+def _state(record: InviteRecord, makers: _Makers) -> State:
     if record.ended:
         return "ended"
-    if record.until_s is not None and now_s >= record.until_s:
+    if record.until_s is not None and makers.now_s >= record.until_s:
         return "over"
-    return "used" if record.usage_limit is not None and record.uses >= record.usage_limit else "open"
+    if record.usage_limit is not None and record.uses >= record.usage_limit:
+        return "used"
+    return "open" if makers.may_invite(record) else "void"
 
 
 def _number(form: Form, key: str) -> int:

@@ -103,7 +103,7 @@ class PeoplePages:
     def leave(self, visit: Visit, _: Form) -> Response:
         """Let the caller go."""
         self.rooms.zone.people.leave(visit.caller, visit.space.id)
-        return to("/account")
+        return to("/datasets")
 
     def _page(self, visit: Visit) -> Page[Member]:
         people, query = self.rooms.zone.people, visit.request.query_params
