@@ -64,7 +64,7 @@ class Ports:
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The facility's configuration file, for [mail], [signin], [pages], [network] and [[site]]; it need not be there yet.",
+    help="The facility's configuration file, for [mail], [signin], [pages], [network], [replication] and [[site]]; it need not be there yet.",
 )
 @click.option(
     "--outbox",
@@ -111,6 +111,7 @@ def node(
         page_language=reception.page_language,
         page_texts=reception.page_texts,
         sites=reception.sites,
+        replication=reception.replication,
     )
 
     async def work(stop: asyncio.Event) -> None:

@@ -9,10 +9,10 @@ from pydantic import SecretStr
 
 from fs2od.errors import ConfigurationError
 from fs2od.facility import NodeConfiguration, load_node_configuration, mail_transport
-from fs2od.facility.configuration import SignIn
+from fs2od.facility.configuration import Replication, SignIn
 from fs2od.mail import FolderTransport, Transport
 from fs2od.node import NodeSettings
-from fs2od.node.settings import SiteSettings
+from fs2od.node.settings import ReplicationSettings, SiteSettings
 from fs2od.node.zone.accounts import Grant
 from fs2od.onedata.ids import GroupId
 from fs2od.portal.signin import ClaimGrant, IdentityProvider, SignInSettings
@@ -35,6 +35,7 @@ class Reception:
     page_texts: Path | None = None
     sign_in: SignInSettings = field(default_factory=SignInSettings)
     sites: tuple[SiteSettings, ...] = ()
+    replication: ReplicationSettings = field(default_factory=ReplicationSettings)
     trusted_proxies: tuple[str, ...] = ()
     asn_database: Path | None = None
     country_database: Path | None = None
@@ -61,6 +62,7 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
         page_texts=told.pages.texts,
         sign_in=sign_in,
         sites=sites,
+        replication=_replication(told.replication),
         trusted_proxies=told.network.trusted_proxies,
         asn_database=told.network.asn_database,
         country_database=told.network.country_database,
@@ -74,6 +76,18 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
         sender=mail.sender,
         language=mail.language,
         templates=mail.templates,
+    )
+
+
+def _replication(told: Replication) -> ReplicationSettings:
+    return ReplicationSettings(
+        settle_s=round(told.settle.total_seconds()),
+        check_every_s=round(told.check.total_seconds()),
+        bytes_s=told.bytes_per_second,
+        other_bytes_s=told.other_bytes_per_second,
+        from_hour=told.from_hour,
+        until_hour=told.until_hour,
+        callback_hosts=told.callback_hosts,
     )
 
 

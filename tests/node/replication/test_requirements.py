@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.node.replication.scenes import FILES, Scene, open_scene
+
+from fs2od.manifests import SIDECAR
+from fs2od.testing.sidecars import extend_sidecar
 
 
 @pytest.fixture
@@ -131,3 +135,52 @@ async def test_ids_of_matching_storages_are_told_before_an_expression_is_used(sc
     path = f"/spaces/{scene.dataset.space}/evaluate_qos_expression"
     answer = await scene.world.provider.post(path, json={"expression": "geo=PL"}, headers=scene.owner.headers)
     assert [each["id"] for each in answer.json()["matchingStorages"]] == [scene.storage]
+
+
+async def test_a_file_that_is_not_what_its_manifest_says_is_never_called_replicated(scene: Scene) -> None:
+    file = scene.dataset.folder / "a.mrc"
+    extend_sidecar(scene.dataset.folder)
+    before = file.stat()
+    file.write_bytes(b"01234x6789")  # of the same size and time, as a failing disk would have it
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    scene.world.rescan(scene.dataset.space)
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    assert await scene.status(requirement) == "pending"
+    assert "a.mrc" not in scene.copies()
+    assert "not what its manifest says" in (scene.failed[1] or "")
+    file.write_bytes(FILES["a.mrc"])
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    scene.world.rescan(scene.dataset.space)
+    scene.moments.forward(120)
+    scene.tick()
+    assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_a_manifest_that_comes_after_the_copy_is_compared_with_it(scene: Scene) -> None:
+    file = scene.dataset.folder / "a.mrc"
+    before = file.stat()
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    file.write_bytes(b"01234x6789")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    extend_sidecar(scene.dataset.folder)  # it names the bytes that are there now
+    scene.world.node.provider.imports.force_start(scene.dataset.space)
+    scene.world.settle(scene.dataset.space)
+    scene.world.node.provider.checksums.load(scene.dataset.space)
+    assert await scene.status(requirement) == "pending"
+    scene.moments.forward(60)
+    scene.look()
+    assert scene.copies()["a.mrc"] == b"01234x6789"
+    assert {path for path in scene.copies() if not path.startswith(SIDECAR)} == set(FILES)
+    assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_people_are_told_how_far_it_is(scene: Scene) -> None:
+    await scene.require(f"storageId={scene.storage}")
+    (before,) = scene.replicator.progress(scene.dataset.space)
+    assert (before.sum.files, before.sum.replicated_files, before.left_s) == (3, 0, None)
+    scene.look()
+    (after,) = scene.replicator.progress(scene.dataset.space)
+    size = sum(map(len, FILES.values()))
+    assert (after.sum.replicated_files, after.sum.replicated_bytes, after.problem) == (3, size, None)

@@ -14,6 +14,7 @@ from fs2od.facility.configuration._sections import (
     Onedata,
     Pages,
     Publish,
+    Replication,
     Smtp,
     Watch,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Onedata",
     "Pages",
     "Publish",
+    "Replication",
     "SignIn",
     "Smtp",
     "Watch",

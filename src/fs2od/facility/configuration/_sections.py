@@ -322,6 +322,32 @@ class Checksums(Section):
     )
 
 
+class Replication(Section):
+    """How copies are made at further sites."""
+
+    bytes_per_second: Size = Field(
+        default=0, description="How much all copies together may send; 0: as fast as it goes."
+    )
+    other_bytes_per_second: Size = Field(
+        default=0,
+        description="The same for the hours from from_hour on until until_hour, as at night; 0: as fast as it goes.",
+    )
+    from_hour: int = Field(default=0, ge=0, le=24, description="The hour of the day, in local time, when those begin.")
+    until_hour: int = Field(
+        default=0, ge=0, le=24, description="The hour when they end, also after midnight; alike: there are none."
+    )
+    settle: Duration = Field(
+        default=timedelta(seconds=10),
+        description="How long a file must have stood unchanged before it is copied, unless its checksum is known.",
+    )
+    check: Duration = Field(
+        default=timedelta(hours=6), description="How often it is looked whether copies are still there as they were."
+    )
+    callback_hosts: tuple[str, ...] = Field(
+        default=(), description="Hosts that may be told of a transfer's end though they have no public address."
+    )
+
+
 class Site(Section):
     """A further site of the node: a provider with an origin, a panel and storages of its own, such as a computing centre's."""
 
@@ -349,6 +375,7 @@ class Configuration(Section):
     signin: SignIn = Field(default_factory=SignIn, description="How people sign in at the node.")
     pages: Pages = Field(default_factory=Pages, description="The languages of the web pages.")
     network: Network = Field(default_factory=Network, description="What the node knows of addresses.")
+    replication: Replication = Field(default_factory=Replication, description="How copies are made at further sites.")
     site: tuple[Site, ...] = Field(default=(), max_length=64, description="Further sites of the node.")
 
     @property
@@ -381,6 +408,7 @@ class NodeConfiguration(BaseModel):
     signin: SignIn = Field(default_factory=SignIn)
     pages: Pages = Field(default_factory=Pages)
     network: Network = Field(default_factory=Network)
+    replication: Replication = Field(default_factory=Replication)
     site: tuple[Site, ...] = Field(default=(), max_length=64)
 
     @property

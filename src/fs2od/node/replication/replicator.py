@@ -5,12 +5,14 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from fs2od.errors import Fs2odError, StorageMissing
 from fs2od.node.clock import Clock
 from fs2od.node.index import Indexes, SpaceIndex
+from fs2od.node.index.replicas import Sum, counts, problem
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.checksums import Checksums
@@ -18,13 +20,13 @@ from fs2od.node.replication.clearing import clear_left, sweep
 from fs2od.node.replication.copying import Copying
 from fs2od.node.replication.demands import Demands
 from fs2od.node.replication.pacing import Pace
-from fs2od.node.replication.passes import Pass, Route
+from fs2od.node.replication.passes import Outcome, Pass, Route
 from fs2od.node.replication.transfer_book import TransferBook
 from fs2od.node.replication.transfer_runs import TransferRuns
 from fs2od.node.settings import ReplicationSettings
 from fs2od.onedata.ids import SpaceId, StorageId, TransferId
 
-__all__ = ["Replicator"]
+__all__ = ["Progress", "Replicator"]
 
 _AT_ONCE = 2
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5, 300
@@ -38,6 +40,31 @@ class _State:
 
     due_s: int = 0
     pause_s: int = _FIRST_PAUSE_S
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How the copies of a space on one storage stand, for people.
+
+    Attributes:
+        storage: The storage.
+        sum: How many files and bytes there are, and how many of them have a checked copy.
+        bytes_s: How fast they come just now; 0 when none do.
+        failed: How many files could not be copied so far.
+        problem: What is in the way: of the whole storage, or else of one of those files; None if nothing is.
+    """
+
+    storage: StorageRecord
+    sum: Sum
+    bytes_s: float
+    failed: int
+    problem: str | None
+
+    @property
+    def left_s(self) -> float | None:
+        """In how many seconds all will be there at this rate; None if nobody can say."""
+        missing = self.sum.size_bytes - self.sum.replicated_bytes
+        return missing / self.bytes_s if self.bytes_s else None
 
 
 class Replicator:
@@ -68,6 +95,7 @@ class Replicator:
         self._states: dict[SpaceId, _State] = {}
         self._moved: set[SpaceId] = set()
         self._gone: set[SpaceId] = set()
+        self._rates: dict[tuple[SpaceId, StorageId], float] = {}
         self._swept_s: dict[tuple[SpaceId, StorageId], int] = {}
         self._running: dict[SpaceId, Future[None]] = {}
         self._problems: dict[tuple[SpaceId, StorageId], str] = {}
@@ -117,6 +145,23 @@ class Replicator:
     def problem(self, space: SpaceId, storage: StorageId) -> str | None:
         """Return why a storage does not get what it lacks just now, for people; None if nothing is in the way."""
         return self._problems.get((space, storage))
+
+    def progress(self, space: SpaceId) -> list[Progress]:
+        """Return how the copies of a space stand on each storage for which a requirement asks. Looks at every file."""
+        found: dict[StorageId, Progress] = {}
+        with self._indexes.using(space) as index:
+            for demand in self.demands.of_space(space):
+                key, top = (space, demand.storage.id), index.find(demand.file_uuid)
+                if top is None:
+                    continue
+                there = counts(index, demand.storage.id, top=top.row)
+                known = found.get(demand.storage.id)
+                if known is None or there.files > known.sum.files:
+                    failed, said = problem(index, demand.storage.id)
+                    rate = self._rates.get(key, 0.0) if space in self._running else 0.0
+                    in_the_way = self._problems.get(key) or said
+                    found[demand.storage.id] = Progress(demand.storage, there, rate, failed, in_the_way)
+        return list(found.values())
 
     def wait(self, space: SpaceId, limit_s: float) -> None:
         """Wait until a space that is looked at has been. For tests, and for those who end its support."""
@@ -182,23 +227,29 @@ class Replicator:
                 _log.warning(
                     "%d copies of space %s on storage %s are gone or others: made anew", lost, space, storage.name
                 )
+            began_s = time.monotonic()
+
+            def told(so_far: Outcome) -> None:
+                self._rates[key] = so_far.sent_bytes / max(0.1, time.monotonic() - began_s)
+
             outcome = self._pass.run(
                 route,
+                told=told,
                 top=top,
                 settle_s=self._settings.settle_s,
                 # A transfer that comes meanwhile is not kept waiting until all is done.
                 goes_on=lambda: self._goes_on(space) and set(self.transfers.open_ones(space)) <= waiting,
             )
-            problem = outcome.problem
+            in_the_way = outcome.problem
         except Fs2odError as error:
-            problem, more = str(error), False
+            in_the_way, more = str(error), False
         else:
             more = outcome.changed > 0 or outcome.cut_short
-        if problem is None:
+        if in_the_way is None:
             self._problems.pop(key, None)
         else:
-            _log.warning("replication of space %s to storage %s: %s", space, storage.name, problem)
-            self._problems[key] = problem
+            _log.warning("replication of space %s to storage %s: %s", space, storage.name, in_the_way)
+            self._problems[key] = in_the_way
         return more
 
     def _goes_on(self, space: SpaceId) -> bool:
