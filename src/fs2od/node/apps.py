@@ -29,6 +29,7 @@ from fs2od.node.zone.rest import (
     accounts,
     devices,
     groups,
+    jobs,
     members,
     providers,
     shares,
@@ -57,6 +58,7 @@ _ZONE_NOUNS = (
     providers,
     sites,
     devices,
+    jobs,
 )
 _PROVIDER_NOUNS = (provider_service, files, content, writing, provider_shares, replication)
 _PANEL_NOUNS = (panel_storages, panel_support, panel_requests)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from fs2od.errors import ConfigurationError
 from fs2od.node.index import Indexes
+from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.homes import Homes
 from fs2od.node.provider.checksums import Checksums
 from fs2od.node.provider.provider import Oneprovider, Shared, open_provider
@@ -17,7 +20,7 @@ from fs2od.node.replication import Demands, Replicator, TransferBook
 from fs2od.node.zone.providers import Provider
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors, privileges
-from fs2od.onedata.ids import ProviderId, SpaceId, UserId
+from fs2od.onedata.ids import ProviderId, SpaceId, StorageId, UserId
 
 __all__ = ["Origins", "Sites"]
 
@@ -79,6 +82,7 @@ class Sites:
         self._drop_orphans()
         self._shared.trees.settle_all()
         zone.spaces.when_removed(self._forget_space)
+        zone.results.support_with(self, zone.epoch.move)
 
     def __iter__(self) -> Iterator[Oneprovider]:
         """Yield the providers that are open, the node's own first."""
@@ -94,6 +98,22 @@ class Sites:
             if record.id not in self._open:
                 self._serve(record, origins)
         self._zone.providers.serve_with(lambda added: self._serve(added, origins).record)
+
+    def grant_results(
+        self, db: sqlite3.Connection, provider: ProviderId, space: SpaceId, storage: StorageId, size_bytes: int
+    ) -> None:
+        """Support a space of results at a site, inside a transaction of the caller's.
+
+        Raises:
+            NotFound: The site is not open.
+            Rejected: badValueTooLow, badValueTooHigh.
+        """
+        self.get(provider).supports.grant(db, space, storage, size_bytes=size_bytes)
+
+    def describe(self, space: SpaceId, document: Mapping[str, object]) -> None:
+        """Write a space's own JSON metadata."""
+        with self._shared.indexes.using(space) as index, index.database.writing() as db:
+            db.execute("INSERT OR REPLACE INTO metadata VALUES (?, 'json', '', ?)", (ROOT, json.dumps(document)))
 
     def administer(self, user: UserId) -> None:
         """Make a user an administrator of every site that has none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SITES", "SUPPORT"]
+__all__ = ["RESULTS", "SITES", "SUPPORT"]
 
 # A site's host is empty where it is the node's own, its port 0 where any free one does. A support's place tells which
 # came first, for bytes come from there.
@@ -27,4 +27,12 @@ CREATE TABLE support_request (
 ) WITHOUT ROWID;
 CREATE INDEX support_request_space ON support_request (space);
 CREATE INDEX support_request_provider ON support_request (provider, state);
+"""
+
+# Spaces that were made for the results of jobs, so that nobody has too many. Where they come from: fs2od.node.zone.provenance.
+RESULTS = """
+CREATE TABLE results (
+    space TEXT PRIMARY KEY REFERENCES space ON DELETE CASCADE, user TEXT NOT NULL REFERENCES user ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX results_user ON results (user);
 """

@@ -19,6 +19,7 @@ from fs2od.node.zone.epoch import Epoch
 from fs2od.node.zone.groups import Groups
 from fs2od.node.zone.invite_book import InviteBook
 from fs2od.node.zone.invites import Invites
+from fs2od.node.zone.job_tokens import JobTokens
 from fs2od.node.zone.link_rules import LinkRules
 from fs2od.node.zone.memberships import Memberships
 from fs2od.node.zone.notice_letters import NoticeLetters
@@ -28,6 +29,7 @@ from fs2od.node.zone.people import People
 from fs2od.node.zone.places import open_places
 from fs2od.node.zone.provenance import Provenance
 from fs2od.node.zone.providers import Providers
+from fs2od.node.zone.results import Results
 from fs2od.node.zone.rights import Rights
 from fs2od.node.zone.schema import ZONE_SCHEMA
 from fs2od.node.zone.secrets import KeyFile
@@ -80,6 +82,8 @@ class Zone:
     links: SignInLinks
     flows: Flows
     devices: Devices
+    results: Results
+    job_tokens: JobTokens
 
     def remind(self) -> None:
         """Tell of links that end within a week, of each once; looks every few minutes, however often it is called."""
@@ -148,6 +152,9 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         provider_url=lambda provider: providers.known(provider).url,
     )
     notices.listen(notice_letters.tell)
+    spaces = Spaces(database, memberships, rights, clock)
+    provenance = Provenance(database, rights, clock)
+    results = Results(database, rights, spaces, offers, provenance)
     return Zone(
         settings=settings,
         database=database,
@@ -158,10 +165,10 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         rights=rights,
         users=users,
         groups=Groups(database, memberships, rights, clock),
-        spaces=Spaces(database, memberships, rights, clock),
+        spaces=spaces,
         shares=Shares(database, rights, epoch, clock, activity),
         catalogue=Catalogue(database, rights, clock),
-        provenance=Provenance(database, rights, clock),
+        provenance=provenance,
         link_rules=LinkRules(database, rights, epoch, clock, activity),
         tokens=tokens,
         credentials=credentials,
@@ -180,4 +187,6 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         links=SignInLinks(database, outbox, keys, clock, letters),
         flows=Flows(database, keys, clock),
         devices=Devices(database, keys, tokens, clock),
+        results=results,
+        job_tokens=JobTokens(rights, tokens, credentials, results, clock),
     )

@@ -6,11 +6,14 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from fs2od.onedata.ids import ProviderId, SpaceId, StorageId, UserId
-from fs2od.onedata.wire.codec import Document
+from fs2od.onedata.ids import ProviderId, SpaceId, StorageId, TokenId, UserId
+from fs2od.onedata.tokens import Token
+from fs2od.onedata.wire.codec import Document, JsonObject
 
 __all__ = [
     "Approval",
+    "JobTokenMade",
+    "JobTokenRequest",
     "Offer",
     "Refusal",
     "SiteDetails",
@@ -117,3 +120,31 @@ class Refusal(Document, frozen=True, kw_only=True, omit_defaults=True):
     """POST N/fs2od/support_requests/{id}/decline."""
 
     answer: _Words = ""
+
+
+class JobTokenRequest(Document, frozen=True, kw_only=True, omit_defaults=True):
+    """POST Z/fs2od/spaces/{id}/job_token: read the dataset; with `results` also write into a space for them.
+
+    Either `results_space_id` names one that there is, or a new one is made at the site `provider_id`.
+    """
+
+    name: str
+    valid_for_s: Annotated[int, Meta(ge=60)] | UnsetType = UNSET
+    networks: tuple[str, ...] = ()
+    interface: Literal["rest", "oneclient"] | None = None
+    results: bool = False
+    results_space_id: SpaceId | None = None
+    provider_id: ProviderId | None = None
+    results_name: str | None = None
+    results_size: _Size | None = None
+
+
+class JobTokenMade(Document, frozen=True, kw_only=True):
+    """The answer to it. The token is shown by no other call of ours."""
+
+    token_id: TokenId
+    token: Token
+    caveats: tuple[JsonObject, ...]
+    valid_until: int
+    results_space_id: SpaceId | None
+    may_write_dataset: bool
