@@ -385,6 +385,10 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "onezone/fs2od_get_space_link_rule": ("13++++++3", space),
     "onezone/fs2od_list_results": ("13+++3++3", space),
     "onezone/fs2od_set_space_link_rule": ("1333++111", named({}, space)),
+    "onezone/fs2od_make_job_token": (
+        "13+++3111",
+        lambda s: Request({"id": s.dataset.space}, {"name": f"job {time.monotonic_ns()}"}),
+    ),
     "onezone/fs2od_device_authorization": (PUBLIC, named({"name": "machine"}, nothing)),
     "onezone/fs2od_device_token": ("000000000", named({"device_code": "none"}, nothing)),
     "onezone/fs2od_list_sites": (ANY_USER, nothing),

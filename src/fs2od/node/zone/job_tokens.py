@@ -13,7 +13,7 @@ from fs2od.node.zone.names import require_name
 from fs2od.node.zone.results import Results
 from fs2od.node.zone.rights import Rights
 from fs2od.node.zone.tokens import NamedToken, Tokens
-from fs2od.onedata import errors
+from fs2od.onedata import errors, tokens
 from fs2od.onedata.caveats import InterfaceName
 from fs2od.onedata.ids import ProviderId, SpaceId, UserId
 from fs2od.onedata.tokens import Caveat, DataPath, DataReadonly, Interface, Ip, Time
@@ -113,7 +113,8 @@ class JobTokens:
         if job.interface is not None:
             limits.append(Interface(job.interface))
         self._credentials.require_judgeable(limits)
-        return limits
+        # Before anything is made, so that a mistake leaves nothing behind.
+        return tokens.caveats_from_json([tokens.caveat_to_json(limit) for limit in limits])
 
     def _space_for_results(self, caller: Caller, job: Job) -> SpaceId:
         if job.results is not None:

@@ -92,10 +92,7 @@ class Results:
         try:
             with self._database.writing() as db:
                 self._supporter.grant_results(db, provider, space, offer.results_storage, wanted)
-                row = (space, dataset, origin, user, self._clock.now_s())
-                db.execute(
-                    "INSERT INTO results (space, dataset, dataset_name, user, created) VALUES (?, ?, ?, ?, ?)", row
-                )
+                db.execute("INSERT INTO results VALUES (?, ?)", (space, user))
         except errors.ServiceError:
             self._spaces.remove(caller, space)
             raise
