@@ -84,8 +84,9 @@ class JobTokens:
             Forbidden: The dataset is not the caller's to read, or the given space not theirs to write.
             Rejected: badValueIdentifierOccupied, there is a token of that name; badValueCaveat; what `Results.make` says.
         """
-        user = self._rights.require_space(caller, job.dataset, "space_read_data")
+        self._rights.require_user(caller)
         caller.require_all_access()
+        user = self._rights.require_space(caller, job.dataset, "space_read_data")
         self._require_name(user, job.name)
         limits = self._limits(job)
         results = self._space_for_results(caller, job) if job.with_results else None

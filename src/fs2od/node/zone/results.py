@@ -77,8 +77,9 @@ class Results:
             Rejected: badValueIdNotFound, the site takes no results; badValueTooHigh, badValueTooLow, badValueName;
                 notSupported, the caller has very many already.
         """
-        user = self._rights.require_space(caller, dataset, "space_read_data")
+        self._rights.require_user(caller)
         caller.require_all_access()
+        user = self._rights.require_space(caller, dataset, "space_read_data")
         offer = self._offers.of(provider)
         if offer.results_storage is None or self._supporter is None:
             raise errors.bad_value("IdNotFound", "providerId", "is no site that takes results")
