@@ -139,4 +139,9 @@ TESTED = {
     ("oneprovider", "remove_file_at_path"): "test_writing.py::test_files_are_made_written_moved_and_removed",
     ("oneprovider", "fs2od_get_checksum"): "test_writing.py::test_files_are_made_written_moved_and_removed",
     ("onezone", "fs2od_list_results"): "test_zone.py::test_results_are_found_from_their_dataset",
+    ("onezone", "fs2od_create_space_invite"): "test_zone.py::test_a_space_has_invites_and_links_with_rules",
+    ("onezone", "fs2od_list_space_invites"): "test_zone.py::test_a_space_has_invites_and_links_with_rules",
+    ("onezone", "fs2od_end_invite"): "test_zone.py::test_a_space_has_invites_and_links_with_rules",
+    ("onezone", "fs2od_get_link"): "test_zone.py::test_a_space_has_invites_and_links_with_rules",
+    ("onezone", "fs2od_set_link"): "test_zone.py::test_a_space_has_invites_and_links_with_rules",
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """The client of a zone, against a real node in process; the published description judges every request."""
 
 import time
+from datetime import timedelta
 from ipaddress import ip_address
 
 import pytest
@@ -11,7 +12,7 @@ from fs2od.onedata import errors
 from fs2od.onedata.ids import GroupId, ProviderId, ShareId, SpaceId, TokenId
 from fs2od.onedata.privileges import GroupPrivilege, SpacePrivilege, ZonePrivilege
 from fs2od.onedata.tokens import DataReadonly, IdentityToken, InviteToken, InviteType, Time, Token
-from fs2od.onedata.wire.sharing import LinkRule
+from fs2od.onedata.wire.sharing import LinkChange, LinkRule
 from fs2od.testing.world import World
 
 NOBODY = "f" * 32
@@ -356,3 +357,20 @@ async def test_results_are_found_from_their_dataset(world: World, speak: Speak) 
     assert await clients.zone.spaces.results(dataset.space) == ()
     with pytest.raises(errors.Forbidden):
         await clients.zone.spaces.results(other.space)
+
+
+async def test_a_space_has_invites_and_links_with_rules(world: World, speak: Speak) -> None:
+    alex, blair = world.person(), world.person("Blair Example")
+    dataset = world.results(alex)
+    zone, files = speak(alex).zone, speak(alex).provider
+    made = await zone.invites.create(
+        dataset.space, label="review", privileges=[SpacePrivilege.VIEW], uses=2, valid_for=timedelta(hours=1)
+    )
+    await speak(blair).zone.user.join_space(made.token)
+    (found,) = await zone.invites.list(dataset.space)
+    assert (found.label, found.uses, found.usage_limit, found.joined[0].id) == ("review", 1, 2, blair.id)
+    assert [member.id for member in await zone.invites.end(made.token_id, memberships=True)] == [blair.id]
+    share = await files.shares.create(dataset.root, "out")
+    await zone.shares.set_link(share, LinkChange(audience="members", label="for us"))
+    link = await zone.shares.link(share)
+    assert (link.label, link.in_force.audience, link.opened) == ("for us", "members", 0)

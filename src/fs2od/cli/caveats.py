@@ -28,7 +28,7 @@ from fs2od.onedata.tokens import (
     caveat_to_json,
 )
 
-__all__ = ["Restrictions", "caveat_options", "caveats_of"]
+__all__ = ["Restrictions", "caveat_options", "caveats_of", "duration", "moment"]
 
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 _LONGEST_DAYS = 36_600
@@ -88,8 +88,8 @@ def caveats_of(now: datetime, **given: Unpack[Restrictions]) -> list[Caveat]:
         UsageError: One of them makes no sense.
     """
     valid_for, until = given["valid_for"], given["until"]
-    ends = [now + _duration(valid_for)] if valid_for else []
-    ends += [_moment(until)] if until else []
+    ends = [now + duration(valid_for)] if valid_for else []
+    ends += [moment(until)] if until else []
     wanted: list[tuple[object, Caveat]] = [
         (ends, Time(min((int(end.timestamp()) for end in ends), default=0))),
         (given["readonly"], DataReadonly()),
@@ -115,7 +115,12 @@ def _sound(caveat: Caveat) -> Caveat:
         raise click.UsageError(f"a restriction of type {document['type']} cannot be that: {document}") from error
 
 
-def _duration(text: str) -> timedelta:
+def duration(text: str) -> timedelta:
+    """Return what --valid-for says.
+
+    Raises:
+        UsageError: It is no length of time.
+    """
     found = re.fullmatch(r"\s*(\d{1,9})\s*(s|min|h|d)\s*", text)
     length = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found and int(found[1]) else None
     if length is None or length.days > _LONGEST_DAYS:
@@ -123,7 +128,12 @@ def _duration(text: str) -> timedelta:
     return length
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
+    """Return what --until says.
+
+    Raises:
+        UsageError: It is no moment.
+    """
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:

@@ -17,9 +17,7 @@ from fs2od.errors import Interrupted
 
 if TYPE_CHECKING:
     from fs2od.cli.access import Access
-    from fs2od.client import Connection
-    from fs2od.onedata.tokens import Token
-    from fs2od.results import Choice, Options, Origin, Progress, PutReport, Source, Sources, Target
+    from fs2od.results import Choice, Options, Progress, PutReport, Source, Sources
     from fs2od.transfer import SpacePlace
 
 __all__ = ["put"]
@@ -105,47 +103,27 @@ class _Run:
 
     async def plan(self) -> dict[Choice, list[Source]]:
         """Return what would be done."""
+        from fs2od.cli.member import member_at  # noqa: PLC0415 - keeps `fs2od --help` quick
         from fs2od.results import Put  # noqa: PLC0415 - keeps `fs2od --help` quick
 
-        async with self._connected() as connection:
-            return await Put(self._sources, await self._target(connection), self._options).plan()
+        async with member_at(self._access) as member:
+            target = await member.target(self._place.space, self._place.path)
+            return await Put(self._sources, target, self._options).plan()
 
     async def put(self, show: Callable[[Progress], None]) -> PutReport:
         """Put everything, and say where it came from."""
-        from fs2od.results import Put, record_origin  # noqa: PLC0415 - keeps `fs2od --help` quick
+        from fs2od.cli.member import member_at  # noqa: PLC0415 - keeps `fs2od --help` quick
+        from fs2od.results import Put, find_origin, record_origin  # noqa: PLC0415 - keeps `fs2od --help` quick
 
-        async with self._connected() as connection:
-            target = await self._target(connection)
+        async with member_at(self._access) as member:
+            target = await member.target(self._place.space, self._place.path)
             # Before any byte goes: a dataset that is not there is a typing error.
-            origin = await self._origin(connection) if self._dataset else None
+            named = self._dataset
+            origin = await find_origin(member.connection, member.zone.url, member.token, named) if named else None
             report = await Put(self._sources, target, self._options, show).run()
             if origin is not None:
                 await record_origin(target, origin)
             return report
-
-    def _connected(self) -> Connection:
-        from fs2od.client import Connection  # noqa: PLC0415 - keeps `fs2od --help` quick
-
-        ca_file = self._access.ca_file
-        return Connection(token=self._token, ca_file=Path(ca_file) if ca_file else None)
-
-    @property
-    def _token(self) -> Token:
-        from fs2od.onedata.tokens import Token  # noqa: PLC0415 - keeps `fs2od --help` quick
-
-        assert self._access.token is not None
-        return Token(self._access.token.text())
-
-    async def _target(self, connection: Connection) -> Target:
-        from fs2od.results import find_target  # noqa: PLC0415 - keeps `fs2od --help` quick
-
-        place, prefer = self._place, self._access.prefer
-        return await find_target(connection, place.zone_url, self._token, place.space, place.path, prefer=prefer)
-
-    async def _origin(self, connection: Connection) -> Origin:
-        from fs2od.results import find_origin  # noqa: PLC0415 - keeps `fs2od --help` quick
-
-        return await find_origin(connection, self._place.zone_url, self._token, self._dataset or "")
 
 
 def _rehearse(planned: dict[Choice, list[Source]], *, as_json: bool) -> None:

@@ -114,6 +114,8 @@ _ZONE = (
         list_space_providers /spaces/{id}/providers
         list_space_shares /spaces/{id}/shares
         fs2od_list_results /fs2od/spaces/{id}/results
+        fs2od_list_space_invites /fs2od/spaces/{id}/invites
+        fs2od_get_link /fs2od/shares/{id}/rule
         list_group_space_privileges /spaces/{id}/groups/{gid}/privileges
         list_user_space_privileges /spaces/{id}/users/{uid}/privileges
         get_share /shares/{id}
@@ -162,6 +164,8 @@ _ZONE = (
         update_user_space_privileges PATCH /spaces/{id}/users/{uid}/privileges
         add_group_to_space PUT /spaces/{id}/groups/{gid}
         fs2od_set_space_link_rule PUT /fs2od/spaces/{id}/link_rule
+        fs2od_set_link PUT /fs2od/shares/{id}/rule
+        fs2od_end_invite POST /fs2od/invites/{id}/end
         remove_space_group DELETE /spaces/{id}/groups/{gid}
         update_group_space_privileges PATCH /spaces/{id}/groups/{gid}/privileges
         modify_share PATCH /shares/{id}
@@ -187,6 +191,7 @@ _ZONE = (
         create_named_token_for_current_user POST /user/tokens/named
         create_temporary_token_for_user POST /users/{id}/tokens/temporary
         create_temporary_token_for_current_user POST /user/tokens/temporary
+        fs2od_create_space_invite POST /fs2od/spaces/{id}/invites
         """,
         repeatable=False,
     ),

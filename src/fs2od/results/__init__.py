@@ -10,7 +10,7 @@ from fs2od.results._provenance import Origin, find_origin, record_origin
 from fs2od.results._put import Options, Progress, Put
 from fs2od.results._report import Outcome, PutFile, PutReport
 from fs2od.results._sources import LeftOut, Source, Sources, gather
-from fs2od.results._target import Target, find_target
+from fs2od.results._target import Target, find_target, space_of
 
 __all__ = [
     "Choice",
@@ -35,4 +35,5 @@ __all__ = [
     "gather",
     "partial_name",
     "record_origin",
+    "space_of",
 ]

@@ -51,7 +51,14 @@ class Target:
 
 
 async def find_target(
-    connection: Connection, zone_url: str, token: Token, space: str, path: str, *, prefer: str | None = None
+    connection: Connection,
+    zone_url: str,
+    token: Token,
+    space: str,
+    path: str,
+    *,
+    prefer: str | None = None,
+    writes: bool = True,
 ) -> Target:
     """Return the target that a space's name or id and a path mean.
 
@@ -62,6 +69,7 @@ async def find_target(
         space: The space's id, its name, or NAME@ID.
         path: The folder in it.
         prefer: The domain of the provider to take, if it takes files.
+        writes: Whether files are to be written there.
 
     Raises:
         NotFound: The token reaches no such space.
@@ -70,16 +78,15 @@ async def find_target(
     """
     scope = await Onezone(connection, zone_url).tokens.infer_access_token_scope(token)
     data = scope.data_access_scope
-    if data is None or data.readonly:
+    if data is None or (data.readonly and writes):
         raise NotWritable("the access token only reads: get one that may write")
     found = space_of(data, space)
     known = data.spaces[found]
-    takers = [provider for provider, support in known.supports.items() if not support.readonly]
+    takers = [provider for provider, support in known.supports.items() if not (support.readonly and writes)]
     online = [data.providers[provider] for provider in takers if data.providers[provider].online]
     if not online:
-        raise NotWritable(
-            f"the space {known.name!r} takes no files at any provider that can be reached: it is read-only"
-        )
+        kept = "takes no files" if writes else "is not served"
+        raise NotWritable(f"the space {known.name!r} {kept} at any provider that can be reached")
     chosen = min(online, key=lambda provider: (provider.domain != prefer, provider.name, provider.domain))
     provider = Oneprovider(connection, f"https://{chosen.domain}")
     return Target(provider, found, known.name, path, await _is_ours(provider, found))

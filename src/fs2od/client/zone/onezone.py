@@ -5,6 +5,7 @@ from __future__ import annotations
 from fs2od.client._connection import Connection
 from fs2od.client._service import Service
 from fs2od.client.zone.groups import Groups
+from fs2od.client.zone.invites import SpaceInvites
 from fs2od.client.zone.providers import Providers
 from fs2od.client.zone.shares import ZoneShares
 from fs2od.client.zone.spaces import ZoneSpaces
@@ -34,6 +35,7 @@ class Onezone:
         self.tokens = Tokens(service)
         self.shares = ZoneShares(service)
         self.providers = Providers(service)
+        self.invites = SpaceInvites(service)
 
     async def configuration(self) -> wire.ZoneConfiguration:
         """Return what the zone says about itself to everyone (GET Z/configuration).

@@ -8,6 +8,7 @@ from fs2od.client._reading import SharedData
 from fs2od.client._service import Service
 from fs2od.onedata import wire
 from fs2od.onedata.ids import ShareId
+from fs2od.onedata.wire.sharing import LinkChange, LinkDetails
 
 __all__ = ["ZoneShares"]
 
@@ -47,3 +48,21 @@ class ZoneShares:
         """
         document = wire.ShareChange(name=name, description=description)
         await self._service.do("modify_share", ids={"id": share}, document=document)
+
+    async def link(self, share: ShareId) -> LinkDetails:
+        """Return for whom and when a link works, and how often it was opened (GET Z/fs2od/shares/{id}/rule).
+
+        Raises:
+            NotFound: There is no such share, or the zone is not our own node.
+            Forbidden: The user is no member of its space.
+        """
+        return await self._service.read("fs2od_get_link", LinkDetails, ids={"id": share})
+
+    async def set_link(self, share: ShareId, change: LinkChange) -> None:
+        """Set for whom and when a link works, and its label (PUT Z/fs2od/shares/{id}/rule).
+
+        Raises:
+            NotFound: There is no such share, or the zone is not our own node.
+            Forbidden: The user may not manage shares in its space.
+        """
+        await self._service.do("fs2od_set_link", ids={"id": share}, document=change)

@@ -1,0 +1,70 @@
+"""A member at a zone: their token, the connection that carries it, and the spaces that they name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from fs2od.cli.access import Access
+from fs2od.client import Connection, Onezone
+from fs2od.onedata.ids import SpaceId
+from fs2od.onedata.tokens import Token
+from fs2od.results import Target, find_target, space_of
+
+__all__ = ["Member", "asked", "member_at"]
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody with an access token, connected."""
+
+    connection: Connection
+    zone: Onezone
+    token: Token
+    prefer: str | None
+
+    async def space(self, named: str) -> SpaceId:
+        """Return the space that a name, an id or NAME@ID means.
+
+        Raises:
+            NotFound: The token reaches no such space.
+            ConfigurationError: Several have that name.
+        """
+        scope = await self.zone.tokens.infer_access_token_scope(self.token)
+        if scope.data_access_scope is None:
+            raise click.UsageError("this is not the access token of a person")
+        return space_of(scope.data_access_scope, named)
+
+    async def target(self, space: str, path: str, *, writes: bool = True) -> Target:
+        """Return a folder of a space at a provider; see `fs2od.results.find_target`."""
+        return await find_target(
+            self.connection, self.zone.url, self.token, space, path, prefer=self.prefer, writes=writes
+        )
+
+
+@asynccontextmanager
+async def member_at(access: Access) -> AsyncIterator[Member]:
+    """Yield the member that a command was given.
+
+    Raises:
+        UsageError: There is no token.
+    """
+    if access.token is None or access.zone_url is None:
+        raise click.UsageError("an access token is needed: see --token-file, FS2OD_TOKEN and `fs2od login`")
+    token = Token(access.token.text())
+    ca_file = Path(access.ca_file) if access.ca_file else None
+    async with Connection(token=token, ca_file=ca_file) as connection:
+        yield Member(connection, Onezone(connection, access.zone_url), token, access.prefer)
+
+
+async def asked(access: Access, ask: Callable[[Member], Awaitable[Result]]) -> Result:
+    """Return what is answered to a member."""
+    async with member_at(access) as member:
+        return await ask(member)
