@@ -58,6 +58,31 @@ async def test_an_experimenter_becomes_owner_and_brings_others_in(world: World) 
         zone.invite_book.make(blair, InviteToken(InviteType.USER_JOIN_GROUP, members))
 
 
+async def test_an_owner_sees_the_facility_as_manager_and_may_invite_owners_and_members(world: World) -> None:
+    done, zone = (await onboarded(world)).done, world.node.zone
+    space = SpaceId(done[Step.SPACE])
+    olive = Caller(zone.users.add("Olive Example"))
+    assert olive.user
+    personal = zone.tokens.named(TokenId(done[Step.OWNERS_TOKEN]))
+    zone.invites.join(olive, personal.token, InviteType.USER_JOIN_GROUP, peer_ip=None)
+    found = {each.name: each for each in zone.people.of_space(olive, space, after=None, limit=10)}
+    assert {name: each.role for name, each in found.items()} == {"Administrator": "manager", "Olive Example": "owner"}
+    assert not found["Administrator"].may_remove
+    assert found["Administrator"].may_become is None
+    choices = zone.people.choices(olive, space)
+    targets = [(each.role, each.kind.target_id) for each in choices]
+    assert targets == [("member", done[Step.MEMBERS]), ("owner", done[Step.OWNERS])]
+    # An owner whom an owner invites can do all that the first one can.
+    made = zone.invite_book.make(olive, choices[1].kind, privileges=choices[1].privileges)
+    blair = Caller(zone.users.add("Blair Example"))
+    assert blair.user
+    zone.invites.join(blair, made.token, InviteType.USER_JOIN_GROUP, peer_ip=None)
+    assert zone.people.choices(blair, space) == choices
+    assert zone.people.member(blair, space, olive.user).may_become == "member"
+    zone.people.leave(olive, space)
+    assert zone.rights.space_privileges(olive.user, space) is None
+
+
 async def test_owners_of_datasets_that_were_onboarded_earlier_get_what_owners_get_today(world: World) -> None:
     record, zone = await onboarded(world), world.node.zone
     space, owners, members = (record.done[step] for step in (Step.SPACE, Step.OWNERS, Step.MEMBERS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.portal.members_scene import Scene, open_members_scene
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.memberships import GROUP_USER
 from fs2od.onedata import privileges, roles
+from fs2od.onedata.errors import Rejected
 from fs2od.onedata.tokens import InviteToken, InviteType, Time, Token
 
 
@@ -155,6 +157,27 @@ async def test_people_of_a_space_without_groups_get_what_they_are_invited_to(sce
     page = await olive.press(f"{base}/leave")
     assert olive.status == 400
     assert "You are the last owner" in page
+
+
+def test_of_two_last_owners_who_leave_at_the_same_moment_one_stays(scene: Scene) -> None:
+    space = scene.own_space(scene.olive)
+    scene.world.join_space(space, scene.mary, roles.OWNER_WITHOUT_GROUP)
+    start, outcomes = threading.Barrier(2), []
+
+    def leave(caller: Caller) -> None:
+        start.wait()
+        try:
+            scene.zone.people.leave(caller, space)
+            outcomes.append("left")
+        except Rejected as error:
+            outcomes.append(error.error_id)
+
+    threads = [threading.Thread(target=leave, args=(who.caller,)) for who in (scene.olive, scene.mary)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["cannotRemoveLastOwner", "left"]
 
 
 async def test_a_letter_brings_an_invite_if_its_maker_wants_that(scene: Scene) -> None:

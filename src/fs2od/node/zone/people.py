@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,6 +132,8 @@ class People:
         self._memberships = memberships
         self._notices = notices
         self._activity = activity
+        # Of two last owners who leave at the same moment, one stays.
+        self._one_by_one = threading.Lock()
 
     def standing(self, caller: Caller, space: SpaceId) -> Standing:
         """Return who the caller is in a dataset.
@@ -216,8 +219,9 @@ class People:
         own = {place.id for place in self._places(space) if place.is_own}
         if not all(way.place in own for way in member.ways):
             raise errors.forbidden("You are in through a group that has other datasets, too.")
-        self._require_another(space, member)
-        self._end(space, member, "left", actor=caller.user)
+        with self._one_by_one:
+            self._require_another(space, member)
+            self._end(space, member, "left", actor=caller.user)
 
     def change_role(self, caller: Caller, space: SpaceId, user: UserId, role: Role) -> None:
         """Make an owner of a member, or a member of an owner.
@@ -232,23 +236,27 @@ class People:
         member = self.member(caller, space, user)
         if member.may_become != role:
             raise errors.forbidden("You may not change what this person may do.")
-        if role == "member":
-            self._require_another(space, member)
+        with self._one_by_one:
+            if role == "member":
+                self._require_another(space, member)
+            self._change_role(space, member, role, actor=caller.user)
+        self._memberships.moved()
+
+    def _change_role(self, space: SpaceId, member: Member, role: Role, *, actor: UserId | None) -> None:
         places = {place.role: place for place in self._places(space) if place.type == "group" and place.is_own}
         with self._database.writing() as db:
             if all(way.type == "space" for way in member.ways):
                 held = roles.OWNER_WITHOUT_GROUP if role == "owner" else privileges.SPACE_MEMBER
-                row = (json.dumps(sorted(held)), space, user)
+                row = (json.dumps(sorted(held)), space, member.user)
                 db.execute("UPDATE space_user SET privileges = ? WHERE parent = ? AND child = ?", row)
             elif role == "owner":
-                self._memberships.insert(db, GROUP_USER, places["owner"].id, user, roles.OWNER_IN_GROUP)
+                self._memberships.insert(db, GROUP_USER, places["owner"].id, member.user, roles.OWNER_IN_GROUP)
             else:
-                db.execute("DELETE FROM group_user WHERE parent = ? AND child = ?", (places["owner"].id, user))
+                db.execute("DELETE FROM group_user WHERE parent = ? AND child = ?", (places["owner"].id, member.user))
                 if not any(way.place == places["member"].id for way in member.ways):
-                    self._memberships.insert(db, GROUP_USER, places["member"].id, user, roles.MEMBER_IN_GROUP)
+                    self._memberships.insert(db, GROUP_USER, places["member"].id, member.user, roles.MEMBER_IN_GROUP)
             kind: Happening = "made_owner" if role == "owner" else "made_member"
-            self._activity.note(db, space, kind, actor=caller.user, subject=member.name)
-        self._memberships.moved()
+            self._activity.note(db, space, kind, actor=actor, subject=member.name)
 
     def _end(self, space: SpaceId, member: Member, kind: Happening, *, actor: UserId | None) -> None:
         with self._database.writing() as db:
