@@ -17,7 +17,7 @@ from tests.portal.signing_in import Hall, Person, open_hall
 from fs2od.node.zone.accounts import Proof
 from fs2od.node.zone.catalogue import Summary
 from fs2od.node.zone.link_rules import Rule
-from fs2od.onedata.ids import SpaceId
+from fs2od.onedata.ids import SpaceId, space_root_uuid
 from fs2od.portal.mine._datasets import choice_of, query_of
 from fs2od.testing import world as worlds
 
@@ -123,6 +123,20 @@ async def test_what_has_moved_is_looked_at_again_and_nothing_else_is(shelf: Shel
         ("Kept", 0, None),
         ("Ribosome 2", 2, "complete"),
     ]
+
+
+async def test_a_dataset_without_a_title_is_called_as_its_link_is_also_after_that_was_renamed(shelf: Shelf) -> None:
+    dataset = shelf.put("2026_P1", {"a": b"1"})
+    (share,) = shelf.zone.shares.rooted_at(dataset.space, space_root_uuid(dataset.space))
+    assert await shelf.titles() == ["2026_P1"]
+    shelf.zone.shares.change(shelf.facility.caller, share, name="Apo form", description=None)
+    assert await shelf.titles(search="apo") == ["Apo form"]
+
+
+async def test_whoever_may_bring_others_in_is_an_owner(shelf: Shelf) -> None:
+    dataset = shelf.world.dataset(shelf.facility, {}, name="2026_P1")
+    shelf.world.join_space(dataset.space, shelf.alex, {"space_view", "space_add_user"})
+    assert await shelf.titles(role="owner") == ["2026_P1"]
 
 
 async def test_an_ended_link_is_offered_no_more(shelf: Shelf) -> None:

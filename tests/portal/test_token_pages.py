@@ -42,6 +42,7 @@ from fs2od.onedata.tokens import (
     TokenKind,
     examine,
 )
+from fs2od.portal import Texts
 from fs2od.portal._language import ENGLISH
 from fs2od.portal.mine._token_commands import confine_command
 from fs2od.portal.mine._token_words import what_it_can
@@ -94,6 +95,19 @@ TOKEN = re.compile(r'aria-label="Token" data-copy><code>([A-Za-z0-9]+)</code>')
 )  # fmt: skip
 def test_one_sentence_says_everything_that_a_token_can(kind: TokenKind, caveats: Sequence[Caveat], said: str) -> None:
     assert what_it_can(ENGLISH, kind, caveats, name_of=lambda id_: NAMES.get(id_, id_), now=NOW) == said
+
+
+def test_the_sentence_is_said_in_czech_too() -> None:
+    caveats: list[Caveat] = [
+        DataReadonly(),
+        DataPath(("/s1",)),
+        Time(int(NOW.timestamp()) + 3600),
+        Ip(("192.0.2.0/24",)),
+    ]
+    said = what_it_can(Texts.of().languages["cs"], AccessToken(), caveats, name_of=lambda id_: NAMES[id_], now=NOW)
+    assert said.replace("\u00a0", " ") == (
+        "\u010cte 70S ribosome a nic jin\u00e9ho ned\u011bl\u00e1, do 5. listopadu 2026 13:00 UTC, jen z 192.0.2.0/24."
+    )
 
 
 class Desk:
@@ -160,6 +174,8 @@ async def test_a_token_is_shown_once_with_the_commands_that_use_it(desk: Desk) -
     assert desk.person.headers["Cache-Control"] == "no-store"
     for line in (
         f"fs2od download https://zone.test/share/{desk.share} 70s-ribosome --token-file fs2od.token",
+        f"fs2od mirror https://zone.test/share/{desk.share} 70s-ribosome --follow --token-file fs2od.token",
+        f"fs2od mount https://zone.test/share/{desk.share} /mnt/70s-ribosome --daemon --token-file fs2od.token",
         "umask 077; cat > fs2od.token",
         'export FS2OD_TOKEN="$(cat fs2od.token)"',
         "-H @fs2od.header https://provider.test/api/v3/oneprovider/data/",

@@ -64,9 +64,12 @@ class Downloads:
         """Answer a form of a dataset that is not open to everybody by the address of an archive.
 
         Raises:
+            NotFound: The node has nothing beyond Onedata's own addresses.
             Rejected: It is no form.
             Unauthorized: A guest asks; Forbidden: somebody who is no member.
         """
+        if self.is_plain:
+            raise errors.not_found()
         visitor = visitor_of(request) or Visitor()
         try:
             form = parse_qs(body.decode("ascii"), errors="strict", keep_blank_values=True, max_num_fields=MOST_FIELDS)

@@ -18,14 +18,14 @@ __all__ = ["Catalogue", "Choice", "Listed", "Order", "Role", "Shelf", "Summary"]
 Role = Literal["owner", "member"]
 Order = Literal["name", "size", "files", "newest", "state"]
 
-# Whoever may make links has the dataset as its owner has it; the others were let in to read, or also to write.
+# Whoever may make links or bring others in has the dataset as its owner has it (see `onedata.roles`); the others use it.
 _REACHED = (
     EFFECTIVE_GROUPS.rstrip()
     + """, reached (space, held) AS (
     SELECT parent, privileges FROM space_user WHERE child = :user
     UNION ALL SELECT s.parent, s.privileges FROM mine CROSS JOIN space_group AS s ON s.child = mine.id
 ), of_mine (space, owns) AS (
-    SELECT space, max(instr(held, '"space_manage_shares"') > 0) FROM reached GROUP BY space
+    SELECT space, max(instr(held, '"space_manage_shares"') OR instr(held, '"space_add_user"')) FROM reached GROUP BY space
 )
 """
 )

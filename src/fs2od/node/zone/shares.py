@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -55,6 +56,11 @@ class Shares:
         self._epoch = epoch
         self._clock = clock
         self._activity = activity
+        self._listeners: list[Callable[[SpaceId], None]] = []
+
+    def listen(self, changed: Callable[[SpaceId], None]) -> None:
+        """Let `changed` be told of every space whose shares were made, renamed or ended; it must not wait for anything."""
+        self._listeners.append(changed)
 
     def create(
         self,
@@ -87,6 +93,7 @@ class Shares:
                 narrowed = (share, rule.audience, rule.from_s, rule.until_s)
                 db.execute("INSERT INTO share_rule (share, audience, from_s, until_s) VALUES (?, ?, ?, ?)", narrowed)
             self._activity.note(db, root.space, "link_made", actor=creator, subject=name)
+        self._changed(root.space)
         return self.known(share)
 
     def public(self, share: ShareId, caller: Caller = GUEST) -> Share:
@@ -163,6 +170,7 @@ class Shares:
             db.execute(query, (new_name, description, share))
             if new_name not in (None, found.name):
                 self._activity.note(db, found.space, "link_changed", actor=caller.user, subject=str(new_name))
+        self._changed(found.space)
 
     def end(self, caller: Caller, share: ShareId) -> None:
         """End a share at once, also for answers that are under way.
@@ -175,12 +183,17 @@ class Shares:
             db.execute("DELETE FROM share WHERE id = ?", (share,))
             self._activity.note(db, found.space, "link_ended", actor=caller.user, subject=found.name)
         self._epoch.move()
+        self._changed(found.space)
 
     def rooted_at(self, space: SpaceId, uuid: str) -> list[ShareId]:
         """Return the shares whose root is that very file, oldest first."""
         query = "SELECT id FROM share WHERE space = ? AND root_uuid = ? ORDER BY created, id"
         with self._database.reading() as db:
             return [ShareId(row[0]) for row in db.execute(query, (space, uuid))]
+
+    def _changed(self, space: SpaceId) -> None:
+        for changed in self._listeners:
+            changed(space)
 
     def _require_manage(self, caller: Caller, share: ShareId) -> Share:
         self._rights.require_user(caller)

@@ -34,6 +34,7 @@ class Summaries:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="summaries")
         self._later: Future[None] | None = None
         provider.indexes.listen(self._moved)
+        provider.zone.shares.listen(self._moved)
 
     def bring_up_to_date(self, spaces: Iterable[SpaceId]) -> bool:
         """Look into those of the spaces that have moved, and say whether there were any.

@@ -48,6 +48,10 @@ def token_commands(
         found.append(
             Command("fs2od download", ours + at_zone, sentence("Brings everything that the token shows there."))
         )
+        mirror = f"fs2od mirror {place or 'SPACE'} {folder} --follow --token-file {TOKEN_FILE}{ca}{at_zone}"
+        found.append(
+            Command("fs2od mirror", mirror, sentence("Keeps the folder as the dataset is, until it is complete."))
+        )
         mount = f"fs2od mount {place or 'SPACE'} /mnt/{folder} --daemon --token-file {TOKEN_FILE}{ca}{at_zone}"
         found.append(Command("fs2od mount", mount, sentence("Shows it as a folder on Linux, without copying it.")))
         job = f"sbatch --wrap {shlex.quote(ours + at_zone)}"
