@@ -88,7 +88,10 @@ def zone_app(zone: Zone, *, pages: Iterable[BaseRoute] = ()) -> ASGIApp:
     api = mount(endpoints, doors, prefix="/api/v3/onezone")
     panel_doors = Doors(authenticate_panel, zone.audit.record, body_bytes)
     panel = mount(accounts.panel_endpoints(zone), panel_doors, prefix="/api/v3/onepanel")
-    return Forwarding(_application([*api, *panel, *discovery_routes(zone), *pages]), zone.settings.trusted_proxies)
+    # At the origin itself as well: a program that signs in knows of no API yet.
+    signing_in = mount(devices.endpoints(zone), doors, prefix="")
+    routes = [*api, *signing_in, *panel, *discovery_routes(zone), *pages]
+    return Forwarding(_application(routes), zone.settings.trusted_proxies)
 
 
 def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> ASGIApp:

@@ -14,9 +14,13 @@ __all__ = ["DeviceAuthorization", "DeviceAuthorizationRequest", "DeviceTokenRequ
 
 
 class DeviceAuthorizationRequest(Document, frozen=True, kw_only=True, rename=None):
-    """POST Z/fs2od/device_authorization: what the machine asks for. `name` is what the token is called then."""
+    """POST Z/fs2od/device_authorization: what the machine asks for.
 
-    name: Annotated[str, Meta(min_length=2, max_length=128)]
+    `name` is what the token is called then; by default after the program, which `client_id` names, and the day.
+    """
+
+    name: Annotated[str, Meta(max_length=128)] = ""
+    client_id: Annotated[str, Meta(max_length=64)] = ""
     caveats: tuple[JsonValue, ...] = ()
 
     def parsed_caveats(self) -> tuple[Caveat, ...]:

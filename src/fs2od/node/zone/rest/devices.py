@@ -24,7 +24,8 @@ def endpoints(zone: Zone) -> list[Endpoint]:
         caveats = request.parsed_caveats()
         zone.credentials.require_judgeable(caveats)
         peer = call.peer_ip
-        begun = zone.devices.begin(request.name, caveats, address=str(peer or ""), peer=neighbourhood(peer))
+        name = request.name or f"{request.client_id or 'machine'} {zone.clock.now():%Y-%m-%d}"
+        begun = zone.devices.begin(name, caveats, address=str(peer or ""), peer=neighbourhood(peer))
         document = ours.DeviceAuthorization(
             device_code=begun.device_code,
             user_code=begun.user_code,
