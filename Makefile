@@ -15,7 +15,8 @@ check: ## Run the tests and all checks, as CI does
 	.ci/run
 
 bench: ## Measure, and write the tables in bench/ anew
-	setup/in-venv.sh test nginx-light=/usr/sbin/nginx python bench
+	setup/in-venv.sh test,mount nginx-light=/usr/sbin/nginx fuse3=fusermount3 libfuse3-dev=/usr/include/fuse3/fuse.h \
+	    pkg-config=pkg-config python bench
 
 docs: ## Check the documentation
 	./test tests/docs

@@ -14,7 +14,7 @@ from pathlib import Path
 # `python bench` puts this folder on the path, `python -m bench` the one above; the modules are bench.* in both.
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench import content, downloads, facility, imports, pages, report, sharing
+from bench import content, downloads, facility, imports, mirrors, mounts, pages, report, sharing
 
 BENCHES = {
     "imports": imports.measure,
@@ -23,6 +23,8 @@ BENCHES = {
     "pages": pages.measure,
     "downloads": downloads.measure,
     "sharing": sharing.measure,
+    "mounts": mounts.measure,
+    "mirrors": mirrors.measure,
 }
 
 

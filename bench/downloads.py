@@ -25,7 +25,7 @@ from fs2od.manifests import SIDECAR
 from fs2od.testing import microscope
 from fs2od.testing.sidecars import extend_sidecar
 
-__all__ = ["measure"]
+__all__ = ["measure", "served"]
 
 _ROOT = Path(__file__).parent.parent
 _GB = 10**9
@@ -96,8 +96,8 @@ def _near(place: Path, cases: Mapping[str, Path], sizes: Sizes) -> Section:
     for case, data in cases.items():
         with ExitStack() as stack:
             targets = {
-                "TLS 1.3": stack.enter_context(_served(place, data, tls=True)),
-                "plain HTTP": stack.enter_context(_served(place, data, tls=False)),
+                "TLS 1.3": stack.enter_context(served(place, data, tls=True)),
+                "plain HTTP": stack.enter_context(served(place, data, tls=False)),
             }
             _alternate(runs, {f"{case}, {each}": target for each, target in targets.items()}, place, sizes.rounds)
     return _filled(section, columns, runs)
@@ -116,7 +116,7 @@ def _far(place: Path, sizes: Sizes) -> Section:
             ("", *columns),
         )
         for case, data in cases.items():
-            with _served(place, data, tls=True, distance=distance) as target:
+            with served(place, data, tls=True, distance=distance) as target:
                 _alternate(runs, {case: target}, place, sizes.rounds)
     return _filled(section, columns, runs)
 
@@ -133,8 +133,8 @@ def _verification(place: Path, sizes: Sizes) -> Section:
         with ExitStack() as stack:
             bare = stack.enter_context(_without_sidecar(data))
             targets = {
-                "verified": stack.enter_context(_served(place, data, tls=True)),
-                "sizes only": stack.enter_context(_served(place, bare, tls=True)),
+                "verified": stack.enter_context(served(place, data, tls=True)),
+                "sizes only": stack.enter_context(served(place, bare, tls=True)),
             }
             runs: dict[tuple[str, str], list[Run]] = defaultdict(list)
             _alternate(runs, targets, place, sizes.rounds, names=OURS[:1])
@@ -155,7 +155,7 @@ def _memory(place: Path, sizes: Sizes) -> Section:
     peaks: dict[str, list[str]] = defaultdict(list)
     for count in counts:
         data = _small(place / f"memory-{count}", count)
-        with _served(place, data, tls=True) as target:
+        with served(place, data, tls=True) as target:
             for name in filter(is_there, DOWNLOADERS):
                 peaks[name].append(f"{download(name, target, place).peak_mb:.0f}")
         shutil.rmtree(data)
@@ -175,8 +175,8 @@ def _archives(place: Path, data: Path, sizes: Sizes) -> Section:
     )
     many = _many(place / "many", sizes.many_files)
     with ExitStack() as stack:
-        targets = [stack.enter_context(_served(place, data, tls=tls)) for tls in (True, False)]
-        vast = [stack.enter_context(_served(place, many, tls=tls)) for tls in (True, False)]
+        targets = [stack.enter_context(served(place, data, tls=tls)) for tls in (True, False)]
+        vast = [stack.enter_context(served(place, many, tls=tls)) for tls in (True, False)]
         ways: dict[str, tuple[list[str], Target | None, str]] = {
             "tar cf -": (["tar", "cf", "-", "-C", str(data), "."], None, "")
         }
@@ -278,7 +278,7 @@ def _without_sidecar(data: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _served(place: Path, data: Path, *, tls: bool, distance: Distance | None = None) -> Iterator[Target]:
+def served(place: Path, data: Path, *, tls: bool, distance: Distance | None = None) -> Iterator[Target]:
     """Run a node over `data`, with its state beside it."""
     state = place / f"state-{data.name}-{'tls' if tls else 'plain'}"
     words = distance.words if distance else ()

@@ -22,7 +22,7 @@ from fs2od.transfer import Dataset, Entry
 
 __all__ = ["PAGE_BYTES", "Handle", "Reader"]
 
-PAGE_BYTES = 256 << 10
+PAGE_BYTES = 128 << 10
 _SMALL_BYTES = 1 << 20
 _NEAR_BYTES = 1 << 20
 _STREAK = 3

@@ -1,0 +1,106 @@
+"""A space that several providers have: who is asked first, and who is asked when one is away."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trustme
+
+from fs2od.onedata.ids import TokenId
+from fs2od.onedata.token_kinds import AccessToken as Access
+from fs2od.onedata.token_kinds import Identifier, Named, Subject
+from fs2od.onedata.tokens import create
+from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
+from fs2od.transfer import AccessToken, Patience, SpaceDataset, SpacePlace
+
+CONTENT = b"0123456789" * 1000
+
+
+@dataclass
+class Federation:
+    """A zone, and two providers that have its one space."""
+
+    zone: HostileShare
+    near: HostileShare
+    far: HostileShare
+    ca: Path
+
+    def dataset(self, *, prefer: str | None = None) -> SpaceDataset:
+        token = create("localhost", _identifier(), b"k" * 32)
+        return SpaceDataset(
+            SpacePlace(self.zone.url, "grid"),
+            token=AccessToken(token.reveal),
+            prefer=prefer,
+            ca_file=str(self.ca),
+            patience=Patience(tries=4, first_pause_s=0.01, longest_pause_s=0.02),
+        )
+
+
+def domain_of(provider: HostileShare) -> str:
+    return provider.url.removeprefix("https://")
+
+
+def bytes_asked(provider: HostileShare) -> int:
+    return sum(request.path.endswith("/content") for request in provider.asked)
+
+
+@pytest.fixture
+def federation(authority: trustme.CA, authority_file: Path) -> Iterator[Federation]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    items = [listed("movie.mrc", len(CONTENT))]
+    with ExitStack() as stack:
+        zone, near, far = (
+            stack.enter_context(HostileShare(items, {"movie.mrc": CONTENT}, context=context)) for _ in range(3)
+        )
+        providers = {"p1": near, "p2": far}
+        scope = {
+            "readonly": True,
+            "spaces": {"s1": {"name": "grid", "supports": {name: {"readonly": True} for name in providers}}},
+            "providers": {
+                name: {"name": name, "domain": domain_of(each), "version": "21.02.8", "online": True}
+                for name, each in providers.items()
+            },
+        }
+        answer = reply_of({"validUntil": None, "dataAccessScope": scope})
+        zone.answers["/api/v3/onezone/tokens/infer_access_token_scope"] = lambda _: answer
+        for each in providers.values():
+            each.answers["/api/v3/oneprovider/lookup-file-id/grid%40s1"] = lambda _: reply_of({"fileId": "root"})
+            each.answers["/api/v3/oneprovider/lookup-file-id/grid@s1"] = lambda _: reply_of({"fileId": "root"})
+            each.answers["/api/v3/oneprovider/configuration"] = lambda _: reply_of({"version": "21.02.8"})
+        yield Federation(zone, near, far, authority_file)
+
+
+def _identifier() -> Identifier:
+    return Identifier(Named(), Subject("user", "a" * 32), Access(), TokenId("b" * 32))
+
+
+@pytest.mark.parametrize("preferred", ["near", "far"])
+def test_the_provider_that_was_named_is_asked(federation: Federation, preferred: str) -> None:
+    wanted: HostileShare = getattr(federation, preferred)
+    other = federation.far if wanted is federation.near else federation.near
+    with federation.dataset(prefer=domain_of(wanted)) as dataset:
+        assert dataset.read("movie.mrc", 0, 5000) == CONTENT[:5000]
+    assert (bytes_asked(wanted), bytes_asked(other)) == (1, 0)
+
+
+def test_the_next_provider_is_asked_when_the_first_breaks_off(federation: Federation) -> None:
+    def half(request: Request) -> Reply:
+        whole = federation.far._content("id-movie.mrc", request)
+        return Reply(whole.status, whole.headers, iter([b"".join(whole.body)[:3000]]))
+
+    federation.near.answers["content of id-movie.mrc"] = half
+    with federation.dataset(prefer=domain_of(federation.near)) as dataset:
+        assert dataset.read("movie.mrc", 0, len(CONTENT)) == CONTENT
+    assert (bytes_asked(federation.near), bytes_asked(federation.far)) == (1, 1)
+
+
+def test_a_provider_that_is_gone_is_passed_by(federation: Federation) -> None:
+    with federation.dataset(prefer=domain_of(federation.near)) as dataset:
+        dataset.stat("movie.mrc")
+        federation.near.__exit__()
+        assert dataset.read("movie.mrc", 0, 100) == CONTENT[:100]
+        federation.near = federation.far
