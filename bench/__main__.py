@@ -14,7 +14,7 @@ from pathlib import Path
 # `python bench` puts this folder on the path, `python -m bench` the one above; the modules are bench.* in both.
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench import content, downloads, facility, imports, mirrors, mounts, pages, report, sharing
+from bench import content, downloads, facility, imports, mirrors, mounts, pages, replication, report, sharing
 
 BENCHES = {
     "imports": imports.measure,
@@ -25,6 +25,7 @@ BENCHES = {
     "sharing": sharing.measure,
     "mounts": mounts.measure,
     "mirrors": mirrors.measure,
+    "replication": replication.measure,
 }
 
 

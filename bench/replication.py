@@ -1,0 +1,172 @@
+"""A dataset to a site's bucket: the node's replication, which checks every copy, against rclone and the AWS command line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.report import Section, median
+
+from fs2od.node.panel.storage_records import Bucket, Credentials
+from fs2od.storage.s3 import S3Settings
+from fs2od.testing.radosgw import Radosgw, shared
+from fs2od.testing.world import open_world
+
+__all__ = ["measure"]
+
+_AT_ONCE = 16
+_MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured, and how often."""
+
+    small_files: int
+    large_files: int
+    large_bytes: int
+    rounds: int
+
+    @classmethod
+    def chosen(cls, *, quick: bool) -> Sizes:
+        return cls(500, 1, 100_000_000, 1) if quick else cls(5_000, 4, 1_000_000_000, 3)
+
+
+def measure(folder: Path, *, quick: bool) -> list[Section]:
+    """Return the table of this benchmark."""
+    sizes = Sizes.chosen(quick=quick)
+    cases = {
+        f"{sizes.small_files} files of 100 kB": (sizes.small_files, 100_000),
+        f"{sizes.large_files} files of {sizes.large_bytes // 1_000_000} MB": (sizes.large_files, sizes.large_bytes),
+    }
+    section = Section(
+        "replication",
+        "Replication to a bucket",
+        "Seconds until all is there, out of a file system in memory into Ceph's object gateway on the same machine, which is the "
+        f"limit of all; {sizes.rounds} alternating rounds, medians. fs2od compares every copy with the SHA-256 that it computes "
+        "meanwhile, through the store's own MD5; rclone and aws compare single requests.",
+        ("program", *cases),
+    )
+    programs = {name: run for name, run in _programs().items() if run is not None}
+    taken: dict[tuple[str, str], list[float]] = defaultdict(list)
+    with shared(folder / "radosgw") as server, tempfile.TemporaryDirectory(dir=_MEMORY) as memory:
+        for case, (count, size) in cases.items():
+            source = _written(Path(memory) / "source", count, size)
+            for _ in range(sizes.rounds):
+                for program, run in programs.items():
+                    taken[program, case].append(run(server, source, Path(memory)))
+            shutil.rmtree(source)
+    for program in programs:
+        section.row(program, *(f"{median(taken[program, case]):.2f}" for case in cases))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    section.row("memory of fs2od at most, MB", peak // 1000, "")
+    return [section]
+
+
+def _programs() -> Mapping[str, Callable[[Radosgw, Path, Path], float] | None]:
+    return {
+        "fs2od": _fs2od,
+        "rclone copy": _rclone if shutil.which("rclone") else None,
+        "aws s3 cp --recursive": _aws if shutil.which("aws") else None,
+    }
+
+
+def _written(folder: Path, count: int, size: int) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number:05}.mrc").write_bytes(os.urandom(size))
+    return folder
+
+
+class _Later:
+    """The time of day, a minute ahead: what was just written has settled."""
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.now_s(), UTC)
+
+    def now_s(self) -> int:
+        return int(time.time()) + 60
+
+
+def _fs2od(server: Radosgw, source: Path, memory: Path) -> float:
+    settings = server.bucket()
+    with tempfile.TemporaryDirectory(dir=memory) as folder, open_world(Path(folder), clock=_Later()) as world:
+        owner = world.person()
+        space = world.space(owner)
+        storage = world.node.provider.storages.add_posix("data", str(source), imported=True, readonly=True)
+        dataset = world.support(space, storage, source)
+        site = world.site().node_provider
+        place, credentials = (
+            Bucket(settings.endpoint, settings.bucket),
+            Credentials(settings.access_key, settings.secret_key),
+        )
+        bucket = site.storages.add_s3("bucket", place, credentials)
+        with world.node.zone.database.writing() as db:
+            site.supports.grant(db, space, bucket, size_bytes=1 << 40)
+        body = {"fileId": dataset.root, "expression": f"storageId={bucket}"}
+
+        async def require() -> None:
+            answer = await world.provider.post("/qos_requirements", json=body, headers=owner.headers)
+            answer.raise_for_status()
+
+        asyncio.run(require())
+        replicator = world.node.sites.replicator
+        started_s = time.monotonic()
+        replicator.start_due()
+        replicator.wait(space, 3600)
+        taken_s = time.monotonic() - started_s
+        (progress,) = replicator.progress(space)
+        assert progress.sum.replicated_files == progress.sum.files, progress
+        return taken_s
+
+
+def _rclone(server: Radosgw, source: Path, memory: Path) -> float:
+    settings = server.bucket()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "RCLONE_CONFIG": str(memory / "none.conf"),
+        "RCLONE_CONFIG_S3_TYPE": "s3",
+        "RCLONE_CONFIG_S3_PROVIDER": "Ceph",
+        "RCLONE_CONFIG_S3_ENDPOINT": settings.endpoint,
+        "RCLONE_CONFIG_S3_ACCESS_KEY_ID": settings.access_key,
+        "RCLONE_CONFIG_S3_SECRET_ACCESS_KEY": settings.secret_key,
+    }
+    command = [
+        "rclone",
+        "copy",
+        str(source),
+        f"s3:{settings.bucket}",
+        "--transfers",
+        str(_AT_ONCE),
+        "--s3-chunk-size=16M",
+    ]
+    return _timed(command, environment)
+
+
+def _aws(server: Radosgw, source: Path, memory: Path) -> float:
+    settings: S3Settings = server.bucket()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(memory),
+        "AWS_ACCESS_KEY_ID": settings.access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.secret_key,
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    }
+    address = ["--endpoint-url", settings.endpoint, "--region", "us-east-1", "--only-show-errors"]
+    return _timed(["aws", "s3", "cp", "--recursive", str(source), f"s3://{settings.bucket}", *address], environment)
+
+
+def _timed(command: list[str], environment: Mapping[str, str]) -> float:
+    started_s = time.monotonic()
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=3600)
+    return time.monotonic() - started_s
