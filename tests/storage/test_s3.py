@@ -170,10 +170,11 @@ def test_no_secret_is_in_the_representation(s3: S3Storage) -> None:
 
 
 def test_a_busy_store_is_asked_again_and_then_left_for_later(proxied: Proxy, bucket: S3Settings) -> None:
-    proxied.strike(Refuse(503), when=lambda _: True)
+    # Each time one more, for the quicker way that is tried first.
+    proxied.strike(Refuse(503), when=lambda _: True, times=2)
     with pytest.raises(StorageBusy):
         through(proxied, bucket).write("file", [b"x"])
-    proxied.strike(Refuse(503), when=lambda _: True)
+    proxied.strike(Refuse(503), when=lambda _: True, times=2)
     assert through(proxied, bucket, attempts=2).write("file", [b"x"]).size_bytes == 1
 
 
@@ -198,3 +199,16 @@ def test_a_used_up_quota_is_a_full_storage(radosgw: Radosgw) -> None:
     with pytest.raises(StorageFull, match="quota"):
         storage.write("file", [b"x" * 10_000])
     storage.close()
+
+
+def test_a_name_that_the_quicker_way_does_not_take_is_written_all_the_same(s3: S3Storage) -> None:
+    assert not s3._fast.put("two\nlines", b"x")
+    assert s3._fast.put(f"{s3.settings.prefix}/one line", b"x")
+    assert s3.write("two\nlines", [b"x"]).size_bytes == 1
+    assert {seen.name for seen in s3.list("")} == {"two\nlines", "one line"}
+
+
+def test_both_ways_tell_the_same_of_an_object(s3: S3Storage) -> None:
+    s3.write("file", [b"content"])
+    (listed,) = s3.list("")
+    assert s3.stat("file") == listed

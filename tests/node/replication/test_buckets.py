@@ -119,7 +119,7 @@ async def test_a_store_that_stops_is_named_and_caught_up_with(scene: Scene, prox
 
 async def test_one_that_is_slow_for_a_moment_is_asked_again_at_once(scene: Scene, proxy: Proxy) -> None:
     slow = b"<Error><Code>SlowDown</Code><Message>later</Message></Error>"
-    proxy.strike(Refuse(503, body=slow), when=puts, times=2)
+    proxy.strike(Refuse(503, body=slow), when=puts, times=4)
     requirement = await scene.require(f"storageId={scene.storage}")
     scene.look()
     assert (await scene.status(requirement), scene.problem) == ("fulfilled", "")

@@ -14,10 +14,12 @@ from fs2od.node.index.replicas import Version
 from fs2od.node.replication.pacing import Pace
 from fs2od.storage import Can, Seen, Storage, Upload, md5_of_parts
 
-__all__ = ["PART_BYTES", "Copied", "Copying", "Errand", "SourceChanged"]
+__all__ = ["PART_BYTES", "WHOLE_BYTES", "Copied", "Copying", "Errand", "SourceChanged"]
 
 PART_BYTES = 16 << 20
-"""The size of parts, and of the largest file that is written at once, in bytes."""
+"""The size of parts in bytes."""
+WHOLE_BYTES = 8 << 20
+"""The largest file that is written at once; its bytes are held in memory."""
 _PARTS_AT_ONCE = 4
 _BLOCK_BYTES = 4 << 20
 
@@ -95,7 +97,7 @@ class Copying:
         above, _, _ = errand.path.rpartition("/")
         if above and Can.KEEP_DIRECTORIES in target.can:
             target.make_directory(above)
-        if errand.version.size_bytes <= self._part_bytes:
+        if errand.version.size_bytes <= WHOLE_BYTES:
             return self._whole(source, target, errand)
         return self._in_parts(source, target, errand, began)
 

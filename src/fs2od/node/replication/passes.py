@@ -21,13 +21,13 @@ from fs2od.node.index import SpaceIndex
 from fs2od.node.index import replicas as book
 from fs2od.node.index.replicas import Failure, Lacking, Replica
 from fs2od.node.index.schema import ROOT
-from fs2od.node.replication.copying import PART_BYTES, Copied, Copying, Errand, SourceChanged
+from fs2od.node.replication.copying import WHOLE_BYTES, Copied, Copying, Errand, SourceChanged
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Storage, Upload
 
 __all__ = ["Outcome", "Pass", "Route"]
 
-_SMALL_AT_ONCE, _LARGE_AT_ONCE, _IN_FLIGHT = 8, 2, 32
+_SMALL_AT_ONCE, _LARGE_AT_ONCE, _IN_FLIGHT = 16, 2, 64
 _PAGE = 200
 _NOTED_AT_ONCE = 64
 # What says nothing about a file, but about a whole storage or the way to it.
@@ -121,7 +121,7 @@ class Pass:
                 if room < 0:
                     outcome.problem = "the size that was granted is used up: ask the site for more"
                     break
-                pool = self._large if lacks.version.size_bytes > PART_BYTES else self._small
+                pool = self._large if lacks.version.size_bytes > WHOLE_BYTES else self._small
                 flying[pool.submit(self._one, route, lacks)] = lacks
                 while len(flying) >= _IN_FLIGHT:
                     self._land(route, flying, outcome, noting)

@@ -16,6 +16,7 @@ from fs2od.storage._contract import Can, Chunk, Facts, Kind, Seen, Storage, Uplo
 from fs2od.storage._posix_tree import names
 from fs2od.storage.s3._bucket import S3Settings, client_of
 from fs2od.storage.s3._errors import mapped
+from fs2od.storage.s3._fast_lane import FastLane
 from fs2od.storage.s3._reading import ObjectReader
 from fs2od.storage.s3._uploads import Uploads, part_bytes_for, pieces_of, whole_parts
 
@@ -38,6 +39,7 @@ class S3Storage(Storage):
         self._client = client_of(settings)
         self._bucket = {"Bucket": settings.bucket}
         self._uploads = Uploads(self._client, self._bucket)
+        self._fast = FastLane(settings)
 
     def __repr__(self) -> str:
         return f"S3Storage({self.settings!r})"
@@ -50,6 +52,10 @@ class S3Storage(Storage):
         """Return the facts of an object, or of the directory that objects make."""
         key = self._key(path)
         if path:
+            found = self._fast.head(key)
+            if found is not None:
+                facts = {"LastModified": found.modified, "ETag": found.tag}
+                return _file(path.rpartition("/")[2], found.size_bytes, facts)
             try:
                 with self._mapped(path):
                     return _seen_of_head(path, self._client.head_object(**self._bucket, Key=key))
@@ -107,10 +113,10 @@ class S3Storage(Storage):
         pieces = pieces_of(chunks)
         first, second = next(pieces, b""), next(pieces, None)
         with self._mapped(path):
-            if second is None:
+            if second is None and not (replace and self._fast.put(key, first)):
                 only_new = {} if replace else {"IfNoneMatch": "*"}
                 self._client.put_object(**self._bucket, Key=key, Body=first, **only_new)
-            else:
+            elif second is not None:
                 self._put_in_parts(path, key, itertools.chain((first, second), pieces), replace=replace)
         return self.stat(path)
 
