@@ -14,6 +14,7 @@ from tests.portal.members_scene import Scene, open_members_scene
 from tests.portal.signing_in import Person
 
 from fs2od.node.zone.activity import Taker
+from fs2od.node.zone.link_rules import Rule
 
 
 @pytest.fixture
@@ -74,6 +75,30 @@ async def test_what_is_downloaded_is_added_up_by_day_for_members_by_name_and_lin
     seen_by_mary = await events(mary, scene)
     assert {each["by_name"] for each in seen_by_mary if each["what"] == "downloaded"} == {"Mary Member", None}
     assert "10 B downloaded that day by the link “70S ribosome”" in shown(await mary.open(f"{scene.base}/activity"))
+
+
+async def test_members_are_named_by_whatever_address_they_take(scene: Scene) -> None:
+    share = scene.world.share(scene.olive, scene.dataset, name="for members")
+    scene.zone.link_rules.set_for_share(scene.olive.caller, share, Rule("members"), label="")
+    origin = scene.world.node.settings.provider_url
+    headers, olive = scene.mary.headers, scene.browser(scene.olive)
+
+    async def taken() -> list[tuple[str | None, int]]:
+        found = await events(olive, scene)
+        return [(each["by_name"], each["bytes"]) for each in found if each["what"] == "downloaded"]
+
+    assert (await scene.world.provider.get(f"{origin}/share/{share}/files/a.txt", headers=headers)).content == b"hello"
+    assert await taken() == [("Mary Member", 5)]
+    answers = [
+        await scene.world.provider.post(f"{origin}/data/{scene.dataset.root}/bulk", json={"paths": ["a.txt"]}, headers=headers),
+        await scene.world.provider.post(f"{origin}/share/{share}/bulk", json={"paths": ["a.txt"]}, headers=headers),
+        await scene.world.provider.get(f"{origin}/share/{share}/archive.tar", headers=headers),
+    ]  # fmt: skip
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert await taken() == [("Mary Member", 5 + sum(len(answer.content) for answer in answers))]
+    # The link's own counter has what went through it.
+    through = 5 + sum(len(answer.content) for answer in answers[1:])
+    assert scene.zone.link_rules.of_share(scene.olive.caller, share).sent_bytes == through
 
 
 async def test_a_member_hears_nothing_of_invites(scene: Scene) -> None:

@@ -98,9 +98,10 @@ class Counter:
 
 
 def _taker_of(located: Located) -> Taker:
-    if located.share is not None:
-        return Taker(share=located.share.id)
-    return Taker(space=located.space, user=located.caller.user)
+    share, user = located.share, located.caller.user
+    # What everybody may take by a link, is taken by the link, whoever it is.
+    is_public = share is not None and share.rule.audience == "public"
+    return Taker(None if is_public else located.space, None if is_public else user, share.id if share else None)
 
 
 def _share_of(file: str) -> ShareId | None:

@@ -23,6 +23,7 @@ from fs2od.node.provider.archives.plans import Plan, parse_state
 from fs2od.node.provider.archives.selections import MOST_PATHS, chosen, root_name
 from fs2od.node.provider.archives.service import StateGone
 from fs2od.node.provider.content import archive_answer
+from fs2od.node.provider.counting import say_who_takes
 from fs2od.node.provider.data.file_addresses import file_at
 from fs2od.node.provider.data.finding import find
 from fs2od.node.provider.provider import Oneprovider
@@ -153,10 +154,13 @@ class _Addresses:
         """Answer with many files below a folder, which a token reaches as a whole."""
         paths = _paths(body)
         top = self._provider.access.locate(self._authenticate(request), str(request.path_params["file_id"]))
+        say_who_takes(request.scope, top)
         return archive_answer(self._archives.bulk(top, paths), name=root_name(top))
 
     def _top(self, request: Request) -> Located:
-        return self._located(ShareId(str(request.path_params["id"])), self._authenticate(request))
+        top = self._located(ShareId(str(request.path_params["id"])), self._authenticate(request))
+        say_who_takes(request.scope, top)
+        return top
 
     def _located(self, share: ShareId, caller: Caller = GUEST) -> Located:
         return self._provider.access.locate_share_root(caller, share)

@@ -16,6 +16,7 @@ from fs2od.node.http.endpoints import token_text
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.selections import MOST_PATHS
 from fs2od.node.provider.content import content_disposition
+from fs2od.node.provider.counting import say_who_takes
 from fs2od.node.provider.data.file_addresses import file_at
 from fs2od.node.provider.data.finding import find, given_in
 from fs2od.node.provider.data.folder_index import INDEX_HEADERS, STYLE, folder_page
@@ -133,7 +134,9 @@ class _Addresses:
         return _streamed(metalink(self._provider, top, base=base, stands=self._stands(top)), headers)
 
     def _find(self, request: Request, path: str) -> Located:
-        return find(self._provider, _share(request), path, self._authenticate(request))
+        found = find(self._provider, _share(request), path, self._authenticate(request))
+        say_who_takes(request.scope, found)
+        return found
 
     def _stands(self, located: Located) -> Callable[[], bool]:
         return partial(self._provider.access.stands, located)
