@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.portal.conftest import describe
 from tests.portal.signing_in import Hall, Person, open_hall
 
 from fs2od.node.zone.accounts import Proof
@@ -122,6 +123,14 @@ async def test_an_invite_is_shown_before_it_is_accepted_and_the_dataset_is_then_
     twin = json.loads(await blair.open(f"/joined/{club.members}.json"))
     assert [each["name"] for each in twin["datasets"]] == ["20261105 Krios"]
     assert twin["datasets"][0]["files"] == 1
+
+
+async def test_a_card_says_the_title_and_the_facility_that_the_dataset_itself_says(club: Club) -> None:
+    describe(club.world, club.facility, club.dataset, {"fs2od": {"title": "Apo form", "facility": "Example Facility"}})
+    card = await show(club.hall.person(), club.issue().reveal())
+    assert "Example Facility" in card
+    assert "Apo form" in card
+    assert "70S ribosome" not in card
 
 
 async def test_the_token_stands_in_no_page_address_letter_or_cookie_in_clear(club: Club) -> None:

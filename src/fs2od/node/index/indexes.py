@@ -42,6 +42,11 @@ class Indexes:
                 for moved in self._listeners:
                     moved(space)
 
+    def has(self, space: SpaceId) -> bool:
+        """Say whether there is an index of a space, of whichever site."""
+        with self._lock:
+            return space in self._open or (self._folder / f"{space}.db").exists()
+
     def listen(self, moved: Callable[[SpaceId], None]) -> None:
         """Let `moved` be told of every space whose index was changed, soon after that; it must not wait for anything."""
         self._listeners.append(moved)

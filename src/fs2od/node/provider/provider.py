@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from fs2od.node.index import Indexes
 from fs2od.node.panel.homes import Homes
@@ -65,9 +66,16 @@ class Oneprovider:
     sessions: Sessions
     writing: Writing
     bodies: Bodies
+    _closing: list[Callable[[], None]] = field(default_factory=list, repr=False, compare=False)
+
+    def before_closing(self, end: Callable[[], None]) -> None:
+        """Let `end` be called before anything is closed, for what looks into spaces on its own."""
+        self._closing.append(end)
 
     def close(self) -> None:
         """Stop scans, and what is being written."""
+        for end in self._closing:
+            end()
         self.bodies.close()
         self.writing.close()
         self.imports.close()

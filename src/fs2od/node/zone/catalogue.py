@@ -160,6 +160,14 @@ class Catalogue:
         with self._database.reading() as db:
             return tuple(row[0] for row in db.execute(query, tuple(spaces)))
 
+    def facility_of(self, spaces: Collection[SpaceId]) -> str:
+        """Return the facility that some spaces are from, as far as it is known, and one."""
+        marks = ", ".join("?" * len(spaces))
+        query = f"SELECT DISTINCT facility FROM space_summary WHERE space IN ({marks}) AND facility != '' LIMIT 2"
+        with self._database.reading() as db:
+            found = [str(row[0]) for row in db.execute(query, tuple(spaces))]
+        return found[0] if len(found) == 1 else ""
+
     def name_of(self, id_: str) -> str:
         """Return what people call the space, group or user of an id; empty if there is none."""
         query = f"""SELECT {_TITLE} FROM space LEFT JOIN space_summary AS known ON known.space = space.id

@@ -124,7 +124,7 @@ class JoinPages:
         spaces = zone.catalogue.spaces_of(kind.target_id) if isinstance(kind, InviteToken) else []
         self.summaries.bring_up_to_date(spaces)
         titles = zone.catalogue.titles(spaces) or ((seen.target_name,) if seen.target_name else ())
-        facility = zone.settings.facility_name or zone.settings.name
+        facility = zone.catalogue.facility_of(spaces) or zone.settings.facility_name or zone.settings.name
         if wants_twin(request):
             return json_twin(request, {"invite": _document(seen, titles, facility)}, headers=HEADERS)
         values = {

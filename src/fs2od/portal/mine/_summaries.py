@@ -33,8 +33,10 @@ class Summaries:
         self._fresh: set[SpaceId] = set()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="summaries")
         self._later: Future[None] | None = None
+        self._is_over = False
         provider.indexes.listen(self._moved)
         provider.zone.shares.listen(self._moved)
+        provider.before_closing(self._end)
 
     def bring_up_to_date(self, spaces: Iterable[SpaceId]) -> bool:
         """Look into those of the spaces that have moved, and say whether there were any.
@@ -54,11 +56,17 @@ class Summaries:
     def _look_later(self, spaces: Sequence[SpaceId]) -> None:
         def look() -> None:
             for space in spaces:
+                if self._is_over:
+                    return
                 self._look(space)
 
         with self._lock:
-            if self._later is None or self._later.done():
+            if not self._is_over and (self._later is None or self._later.done()):
                 self._later = self._worker.submit(look)
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._worker.shutdown()
 
     def _moved(self, space: SpaceId) -> None:
         with self._lock:
@@ -71,7 +79,7 @@ class Summaries:
             # Before the look: what moves meanwhile is looked at again.
             self._fresh.add(space)
         try:
-            if self._provider.supports.find(space) is not None:
+            if self._provider.indexes.has(space):
                 self._provider.zone.catalogue.note(space, self._summary(space))
         except Fs2odError:
             self._moved(space)
