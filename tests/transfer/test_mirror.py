@@ -4,7 +4,9 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -202,3 +204,41 @@ def test_each_file_is_the_affair_of_one(tmp_path: Path) -> None:
         others = [name for name in map(str, range(200)) if other.is_mine(name)]
         assert sorted(mine + others) == sorted(map(str, range(200)))
         assert min(len(mine), len(others)) > 50
+
+
+def test_a_live_acquisition_is_followed_until_it_is_complete(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    stop = threading.Event()
+    options = Options(follow=True, follow_every_s=0.5, ca_file=str(behind.world.ca))
+    mirror = Mirror(parse_link(published.link), tmp_path / "out", options)
+    reports = []
+    running = threading.Thread(target=lambda: reports.append(mirror.run(stop=stop)))
+    running.start()
+    try:
+        wait_until((tmp_path / "out" / "big.mrc").exists, LONGEST_S)
+        for number in range(3):
+            (published.folder / f"later{number}.mrc").write_bytes(b"later" * (number + 1))
+            extend_sidecar(published.folder, seal=number == 2)
+            behind.world.rescan(published.dataset.space)
+        running.join(LONGEST_S)
+    finally:
+        stop.set()
+        running.join(LONGEST_S)
+    assert [report.exit_code for report in reports] == [0]
+    assert reports[0].sealed
+    assert shown(tmp_path / "out") == published.files()
+
+
+def test_a_full_disk_is_said_and_the_same_command_goes_on(site: Site, tmp_path: Path) -> None:
+    _, published = site
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(disk)], check=True)
+    try:
+        mirror = mirror_of(site, disk / "out")
+        assert mirror.run().code == 7
+        subprocess.run(["mount", "-o", "remount,size=60m", str(disk)], check=True)
+        assert mirror.run().code == 0
+        assert shown(mirror.out) == published.files()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
@@ -14,11 +13,11 @@ from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError
 from fs2od.manifests import PIECE_BYTES
 from fs2od.transfer._answers import DataAddress
 from fs2od.transfer._checking import is_promised
-from fs2od.transfer._disk import NS
 from fs2od.transfer._entries import Entry, EntryKind, Names
 from fs2od.transfer._errors import Forbidden, NotFound, TokenRefused, UntrustedCertificate
 from fs2od.transfer._large import Dropped, LargeFile
 from fs2od.transfer._links import LinkEnded, NoSuchDataset
+from fs2od.transfer._mates import Mates
 from fs2od.transfer._partial_files import PartialGone
 from fs2od.transfer._partials import partial_name
 from fs2od.transfer._patience import may_pass
@@ -37,7 +36,6 @@ _GIVE_UP_AFTER: Final = 8
 _MOST_CHANGES: Final = 3
 _WORTH_AN_ARCHIVE: Final = 16
 _LOOK_S: Final = 0.1
-_MATES_S: Final = 1.0
 _RECHECK_LINK_S: Final = 1.0
 
 
@@ -67,7 +65,7 @@ class Errand:
         self._link_stood_s = float("-inf")
         self._seen: dict[str, None] = {}
         self._crashed: list[BaseException] = []
-        self._mates: list[Wanted] = []
+        self._mates = Mates(run)
 
     def run(self, root: Entry, known: dict[str, list[Entry]], look: Callable[[], None]) -> None:
         """Bring everything below `root`, and return when that has ended, well or not.
@@ -78,8 +76,8 @@ class Errand:
             look: Called several times a second, by the calling thread.
         """
         self._carry(look, [lambda: self._walk(root, known), *[self._labour] * self._jobs])
-        while self._mates and not self._run.ending.has_come:
-            self._wait_for_mates(look)
+        while self._mates.are_waited_for and not self._run.ending.has_come:
+            self._take_over(look)
 
     def _carry(self, look: Callable[[], None], targets: list[Callable[[], None]]) -> None:
         """Do some things at once, each in a thread of its own, and return when all have ended."""
@@ -103,64 +101,28 @@ class Errand:
         if self._crashed:
             raise self._crashed[0]
 
-    def _wait_for_mates(self, look: Callable[[], None]) -> None:
-        """Look what the other processes have brought meanwhile, and bring what has become this one's affair."""
-        crew = self._run.crew
-        assert crew is not None
-        crew.wait()
-        self._run.ledger.flush()
-        with contextlib.suppress(Interrupted):
-            self._run.ending.sleep(_MATES_S)
+    def _take_over(self, look: Callable[[], None]) -> None:
+        """Wait a little for the other processes, and bring what has become this one's affair."""
         look()
-        self._run.ledger.look()
-        waited_for, self._mates = self._mates, []
-        left = [each for each in waited_for if not self._was_brought(each)]
-        mine = [each for each in left if crew.is_mine("/".join(each.path))]
-        taken = {each.path for each in mine}
-        self._mates += [each for each in left if each.path not in taken]
+        mine = self._mates.wait()
         if mine:
             self._work = Work(self._run.pace, self._run.ending, in_bulk=self._address is not None)
             self._hand_on(mine)
             self._work.listing_ended()
             self._carry(look, [self._labour] * self._jobs)
 
-    def _was_brought(self, wanted: Wanted) -> bool:
-        """Say whether another process has put a file into its place, and count it then."""
-        try:
-            facts = self._run.destination.facts(wanted.path)
-        except StorageError:
-            return False
-        if (facts.st_size, facts.st_mtime_ns // NS) != (wanted.entry.size_bytes, wanted.entry.mtime_s):
-            return False
-        promise = wanted.promise
-        known = (promise.sha256, facts.st_ino, facts.st_size, facts.st_mtime_ns) if promise is not None else None
-        if known is not None and self._run.ledger.get("/".join(wanted.path)) != known:
-            return False
-        self._run.tally.whole(wanted.path, facts.st_size, fetched=False, intact=known is not None, under_way=False)
-        return True
-
     def _hand_on(self, wanted: list[Wanted]) -> None:
         """Put files back to work, those that stand there already to be checked first."""
         checks: list[Wanted] = []
         fetches: list[Wanted] = []
+        present = {folder: self._run.destination.scan(folder) for folder in {each.folder for each in wanted}}
         for each in wanted:
-            there = self._run.destination.scan(each.folder).get(each.entry.name)
+            there = present[each.folder].get(each.entry.name)
             stands = there is not None and there.size_bytes == each.entry.size_bytes and each.promise is not None
             (checks if stands else fetches).append(each)
         small = [each for each in fetches if each.entry.size_bytes <= PIECE_BYTES]
         large = [LargeFile(self._run, each) for each in fetches if each.entry.size_bytes > PIECE_BYTES]
         self._work.put(checks=checks, small=small, large=large)
-
-    def _kept(self, batch: tuple[Wanted, ...]) -> tuple[Wanted, ...]:
-        """Return those files that are this process's affair; the others are waited for."""
-        crew = self._run.crew
-        if crew is None or not crew.others_at_work():
-            return batch
-        kept = tuple(each for each in batch if crew.is_mine("/".join(each.path)))
-        own = {each.path for each in kept}
-        with self._lock:
-            self._mates += [each for each in batch if each.path not in own]
-        return kept
 
     def _safely(self, target: Callable[[], None]) -> None:
         try:
@@ -297,13 +259,13 @@ class Errand:
 
     def _do(self, job: Job) -> None:
         if job.large is not None:
-            if job.large.is_untouched and not self._kept((job.large.wanted,)):
+            if job.large.is_untouched and not self._mates.own((job.large.wanted,)):
                 self._work.leave(job.large)
                 job.large.drop()
                 return
             self._bring_large(job.large, job)
             return
-        job = replace(job, batch=self._kept(job.batch))
+        job = replace(job, batch=self._mates.own(job.batch))
         if not job.batch:
             return
         if job.kind == "check":
