@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -15,7 +15,7 @@ from fs2od.onedata import errors
 __all__ = ["Bodies", "Body"]
 
 Result = TypeVar("Result")
-_SPARE_S = 5
+_LOOK_S = 0.5
 
 
 class Body:
@@ -26,10 +26,18 @@ class Body:
     """
 
     def __init__(
-        self, request: Request, *, loop: asyncio.AbstractEventLoop, piece_bytes: int, silence_s: float, most_bytes: int
+        self,
+        request: Request,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        closing: threading.Event,
+        piece_bytes: int,
+        silence_s: float,
+        most_bytes: int,
     ) -> None:
         self._stream: AsyncIterator[bytes] = request.stream()
         self._loop = loop
+        self._closing = closing
         self._piece_bytes = piece_bytes
         self._silence_s = silence_s
         self._most_bytes = most_bytes
@@ -58,9 +66,13 @@ class Body:
     def _next(self) -> bytes:
         gathering = asyncio.run_coroutine_threadsafe(self._gather(), self._loop)
         try:
-            return gathering.result(self._silence_s + _SPARE_S)
-        except (TimeoutError, concurrent.futures.CancelledError) as error:
-            gathering.cancel()
+            # Looked at now and then: a loop that ends with the node never finishes what it was asked for.
+            while not wait([gathering], timeout=_LOOK_S).done:
+                if self._closing.is_set():
+                    gathering.cancel()
+                    raise errors.error_of("serviceUnavailable", "The node stops.")
+            return gathering.result()
+        except (TimeoutError, CancelledError) as error:
             raise errors.error_of("timeout", "Nothing arrived for too long.") from error
         except ClientDisconnect as error:
             raise errors.malformed_data() from error
@@ -91,6 +103,7 @@ class Bodies:
         self._silence_s = silence_s
         self._room = at_once + waiting
         self._taken = 0
+        self._closing = threading.Event()
 
     async def taken_in(self, request: Request, write: Callable[[Body], Result]) -> Result:
         """Return what `write` does with the body of a request, in a thread.
@@ -104,6 +117,7 @@ class Bodies:
         body = Body(
             request,
             loop=loop,
+            closing=self._closing,
             piece_bytes=self._piece_bytes,
             silence_s=self._silence_s,
             most_bytes=self._most_bytes,
@@ -116,5 +130,6 @@ class Bodies:
             self._taken -= 1
 
     def close(self) -> None:
-        """Take nothing in any more."""
+        """Take nothing in any more; what is under way ends as if its sender had left."""
+        self._closing.set()
         self._threads.shutdown(wait=True, cancel_futures=True)

@@ -8,7 +8,7 @@ from fs2od.node.index import Entry, Indexes, SpaceIndex
 from fs2od.node.index.changes import Note, Notes, place, rename, write_down
 from fs2od.node.index.removal import remove
 from fs2od.onedata.ids import SpaceId
-from fs2od.storage import Kind, Seen, Storage
+from fs2od.storage import Can, Kind, Seen, Storage
 
 __all__ = ["Settling"]
 
@@ -80,6 +80,8 @@ class Settling:
     def _at(self, index: SpaceIndex, path: str) -> None:
         """Bring one path in line, with all that is registered below it."""
         entry, seen = _entry(index, path), self._seen(path)
+        if seen is None and entry is not None and self._is_kept_here_alone(entry):
+            return
         if entry is not None and (seen is None or seen.kind is not entry.kind):
             remove(index, [entry.row])
             entry = None
@@ -99,9 +101,23 @@ class Settling:
     def _below(self, index: SpaceIndex, path: str, top: Entry) -> None:
         gone: list[int] = []
         for below, entry in index.walk(top, page=_PAGE):
-            if self._seen(f"{path}/{below}") is None:
+            seen = self._seen(f"{path}/{below}")
+            if seen is not None:
+                with index.database.writing() as db:
+                    write_down(db, entry.row, seen)
+            elif not self._is_kept_here_alone(entry):
                 gone.append(entry.row)
         remove(index, gone)
+
+    def written_below(self, index: SpaceIndex, path: str) -> None:
+        """Register anew what lies below a directory that moved, where a move makes other files of the same bytes."""
+        top = _entry(index, path)
+        if top is not None:
+            self._below(index, path, top)
+
+    def _is_kept_here_alone(self, entry: Entry) -> bool:
+        """Say whether it is a directory with nothing in it, on a storage that knows no such thing."""
+        return entry.kind is Kind.DIRECTORY and not entry.files and Can.KEEP_DIRECTORIES not in self._storage.can
 
     def _seen(self, path: str) -> Seen | None:
         try:

@@ -212,10 +212,15 @@ class Writing:
                 raise errors.posix("enoent")
             _require_free(entry, there, replaces=replaces)
             change.begin(where.path, source=source.path)
-            _stored(lambda: storage.rename(source.path, where.path))
-            seen = _stored(lambda: storage.stat(where.path))
+            is_empty = entry.kind is Kind.DIRECTORY and not entry.files
+            if Can.KEEP_DIRECTORIES in storage.can or not is_empty:
+                _stored(lambda: storage.rename(source.path, where.path))
+            is_directory = entry.kind is Kind.DIRECTORY
+            seen = self._directory_seen(storage, where) if is_directory else _stored(lambda: storage.stat(where.path))
             with change.registering() as db:
                 rename(db, entry, where.directory.entry.row, where.names[-1], seen)
+            if is_directory and Can.RENAME_ATOMICALLY not in storage.can:
+                self._trees.settling(where.space, storage).written_below(change.index, where.path)
             return self._made(change.index, where, entry.row)
 
     def read_again(self, file: Located, *, wait_s: float) -> Reading | None:
