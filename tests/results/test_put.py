@@ -26,6 +26,7 @@ from fs2od.results import (
     gather,
     record_origin,
 )
+from fs2od.storage import Can, PosixStorage
 from fs2od.testing.world import Dataset, Person, World, open_world
 
 BIG = os.urandom(9 << 20)
@@ -296,6 +297,15 @@ async def test_a_file_that_changes_while_it_is_sent_is_not_put(ours: Desk) -> No
     assert (report.files[0].outcome, report.exit_code) == ("failed", 7)
     assert "changed" in str(report.files[0].problem)
     assert ours.there() == {}
+
+
+async def test_where_files_are_only_written_whole_they_are_sent_whole(
+    ours: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PosixStorage, "can", PosixStorage.can & ~Can.WRITE_AT)  # as a bucket is
+    ours.write({"big": BIG, "small": b"1"})
+    assert (await ours.put("big", "small")).exit_code == 0
+    assert ours.there() == {"big": BIG, "small": b"1"}
 
 
 async def test_origins_are_named_once_beside_what_is_there(ours: Desk) -> None:

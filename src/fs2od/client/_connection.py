@@ -75,6 +75,8 @@ class Request:
         body: What to send.
         headers: Besides the token's.
         secrets: Texts that an error must not repeat.
+        pieces: Makes the body anew for every try, piece by piece, instead of `body`; its length is among the headers. Such a
+            call may take as long as its pieces keep coming.
     """
 
     operation: Operation
@@ -83,6 +85,7 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    pieces: Callable[[], AsyncIterator[bytes]] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ class Connection:
 
         async def once() -> Answer:
             with translated(_host(request.url)):
-                async with asyncio.timeout(self._timeouts.answer.total_seconds()):
+                async with asyncio.timeout(None if request.pieces else self._timeouts.answer.total_seconds()):
                     response = await self._exchange(request)
                     try:
                         body = await read_bounded(response, self._largest_answer_bytes)
@@ -247,7 +250,8 @@ class Connection:
             headers["X-Auth-Token"] = self._token.reveal()
         if self._observer:
             self._observer.before_request(operation.method, operation.operation_id)
-        sent = httpx.Request(operation.method, url, content=request.body, headers=headers, extensions=self._limits)
+        content = request.pieces() if request.pieces else request.body
+        sent = httpx.Request(operation.method, url, content=content, headers=headers, extensions=self._limits)
         response = await self._transport.handle_async_request(sent)
         response.request = sent
         if self._observer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import TypeVar
@@ -84,6 +84,21 @@ class Service:
     ) -> Answer:
         """Return the whole answer of a call that sends bytes."""
         return await self._answer(operation_id, ids, query, None, body=body, content_type=content_type, headers=headers)
+
+    async def send_pieces(
+        self,
+        operation_id: str,
+        pieces: Callable[[], AsyncIterator[bytes]],
+        length: int,
+        *,
+        ids: Mapping[str, str],
+        content_type: str,
+    ) -> Answer:
+        """Return the whole answer of a call that sends bytes as they are made, anew for every try."""
+        operation = OPERATIONS[self._name, operation_id]
+        headers = {"Content-Type": content_type, "Content-Length": str(length)}
+        url = self.origin + operation.url_path(ids)
+        return await self._connection.answer(Request(operation, url, headers=headers, pieces=pieces))
 
     async def create(
         self, operation_id: str, *, collection: str, document: object, ids: Mapping[str, str] = _NOTHING

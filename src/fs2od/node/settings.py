@@ -42,7 +42,7 @@ class Limits:
     """Every bound of the node, in one place."""
 
     body_bytes: int = 1 << 20
-    upload_bytes: int = 1 << 30
+    upload_bytes: int = 1 << 36
     """The longest body that is written into a file; longer files come in several, each from where the last one ended."""
     upload_silence_s: float = 60.0
     """How long a body that is being written may send nothing."""

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import BinaryIO, Protocol
 
 from fs2od.errors import IntegrityFailure, StorageError
@@ -114,7 +114,18 @@ class Sending:
         file = begun.file_id if begun else await self._begun(partial)
         with await asyncio.to_thread(_opened, source) as local:
             digest, offset = await self._taken_up(source, local, file, begun.size_bytes if begun else 0)
-            said = await self._sent(source, local, file, digest, offset)
+            try:
+                said = await self._sent(source, local, file, digest, offset)
+            except PosixError as error:
+                if error.errno != "enotsup" or offset:
+                    raise
+                # A bucket takes whole files only.
+                said = await self._files.write_whole(file, lambda: _pieces(local), source.size_bytes)
+                local.seek(0)
+                digest = hashlib.sha256()
+                await asyncio.to_thread(_take_in, digest, local, source.size_bytes)
+                self._moved(source.size_bytes)
+            await self._require_unchanged(source, local, file)
         if (said or await self._digest_there(file, source.size_bytes)) != digest.hexdigest():
             await self._files.remove(file)
             raise _broken(source)
@@ -153,13 +164,15 @@ class Sending:
                 chunk_bytes = min(2 * chunk_bytes, _LARGEST_CHUNK)
             offset += len(chunk)
             self._moved(len(chunk))
+        return said
+
+    async def _require_unchanged(self, source: Source, local: BinaryIO, file: FileId) -> None:
         facts = os.fstat(local.fileno())
         if (facts.st_size, facts.st_mtime_ns) != (source.size_bytes, source.mtime_ns):
             await self._files.remove(file)
             raise StorageError(
                 f"{source.file} changed while it was sent: run the same command again when it is finished"
             )
-        return said
 
     async def _moved_into_place(self, source: Source, partial: str, gives_way: Found | None) -> None:
         target = self._remote.target
@@ -184,6 +197,12 @@ class Sending:
                 async for chunk in content:
                     digest.update(chunk)
         return digest.hexdigest()
+
+
+async def _pieces(local: BinaryIO) -> AsyncIterator[bytes]:
+    local.seek(0)
+    while piece := await asyncio.to_thread(local.read, SMALL_BYTES):
+        yield piece
 
 
 def _broken(source: Source) -> IntegrityFailure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from fs2od.client._connection import Answer
@@ -145,6 +145,24 @@ class Files(FileReader):
         query = [] if offset is None else [("offset", str(offset))]
         answer = await self._service.send(
             "update_file_content", ids={"id": file}, query=query, body=content, content_type=_BYTES
+        )
+        return _digest(answer)
+
+    async def write_whole(
+        self, file: FileId, pieces: Callable[[], AsyncIterator[bytes]], size_bytes: int
+    ) -> str | None:
+        """Replace all bytes of a file in one request, however many (PUT P/data/{id}/content). Returns what `write` does.
+
+        Args:
+            file: Its id.
+            pieces: Makes the bytes, anew for every try.
+            size_bytes: How many they are.
+
+        Raises:
+            PosixError: As `write` does; efbig: the provider takes no body of that size.
+        """
+        answer = await self._service.send_pieces(
+            "update_file_content", pieces, size_bytes, ids={"id": file}, content_type=_BYTES
         )
         return _digest(answer)
 
