@@ -64,3 +64,19 @@ def test_texts_stand_in_the_code_as_they_are_and_not_in_variables() -> None:
     for path in PORTAL.rglob("*.py"):
         for line in path.read_text().splitlines():
             assert not re.search(r"\bsentence\(f?[\"']?\s*f\"", line), path
+
+
+@pytest.mark.parametrize("path", sorted((PORTAL / "templates").iterdir()), ids=lambda path: path.stem)
+def test_a_template_has_no_words_beside_its_texts(path: Path) -> None:
+    template = re.sub(
+        r"{% trans.*?{% endtrans %}|{% block live %}.*?{% endblock %}|{%.*?%}|{{.*?}}|{#.*?#}",
+        "",
+        path.read_text(),
+        flags=re.DOTALL,
+    )
+    attributes = re.findall(r'(?:aria-label|placeholder|title|alt)="([^"]+)"', template)
+    words = re.sub(r"<code>.*?</code>|<[^>]*>", " ", template, flags=re.DOTALL).split()
+    same_everywhere = {"SHA256SUMS", "Metalink", ".zip", ".tar", "zip", "(UTC)", "name@example.org", "Onedata", "usr-"}
+    assert [
+        each for each in [*words, *attributes] if re.search(r"[A-Za-z]{2}", each) and each not in same_everywhere
+    ] == []

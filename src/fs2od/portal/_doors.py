@@ -115,7 +115,7 @@ class Doors:
     def _form_with(
         self, request: Request, said: str, status: int, headers: Mapping[str, str] | None = None
     ) -> Response:
-        values = {**self.frame, "said": said}
+        values = {**self.frame, "said": said, "signing_in": True}
         return html_page(request, "signin.html", values, status=status, headers={**OPERATOR_HEADERS, **(headers or {})})
 
     async def _sign_in(self, request: Request) -> Response:

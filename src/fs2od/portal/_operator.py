@@ -189,7 +189,7 @@ class _OperatorPages:
         more = {
             "now": self.clock(),
             "path": request.url.path,
-            "signed_in": True,
+            "signing_in": True,
             "quote": lambda text: quote(text, safe=""),
         }
         return html_page(request, template, {**self.frame, **more, **values}, headers=OPERATOR_HEADERS)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from fs2od.facility import DatasetEventRow, DatasetRow, DatasetState
 from fs2od.mail import LetterRow, LetterState
-from fs2od.portal._words import plural
+from fs2od.portal._sentences import sentence
 
 __all__ = [
     "Glance",
@@ -73,12 +73,13 @@ class Glance:
     @property
     def words(self) -> dict[str, str]:
         """The sentence that is read out when something changes."""
-        said = [
-            plural(self.acquiring, "dataset") + " acquiring",
-            f"{len(self.stuck)} need you",
-            f"{self.complete} complete",
-        ]
-        return {"announcement": ", ".join(said)}
+        said = sentence(
+            "%(acquiring)s acquiring, %(stuck)s need you, %(complete)s complete",
+            acquiring=self.acquiring,
+            stuck=len(self.stuck),
+            complete=self.complete,
+        )
+        return {"announcement": said}
 
 
 def stages_of(row: DatasetRow) -> tuple[Stage, ...]:
@@ -93,19 +94,27 @@ def stages_of(row: DatasetRow) -> tuple[Stage, ...]:
 
 
 def next_words(row: DatasetRow) -> str:
-    """Say what happens next with a dataset."""
+    """Say what happens next with a dataset, in a `Sentence`."""
     if row.state == "onboarding":
-        return f"It is being registered: {row.steps_done} of {row.steps} steps are done. Then the mail goes out."
+        return sentence(
+            "It is being registered: %(done)s of %(steps)s steps are done. Then the mail goes out.",
+            done=row.steps_done,
+            steps=row.steps,
+        )
     return _NEXT[row.state]
 
 
 _NEXT: dict[DatasetState, str] = {
-    "needs you": "Nothing, until somebody does what is said above. A changed metadata file is then read by itself.",
-    "waiting": "It is tried again by itself.",
-    "seen": "Its metadata file is read as soon as it has settled.",
-    "acquiring": "New files are imported as they come. When the running file is gone and nothing moves, it is complete.",
-    "finishing": "The last import is under way. Then it is complete, and a mail says so.",
-    "complete": "Nothing. Were files to change again, they would be imported.",
+    "needs you": sentence(
+        "Nothing, until somebody does what is said above. A changed metadata file is then read by itself."
+    ),
+    "waiting": sentence("It is tried again by itself."),
+    "seen": sentence("Its metadata file is read as soon as it has settled."),
+    "acquiring": sentence(
+        "New files are imported as they come. When the running file is gone and nothing moves, it is complete."
+    ),
+    "finishing": sentence("The last import is under way. Then it is complete, and a mail says so."),
+    "complete": sentence("Nothing. Were files to change again, they would be imported."),
 }
 
 

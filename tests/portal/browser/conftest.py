@@ -9,10 +9,18 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from tests.portal.npm import installed
 
 SCREENSHOTS = Path(__file__).parents[3] / "test-results" / "screenshots"
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}
+AXE = installed(Path(__file__).parents[1] / "axe") / "axe-core" / "axe.min.js"
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_CHECK = """async ([rules]) => {
+    const found = await axe.run(document, { runOnly: rules, resultTypes: ["violations"] });
+    return found.violations.map((each) => `${each.id}: ${each.help}: ` +
+        each.nodes.slice(0, 4).map((node) => `${node.html.slice(0, 200)} ${node.any[0]?.message ?? ""}`).join(" | "));
+}"""
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -39,6 +47,17 @@ def shoot(page: Page, name: str) -> None:
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
+def violations(page: Page) -> list[str]:
+    """Return what Deque's rules (WCAG 2.2 AA, and more) say against a page, in light and in dark."""
+    scheme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+    page.evaluate(AXE.read_text())
+    found: list[str] = page.evaluate(_CHECK, [_RULES])
+    page.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
+    found += page.evaluate(_CHECK, [["color-contrast"]])
+    page.emulate_media(color_scheme=scheme)
+    return found
+
+
 def assert_fits(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -51,6 +70,7 @@ def assert_accessible(page: Page) -> None:
     assert page.locator("main").count() == page.locator("header.bar").count() == page.locator("footer").count() == 1
     assert page.evaluate("document.documentElement.lang") == "en"
     assert page.title()
+    assert violations(page) == []
     unnamed = """[...document.querySelectorAll('a,button,input')].filter(e => e.type !== 'hidden' &&
         !(e.ariaLabel || e.textContent.trim() || e.labels?.length)).map(e => e.outerHTML)"""
     assert page.evaluate(unnamed) == []

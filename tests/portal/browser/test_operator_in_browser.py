@@ -91,7 +91,7 @@ def test_new_datasets_appear_without_a_reload(desk: Desk, browser: Browser) -> N
 def test_everything_works_without_scripts(desk: Desk, browser: Browser) -> None:
     fill(desk)
     page = sign_in(browser, desk, java_script_enabled=False)
-    page.get_by_role("button", name="Try 20261103_P2 again").click()
+    page.get_by_role("button", name="Try again: 20261103_P2").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("20261103_P2")
     assert len(desk.world.journal.wishes()) == 1
     page.get_by_role("link", name="Outbox").click()
