@@ -175,3 +175,14 @@ def test_limits_of_replication_are_read_as_people_write_them(tmp_path: Path) -> 
     assert (found.settle_s, found.check_every_s) == (30, 6 * 3600)
     with pytest.raises(ConfigurationError, match=r"replication\.from_hour"):
         read_reception(written(tmp_path, "[replication]\nfrom_hour = 25\n"), tmp_path)
+
+
+def test_the_pages_have_a_language_and_texts_of_the_facility_s_own(tmp_path: Path) -> None:
+    found = read_reception(written(tmp_path, MAIL + '[pages]\nlanguage = "cs"\ntexts = "texts"\n'), tmp_path)
+    assert (found.page_language, found.page_texts) == ("cs", tmp_path / "texts")
+
+
+def test_pages_speak_as_mails_do_where_nothing_else_is_said(tmp_path: Path) -> None:
+    assert read_reception(written(tmp_path, MAIL + 'language = "cs"\n'), tmp_path).page_language == "cs"
+    assert read_reception(written(tmp_path, '[pages]\nlanguage = "cs"\n'), tmp_path).page_language == "cs"
+    assert read_reception(None, tmp_path).page_language == "en"

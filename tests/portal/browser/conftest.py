@@ -49,12 +49,12 @@ def shoot(page: Page, name: str) -> None:
 
 def violations(page: Page) -> list[str]:
     """Return what Deque's rules (WCAG 2.2 AA, and more) say against a page, in light and in dark."""
-    scheme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     page.evaluate(AXE.read_text())
     found: list[str] = page.evaluate(_CHECK, [_RULES])
-    page.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
+    page.emulate_media(color_scheme="light" if is_dark else "dark")
     found += page.evaluate(_CHECK, [["color-contrast"]])
-    page.emulate_media(color_scheme=scheme)
+    page.emulate_media(color_scheme="dark" if is_dark else "light")
     return found
 
 
