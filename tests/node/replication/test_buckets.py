@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -294,3 +295,27 @@ def parts_sent(proxy: Proxy) -> dict[str, int]:
             number = exchange.request.target.partition("partNumber=")[2].partition("&")[0]
             found[number] = found.get(number, 0) + 1
     return found
+
+
+async def test_rclone_reads_what_was_replicated_as_the_plain_tree_that_it_is(
+    scene: Scene, own: S3Settings, tmp_path: Path
+) -> None:
+    (scene.dataset.folder / "grid 1").mkdir()
+    (scene.dataset.folder / "grid 1" / "größe ½.mrc").write_bytes(b"named as people name things")
+    scene.world.rescan(scene.dataset.space)
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "RCLONE_CONFIG": str(tmp_path / "none.conf"),
+        "RCLONE_CONFIG_S3_TYPE": "s3",
+        "RCLONE_CONFIG_S3_PROVIDER": "Ceph",
+        "RCLONE_CONFIG_S3_ENDPOINT": own.endpoint,
+        "RCLONE_CONFIG_S3_ACCESS_KEY_ID": own.access_key,
+        "RCLONE_CONFIG_S3_SECRET_ACCESS_KEY": own.secret_key,
+    }
+    source, target = f"s3:{own.bucket}/{scene.dataset.space}", tmp_path / "copied"
+    command = ["rclone", "copy", source, str(target)]
+    await asyncio.to_thread(subprocess.run, command, env=environment, check=True, timeout=120)
+    files = {str(path.relative_to(target)): path.read_bytes() for path in target.rglob("*") if path.is_file()}
+    assert files == FILES | {"grid 1/größe ½.mrc": b"named as people name things"}
