@@ -196,6 +196,40 @@ _ZONE = (
         repeatable=False,
     ),
 )
+_SITES = (
+    *_gets(
+        "onezone",
+        """
+        fs2od_list_sites /fs2od/sites
+        fs2od_list_support_requests /fs2od/spaces/{id}/support_requests
+        """,
+    ),
+    *_others("onezone", "fs2od_withdraw_support_request DELETE /fs2od/support_requests/{rid}", repeatable=True),
+    *_others(
+        "onezone",
+        """
+        fs2od_add_site POST /fs2od/sites
+        fs2od_request_support POST /fs2od/spaces/{id}/support_requests
+        """,
+        repeatable=False,
+    ),
+    *_gets(
+        "onepanel",
+        """
+        fs2od_get_offer /fs2od/offer
+        fs2od_list_support_requests_at_site /fs2od/support_requests
+        """,
+    ),
+    *_others("onepanel", "fs2od_set_offer PUT /fs2od/offer", repeatable=True),
+    *_others(
+        "onepanel",
+        """
+        fs2od_approve_support_request POST /fs2od/support_requests/{rid}/approve
+        fs2od_decline_support_request POST /fs2od/support_requests/{rid}/decline
+        """,
+        repeatable=False,
+    ),
+)
 _PROVIDER = (
     *_gets(
         "oneprovider",
@@ -299,6 +333,9 @@ _PANEL = (
 _CDMI = _others("cdmi", "cdmi_put PUT /{path}", repeatable=False)
 
 OPERATIONS: Mapping[tuple[ServiceName, str], Operation] = MappingProxyType(
-    {(operation.service, operation.operation_id): operation for operation in (*_ZONE, *_PROVIDER, *_PANEL, *_CDMI)}
+    {
+        (operation.service, operation.operation_id): operation
+        for operation in (*_ZONE, *_SITES, *_PROVIDER, *_PANEL, *_CDMI)
+    }
 )
 """Every call that the client can make, by service and operationId."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fs2od.client._connection import Connection
 from fs2od.client._service import Service
 from fs2od.client.panel.imports import Imports
+from fs2od.client.panel.offers import Offers
 from fs2od.client.panel.spaces import SupportedSpaces
 from fs2od.client.panel.storages import Storages
 from fs2od.client.panel.users import ZoneUsers
@@ -28,6 +29,7 @@ class Onepanel:
         self.spaces = SupportedSpaces(service)
         self.imports = Imports(service)
         self.users = ZoneUsers(service)
+        self.offers = Offers(service)
 
     async def configuration(self) -> wire.PanelConfiguration:
         """Return what the panel says about itself to everyone (GET N/configuration).

@@ -8,6 +8,7 @@ from fs2od.client.zone.groups import Groups
 from fs2od.client.zone.invites import SpaceInvites
 from fs2od.client.zone.providers import Providers
 from fs2od.client.zone.shares import ZoneShares
+from fs2od.client.zone.sites import Sites
 from fs2od.client.zone.spaces import ZoneSpaces
 from fs2od.client.zone.tokens import Tokens
 from fs2od.client.zone.user import CurrentUser
@@ -35,6 +36,7 @@ class Onezone:
         self.tokens = Tokens(service)
         self.shares = ZoneShares(service)
         self.providers = Providers(service)
+        self.sites = Sites(service)
         self.invites = SpaceInvites(service)
 
     async def configuration(self) -> wire.ZoneConfiguration:

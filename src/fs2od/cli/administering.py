@@ -1,0 +1,117 @@
+"""What commands that administer sites share: whose token, which zone or panel, and sizes as people write them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from fs2od.cli.access import access_of
+from fs2od.cli.zone_options import CA_OPTION
+from fs2od.client import Connection, Onepanel, Onezone
+from fs2od.errors import ConfigurationError
+from fs2od.onedata.tokens import Token
+from fs2od.transfer import parse_rate
+
+__all__ = ["SIZE", "Speaker", "panel_options", "secret_of", "speaker_options"]
+
+Done = TypeVar("Done")
+
+_TOKEN_OPTION = click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    envvar="FS2OD_TOKEN_FILE",
+    show_envvar=True,
+    help="File that holds your access token. Else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken, else what fs2od login kept.",
+)
+_PROVIDER_OPTION = click.option(
+    "--provider",
+    "provider_url",
+    required=True,
+    envvar="FS2OD_PROVIDER",
+    show_envvar=True,
+    help="The site's address, such as https://localhost:8446.",
+)
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Whoever runs the command, and where they speak to."""
+
+    token: Token
+    ca_file: Path | None
+
+    @classmethod
+    def of(cls, token_file: Path | None, ca_file: Path | None, *, zone_url: str | None = None) -> Speaker:
+        """Return who the options and the environment say.
+
+        Raises:
+            ConfigurationError: There is no token.
+        """
+        found = access_of(zone_url, token_file, ca_file).token
+        if found is None:
+            raise ConfigurationError("no access token: give --token-file, or sign in with fs2od login")
+        return cls(Token(found.text()), ca_file)
+
+    def at_zone(self, url: str, ask: Callable[[Onezone], Awaitable[Done]]) -> Done:
+        """Return what a zone answers."""
+
+        async def run() -> Done:
+            async with Connection(token=self.token, ca_file=self.ca_file) as connection:
+                return await ask(Onezone(connection, url))
+
+        return asyncio.run(run())
+
+    def at_panel(self, url: str, ask: Callable[[Onepanel], Awaitable[Done]]) -> Done:
+        """Return what a site's panel answers."""
+
+        async def run() -> Done:
+            async with Connection(token=self.token, ca_file=self.ca_file) as connection:
+                return await ask(Onepanel(connection, url))
+
+        return asyncio.run(run())
+
+
+def speaker_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --token-file."""
+    return _TOKEN_OPTION(command)
+
+
+def panel_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --provider, --token-file and --ca."""
+    return _PROVIDER_OPTION(speaker_options(CA_OPTION(command)))
+
+
+def secret_of(file: Path) -> str:
+    """Return the secret that a file or standard input ("-") holds, without what stands around it.
+
+    Raises:
+        ConfigurationError: It cannot be read, or is empty.
+    """
+    try:
+        with click.open_file(str(file)) as opened:
+            secret = opened.read(65_536).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} cannot be read") from error
+    if not secret:
+        raise ConfigurationError(f"{file} is empty: it should hold the secret")
+    return str(secret)
+
+
+class _Size(click.ParamType[int]):
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 - click's signature
+        """Return a number of bytes."""
+        try:
+            return round(parse_rate(str(value)))
+        except ValueError:
+            self.fail(f"{value}: a size is written as 500M, 20G or 1.5T", param, ctx)
+
+
+SIZE = _Size()
+"""A size on the command line: 500M, 20G, 1.5T, 2Ti."""

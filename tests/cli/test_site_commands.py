@@ -1,0 +1,95 @@
+"""`fs2od site`, `fs2od storage` and `fs2od support` against a served node: from nothing to a supported dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.storage.conftest import bucket, radosgw
+
+from fs2od.cli.main import fs2od
+from fs2od.storage.s3 import S3Settings
+from fs2od.testing.world import Person, ServedWorld, serve_world
+
+__all__ = ["bucket", "radosgw"]
+
+
+class Shell:
+    """Somebody who types commands."""
+
+    def __init__(self, world: ServedWorld, folder: Path, person: Person) -> None:
+        self._token = folder / f"{person.id}.token"
+        self._token.write_text(person.token.reveal())
+        self._token.chmod(0o600)
+        self._environment = {
+            "FS2OD_ZONE": world.node.settings.zone_url,
+            "FS2OD_CA": str(world.ca),
+            "FS2OD_TOKEN_FILE": str(self._token),
+        }
+
+    def run(self, *arguments: str, given: str = "", **environment: str) -> Result:
+        return CliRunner().invoke(fs2od, arguments, input=given, env=self._environment | environment)
+
+    def json(self, *arguments: str, **environment: str) -> Any:  # noqa: ANN401 - what a command prints
+        done = self.run(*arguments, "--json", **environment)
+        assert done.exit_code == 0, (done.output, done.exception)
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[ServedWorld]:
+    with serve_world(tmp_path / "world") as opened:
+        yield opened
+
+
+def test_a_site_is_added_gets_a_bucket_offers_is_asked_and_grants(
+    world: ServedWorld, tmp_path: Path, bucket: S3Settings
+) -> None:
+    olive = world.person("Olive Example")
+    dataset = world.dataset(olive, {"a.txt": b"1"}, name="grid 7")
+    operator, user = Shell(world, tmp_path, world.administrator), Shell(world, tmp_path, olive)
+    added = operator.json("site", "add", "centre")
+    place = {"FS2OD_PROVIDER": f"https://{added['domain']}"}
+    secret = tmp_path / "s3.secret"
+    secret.write_text(bucket.secret_key + "\n")
+    where = ("--s3", bucket.endpoint, "--bucket", bucket.bucket, "--access-key", bucket.access_key)
+    storage = operator.json(
+        "storage", "add", "objects", *where, "--secret-file", str(secret), "--qos", "type=object", **place
+    )["id"]
+    listed = operator.run("storage", "list", **place)
+    assert f"{bucket.endpoint}/{bucket.bucket}" in listed.output
+    assert bucket.secret_key not in operator.run("storage", "list", "--json", **place).output
+    assert operator.run("storage", "check", storage, **place).exit_code == 0
+    offer = ("--accept", "--largest", "50T", "--hint", "kept for 90 days", "--results", storage)
+    assert operator.json("site", "offer", *offer, **place)["resultsStorageId"] == storage
+    assert "up to 50.0 TB: kept for 90 days" in user.run("site", "list").output
+    request = user.json("support", "request", dataset.space, "--site", "centre", "--size", "2T")["requestId"]
+    assert "2.00 TB  centre for grid 7  by Olive Example" in operator.run("support", "list", **place).output
+    assert operator.run("support", "approve", request, "--storage", storage, **place).exit_code == 0
+    (answered,) = user.json("support", "list", "--space", dataset.space)
+    assert (answered["state"], answered["supportedSize"]) == ("approved", 2 * 10**12)
+    assert operator.run("storage", "remove", storage, **place).exit_code != 0
+
+
+def test_a_support_token_is_handed_over_and_granted(world: ServedWorld, tmp_path: Path) -> None:
+    olive = world.person("Olive Example")
+    space = world.space(olive, "grid 8")
+    operator, user = Shell(world, tmp_path, world.administrator), Shell(world, tmp_path, olive)
+    place = {"FS2OD_PROVIDER": world.node.settings.provider_url}
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    storage = operator.json("storage", "add", "disk", "--posix", str(folder), **place)["id"]
+    token = user.run("support", "token", space).stdout
+    granted = operator.run("support", "grant", "--storage", storage, "--size", "5G", given=token, **place)
+    assert granted.stdout.strip() == space
+    assert world.node.zone.spaces.known(space).supports == {world.node.provider.record.id: 5 * 10**9}
+    folder.rmdir()
+    gone = operator.run("storage", "check", storage, **place)
+    assert "cannot be used now" in str(gone.exception)
+    wrong = user.run("support", "request", space, "--site", "nowhere", "--size", "1G")
+    assert "sites that take requests: none" in str(wrong.exception)
+    assert "a size is written as" in user.run("support", "request", space, "--site", "x", "--size", "much").output

@@ -1,0 +1,46 @@
+"""Sites of our own node through the client: added, asked for storage, answering."""
+
+from __future__ import annotations
+
+import pytest
+from tests.client.conftest import Speak
+
+from fs2od.onedata.errors import Conflict
+from fs2od.onedata.ids import StorageId
+from fs2od.onedata.wire.sites import Offer
+from fs2od.testing.world import World
+
+GB = 10**9
+
+
+async def test_a_site_is_added_asked_and_answers(world: World, speak: Speak) -> None:
+    admin, owner = speak(world.administrator), world.person("Olive Example")
+    member = speak(owner)
+    added = await admin.zone.sites.add("centre")
+    assert (added.name, added.online, added.administered) == ("centre", True, True)
+    # The panel of the node's own provider speaks for the rest: a site's has the same calls.
+    site, offers, folder = world.node.provider.record.id, admin.panel.offers, world.folder / "disk"
+    folder.mkdir()
+    storage = StorageId(world.node.provider.storages.add_posix("disk", str(folder)))
+    await offers.set(Offer(accepts=True, largest=5 * GB, hint="tape behind", results_storage_id=storage))
+    assert (await offers.get()).results_storage_id == storage
+    listed = {each.name: each for each in await member.zone.sites.list()}
+    assert (listed["facility"].accepts, listed["facility"].hint, listed["centre"].accepts) == (
+        True,
+        "tape behind",
+        False,
+    )
+    space = world.space(owner, "grid 7")
+    first = await member.zone.sites.request(space, site, GB, note="please")
+    with pytest.raises(Conflict):
+        await member.zone.sites.request(space, site, GB)
+    await member.zone.sites.withdraw(first)
+    second = await member.zone.sites.request(space, site, GB)
+    await offers.decline(second, answer="not now")
+    third = await member.zone.sites.request(space, site, GB)
+    (waiting,) = [each for each in await offers.requests() if each.state == "waiting"]
+    assert waiting.request_id == third
+    await offers.approve(third, storage=storage, size_bytes=2 * GB)
+    states = {each.request_id: each.state for each in await member.zone.sites.requests(space)}
+    assert states == {first: "withdrawn", second: "declined", third: "approved"}
+    assert world.node.zone.spaces.known(space).supports == {site: 2 * GB}
