@@ -136,3 +136,23 @@ def test_a_token_of_another_zone_is_not_kept(world: ServedWorld, tmp_path: Path)
     done = home.run("login", "--zone", "https://zone.example.org", "--token-file", "-", given=text)
     assert done.returncode == 3
     assert not list(tmp_path.rglob("*.token"))
+
+
+def test_somebody_signs_in_from_end_to_end(world: ServedWorld, tmp_path: Path) -> None:
+    home = Home(tmp_path, world)
+    person = world.administrator.id
+    words = [sys.executable, "-m", "fs2od", "login", "--zone", home.zone, "--no-keyring"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=home.environment) as signing_in:
+        assert signing_in.stderr is not None
+        said = ""
+        while "It works for" not in said:
+            said += signing_in.stderr.readline()
+            assert signing_in.poll() is None, said
+        code = said.split("code:")[1].split()[0]
+        assert f"{home.zone}/device?code={code}" in said
+        world.node.zone.devices.answer(person, code, allow=True)
+        assert signing_in.wait(60) == 0
+    dataset = world.dataset(world.administrator, {"a": b"1"})
+    done = home.run("download", dataset.space, str(tmp_path / "out"), "--json")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "a").read_bytes() == b"1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import click
@@ -46,7 +47,7 @@ def _signed_in(zone: str, ca_file: Path | None) -> str:
     from fs2od.transfer import DeviceSignIn, proxies_of, readable_duration  # noqa: PLC0415 - the same
 
     with DeviceSignIn(zone, ca_file=str(ca_file) if ca_file else None, proxies=proxies_of(os.environ)) as sign_in:
-        grant = sign_in.begin()
+        grant = sign_in.begin(f"fs2od on {socket.gethostname()[:60]}")
         click.echo(f"Open this page in a browser, on any machine:\n\n  {grant.address_with_code}\n", err=True)
         click.echo(f"and make sure that it shows this code:\n\n  {grant.user_code}\n", err=True)
         click.echo(f"It works for {readable_duration(grant.expires_s)}. Waiting …", err=True)

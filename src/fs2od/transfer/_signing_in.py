@@ -78,17 +78,19 @@ class DeviceSignIn:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def begin(self) -> DeviceGrant:
+    def begin(self, name: str = "") -> DeviceGrant:
         """Return a code to enter.
+
+        Args:
+            name: What the token is to be called, so that its owner knows it again.
 
         Raises:
             NotFound: The zone knows no such sign-in: make a token in its pages.
             ConnectionLost, Busy, ServiceError, MalformedAnswer: It does not answer as it should.
         """
+        wanted = {"client_id": _CLIENT, **({"name": name} if name else {})}
         try:
-            status, told = patiently(
-                lambda: self._asked("device_authorization", {"client_id": _CLIENT}), Patience(), self._sleep
-            )
+            status, told = patiently(lambda: self._asked("device_authorization", wanted), Patience(), self._sleep)
         except NotFound:
             raise NotFound(
                 f"{self._zone_url} knows no sign-in by a code: make an access token in its pages, and keep it with "
