@@ -142,6 +142,8 @@ provide_project() {
         make_venv "$venv"
         # The build tool comes first and pinned, so that the project itself is built without the network.
         pip_install "$venv" -c constraints.txt setuptools
+        # What is compiled here brings the tools that it is built with, apart from ours.
+        case ",$1," in *,mount,*) pip_install "$venv" -c constraints.txt pyfuse3 ;; esac
         pip_install "$venv" -c constraints.txt --no-build-isolation -e ".${1:+[$1]}"
         key=$(project_key)
         for stamp in $stamps; do printf '%s\n' "$key" >"$venv/ready-$stamp"; done
