@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
-from tests.portal.conftest import Pages
+from tests.portal.conftest import KEY, ORIGIN, Pages, open_operator_world
+from tests.portal.signing_in import open_hall
 
 from fs2od.errors import ConfigurationError
-from fs2od.portal import Texts
+from fs2od.portal import Texts, operator_app
 from fs2od.portal._language import ENGLISH
 from fs2od.portal._sentences import sentence
 
@@ -155,3 +159,46 @@ async def test_the_browser_s_language_is_the_page_s(pages: Pages) -> None:
     answer = await pages.client.get("/", headers={"Accept-Language": "cs-CZ, en;q=0.5"})
     assert '<html lang="cs">' in answer.text
     assert "P\u0159esko\u010dit na obsah" in answer.text
+
+
+async def test_whoever_is_signed_in_chooses_for_the_account_and_gets_their_mails_so_too(tmp_path: Path) -> None:
+    with open_hall(tmp_path) as hall:
+        alex = await hall.signed_in()
+        await alex.open("/join?from=here")
+        assert '<html lang="en">' in alex.page
+        await alex.press("/account/language", {"language": "cs"})
+        assert (alex.status, alex.place) == (303, "/join?from=here")
+        assert "fs2od-language" not in str(alex.headers)
+        assert '<html lang="cs">' in await alex.follow()
+        assert json.loads(await alex.open("/account.json"))["language"] == "cs"
+        # The account's choice comes before the browser's.
+        answer = await alex.client.get("/join", headers={"Accept-Language": "en"})
+        assert '<html lang="cs">' in answer.text
+        await hall.signed_in(browser="other")
+        (letter,) = (each.subject for each in hall.node.zone.outbox.list_letters(limit=1))
+        assert letter.startswith("V\u00e1\u0161 odkaz k p\u0159ihl\u00e1\u0161en\u00ed")
+
+
+async def test_numbers_and_words_of_a_twin_stand_apart(pages: Pages) -> None:
+    _, share = pages.publish({f"{number}.mrc": b"m" * 400 for number in range(5)})
+    answer = await pages.client.get(f"/share/{share}.json", headers={"Accept-Language": "cs"})
+    document = answer.json()
+    assert (document["files"], document["size_bytes"], document["state"]) == (5, 2000, None)
+    assert document["words"]["size"] == "2,00\u00a0kB"
+    assert document["words"]["everything"] == "St\u00e1hnout v\u0161e (.zip, 2,00\u00a0kB)"
+    problem = await pages.client.get("/share/none.json", headers={"Accept-Language": "cs"})
+    assert problem.json()["problem"][
+        "title"
+    ] == "Tento odkaz nevede k \u017e\u00e1dn\u00e9 datov\u00e9 sad\u011b".replace("k ", "k\u00a0")
+
+
+async def test_a_page_says_what_a_facility_wrote(tmp_path: Path) -> None:
+    texts = Texts.of("cs", own(tmp_path / "texts", 'msgid "Operator\'s key"\nmsgstr "The <em>key</em>"\n'))
+    world = open_operator_world(tmp_path)
+    app = operator_app(world.database, key=KEY, origin=ORIGIN, facility_name="F", texts=texts)
+    with closing(world.database):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
+            english = await client.get("/sign-in", headers={"Accept-Language": "en"})
+            facility_s = await client.get("/sign-in")
+    assert "The <em>key</em>" in english.text
+    assert "Kl\u00ed\u010d oper\u00e1tora" in facility_s.text

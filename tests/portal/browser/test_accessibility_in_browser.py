@@ -45,6 +45,16 @@ SAID = """() => {
     return [...found].filter((text) => /[A-Za-z]{3}/.test(text));
 }"""
 
+FOCUSED = """() => {
+    const here = document.activeElement;
+    // A radio button that cannot be seen shows its focus on its label.
+    const shown = here.matches("input.hidden") ? here.nextElementSibling : here;
+    return {
+        index: [...document.querySelectorAll("*")].indexOf(here), text: here.textContent.trim(),
+        outline: parseFloat(getComputedStyle(shown).outlineWidth), width: shown.getBoundingClientRect().width,
+    };
+}"""
+
 
 @dataclass
 class Site:
@@ -187,6 +197,21 @@ def test_every_page_keeps_the_rules_and_is_said_in_czech_throughout(site: Site, 
         reader.page.context.clear_cookies()
         join(reader, site, f"{reader.name}@example.org")
     assert_all_is_well(*readers)
+
+
+def test_the_keyboard_reaches_everything_in_order_and_is_always_seen(site: Site, browser: Browser) -> None:
+    page = open_page(browser, f"{site.origin}/share/{site.share}", viewport=PHONE)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    seen: list[dict[str, Any]] = []
+    for _ in range(60):
+        seen.append(page.evaluate(FOCUSED))
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break
+    assert all(each["outline"] >= 2 and each["width"] > 0 for each in seen), seen
+    assert [each["index"] for each in seen] == sorted(each["index"] for each in seen)
+    assert seen[-1]["text"] == "English"
 
 
 def test_the_operator_s_pages_keep_the_rules_and_are_said_in_czech(browser: Browser, tmp_path: Path) -> None:
