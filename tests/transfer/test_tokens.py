@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,6 +187,26 @@ def test_without_a_file_the_run_ends_and_says_what_to_do(world: ServedWorld) -> 
         world.node.zone.tokens.change(first.id, revoked=True)
         with pytest.raises(TokenRefused, match="get a new one"):
             reached.read(entry, 0, 10)
+
+
+def test_nobody_waits_a_second_time_for_a_token_that_did_not_come(world: ServedWorld, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(world.administrator.token.reveal())
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        time.sleep(seconds)
+
+    token = AccessToken(file.read_text, wait_s=0.001, every_s=0.01)
+    token.worked()
+    for _ in range(3):
+        with pytest.raises(TokenRefused):
+            token.renew(token.text(), sleep)
+    assert len(waited) <= 1
+    file.write_text(world.token(world.administrator).reveal())
+    token.renew(token.text(), waited.append)
+    assert token.text() == file.read_text()
 
 
 def test_a_token_is_in_no_repr_and_no_message(world: ServedWorld) -> None:

@@ -97,7 +97,14 @@ class EndNotice:
             say(f"the access token ends in {left}: put a new one into its file in time, or the work waits for it")
 
 
-def access_of(zone_url: str | None, token_file: Path | None, ca_file: Path | None, *, text: str = "") -> Access:
+def access_of(
+    zone_url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    *,
+    text: str = "",
+    wait_s: float = _LONGEST_WAIT_S,
+) -> Access:
     """Return the access that a command was given.
 
     Args:
@@ -105,14 +112,15 @@ def access_of(zone_url: str | None, token_file: Path | None, ca_file: Path | Non
         token_file: What --token-file says.
         ca_file: What --ca says.
         text: What the person named: a link is of a zone, too.
+        wait_s: How long to wait for a new token when one has ended that can be replaced.
 
     Raises:
         ConfigurationError: The token or the proxy is none.
         InvalidLink: The zone's address is none.
     """
-    given = _given(token_file)
+    given = _given(token_file, wait_s)
     zone = parse_zone(zone_url) if zone_url else parse_link(text).zone_url if "://" in text else None
-    token = given or _kept(zone or kept_zone())
+    token = given or _kept(zone or kept_zone(), wait_s)
     if zone is None and token is not None:
         zone = kept_zone() if given is None else f"https://{token.zone}" if token.zone else None
     prefer = os.environ.get("ONECLIENT_PROVIDER_HOST") or None
@@ -124,18 +132,18 @@ def say(sentence: str) -> None:
     click.echo(f"fs2od: {sentence}", err=True)
 
 
-def _given(file: Path | None) -> AccessToken | None:
+def _given(file: Path | None, wait_s: float) -> AccessToken | None:
     if file is not None:
-        return AccessToken(lambda: read_token(file), wait_s=_LONGEST_WAIT_S, say=say)
+        return AccessToken(lambda: read_token(file), wait_s=wait_s, say=say)
     given = next(filter(None, map(os.environ.get, _VARIABLES)), None)
     return AccessToken(lambda: _text(given)) if given else None
 
 
-def _kept(zone_url: str | None) -> AccessToken | None:
+def _kept(zone_url: str | None, wait_s: float) -> AccessToken | None:
     """Return the token that `fs2od login` keeps for a zone; signing in again renews it."""
     if zone_url is None or kept_token(zone_url) is None:
         return None
-    return AccessToken(lambda: _text(kept_token(zone_url) or ""), wait_s=_LONGEST_WAIT_S, say=say)
+    return AccessToken(lambda: _text(kept_token(zone_url) or ""), wait_s=wait_s, say=say)
 
 
 def read_token(file: Path) -> str:

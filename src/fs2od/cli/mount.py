@@ -94,7 +94,7 @@ def mount(
     from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.mount import Mount, MountOptions  # noqa: PLC0415 - the same
 
-    access = access_of(zone_url, token_file, ca_file, text=place)
+    access = access_of(zone_url, token_file, ca_file, text=place, wait_s=wait_s)
     options = MountOptions(
         cache=folder,
         cache_bytes=_size(cache_size),

@@ -56,6 +56,7 @@ class AccessToken:
         self._say = say or (lambda _: None)
         self._lock = threading.Lock()
         self._worked = False
+        self._given_up = ""
         self._text = _cleaned(read())
         self.zone = _zone_of(self._text)
 
@@ -90,7 +91,7 @@ class AccessToken:
         with self._lock:
             if self._text != used or self._looked(used):
                 return
-            if not self._wait_s:
+            if not self._wait_s or self._given_up == used:
                 raise TokenRefused(f"{_ENDED}; get a new one and run the same command again")
             self._say(f"{_ENDED}; waiting for a new one in its file")
             self._await(used, sleep)
@@ -100,6 +101,7 @@ class AccessToken:
         until_s = time.monotonic() + self._wait_s
         while not self._looked(used):
             if time.monotonic() >= until_s:
+                self._given_up = used  # nobody else waits as long again for the same
                 raise TokenRefused(f"{_ENDED}, and no new one came; get one and run the same command again")
             sleep(self._every_s)
 
