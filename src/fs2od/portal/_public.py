@@ -49,6 +49,7 @@ from fs2od.portal._names import NAMES
 from fs2od.portal._paging import FIRST, LAST
 from fs2od.portal._problems import NO_PAGE, TOO_MUCH, closed_problem, problem_of, problem_page
 from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, sending_forms_to, wants_json
+from fs2od.portal._results import results_of
 from fs2od.portal._selections import LISTS, address_list, chosen_in, selection_commands
 from fs2od.portal._tabs import new_link, tabs_of
 from fs2od.portal._texts import Texts, language_of
@@ -233,6 +234,7 @@ class _DatasetPages:
         known = {
             "tabs": tabs_of(self.zone, caller, space),
             "tab": "overview",
+            "results": results_of(self.zone, caller, space) if template == "dataset.html" else (),
             "new_link": new_link(self.zone, caller, space, item.located.path) if isinstance(item, Item) else "",
             **values,
         }

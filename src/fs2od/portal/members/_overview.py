@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from fs2od.node.index.schema import ROOT
+from fs2od.portal._results import results_of
 from fs2od.portal._tabs import main_link
 from fs2od.portal.members._rooms import Rooms, Visit, json_wanted, to
 
@@ -28,6 +29,7 @@ class OverviewPages:
         """Lead to the page of the dataset's link, or show what there is."""
         zone, space = self.rooms.zone, visit.space
         share, count, size = main_link(zone, visit.caller, space.id), zone.people.count(space.id), self._size(visit)
+        results = results_of(zone, visit.caller, space.id)
         if json_wanted(visit.request):
             document = {
                 "share": share,
@@ -37,11 +39,12 @@ class OverviewPages:
                 "files": None if size is None else size[0],
                 "size_bytes": None if size is None else size[1],
                 "you": visit.standing.role,
+                "results": [{"space": each.space, "name": each.name, "noted": each.noted_s} for each in results],
             }
             return self.rooms.twin(visit, document)
         if share is not None:
             return to(f"/share/{share}")
-        return self.rooms.page(visit, "space.html", "overview", {"count": count, "size": size})
+        return self.rooms.page(visit, "space.html", "overview", {"count": count, "size": size, "results": results})
 
     def _size(self, visit: Visit) -> tuple[int, int] | None:
         """Return how many files and bytes there are; None where no provider supports the space."""
