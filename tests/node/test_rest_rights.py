@@ -456,6 +456,7 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "oneprovider/cancel_transfer": ("133003111", at(lambda s: {"tid": s.transfer()})),
     "oneprovider/rerun_transfer": ("133++3111", at(lambda s: {"tid": s.transfer()})),
     "oneprovider/get_all_transfers": ("133++3111", space),
+    "oneprovider/fs2od_get_replication": ("133++3111", space),
     "oneprovider/get_data_distribution": ("13+++3+x31", file),
     "onepanel/get_configuration": ("++++++111", nothing),
     "onepanel/health": ("++++++111", nothing),

@@ -184,3 +184,22 @@ async def test_people_are_told_how_far_it_is(scene: Scene) -> None:
     (after,) = scene.replicator.progress(scene.dataset.space)
     size = sum(map(len, FILES.values()))
     assert (after.sum.replicated_files, after.sum.replicated_bytes, after.problem) == (3, size, None)
+
+
+async def test_members_see_how_it_stands_and_why_not(scene: Scene) -> None:
+    met = await scene.require(f"storageId={scene.storage}")
+    unmet = await scene.require("anyStorage", 3)
+    scene.folder.parent.rename(scene.folder.parent.with_name("away"))
+    scene.look()
+    path = f"/fs2od/spaces/{scene.dataset.space}/replication"
+    found = (await scene.world.provider.get(path, headers=scene.owner.headers)).json()
+    states = {each["qosRequirementId"]: (each["status"], each["problem"]) for each in found["requirements"]}
+    assert states == {
+        met: ("pending", None),
+        unmet: ("impossible", "2 of the space's storages match, and copies on 3 are asked for"),
+    }
+    (copies,) = found["copies"]
+    size = sum(map(len, FILES.values()))
+    assert (copies["files"], copies["size"], copies["copiedFiles"], copies["secondsLeft"]) == (3, size, 0, None)
+    assert "not there" in copies["problem"]
+    assert str(scene.folder.parent) not in str(found)

@@ -60,6 +60,7 @@ class Oneprovider:
     files: Files
     qos: QosRequirements
     transfers: Transfers
+    replicator: Replicator
     tickets: Tickets
     checksums: Checksums
     archives: Archives
@@ -112,6 +113,7 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
         files=Files(access, indexes, zone.shares, zone.spaces, zone.rights, record.id),
         qos=QosRequirements(zone.database, zone.rights, indexes, shared.replicator, clock),
         transfers=Transfers(zone.rights, shared.replicator, shared.homes, clock),
+        replicator=shared.replicator,
         tickets=Tickets(clock),
         checksums=shared.checksums,
         archives=Archives(access, indexes, shared.sources, shared.checksums, settings.limits),

@@ -77,6 +77,20 @@ class QosRequirements:
         self._rights.require_space(caller, found.space, "space_view_qos")
         return found
 
+    def of_space(self, caller: Caller, space: SpaceId) -> list[QosRequirement]:
+        """Return all requirements of a space, oldest first.
+
+        Raises:
+            Forbidden: Without space_view_qos.
+        """
+        self._rights.require_user(caller)
+        caller.require_all_access()
+        self._rights.require_space(caller, space, "space_view_qos")
+        return [
+            QosRequirement(found.id, space, found.file_uuid, found.expression, found.replicas)
+            for found in self._replicator.demands.requirements(space)
+        ]
+
     def remove(self, caller: Caller, requirement: QosRequirementId) -> None:
         """Remove a requirement; what was replicated stays, unprotected.
 

@@ -12,6 +12,7 @@ from fs2od.errors import (
     IntegrityFailure,
     Interrupted,
     StorageBusy,
+    StorageError,
     StorageFull,
     StorageMissing,
     StorageRefused,
@@ -25,13 +26,21 @@ from fs2od.node.replication.copying import WHOLE_BYTES, Copied, Copying, Errand,
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Storage, Upload
 
-__all__ = ["Outcome", "Pass", "Route"]
+__all__ = ["Outcome", "Pass", "Route", "for_people"]
 
 _SMALL_AT_ONCE, _LARGE_AT_ONCE, _IN_FLIGHT = 16, 2, 64
 _PAGE = 200
 _NOTED_AT_ONCE = 64
-# What says nothing about a file, but about a whole storage or the way to it.
+# What says nothing about a file, but about a whole storage or the way to it; and how members of the space are told, who must
+# not learn where a site's storage is. Its administrators find the error itself in the log.
 _OF_ALL = (StorageBusy, StorageFull, StorageMissing, StorageRefused)
+_SAID: tuple[tuple[type[Exception], str], ...] = (
+    (StorageBusy, "the storage is busy or away; it is tried again by itself"),
+    (StorageFull, "the storage's space or quota is used up: ask the site for more"),
+    (StorageMissing, "the storage's folder or bucket is not there: tell the site's administrators"),
+    (StorageRefused, "the storage refuses our credentials or what is done: tell the site's administrators"),
+    (StorageError, "it cannot be read or written: the site's administrators see why in the log"),
+)
 _FIRST_PAUSE_S = 30
 _log = logging.getLogger(__name__)
 
@@ -189,7 +198,8 @@ class Pass:
             except Interrupted:
                 outcome.cut_short = True
             except _OF_ALL as error:
-                outcome.problem = str(error)
+                _log.warning("replication to storage %s: %s", route.storage, error)
+                outcome.problem = for_people(error)
             except Fs2odError as error:
                 outcome.failed += 1
                 noting.failed.append(self._failure(lacks, error))
@@ -207,7 +217,7 @@ class Pass:
     def _failure(self, lacks: Lacking, error: Fs2odError) -> Failure:
         _log.warning("%r cannot be replicated now: %s", lacks.path, error)
         pause_s = _FIRST_PAUSE_S if isinstance(error, IntegrityFailure) else 2 * _FIRST_PAUSE_S
-        return Failure(lacks.row, lacks.path, lacks.version, str(error), self._clock.now_s() + pause_s)
+        return Failure(lacks.row, lacks.path, lacks.version, for_people(error), self._clock.now_s() + pause_s)
 
     def _write_down(self, route: Route, noting: _Noting, *, at_least: int) -> None:
         if len(noting.done) >= at_least:
@@ -224,3 +234,8 @@ def _is_there(target: Storage, replica: Replica) -> bool:
     except FileNotFoundError:
         return False
     return seen.size_bytes == replica.version.size_bytes and seen.md5 == replica.md5
+
+
+def for_people(error: Exception) -> str:
+    """Return in one sentence what is in the way, without where a storage is."""
+    return next((said for kind, said in _SAID if isinstance(error, kind)), str(error))

@@ -20,7 +20,7 @@ from fs2od.node.replication.clearing import clear_left, sweep
 from fs2od.node.replication.copying import Copying
 from fs2od.node.replication.demands import Demands
 from fs2od.node.replication.pacing import Pace
-from fs2od.node.replication.passes import Outcome, Pass, Route
+from fs2od.node.replication.passes import Outcome, Pass, Route, for_people
 from fs2od.node.replication.transfer_book import TransferBook
 from fs2od.node.replication.transfer_runs import TransferRuns
 from fs2od.node.settings import ReplicationSettings
@@ -242,7 +242,8 @@ class Replicator:
             )
             in_the_way = outcome.problem
         except Fs2odError as error:
-            in_the_way, more = str(error), False
+            _log.warning("replication of space %s to storage %s: %s", space, storage.name, error)
+            in_the_way, more = for_people(error), False
         else:
             more = outcome.changed > 0 or outcome.cut_short
         if in_the_way is None:

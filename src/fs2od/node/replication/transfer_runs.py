@@ -15,7 +15,7 @@ from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.replication.callbacks import call_back
 from fs2od.node.replication.demands import Demands
-from fs2od.node.replication.passes import Outcome, Pass, Route
+from fs2od.node.replication.passes import Outcome, Pass, Route, for_people
 from fs2od.node.replication.transfer_book import TransferBook
 from fs2od.onedata.ids import InvalidFileId, ProviderId, TransferId, parse_file_id
 from fs2od.onedata.wire import SubtaskStatus, TransferDetails
@@ -106,7 +106,7 @@ class TransferRuns:
                 told=_seldom(told, self._clock),
             )
         except Fs2odError as error:
-            outcome = Outcome(problem=str(error))
+            outcome = Outcome(problem=for_people(error))
         told(outcome)
         return self._judged(index, transfer, storage, top, outcome)
 
