@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from fs2od.cli.node import node
 from fs2od.cli.reception import read_reception
+from fs2od.cli.up import node_arguments
 from fs2od.errors import ConfigurationError
 from fs2od.facility import load_node_configuration
 from fs2od.mail import FolderTransport, SmtpTransport
@@ -156,16 +158,14 @@ def test_the_node_knows_of_addresses_what_the_file_says(tmp_path: Path) -> None:
         read_reception(written(tmp_path, '[network]\ntrusted_proxies = ["my proxy"]\n'), tmp_path)
 
 
-def test_up_hands_the_database_files_to_the_node(tmp_path: Path) -> None:
-    # Neither file is a database: the node says so and ends, and `up` with it.
-    broken = tmp_path / "country.mmdb"
-    broken.write_bytes(b"no database")
-    (tmp_path / "watched").mkdir()
-    arguments = ["up", "--data", str(tmp_path / "state"), "--watch", str(tmp_path / "watched"), "--port", "18443"]
-    command = [sys.executable, "-m", "fs2od", *arguments, "--country-database", str(broken)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 3
-    assert "country.mmdb" in done.stderr
+def test_up_hands_the_database_files_to_the_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = {"--asn-database": Path("asn.mmdb"), "--country-database": None}
+    words = node_arguments(tmp_path, 8443, ["--host", "localhost"], files)
+    # The child has the same folder, but what it is told must not hang on that.
+    assert words[words.index("--asn-database") + 1] == str(tmp_path / "asn.mmdb")
+    assert "--country-database" not in words
+    node.make_context("node", words[1:], resilient_parsing=True).close()
 
 
 def test_limits_of_replication_are_read_as_people_write_them(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from fs2od.cli.node import DEFAULT_PORT
 from fs2od.cli.running import announce, run, set_up_logging
 from fs2od.errors import StorageMissing
 
-__all__ = ["up"]
+__all__ = ["node_arguments", "up"]
 
 
 @click.command(
@@ -87,10 +87,8 @@ def up(
         raise StorageMissing(f"the data folder {home} cannot be made ({error.strerror})") from error
     more = ["--verbose"] if verbose else []
     place = ["--host", host, "--address", address]
-    reception = ["--config", str(home / "fs2od.toml"), "--outbox", str(home / "outbox")]
-    databases = _given({"--asn-database": asn_database, "--country-database": country_database})
-    told = [*place, "--json", *more, *reception, *databases]
-    node = Child("node", ["node", "--data", str(home / "node"), "--port", str(port), *told])
+    databases = {"--asn-database": asn_database, "--country-database": country_database}
+    node = Child("node", node_arguments(home, port, [*place, *more], databases))
 
     async def work(stop: asyncio.Event) -> None:
         async with run_children(stop) as children:
@@ -106,9 +104,13 @@ def up(
     run(work)
 
 
-def _given(files: Mapping[str, Path | None]) -> list[str]:
-    """Return options that name files, for a child: those that were given, absolute."""
-    return [word for option, path in files.items() if path is not None for word in (option, str(path.absolute()))]
+def node_arguments(home: Path, port: int, more: Sequence[str], files: Mapping[str, Path | None]) -> list[str]:
+    """Return the arguments of the node's process; of `files`, options that name one, those that were given are passed on."""
+    given = [word for option, path in files.items() if path is not None for word in (option, str(path.absolute()))]
+    return [
+        "node", "--data", str(home / "node"), "--port", str(port), "--json", "--config", str(home / "fs2od.toml"),
+        "--outbox", str(home / "outbox"), *more, *given,
+    ]  # fmt: skip
 
 
 def _facility(home: Path, watched: Path, node: dict[str, str], port: int, more: list[str]) -> list[str]:
