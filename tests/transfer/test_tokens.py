@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ import trustme
 from fs2od.errors import ConfigurationError
 from fs2od.manifests import PIECE_BYTES
 from fs2od.node.zone.link_rules import Rule
+from fs2od.node.zone.memberships import SPACE_USER
 from fs2od.onedata.tokens import DataPath, Time, Token
 from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
 from fs2od.testing.system import tree
@@ -29,6 +30,7 @@ from fs2od.transfer import (
     Download,
     Forbidden,
     Link,
+    LinkEnded,
     Options,
     Patience,
     SpaceDataset,
@@ -176,6 +178,24 @@ def test_a_token_that_ends_in_the_middle_is_renewed_from_its_file(world: ServedW
     assert len(said) == 2
     assert waited
     assert first.token.reveal() not in "".join(said)
+
+
+def test_a_membership_that_ends_in_the_middle_ends_the_run_at_once(world: ServedWorld, tmp_path: Path) -> None:
+    person = world.person("Member")
+    dataset = world.dataset(world.administrator, FILES | {f"more/{number}": b"x" * 3000 for number in range(50)})
+    world.join_space(dataset.space, person)
+    place = parse_place(f"{dataset.space}/more", world.node.settings.zone_url)
+    left = threading.Event()
+
+    def leave(_: object) -> None:
+        if not left.is_set():
+            left.set()
+            world.node.zone.memberships.remove(SPACE_USER, dataset.space, person.id)
+
+    options = replace(options_of(world, person.token), jobs=1, limit_rate=10_000.0)
+    report = Download(place, tmp_path / "out", options).run(leave)
+    assert report.exit_code == 5, report.summary()
+    assert isinstance(report.stopped_by, LinkEnded)
 
 
 def test_without_a_file_the_run_ends_and_says_what_to_do(world: ServedWorld) -> None:

@@ -398,7 +398,7 @@ class Errand:
                 self._link_stood_s = time.monotonic()
             except NoSuchDataset:
                 self._run.ending.stop(
-                    LinkEnded("the link was ended while its files were fetched; what has arrived stays")
+                    LinkEnded("the link or the membership was ended while files were fetched; what has arrived stays")
                 )
             except Fs2odError as error:
                 self._run.ending.stop(error)

@@ -53,7 +53,7 @@ class UnknownSpace(NoSuchDataset):
 
 
 class LinkEnded(Fs2odError):
-    """The share was ended while it was read. What was fetched stays; ask for a new link."""
+    """The share, or the membership, was ended while it was read. What was fetched stays; ask for a new link."""
 
     exit_code = 5
 

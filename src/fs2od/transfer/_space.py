@@ -87,7 +87,8 @@ class SpaceDataset(Dataset):
         Raises:
             UnknownSpace: The token gives no such space.
         """
-        return self.place.path.rpartition("/")[2] or self._reached(again=True).name
+        space = self._reached(again=True)
+        return self.place.path.rpartition("/")[2] or space.name
 
     def root(self) -> Entry:
         """Return the space's root, or the folder or file in it.
