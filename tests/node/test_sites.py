@@ -10,9 +10,11 @@ import pytest
 
 from fs2od.errors import ConfigurationError
 from fs2od.node import NodeSettings, open_node
+from fs2od.node.apps import zone_app
 from fs2od.node.settings import SiteSettings
 from fs2od.onedata import privileges
 from fs2od.onedata.tokens import Service
+from fs2od.portal import public_pages
 from fs2od.testing.world import Dataset, Person, Site, World, serve_world
 
 FILES = {"a.txt": b"0123456789", "deep/b.bin": bytes(range(256))}
@@ -199,3 +201,26 @@ async def test_a_site_that_is_not_served_yet_is_offline(tmp_path: Path) -> None:
     with open_node(settings) as node:
         online = {record.name: node.zone.providers.is_online(record.id) for record in node.zone.providers.all_known()}
     assert online == {"facility": True, "centre": False}
+
+
+async def test_a_link_to_what_only_a_further_site_has_works_at_the_nodes_own_addresses(
+    world: World, owner: Person
+) -> None:
+    site, space = world.site("centre"), world.space(owner, "results")
+    world.also_support(space, site.node_provider)
+    made = await site.provider.put(f"/data/{space}/path/r.txt", content=b"result", headers=owner.headers)
+    assert made.status_code == 201, made.text
+    located = site.node_provider.access.locate(owner.caller, space)
+    share = world.node.zone.shares.create(owner.caller, located.ref, "dir", "results").id
+    plain = world.client(world.node.settings.provider_url)
+    assert (await plain.get(f"/share/{share}/files/r.txt")).content == b"result"
+    assert (await plain.get(f"/share/{share}/archive.zip")).content.startswith(b"PK")
+    pages = public_pages(world.node.zone, world.node.sites.front)
+    app = httpx.ASGITransport(zone_app(world.node.zone, pages=pages))
+    async with httpx.AsyncClient(transport=app, base_url="https://zone.test", trust_env=False) as browser:
+        page = await browser.get(f"/share/{share}", headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    assert "r.txt" in page.text
+    # Onedata's own REST tells sites apart.
+    strict = await world.provider.get(f"/data/{space}", headers=owner.headers)
+    assert strict.json()["error"]["id"] == "spaceNotSupportedBy"

@@ -94,8 +94,17 @@ def zone_app(zone: Zone, *, pages: Iterable[BaseRoute] = ()) -> ASGIApp:
     return Forwarding(_application(routes), zone.settings.trusted_proxies)
 
 
-def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> ASGIApp:
-    """Return the application of the provider's origin: its API, its panel and its downloads, and routes handed in."""
+def provider_app(
+    provider: Oneprovider, *, front: Oneprovider | None = None, extra: Iterable[BaseRoute] = ()
+) -> ASGIApp:
+    """Return the application of the provider's origin: its API, its panel and its downloads, and routes handed in.
+
+    Args:
+        provider: The provider.
+        front: What its downloads and plain addresses are served by, where that is another view of it.
+        extra: More routes.
+    """
+    served = front or provider
     zone, body_bytes = provider.zone, provider.zone.settings.limits.body_bytes
     worker, panel = f"opw-{provider.record.id}", f"opp-{provider.record.id}"
 
@@ -107,7 +116,7 @@ def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> A
 
     async def download(request: Request) -> Response:
         try:
-            return await content.download(provider, str(request.path_params["ticket"]))
+            return await content.download(served, str(request.path_params["ticket"]))
         except errors.ServiceError as error:
             return error_answer(error)
 
@@ -129,14 +138,14 @@ def provider_app(provider: Oneprovider, *, extra: Iterable[BaseRoute] = ()) -> A
             *mount(panel_api, replace(doors, authenticate=authenticate_panel), prefix="/api/v3/onepanel"),
             *mount(cdmi.endpoints(provider), doors, prefix="/cdmi"),
             Route("/download/{ticket}", download),
-            *file_routes(provider, authenticate_plain),
-            *archive_routes(provider, authenticate_plain),
+            *file_routes(served, authenticate_plain),
+            *archive_routes(served, authenticate_plain),
             Route("/share/{id}", share_page),
             *extra,
         ],
         allow_origin=True,
     )
-    counted = application if zone.settings.plain else Counter(application, provider)
+    counted = application if zone.settings.plain else Counter(application, served)
     return Forwarding(counted, zone.settings.trusted_proxies)
 
 

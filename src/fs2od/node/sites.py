@@ -12,7 +12,7 @@ from fs2od.node.index import Indexes
 from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.homes import Homes
 from fs2od.node.provider.checksums import Checksums
-from fs2od.node.provider.provider import Oneprovider, Shared, open_provider
+from fs2od.node.provider.provider import Oneprovider, Shared, front_of, open_provider
 from fs2od.node.provider.sources import Sources
 from fs2od.node.provider.writing.quotas import Quotas
 from fs2od.node.provider.writing.trees import Trees
@@ -78,6 +78,8 @@ class Sites:
         own = zone.providers.ensure(settings.provider_name)
         self.own = self._opened(own, settings.provider_domain)
         """The node's own provider, which supports what the facility brings."""
+        self.front = front_of(self._shared, self.own)
+        """The same as pages and plain addresses know it, where spaces of all sites are served."""
         self._open: dict[ProviderId, Oneprovider] = {own.id: self.own}
         self._drop_orphans()
         self._shared.trees.settle_all()
@@ -131,11 +133,6 @@ class Sites:
         if found is None:
             raise errors.not_found()
         return found
-
-    def serving(self, space: SpaceId) -> Oneprovider:
-        """Return a provider that supports a space, the node's own if it does; it is the one to answer if none does."""
-        supporting = self._zone.providers.supporting(space)
-        return next((self._open[each] for each in supporting if each in self._open), self.own)
 
     def close(self) -> None:
         """Stop scans and close the indexes."""

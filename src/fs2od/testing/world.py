@@ -305,7 +305,10 @@ def open_world(folder: Path, *, clock: Clock | None = None, plain: bool = False)
     """Yield a new node in `folder`, at https://zone.test and https://provider.test for its own clients only."""
     settings = NodeSettings(folder / "node", "zone.test", "provider.test", plain=plain)
     with open_node(settings, clock=clock) as node:
-        apps = {settings.zone_url: zone_app(node.zone), settings.provider_url: provider_app(node.provider)}
+        apps = {
+            settings.zone_url: zone_app(node.zone),
+            settings.provider_url: provider_app(node.provider, front=node.sites.front),
+        }
         transports: dict[str, httpx.AsyncBaseTransport] = {
             origin: httpx.ASGITransport(app, raise_app_exceptions=False) for origin, app in apps.items()
         }
@@ -339,7 +342,10 @@ def serve_world(
         )
         node.sites.open_all(origins)
         world = ServedWorld(node, folder, _administrator(node), transports, ca=certificate.ca)
-        services = [Service(zone_app(node.zone), sockets[0]), Service(provider_app(node.provider), sockets[1])]
+        services = [
+            Service(zone_app(node.zone), sockets[0]),
+            Service(provider_app(node.provider, front=node.sites.front), sockets[1]),
+        ]
         with _in_thread(node, services, certificate, origins):
             yield world
 

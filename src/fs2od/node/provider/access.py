@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from posixpath import normpath
+from typing import Protocol
 
 from fs2od.node.clock import Clock
 from fs2od.node.index import Entry, Indexes, SpaceIndex
-from fs2od.node.panel.support import Support, Supports
+from fs2od.node.panel.support import Support
 from fs2od.node.provider.located import Located, Need, require_modes
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.epoch import Epoch
@@ -16,13 +17,33 @@ from fs2od.node.zone.rights import Rights
 from fs2od.node.zone.shares import Shares
 from fs2od.node.zone.spaces import Spaces
 from fs2od.onedata import errors, tokens
-from fs2od.onedata.ids import FileRef, InvalidFileId, ShareId, SpaceId, file_id, parse_file_id, space_root_uuid
+from fs2od.onedata.ids import (
+    FileRef,
+    InvalidFileId,
+    ProviderId,
+    ShareId,
+    SpaceId,
+    file_id,
+    parse_file_id,
+    space_root_uuid,
+)
 from fs2od.onedata.tokens import DataAccess, DataPath
 from fs2od.storage import Kind
 
 __all__ = ["Access", "Located", "Need"]
 
 _MOST_LINKS = 40
+
+
+class Supporting(Protocol):
+    """Says which spaces a provider answers for."""
+
+    @property
+    def provider(self) -> ProviderId:
+        """The provider."""
+
+    def find(self, space: SpaceId) -> Support | None:
+        """Return the support by which it does, or None."""
 
 
 class Access:
@@ -33,7 +54,7 @@ class Access:
         rights: Rights,
         shares: Shares,
         spaces: Spaces,
-        supports: Supports,
+        supports: Supporting,
         indexes: Indexes,
         epoch: Epoch,
         clock: Clock,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fs2od.node.index import Indexes
 from fs2od.node.panel.homes import Homes
@@ -27,8 +27,9 @@ from fs2od.node.provider.writing.trees import Trees
 from fs2od.node.replication import Replicator
 from fs2od.node.zone.providers import Provider
 from fs2od.node.zone.zone import Zone
+from fs2od.onedata.ids import ProviderId, SpaceId
 
-__all__ = ["Oneprovider", "Shared", "open_provider"]
+__all__ = ["Oneprovider", "Shared", "front_of", "open_provider"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,38 @@ class Oneprovider:
         self.bodies.close()
         self.writing.close()
         self.imports.close()
+
+
+@dataclass(frozen=True)
+class _Everywhere:
+    """Answers for every space of the node, by its own support if there is one, else by the one that is the space's home."""
+
+    own: Supports
+    homes: Homes
+
+    @property
+    def provider(self) -> ProviderId:
+        return self.own.provider
+
+    def find(self, space: SpaceId) -> Support | None:
+        return self.own.find(space) or self.homes.support(space)
+
+
+def front_of(shared: Shared, own: Oneprovider) -> Oneprovider:
+    """Return the node's own provider as pages, links and plain addresses know it: there, spaces of all sites are served.
+
+    Onedata's REST goes on telling sites apart.
+    """
+    zone, indexes = shared.zone, shared.indexes
+    access = Access(
+        zone.rights, zone.shares, zone.spaces, _Everywhere(own.supports, shared.homes), indexes, zone.epoch, zone.clock
+    )
+    return replace(
+        own,
+        access=access,
+        files=Files(access, indexes, zone.shares, zone.spaces, zone.rights, own.record.id),
+        archives=Archives(access, indexes, shared.sources, shared.checksums, zone.settings.limits),
+    )
 
 
 def open_provider(shared: Shared, record: Provider) -> Oneprovider:
