@@ -106,6 +106,19 @@ async def test_owners_of_datasets_that_were_onboarded_earlier_get_what_owners_ge
     assert world.history(NAME).count("rights") == 1
 
 
+async def test_a_dataset_whose_groups_are_gone_goes_on_without_them(world: World) -> None:
+    record, zone = await onboarded(world), world.node.zone
+    zone.groups.remove(Caller(zone.users.by_username("admin").id), GroupId(record.done[Step.OWNERS]))
+    with world.database() as database:
+        done = {**record.done, Step.MEMBERS_RIGHTS: "given"}
+        Journal(database).write(replace(record, done=done), now=world.clock())
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, lambda: "rights" in world.history(NAME))
+        await one_pass()
+    assert world.history(NAME).count("rights") == 1
+    assert stuck(world) == ""
+
+
 async def test_invites_end_as_configured(world: World) -> None:
     members = {"uses": 3, "valid_for": "2 d", "owner_valid_for": "10 d"}
     record, zone = await onboarded(world, world.configuration(members=members)), world.node.zone

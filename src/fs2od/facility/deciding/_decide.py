@@ -75,8 +75,8 @@ def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: da
         _onboarding(record)
         or _importing(record, sighting, rules, watch, now)
         or _sidecar(record, sighting, rules, now)
-        or _rights(record)
         or _keeping(record, sighting, rules)
+        or _rights(record)
     )
 
 

@@ -47,6 +47,8 @@ from fs2od.facility.onboarding._steps import (
     publish,
 )
 from fs2od.facility.watching import SeenFolder, Sighting, Surveys
+from fs2od.onedata.errors import Forbidden, NotFound
+from fs2od.onedata.roles import bundles_fingerprint
 
 __all__ = ["LocalAction", "OnedataAction", "Performer"]
 
@@ -168,8 +170,14 @@ class Performer:
         await self._write(replace(scene.record, closed=fingerprint + "?", next_attempt_at=importer.soon()))
 
     async def _give_rights(self, scene: Scene) -> None:
-        done = {**scene.record.done, Step.MEMBERS_RIGHTS: await give_rights_of_today(scene)}
-        await self._write(replace(scene.record, done=done), "rights", "owners and members have the rights of today")
+        said = "owners and members have the rights of today"
+        try:
+            await give_rights_of_today(scene)
+        except (Forbidden, NotFound) as error:
+            # Somebody took the groups away, or us out of them: the dataset is none the worse, and nobody is asked to act.
+            said = f"owners and members keep the rights that they have ({error})"
+        done = {**scene.record.done, Step.MEMBERS_RIGHTS: bundles_fingerprint()}
+        await self._write(replace(scene.record, done=done), "rights", said)
 
     async def _publish(self, scene: Scene) -> None:
         done = {**scene.record.done, Step.PUBLISHED: await publish(scene)}

@@ -213,8 +213,8 @@ async def _owners_invite_members(scene: Scene) -> None:
         await scene.services.zone.groups.add_child(members, owners, OWNER_IN_GROUP)
 
 
-async def give_rights_of_today(scene: Scene) -> str:
-    """Let owners and members of a dataset that was onboarded earlier have the rights that they get now, and return which.
+async def give_rights_of_today(scene: Scene) -> None:
+    """Let owners and members of a dataset that was onboarded earlier have the rights that they get now.
 
     What they have beyond that stays. Whoever is in the group of owners gets an owner's rights there.
     """
@@ -230,7 +230,6 @@ async def give_rights_of_today(scene: Scene) -> str:
         # They may have left since the list was made.
         with contextlib.suppress(NotFound):
             await zone.groups.change_user_privileges(owners, user, grant=OWNER_IN_GROUP)
-    return bundles_fingerprint()
 
 
 async def _privacy(scene: Scene) -> Outcome:
