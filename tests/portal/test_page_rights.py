@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.routing import Route
-from tests.portal.signing_in import Hall, Person, open_hall
+from tests.portal.signing_in import ORIGIN, Hall, Person, open_hall
 
+from fs2od.node.apps import zone_app
 from fs2od.node.zone.accounts import Proof
 from fs2od.node.zone.link_rules import Rule
 from fs2od.node.zone.memberships import GROUP_USER, SPACE_GROUP, SPACE_USER
 from fs2od.onedata.ids import UserId
 from fs2od.portal import public_pages
+from fs2od.testing.world import open_world
 
 # One letter for each outcome: + let in or led on, 1 sign in first, 3 not for them, 4 not there, 0 what was sent makes no sense.
 # One column for each who asks: a guest, somebody else, a member of the dataset and its group, whose token it is.
@@ -207,3 +210,18 @@ async def test_no_form_is_taken_from_elsewhere(hall: Hall) -> None:
                 assert owner.status == 403, (path, how)
             await owner.send(asked, form)
             assert owner.status == 403, path
+
+
+async def test_a_plain_node_has_one_s_own_pages_too(tmp_path: Path) -> None:
+    with open_world(tmp_path, plain=True) as world:
+        zone, person = world.node.zone, world.person()
+        share = world.share(person, world.dataset(person, {"a.txt": b"a"}))
+        transport = httpx.ASGITransport(zone_app(zone, pages=public_pages(zone, world.node.provider)))
+        cookies = {"__Host-fs2od": zone.accounts.sessions.open(person.id, browser="", address="")}
+        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, cookies=cookies, trust_env=False) as browser:
+            for path in ("/join", "/datasets", "/tokens", "/tokens/new", f"/share/{share}"):
+                answer = await browser.get(path)
+                assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8"), path
+            form = {"form_key": zone.accounts.sessions.form_key(zone.accounts.sessions.of(person.id)[0].id)}
+            answer = await browser.post(f"/share/{share}/archive", data=form, headers={"Origin": ORIGIN})
+            assert answer.status_code == 404
