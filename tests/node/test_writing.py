@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 import httpx
 import pytest
 
-from fs2od.onedata.tokens import DataPath
+from fs2od.onedata.tokens import DataObjectId, DataPath, DataReadonly
 from fs2od.testing.world import Person, World
 
 CDMI = {"X-CDMI-Specification-Version": "1.1.1", "Content-Type": "application/cdmi-object"}
@@ -370,3 +370,50 @@ async def test_metadata_is_inherited_the_nearest_first(space: Space) -> None:
     read = await space.world.provider.get(f"{url}/json?inherited=true", headers=headers)
     assert read.json() == {"y": 3}
     assert (await space.ask("GET", f"{url}/json", params={"inherited": "x"})).status_code == 400
+
+
+async def test_modes_of_files_and_directories_say_who_may_write(space: Space) -> None:
+    await space.make("d/f", b"1", create_parents="true")
+    file = space.id_of("d/f")
+    await space.ask("PUT", f"/data/{file}", content=b'{"mode": "0444"}')
+    assert errno(await space.ask("PUT", f"/data/{file}/content", content=b"2")) == "eacces"
+    assert errno(await space.ask("PUT", f"/data/{file}/content", content=b"2", params={"offset": 0})) == "eacces"
+    await space.ask("PUT", f"/data/{space.id_of('d')}", content=b'{"mode": "0555"}')
+    assert errno(await space.make("d/g", b"1")) == "eacces"
+    assert errno(await space.ask("DELETE", f"/data/{file}")) == "eacces"
+    assert errno(await space.move("d/f", "f")) == "eacces"
+    assert errno(await space.ask("DELETE", f"/data/{space.id_of('d')}")) == "eacces"
+    assert space.on_disk() == {"d/f": b"1"}
+
+
+@pytest.mark.parametrize("kind", ["path", "object id"])
+async def test_a_confined_token_writes_where_it_says_and_nowhere_else(space: Space, kind: str) -> None:
+    for path in ("a/in/f", "a/out/f"):
+        await space.make(path, b"1", create_parents="true")
+    inside = DataPath((f"/{space.dataset.space}/a/in",)) if kind == "path" else DataObjectId((space.id_of("a/in"),))
+    confined = {"X-Auth-Token": space.world.token(space.alex, inside).reveal()}
+    base = f"/data/{space.dataset.space}/path"
+    for method, path in (
+        ("PUT", f"{base}/a/out/g"), ("PUT", f"{base}/a/g"), ("PUT", f"{base}/g"), ("DELETE", f"{base}/a/out/f"),
+        ("DELETE", f"{base}/a"), ("PUT", f"/data/{space.id_of('a/out/f')}/content"), ("DELETE", f"/data/{space.id_of('a/out')}"),
+    ):  # fmt: skip
+        assert errno(await space.ask(method, path, headers=confined)) == "eacces", path
+    assert errno(await space.move("a/in/f", "a/out/g", **confined)) == "eacces"
+    assert errno(await space.move("a/out/f", "a/in/g", **confined)) == "eacces"
+    assert (await space.ask("PUT", f"{base}/a/in/new/g?create_parents=true", headers=confined)).status_code == 201
+    assert (await space.move("a/in/f", "a/in/new/h", **confined)).status_code == 201
+    assert (await space.ask("DELETE", f"{base}/a/in/new/g", headers=confined)).status_code == 204
+    assert space.on_disk() == {"a/in/new/h": b"1", "a/out/f": b"1"}
+    readonly = {"X-Auth-Token": space.world.token(space.alex, DataReadonly()).reveal()}
+    assert errno(await space.ask("PUT", f"{base}/g", headers=readonly)) == "eacces"
+
+
+async def test_who_wrote_what_is_in_the_record(space: Space) -> None:
+    file = (await space.make("f", b"1")).json()["fileId"]
+    await space.ask("PUT", f"/data/{file}/content", content=b"2")
+    await space.ask("DELETE", f"/data/{file}")
+    with space.world.node.zone.database.reading() as db:
+        rows = db.execute("SELECT user, action FROM audit ORDER BY id DESC LIMIT 3").fetchall()
+    assert [tuple(row) for row in rows] == [
+        (space.alex.id, "remove_file"), (space.alex.id, "update_file_content"), (space.alex.id, "create_file_at_path"),
+    ]  # fmt: skip

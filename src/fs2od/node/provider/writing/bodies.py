@@ -124,8 +124,10 @@ class Bodies:
         )
         self._taken += 1
         try:
-            # Shielded: a thread cannot be stopped, and what it does must be answered for.
-            return await asyncio.shield(loop.run_in_executor(self._threads, write, body))
+            # Shielded: a thread cannot be stopped, and goes on where nobody waits for its answer any more.
+            writing = loop.run_in_executor(self._threads, write, body)
+            writing.add_done_callback(_heard)
+            return await asyncio.shield(writing)
         finally:
             self._taken -= 1
 
@@ -133,3 +135,9 @@ class Bodies:
         """Take nothing in any more; what is under way ends as if its sender had left."""
         self._closing.set()
         self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+def _heard(writing: asyncio.Future[Result]) -> None:
+    """Take note of how writing ended where its request was given up: it has done what a sender's leaving does."""
+    if not writing.cancelled():
+        writing.exception()
