@@ -133,6 +133,7 @@ TESTS: Mapping[str, str] = {
     "oneprovider/remove_share": f"{_MORE}::test_a_share_is_made_shown_changed_and_ended",
     "oneprovider/add_qos_requirement": f"{_MORE}::test_a_qos_requirement_is_judged",
     "oneprovider/get_qos_requirement": f"{_MORE}::test_a_qos_requirement_is_judged",
+    "oneprovider/get_qos_requirement_audit_log": f"{_MORE}::test_a_qos_requirement_is_judged",
     "oneprovider/remove_qos_requirement": f"{_MORE}::test_a_qos_requirement_is_judged",
     "oneprovider/get_file_qos_summary": f"{_MORE}::test_a_qos_requirement_is_judged",
     "oneprovider/evaluate_qos_expression": f"{_MORE}::test_a_qos_requirement_is_judged",
@@ -276,6 +277,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
     "oneprovider/get_qos_requirement": {
         "qosRequirementId": "str", "expression": "str", "replicasNum": "int", "fileId": "str", "status": "str",
     },
+    "oneprovider/get_qos_requirement_audit_log": {"isLast": "bool", "logEntries": "list"},
     "oneprovider/get_file_qos_summary": {"requirements": "object", "status": "str"},
     "oneprovider/evaluate_qos_expression": {"matchingStorages": "list"},
     "oneprovider/create_transfer": {"transferId": "str"},

@@ -43,6 +43,8 @@ async def test_a_qos_requirement_is_judged(world: World, ask: Ask) -> None:
         ids.append(made.json()["qosRequirementId"])
         seen = (await ask("oneprovider/get_qos_requirement", alex, qid=ids[-1])).json()
         assert (seen["status"], seen["replicasNum"], seen["fileId"]) == (status, replicas, dataset.root)
+        log = (await ask("oneprovider/get_qos_requirement_audit_log", alex, qid=ids[-1])).json()
+        assert log == {"isLast": True, "logEntries": []}
     file = world.id_of(dataset, "a/b.txt")
     summary = (await ask("oneprovider/get_file_qos_summary", alex, id=file)).json()
     assert summary == {"requirements": dict(zip(ids, ("fulfilled", "impossible"), strict=True)), "status": "impossible"}

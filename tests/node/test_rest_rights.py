@@ -438,6 +438,7 @@ TABLE: Mapping[str, tuple[str, Make]] = {
         lambda s: Request(body={"fileId": s.dataset.root, "expression": "anyStorage"}),
     ),
     "oneprovider/get_qos_requirement": ("133++3111", at(lambda s: {"qid": s.qos()})),
+    "oneprovider/get_qos_requirement_audit_log": ("133++3111", at(lambda s: {"qid": s.qos()})),
     "oneprovider/remove_qos_requirement": ("1333+3111", at(lambda s: {"qid": s.qos()})),
     "oneprovider/get_file_qos_summary": ("133++3+x31", file),
     "oneprovider/evaluate_qos_expression": ("133++3111", named({"expression": "anyStorage"}, space)),

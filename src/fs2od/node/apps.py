@@ -21,7 +21,7 @@ from fs2od.node.provider.archives.routes import archive_routes
 from fs2od.node.provider.counting import Counter
 from fs2od.node.provider.data import discovery_routes, file_routes
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.provider.rest import content, copies, files, replication, writing
+from fs2od.node.provider.rest import content, copies, files, qos_log, replication, writing
 from fs2od.node.provider.rest import service as provider_service
 from fs2od.node.provider.rest import shares as provider_shares
 from fs2od.node.zone.callers import Caller
@@ -60,7 +60,7 @@ _ZONE_NOUNS = (
     devices,
     jobs,
 )
-_PROVIDER_NOUNS = (provider_service, files, content, writing, provider_shares, replication, copies)
+_PROVIDER_NOUNS = (provider_service, files, content, writing, provider_shares, replication, qos_log, copies)
 _PANEL_NOUNS = (panel_storages, panel_support, panel_requests)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.node.replication.scenes import FILES, Scene, open_scene
@@ -203,3 +204,30 @@ async def test_members_see_how_it_stands_and_why_not(scene: Scene) -> None:
     assert (copies["files"], copies["size"], copies["copiedFiles"], copies["secondsLeft"]) == (3, size, 0, None)
     assert "not there" in copies["problem"]
     assert str(scene.folder.parent) not in str(found)
+
+
+async def test_the_log_of_a_requirement_says_what_happened_to_each_file(scene: Scene) -> None:
+    extend_sidecar(scene.dataset.folder)
+    before = (scene.dataset.folder / "a.mrc").stat()
+    (scene.dataset.folder / "a.mrc").write_bytes(b"01234x6789")
+    os.utime(scene.dataset.folder / "a.mrc", ns=(before.st_atime_ns, before.st_mtime_ns))
+    scene.world.rescan(scene.dataset.space)
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    path = f"/qos_requirements/{requirement}/audit_log"
+
+    async def log(**asked: int) -> dict[str, Any]:
+        found: dict[str, Any] = (await scene.world.provider.get(path, params=asked, headers=scene.owner.headers)).json()
+        return found
+
+    whole = await log()
+    assert whole["isLast"]
+    statuses = {each["content"]["fileId"]: each["content"]["status"] for each in whole["logEntries"]}
+    assert statuses[scene.world.id_of(scene.dataset, "a.mrc")] == "failed"
+    assert statuses[scene.world.id_of(scene.dataset, "deep/b.mrc")] == "completed"
+    assert [each["index"] for each in whole["logEntries"]] == list(range(len(statuses)))
+    page = await log(offset=1, limit=1)
+    assert (page["isLast"], page["logEntries"]) == (False, whole["logEntries"][1:2])
+    late = whole["logEntries"][-1]["timestamp"] + 1
+    assert await log(timestamp=late) == {"isLast": True, "logEntries": []}
+    assert (await log(limit=0))["error"]["id"] == "badValueNotInRange"

@@ -17,7 +17,7 @@ from fs2od.node.index.schema import ROOT
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Upload
 
-__all__ = ["Failure", "Held", "Lacking", "Replica", "Sum", "Version", "counts", "doubt", "drop", "forget_left", "holders", "is_complete", "lacking", "leave", "left", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked", "uploads",]  # fmt: skip
+__all__ = ["Event", "Failure", "Held", "Lacking", "Replica", "Sum", "Version", "counts", "doubt", "drop", "events", "forget_left", "holders", "is_complete", "lacking", "leave", "left", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked", "uploads",]  # fmt: skip
 
 _BELOW = """WITH RECURSIVE below (id) AS (
     SELECT ?1 UNION ALL SELECT entry.id FROM below JOIN entry ON entry.parent = below.id
@@ -98,6 +98,16 @@ class Failure:
     version: Version
     problem: str
     not_before_s: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """A file was copied, or could not be for a problem; numbered in the order of time."""
+
+    number: int
+    row: int
+    at_s: int
+    problem: str | None
 
 
 @dataclass(frozen=True)
@@ -205,6 +215,20 @@ def note_checked(index: SpaceIndex, storage: StorageId, rows: Sequence[int], *, 
         db.executemany(query, [(now_s, storage, row) for row in rows])
 
 
+def events(
+    index: SpaceIndex, storages: Sequence[StorageId], *, top: int = ROOT, since_s: int, offset: int, limit: int
+) -> list[Event]:
+    """Return the last thing that happened to each file at or below `top` on some storages, oldest first, from a moment on."""
+    where = f"""noted IS NOT NULL AND storage IN (SELECT value FROM json_each(?2))
+        AND {"?1 > 0" if top == ROOT else "entry IN below"}"""
+    query = f"""{"" if top == ROOT else _BELOW} SELECT * FROM (
+        SELECT row_number() OVER (ORDER BY noted, entry, storage) - 1 AS number, entry, noted, problem FROM replica WHERE {where}
+        ) WHERE noted >= ?3 ORDER BY number LIMIT ?4 OFFSET ?5"""
+    given = (top, msgspec.json.encode(storages).decode(), since_s, limit, offset)
+    with index.database.reading() as db:
+        return [Event(*row) for row in db.execute(query, given).fetchall()]
+
+
 def problem(index: SpaceIndex, storage: StorageId) -> tuple[int, str | None]:
     """Return how many files could not be copied to a storage so far, and why one of them could not."""
     query = "SELECT count(*), max(problem) FROM replica WHERE storage = ? AND problem IS NOT NULL"
@@ -215,15 +239,15 @@ def problem(index: SpaceIndex, storage: StorageId) -> tuple[int, str | None]:
 
 def note(index: SpaceIndex, storage: StorageId, replicas: Iterable[Replica], *, now_s: int) -> None:
     """Write down copies that were found to be right. What vanished from the index meanwhile is passed over."""
-    query = f"""INSERT OR REPLACE INTO replica (entry, storage, path, {_KEYS}, sha256, md5, checked, method)
-        SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM entry WHERE id = ?"""
+    query = f"""INSERT OR REPLACE INTO replica (entry, storage, path, {_KEYS}, sha256, md5, checked, method, noted)
+        SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM entry WHERE id = ?"""
     moved = """INSERT OR IGNORE INTO replica_left SELECT storage, path FROM replica
         WHERE entry = ? AND storage = ? AND path != ?"""
     known = list(replicas)
     with index.database.writing() as db:
         db.executemany(moved, [(one.row, storage, one.path) for one in known])
         for one in known:
-            facts = (*_values(one.version), one.sha256, one.md5, now_s, one.method)
+            facts = (*_values(one.version), one.sha256, one.md5, now_s, one.method, now_s)
             db.execute(query, (storage, one.path, *facts, one.row))
 
 
@@ -236,17 +260,17 @@ def note_upload(index: SpaceIndex, storage: StorageId, lacks: Lacking, upload: U
         db.execute(query, (storage, lacks.path, *_values(lacks.version), text, lacks.row))
 
 
-def note_failure(index: SpaceIndex, storage: StorageId, failures: Sequence[Failure]) -> None:
+def note_failure(index: SpaceIndex, storage: StorageId, failures: Sequence[Failure], *, now_s: int) -> None:
     """Write down copies that did not succeed; an upload under way stays noted."""
-    query = f"""INSERT INTO replica (entry, storage, path, {_KEYS}, problem, tries, not_before)
-        SELECT id, ?, ?, ?, ?, ?, ?, ?, 1, ? FROM entry WHERE id = ?
+    query = f"""INSERT INTO replica (entry, storage, path, {_KEYS}, problem, tries, not_before, noted)
+        SELECT id, ?, ?, ?, ?, ?, ?, ?, 1, ?, ? FROM entry WHERE id = ?
         ON CONFLICT (entry, storage) DO UPDATE SET problem = excluded.problem, tries = tries + 1,
-        not_before = excluded.not_before, checked = NULL, size = excluded.size, mtime_ns = excluded.mtime_ns,
+        not_before = excluded.not_before, noted = excluded.noted, checked = NULL, size = excluded.size, mtime_ns = excluded.mtime_ns,
         ctime_ns = excluded.ctime_ns, inode = excluded.inode, path = excluded.path
         ON CONFLICT (storage, path) DO NOTHING"""
     with index.database.writing() as db:
         for one in failures:
-            values = (*_values(one.version), one.problem, one.not_before_s, one.row)
+            values = (*_values(one.version), one.problem, one.not_before_s, now_s, one.row)
             db.execute(query, (storage, one.path, *values))
 
 

@@ -99,6 +99,7 @@ CREATE TABLE replica (
     sha256 BLOB, md5 TEXT, checked INTEGER, method TEXT,  -- of the copy: what the store said of it, when and how it was found right
     upload TEXT,                                  -- under way
     problem TEXT, tries INTEGER NOT NULL DEFAULT 0, not_before INTEGER NOT NULL DEFAULT 0,
+    noted INTEGER,                                -- when it was copied, or could not be
     PRIMARY KEY (entry, storage)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX replica_path ON replica (storage, path);

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from fs2od.node.clock import Clock
 from fs2od.node.index import Indexes
-from fs2od.node.index.replicas import is_complete
+from fs2od.node.index.replicas import Event, events, is_complete
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.access import Located
 from fs2od.node.replication import Replicator, Requirement
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.rights import Rights
 from fs2od.onedata import errors, qos
-from fs2od.onedata.ids import QosRequirementId, SpaceId, new_entity_id
+from fs2od.onedata.ids import FileRef, QosRequirementId, SpaceId, new_entity_id
 from fs2od.onedata.wire import QosStatus
 from fs2od.sqlite import Database
 
@@ -129,6 +129,20 @@ class QosRequirements:
                 return "fulfilled"  # what it was about is gone
             is_met = all(is_complete(index, demand.storage.id, top=top.row) for demand in wanted)
         return "fulfilled" if is_met else "pending"
+
+    def events(
+        self, requirement: QosRequirement, *, since_s: int, offset: int, limit: int
+    ) -> list[tuple[FileRef, Event]]:
+        """Return what last happened to each file on the storages that were chosen for a requirement, oldest first."""
+        asked = Requirement(requirement.id, requirement.file_uuid, requirement.expression, requirement.replicas)
+        wanted = self._replicator.demands.of_requirement(requirement.space, asked) or []
+        with self._indexes.using(requirement.space) as index:
+            top = index.find(requirement.file_uuid)
+            if top is None:
+                return []
+            storages = [demand.storage.id for demand in wanted]
+            found = events(index, storages, top=top.row, since_s=since_s, offset=offset, limit=limit)
+            return [(index.ref(event.row), event) for event in found]
 
     def matching(self, space: SpaceId, expression: str) -> list[StorageRecord]:
         """Return the storages of a space that an expression matches.

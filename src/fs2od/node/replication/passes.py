@@ -224,7 +224,7 @@ class Pass:
             book.note(route.index, route.storage, noting.done, now_s=self._clock.now_s())
             noting.done.clear()
         if len(noting.failed) >= at_least:
-            book.note_failure(route.index, route.storage, noting.failed)
+            book.note_failure(route.index, route.storage, noting.failed, now_s=self._clock.now_s())
             noting.failed.clear()
 
 

@@ -12,7 +12,10 @@ from fs2od.onedata.wire.codec import Document
 __all__ = [
     "MatchingStorage",
     "MatchingStorages",
+    "QosAuditLog",
+    "QosEvent",
     "QosExpressionRequest",
+    "QosLogEntry",
     "QosRequirementCreated",
     "QosRequirementDetails",
     "QosRequirementRequest",
@@ -52,6 +55,30 @@ class QosSummary(Document, frozen=True, kw_only=True):
 
     requirements: dict[QosRequirementId, QosStatus]
     status: QosStatus
+
+
+class QosEvent(Document, frozen=True, kw_only=True):
+    """What happened to a file for a requirement."""
+
+    file_id: FileId
+    severity: Literal["info", "error"]
+    status: Literal["completed", "failed"]
+    description: str
+
+
+class QosLogEntry(Document, frozen=True, kw_only=True):
+    """An event, its number in the log, and when it was, in milliseconds since 1970."""
+
+    index: int
+    timestamp: int
+    content: QosEvent
+
+
+class QosAuditLog(Document, frozen=True, kw_only=True):
+    """GET P/qos_requirements/{id}/audit_log."""
+
+    is_last: bool
+    log_entries: tuple[QosLogEntry, ...]
 
 
 class QosExpressionRequest(Document, frozen=True, kw_only=True):
