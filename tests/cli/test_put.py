@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
+from fs2od.testing.killed_writing import serve_until_killed
+from fs2od.testing.system import free_ports
 from fs2od.testing.world import Dataset, ServedWorld, serve_world, wait_until
 
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["fs2od.testing.killed_writing"])
 BIG = os.urandom(40 << 20)
 
 
@@ -110,3 +116,42 @@ def test_a_run_that_is_stopped_says_how_to_go_on(desk: Desk) -> None:
     assert process.returncode == 130
     assert "To go on: fs2od put big results" in said
     assert "Traceback" not in said
+
+
+def test_a_node_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
+    home, told, first = tmp_path / "home", tmp_path / "told.json", free_ports(2)
+    home.mkdir()
+    (home / "big").write_bytes(BIG)
+
+    def node() -> BaseProcess:
+        process = FORKS.Process(target=serve_until_killed, args=(str(tmp_path / "world"), first, str(told)))
+        process.start()
+        wait_until(lambda: told.exists() and json.loads(told.read_text())["pid"] == process.pid, 60)
+        return process
+
+    def put() -> subprocess.Popen[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("FS2OD_", "ONECLIENT_"))}
+        command = [sys.executable, "-m", "fs2od", "put", "big", "results", "--zone", facts["zone"], "--ca", facts["ca"]]
+        clean["FS2OD_TOKEN"] = facts["token"]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean, cwd=home)
+
+    server = node()
+    facts = json.loads(told.read_text())
+    folder = Path(facts["folder"])
+    with put() as process:
+        wait_until(lambda: any(path.stat().st_size >= 8 << 20 for path in folder.glob(".fs2od-*.partial")), 60)
+        server.kill()
+        server.join(60)
+        _, said = process.communicate(timeout=90)
+    assert process.returncode == 4, said
+    assert not (folder / "big").exists()
+    server = node()
+    try:
+        with put() as process:
+            _, said = process.communicate(timeout=90)
+        assert process.returncode == 0, said
+        assert (folder / "big").read_bytes() == BIG
+        assert list(folder.glob(".fs2od-*.partial")) == []
+    finally:
+        server.kill()
+        server.join(60)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ from typing import ParamSpec, TypeVar
 
 from fs2od.sqlite import Database
 from fs2od.storage import PosixStorage
-from fs2od.testing.world import Dataset, World, open_world
+from fs2od.testing.world import Dataset, World, open_world, serve_world
 
-__all__ = ["write_until_killed"]
+__all__ = ["serve_until_killed", "write_until_killed"]
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -35,6 +36,26 @@ def write_until_killed(folder: str, at: int) -> None:
             setattr(PosixStorage, name, step.around(getattr(PosixStorage, name)))
         Database.writing = step.around_commit(Database.writing)  # type: ignore[method-assign, assignment]  # nobody else lives in this process
         asyncio.run(_Changes(world, alex.headers, dataset).make())
+
+
+def serve_until_killed(folder: str, first_port: int, told: str) -> None:
+    """Serve a node with a space called "results" on two ports until the process is killed; again in the same folder, the same one.
+
+    `told` is a file that is written once it answers: the zone's address, its certificate, a member's token and the space's folder.
+    """
+    with serve_world(Path(folder), ports=(first_port, first_port + 1)) as world:
+        known = world.node.zone.spaces.named("results")
+        if known:
+            facts = json.loads(Path(told).read_text())
+        else:
+            alex = world.person()
+            dataset = world.results(alex)
+            facts = {"token": alex.token.reveal(), "folder": str(dataset.folder)}
+            facts |= {"zone": world.node.settings.zone_url, "ca": str(world.ca)}
+        partial = Path(f"{told}.partial")
+        partial.write_text(json.dumps({**facts, "pid": os.getpid()}))
+        partial.replace(told)
+        threading.Event().wait()
 
 
 @dataclass
