@@ -218,6 +218,15 @@ def test_a_waiting_reader_can_be_killed_and_the_mount_ends(site: Site, tmp_path:
         assert not os.path.ismount(mount.point)
 
 
+def test_a_reader_can_be_killed_while_not_even_the_manifest_has_come(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca, "--wait", "3600") as mount, away(behind):
+        reader = subprocess.Popen(["cat", str(mount.point / "big.mrc")], stdout=subprocess.DEVNULL)
+        wait_until(lambda: len(behind.proxy.struck()) > 2, LONGEST_S)
+        reader.kill()
+        assert reader.wait(LONGEST_S) == -signal.SIGKILL
+
+
 def test_after_kill_9_the_same_command_mounts_again(site: Site, tmp_path: Path) -> None:
     behind, published = site
     with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 
 from fs2od.errors import Interrupted
 from fs2od.manifests import PIECE_BYTES
@@ -26,6 +27,7 @@ class Promises:
         self._pause_s = max(fresh_s, _LEAST_PAUSE_S)
         self._sidecar = Sidecar()
         self._tried = threading.Event()
+        self._began_s = time.monotonic()
 
     def start(self, waiting: Waiting) -> None:
         """Begin to read the manifest, and go on while the dataset grows, until the mount ends."""
@@ -39,12 +41,21 @@ class Promises:
         """Say whether the manifest was read once, or could not be."""
         return self._tried.is_set()
 
-    def checksums(self, path: tuple[str, ...], entry: Entry) -> tuple[str, ...]:
-        """Return the SHA-256 of each piece of a file; nothing where they are not known.
+    def wait(self, waiting: Waiting, process: int) -> None:
+        """Wait for the manifest, but all readers together not for long: a mount is there before its manifest is.
 
-        Waits for the manifest, but not for long: a mount is there before its manifest is.
+        Args:
+            waiting: Knows whether the mount ends.
+            process: Who waits.
+
+        Raises:
+            Interrupted: The mount ends, or the process does.
         """
-        self._tried.wait(_LONGEST_S)
+        if not waiting.for_event(self._tried, process, until_s=self._began_s + _LONGEST_S):
+            self._tried.set()
+
+    def checksums(self, path: tuple[str, ...], entry: Entry) -> tuple[str, ...]:
+        """Return the SHA-256 of each piece of a file; nothing where they are not known."""
         promise = self._sidecar.promise("/".join(path), entry)
         if promise is None or not promise.size_bytes:
             return ()

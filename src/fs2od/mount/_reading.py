@@ -126,6 +126,7 @@ class Reader:
             ConnectionLost: The service was away for longer than was to be waited.
             ServiceError: The link or the token gives them no more.
         """
+        self._promises.wait(self._waiting, handle.process)
         end = min(start + count, handle.entry.size_bytes)
         goes_on = handle.note(start, count) >= _STREAK
         found = bytearray()

@@ -58,6 +58,18 @@ class Waiting:
                     raise
             self.sleep(_PAUSE_S)
 
+    def for_event(self, event: Event, process: int, *, until_s: float) -> bool:
+        """Say whether an event came before a moment of the monotonic clock.
+
+        Raises:
+            Interrupted: The mount ends first, or the process that waits is killed.
+        """
+        while not event.wait(_POLL_S):
+            self._check(process)
+            if self._monotonic_s() >= until_s:
+                return False
+        return True
+
     def for_result(self, coming: Future[T], process: int) -> T:
         """Return what comes, unless the mount ends first, or the process that waits for it is killed.
 
@@ -71,8 +83,11 @@ class Waiting:
                     return coming.result(_POLL_S)
                 except CancelledError as error:
                     raise Interrupted("the mount is ending") from error
-            if self._ending.is_set() or is_killed(process):
-                raise Interrupted("nobody waits any more")
+            self._check(process)
+
+    def _check(self, process: int) -> None:
+        if self._ending.is_set() or is_killed(process):
+            raise Interrupted("nobody waits any more")
 
 
 def is_killed(process: int) -> bool:
