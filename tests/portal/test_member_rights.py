@@ -13,6 +13,7 @@ from tests.portal.members_scene import Scene, open_members_scene
 from tests.portal.signing_in import ORIGIN, Person
 
 from fs2od.node.zone.memberships import SPACE_GROUP
+from fs2od.node.zone.offers import Offer
 from fs2od.onedata.ids import UserId
 from fs2od.onedata.tokens import InviteToken, InviteType
 from fs2od.portal import public_pages
@@ -54,6 +55,15 @@ class Hall:
     def share(self) -> Params:
         return {"share": self.scene.world.share(self.scene.olive, self.scene.dataset)}
 
+    def site(self) -> str:
+        """Return a site that takes requests, and waits for none of this dataset's."""
+        zone, provider = self.scene.zone, self.scene.world.node.provider.record.id
+        zone.offers.set(self.scene.world.administrator.caller, provider, Offer(accepts=True))
+        with zone.database.writing() as db:
+            db.execute("UPDATE support SET size = 1000000")
+            db.execute("DELETE FROM support_request")
+        return provider
+
     def nothing(self) -> Params:
         return {}
 
@@ -82,6 +92,11 @@ TABLE: dict[tuple[str, str], tuple[str, Make, Mapping[str, str]]] = {
     ("POST", "/space/{id}/links/{share}"): ("1333++", Hall.share, {"name": "renamed"}),
     ("GET", "/space/{id}/links/{share}/end"): ("1333++", Hall.share, {}),
     ("POST", "/space/{id}/links/{share}/end"): ("1333++", Hall.share, {}),
+    ("GET", "/space/{id}/compute"): ("133+++", Hall.nothing, {}),
+    ("POST", "/space/{id}/compute/request"): ("1333++", Hall.nothing, {"gigabytes": "5"}),
+    ("POST", "/space/{id}/compute/withdraw"): ("133444", Hall.nothing, {"request": "0"}),
+    ("POST", "/space/{id}/compute/support-token"): ("1333++", Hall.nothing, {}),
+    ("POST", "/space/{id}/compute/job"): ("133+++", Hall.nothing, {"name": "job", "hours": "72"}),
     ("GET", "/space/{id}/activity"): ("133+++", Hall.nothing, {}),
     ("GET", "/space/{id}/leave"): ("133+++", Hall.nothing, {}),
     # Whoever manages datasets is in through a group that has others, too.
@@ -118,6 +133,8 @@ async def ask(hall: Hall, column: str, method: str, path: str, form: Mapping[str
         await person.open(path)
     else:
         choice = {"choice": f"member@{hall.scene.members}"} if path.endswith("/invites") else {}
+        choice |= {"site": hall.site()} if path.endswith("/compute/request") else {}
+        choice |= {"name": f"job of {column}"} if path.endswith("/compute/job") else {}
         await person.send(path, {**form, **choice, "form_key": key_of(hall, person)}, **how)
     return outcome(person)
 

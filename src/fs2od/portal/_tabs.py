@@ -33,6 +33,7 @@ def tabs_of(zone: Zone, caller: Caller | None, space: SpaceId) -> tuple[Tab, ...
         Tab("overview", base),
         Tab("people", f"{base}/people"),
         Tab("links", f"{base}/links"),
+        Tab("compute", f"{base}/compute"),
         Tab("activity", f"{base}/activity"),
     )
 

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.portal.members._activity import ActivityPages
+from fs2od.portal.members._compute import ComputePages
 from fs2od.portal.members._invites import InvitePages
 from fs2od.portal.members._links import LinkPages
 from fs2od.portal.members._overview import OverviewPages
@@ -31,5 +32,6 @@ def member_routes(desk: Desk, provider: Oneprovider) -> list[BaseRoute]:
         *people.routes(),
         *InvitePages(rooms, people.show).routes(),
         *LinkPages(rooms).routes(),
+        *ComputePages(rooms).routes(),
         *ActivityPages(rooms).routes(),
     ]
