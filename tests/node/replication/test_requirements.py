@@ -113,6 +113,16 @@ async def test_a_storage_that_is_away_is_named_and_caught_up_with(scene: Scene) 
     assert await scene.status(requirement) == "fulfilled"
 
 
+async def test_what_was_in_the_way_of_a_requirement_goes_with_it(scene: Scene) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.folder.parent.rename(scene.folder.parent.with_name("away"))
+    scene.look()
+    assert scene.problem
+    await scene.world.provider.delete(f"/qos_requirements/{requirement}", headers=scene.owner.headers)
+    scene.look()
+    assert scene.problem == ""
+
+
 async def test_what_is_there_is_not_copied_again(scene: Scene) -> None:
     await scene.require(f"storageId={scene.storage}")
     scene.look()

@@ -198,7 +198,11 @@ class Replicator:
             self._checksums.load(space)
             waiting = self._run_transfers(space, index)
             more = clear_left(index, self.demands, self._homes)
-            for demand in self.demands.of_space(space):
+            demands = self.demands.of_space(space)
+            wanted = {(space, demand.storage.id) for demand in demands}
+            for key in [key for key in self._problems if key[0] == space and key not in wanted]:
+                del self._problems[key]  # nobody asks for it any more
+            for demand in demands:
                 top = index.find(demand.file_uuid)
                 if top is None or not self._goes_on(space):
                     continue
