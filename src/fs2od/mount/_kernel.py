@@ -168,8 +168,9 @@ class _Answers(pyfuse3.Operations):
         number = self._numbered()
         self._handles[number] = Handle(node.path, node.entry, ctx.pid)
         state = node.entry.state()
-        # What the kernel keeps of the bytes holds as long as the file is the same one.
-        is_same, node.shown = node.shown == state, state
+        # What the kernel keeps of the bytes holds as long as the file is the same one. Of a file that is opened for the first time it
+        # keeps none: to have it drop them would make the opener wait, beyond any signal, for whoever reads already.
+        is_same, node.shown = node.shown in {"", state}, state
         return pyfuse3.FileInfo(fh=number, keep_cache=is_same)
 
     async def read(self, fh: int, off: int, size: int) -> bytes:
