@@ -80,7 +80,7 @@ class Site:
         people, links = f"{base}/people", f"{base}/links"
         return [
             "/account", "/datasets", "/datasets?search=none", share, base, people, f"{people}/{self.scene.mary.id}/remove",
-            f"{people}/invites/{self.invite}/end", f"{base}/leave", links, f"{links}/{self.share}/end", f"{base}/activity",
+            f"{people}/invites/{self.invite}/end", f"{base}/leave", links, f"{links}/{self.share}/end", f"{base}/activity", f"{base}/compute", "/device",
             "/tokens", "/tokens/new",
         ]  # fmt: skip
 
