@@ -6,26 +6,26 @@ import pytest
 
 from fs2od.errors import Fs2odError
 from fs2od.transfer import ConnectionLost, NotFound, Patience
-from fs2od.transfer._patience import Tries
+from fs2od.transfer._patience import News, Tries
 
 PATIENCE = Patience(tries=4, first_pause_s=1.0, jitter=0.0)
 
 
 class Service:
-    """Counts what it gave, and the pauses that were made for it."""
+    """Holds what all tries at it have in common, and the pauses that were made for it."""
 
     def __init__(self) -> None:
-        self.given = 0
+        self.news = News()
         self.pauses: list[float] = []
 
     def tries(self) -> Tries:
-        return Tries(PATIENCE, self.pauses.append, given=lambda: self.given)
+        return Tries(PATIENCE, self.pauses.append, self.news)
 
 
 def misses(tries: Tries, service: Service, *, giving: bool) -> int:
     """Return how many misses in a row are borne."""
     for count in range(1000):
-        service.given += giving
+        service.news.count += giving
         try:
             tries.missed(ConnectionLost("away"))
         except Fs2odError:
@@ -56,7 +56,6 @@ def test_what_it_brings_itself_makes_it_patient_again() -> None:
 
 def test_what_will_not_pass_is_not_tried_again() -> None:
     service = Service()
-    service.given = 1
     with pytest.raises(NotFound):
         service.tries().missed(NotFound("gone"))
     assert service.pauses == []

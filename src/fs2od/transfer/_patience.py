@@ -9,7 +9,7 @@ from typing import Callable, Final, TypeVar
 from fs2od.errors import Fs2odError
 from fs2od.transfer._errors import Busy, ConnectionLost, UntrustedCertificate
 
-__all__ = ["Patience", "Tries", "may_pass", "patiently"]
+__all__ = ["News", "Patience", "Tries", "may_pass", "patiently"]
 
 T = TypeVar("T")
 _LONGEST_OBEYED_S: Final = 300.0
@@ -45,6 +45,13 @@ class Patience:
         return max(asked, whole * (1 - self.jitter * random.random()))  # noqa: S311 - no secret is made of it
 
 
+class News:
+    """Counts what has newly arrived from one service, on whichever connection. Lost counts do not matter, so it has no lock."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class Tries:
     """Counts the tries of one thing. Progress makes it patient again, its own and that of others at the same service.
 
@@ -52,17 +59,19 @@ class Tries:
     on the others says that it is not gone. What fails by itself, beside others that do not, ends too, but later.
     """
 
-    def __init__(self, patience: Patience, sleep: Callable[[float], None], *, given: Callable[[], int] = int) -> None:
-        """Begin to count; `given` says how much the service has given until now, on all connections together."""
+    def __init__(self, patience: Patience, sleep: Callable[[float], None], news: News | None = None) -> None:
+        """Begin to count; `news` is what all tries at one service have in common."""
         self._patience = patience
         self._sleep = sleep
-        self._given = given
-        self._given_before = given()
+        self._news = news or News()
+        self._seen = self._news.count
         self._misses = 0
         self._own_misses = 0
 
     def progressed(self) -> None:
-        """Take note that something new has arrived."""
+        """Take note that something new has arrived: what came before and is repeated is none."""
+        self._news.count += 1
+        self._seen = self._news.count
         self._misses = self._own_misses = 0
 
     def missed(self, error: Fs2odError) -> None:
@@ -71,9 +80,8 @@ class Tries:
         Raises:
             Fs2odError: The failure itself, when it will not pass, or too many came in a row.
         """
-        given = self._given()
-        if given != self._given_before:
-            self._given_before, self._misses = given, 0
+        if self._news.count != self._seen:
+            self._seen, self._misses = self._news.count, 0
         self._misses += 1
         self._own_misses += 1
         is_enough = self._misses >= self._patience.tries or self._own_misses >= _MOST_ALONE * self._patience.tries
