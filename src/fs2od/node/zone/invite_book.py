@@ -89,6 +89,7 @@ class Preview:
         target_name: The group's or the space's name.
         spaces: The names of the spaces that a group reaches, or the space's own.
         inviter_name: Who made it.
+        from_manager: Whether who made it manages the dataset as a whole, as a facility does.
         rights: What those who use it may do, as keys of texts, the weightiest last.
         until_s: When it ends, in seconds since 1970; None: never.
         uses_left: How often it can still be used; None: without limit.
@@ -99,6 +100,7 @@ class Preview:
     target_name: str
     spaces: tuple[str, ...]
     inviter_name: str
+    from_manager: bool
     rights: tuple[str, ...]
     until_s: int | None
     uses_left: int | None
@@ -276,6 +278,7 @@ class InviteBook:
             target_name=self._target_name(kind),
             spaces=self._spaces(kind),
             inviter_name=self._names([inviter]).get(inviter, ""),
+            from_manager=self._manages(inviter, kind),
             rights=self._rights_in(kind, carried),
             until_s=tokens.valid_until_s(tokens.examine(token).caveats),
             uses_left=left,
@@ -341,6 +344,13 @@ class InviteBook:
         query = """SELECT name FROM space JOIN space_group ON parent = space.id WHERE child = ? ORDER BY name LIMIT ?"""
         with self._database.reading() as db:
             return tuple(row[0] for row in db.execute(query, (kind.target_id, _MOST_SPACES)))
+
+    def _manages(self, user: UserId, kind: InviteToken) -> bool:
+        query = "SELECT parent FROM space_group WHERE child = :target UNION SELECT id FROM space WHERE id = :target LIMIT :most"
+        with self._database.reading() as db:
+            rows = db.execute(query, {"target": kind.target_id, "most": _MOST_SPACES}).fetchall()
+        held = [self._rights.space_privileges(user, SpaceId(row[0])) or frozenset() for row in rows]
+        return bool(held) and all("space_delete" in each for each in held)
 
     def _rights_in(self, kind: InviteToken, carried: Sequence[str]) -> tuple[str, ...]:
         held = set(carried)
