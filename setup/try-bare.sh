@@ -100,6 +100,7 @@ exec unshare --mount --pid --fork --kill-child sh -euc '
     shift
     mount -t proc proc "$trial/proc"
     mount -t sysfs -o ro sysfs "$trial/sys" 2>/dev/null || true
+    [ ! -d /sys/fs/cgroup ] || mount --rbind /sys/fs/cgroup "$trial/sys/fs/cgroup"
     mount --rbind /dev "$trial/dev"
     mount -t tmpfs tmpfs "$trial/tmp"
     exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM-dumb}" \

@@ -19,6 +19,8 @@ __all__ = ["Service", "listen", "serve"]
 
 _BACKLOG = 1024
 _GRACE_S = 5
+# Long enough that the event loop closes what was cut.
+_LAST_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,13 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.up.set()
+
+    def let_go(self) -> None:
+        """Cut the connections that are left: clients that take no more of what waits for them would hold them open."""
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -102,6 +111,9 @@ async def serve(
             waiting.cancel()
         for server in servers:
             server.should_exit = True
+    for server in servers:
+        server.let_go()
+    await asyncio.sleep(_LAST_S)
 
 
 def _configuration(service: Service, certificate: ServerCertificate | None) -> uvicorn.Config:

@@ -46,7 +46,10 @@ from fs2od.onedata.wire.providers import PanelProvider, ProviderDetails
 from fs2od.onedata.wire.qos import (
     MatchingStorage,
     MatchingStorages,
+    QosAuditLog,
+    QosEvent,
     QosExpressionRequest,
+    QosLogEntry,
     QosRequirementCreated,
     QosRequirementDetails,
     QosRequirementRequest,
@@ -71,6 +74,7 @@ from fs2od.onedata.wire.storage_import import (
     TimeSeries,
 )
 from fs2od.onedata.wire.storages import (
+    PathType,
     PosixStorageChange,
     PosixStorageRequest,
     S3StorageChange,
@@ -196,6 +200,7 @@ __all__ = [
     "PanelConfiguration",
     "PanelProvider",
     "PanelUser",
+    "PathType",
     "PermissionsChange",
     "PosixStorageChange",
     "PosixStorageRequest",
@@ -208,7 +213,10 @@ __all__ = [
     "ProviderName",
     "ProviderSpace",
     "PublicShare",
+    "QosAuditLog",
+    "QosEvent",
     "QosExpressionRequest",
+    "QosLogEntry",
     "QosRequirementCreated",
     "QosRequirementDetails",
     "QosRequirementRequest",
