@@ -222,6 +222,9 @@ EXAMPLES: list[tuple[str, str, wire.Document]] = [
     ("oneprovider", "QosCreateRequest", wire.QosRequirementRequest(file_id=FILE, expression="anyStorage", replicas_num=2)),
     ("oneprovider", "QosRequirement", wire.QosRequirementDetails(
         qos_requirement_id=QOS, file_id=FILE, expression="anyStorage", replicas_num=1, status="fulfilled")),
+    ("oneprovider", "QosRequirementAuditLog", wire.QosAuditLog(is_last=True, log_entries=(wire.QosLogEntry(
+        index=0, timestamp=1_626_334_701_662,
+        content=wire.QosEvent(file_id=FILE, severity="info", status="completed", description="Copied.")),))),
     ("oneprovider", "QosSummary", wire.QosSummary(requirements={QOS: "pending"}, status="pending")),
     ("oneprovider", "StorageDetails", wire.MatchingStorage(id=STORAGE, name="s", provider_id=PROVIDER)),
     ("oneprovider", "file", wire.TransferRequest(
@@ -288,7 +291,7 @@ EXAMPLES: list[tuple[str, str, wire.Document]] = [
 WITHOUT_DEFINITION = {
     "AttributesRequest", "ConfineRequest", "DataAccessScope", "Document", "FileCreated", "Health", "IdentityProvider",
     "MatchingStorages", "MembershipRequest", "NewUser", "PermissionsChange", "PrivilegeList", "ProviderDistribution", "ProviderName",
-    "QosExpressionRequest", "QosRequirementCreated", "RecursiveListingRequest", "ScopeProvider", "ScopeSpace",
+    "QosEvent", "QosExpressionRequest", "QosLogEntry", "QosRequirementCreated", "RecursiveListingRequest", "ScopeProvider", "ScopeSpace",
     "ScopeSupport", "ShareChange", "ShareCreated", "SpaceChange", "StorageDistribution", "StorageResult",
     "TokenMetadata", "TransferCreated", "TransferIds", "XattrKeys",
 }  # fmt: skip
