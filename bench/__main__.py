@@ -9,6 +9,7 @@ import argparse
 import signal
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 # `python bench` puts this folder on the path, `python -m bench` the one above; the modules are bench.* in both.
@@ -16,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench import content, downloads, facility, imports, mirrors, mounts, pages, replication, report, sharing
 
-BENCHES = {
+BENCHES: dict[str, Callable[..., Iterable[report.Section]]] = {
     "imports": imports.measure,
     "content": content.measure,
     "facility": facility.measure,
@@ -41,9 +42,10 @@ def main() -> None:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     for name in chosen.names or BENCHES:
         with tempfile.TemporaryDirectory(prefix="fs2od-bench-") as folder:
-            sections = BENCHES[name](Path(folder), quick=chosen.quick)
-        if not chosen.quick:
-            report.write(sections)
+            for section in BENCHES[name](Path(folder), quick=chosen.quick):
+                # At once: a run that is broken off keeps what it has measured.
+                if not chosen.quick:
+                    report.write([section])
 
 
 main()

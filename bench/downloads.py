@@ -65,19 +65,18 @@ class Sizes:
         )
 
 
-def measure(folder: Path, *, quick: bool) -> list[Section]:
-    """Return the tables of this benchmark."""
+def measure(folder: Path, *, quick: bool) -> Iterator[Section]:
+    """Yield the tables of this benchmark, each as soon as it is measured: all of them take half an hour."""
     sizes = Sizes.chosen(quick=quick)
     with _in_memory(folder / "memory", sizes) as place:
         cases = _cases(place, sizes)
-        sections = [_near(place, cases, sizes)]
+        yield _near(place, cases, sizes)
         if can_be_made():
-            sections.append(_far(place, sizes.from_far()))
+            yield _far(place, sizes.from_far())
         shutil.rmtree(cases.pop(f"{sizes.large_files} files of {_size(sizes.large_bytes)}"))
-        sections.append(_verification(place, sizes))
-        sections.append(_memory(place, sizes))
-        sections.append(_archives(place, next(iter(cases.values())), sizes))
-    return sections
+        yield _verification(place, sizes)
+        yield _memory(place, sizes)
+        yield _archives(place, next(iter(cases.values())), sizes)
 
 
 def _near(place: Path, cases: Mapping[str, Path], sizes: Sizes) -> Section:
