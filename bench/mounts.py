@@ -169,6 +169,7 @@ def _mounted(command: Sequence[str], point: Path) -> Iterator[None]:
             while not os.path.ismount(point):
                 assert process.poll() is None
                 assert time.monotonic() < until
+                # Short beside what is measured, and bounded by the line above.
                 time.sleep(0.02)
             yield
         finally:

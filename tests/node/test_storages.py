@@ -57,7 +57,7 @@ async def test_nothing_in_the_data_folder_holds_the_secret(world: World, bucket:
 
 
 async def test_a_storage_opens_what_was_written_through_it(world: World, bucket: S3Settings) -> None:
-    record = world.node.provider.storages.get(await added(world, bucket))  # type: ignore[arg-type]
+    record = world.node.provider.storages.get(await added(world, bucket))  # type: ignore[arg-type]  # the id comes as text
     space = world.space(world.person())
     storage = record.opened_for(space)
     storage.write("deep/a.txt", [b"12345"])

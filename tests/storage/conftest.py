@@ -16,7 +16,7 @@ def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Radosgw]:
     """Ceph's gateway: all workers of a run share it."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
-        pytest.skip(f"needs Ceph ({', '.join(missing)}): ./test installs it")
+        pytest.fail(f"needs Ceph ({', '.join(missing)}): ./test installs it")
     # A worker's folder lies in the run's.
     base = tmp_path_factory.getbasetemp()
     run = base.parent if base.name.startswith("popen-") else base

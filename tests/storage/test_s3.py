@@ -61,7 +61,7 @@ def proxied(radosgw: Radosgw) -> Iterator[Proxy]:
 def through(proxy: Proxy, settings: S3Settings, **changes: object) -> S3Storage:
     (port,) = proxy.ports
     told = replace(settings, endpoint=f"http://127.0.0.1:{port}", attempts=1, prefix=secrets.token_hex(8))
-    return S3Storage(replace(told, **changes))  # type: ignore[arg-type]
+    return S3Storage(replace(told, **changes))  # type: ignore[arg-type]  # each case gives what it changes
 
 
 def md5(content: bytes) -> bytes:
@@ -156,7 +156,7 @@ def test_a_presigned_range_is_read_without_credentials_and_nothing_else(s3: S3St
 def test_a_wrong_setting_is_said_in_one_clear_line(
     bucket: S3Settings, act: Callable[[Storage], object], changes: dict[str, str], error: type[Exception], said: str
 ) -> None:
-    storage = S3Storage(replace(bucket, **changes, attempts=1))  # type: ignore[arg-type]
+    storage = S3Storage(replace(bucket, **changes, attempts=1))  # type: ignore[arg-type]  # as above
     with pytest.raises(error, match=said) as caught:
         act(storage)
     assert bucket.secret_key not in str(caught.value)

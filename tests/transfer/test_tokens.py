@@ -216,7 +216,7 @@ def test_nobody_waits_a_second_time_for_a_token_that_did_not_come(world: ServedW
 
     def sleep(seconds: float) -> None:
         waited.append(seconds)
-        time.sleep(seconds)
+        time.sleep(seconds)  # a hundredth of a second: the wait ends by the clock of the code
 
     token = AccessToken(file.read_text, wait_s=0.001, every_s=0.01)
     token.worked()

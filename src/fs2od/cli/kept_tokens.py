@@ -97,7 +97,7 @@ def _write(path: Path, text: str) -> None:
     """Write a file that only its owner reads, at one stroke."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(handle, "w") as file:  # noqa: PTH123 - a handle, not a path
+    with os.fdopen(handle, "w") as file:
         file.write(text)
     partial.replace(path)
 

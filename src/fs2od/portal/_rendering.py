@@ -148,7 +148,7 @@ def _environment(language: Language) -> Environment:
     )
     environment.policies["ext.i18n.trimmed"] = True
     # {% trans %} is compiled into calls of these, with the values by name.
-    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the i18n extension adds it
     texts = _HtmlTexts(language)
     environment.globals.update(
         asset=asset_url,

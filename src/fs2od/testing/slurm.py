@@ -7,7 +7,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -156,7 +155,6 @@ class Slurm:
             timeout=20,
             check=False,
         )
-        time.sleep(0.1)
         return said.stdout.strip() == "idle"
 
     def _run(self, name: str, *words: str) -> str:

@@ -96,7 +96,7 @@ def look(page: Page, name: str) -> None:
     shoot(page, f"{name}-dark")
     page.emulate_media(color_scheme="light")
     size = page.viewport_size
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]  # a plain dictionary will do
     assert_fits(page)
     shoot(page, f"{name}-phone")
     if size is not None:

@@ -116,7 +116,7 @@ def opened_at(place: Place, credentials: Credentials, *, below: str = "") -> Sto
     if isinstance(place, Path):
         return PosixStorage(place / below)
     # Here and not above: its library takes a moment to load, and most nodes have no bucket.
-    from fs2od.storage.s3 import S3Settings  # noqa: PLC0415
+    from fs2od.storage.s3 import S3Settings  # noqa: PLC0415 - see above
 
     settings = S3Settings(
         endpoint=place.endpoint,
@@ -131,7 +131,7 @@ def opened_at(place: Place, credentials: Credentials, *, below: str = "") -> Sto
 
 @lru_cache(_MOST_CLIENTS)
 def _bucket(settings: S3Settings) -> Storage:
-    from fs2od.storage.s3 import S3Storage  # noqa: PLC0415
+    from fs2od.storage.s3 import S3Storage  # noqa: PLC0415 - its library takes a moment to load
 
     return S3Storage(settings)
 

@@ -56,7 +56,7 @@ _making = threading.Lock()
 
 
 @cache
-def _session() -> Any:  # noqa: ANN401
+def _session() -> Any:  # noqa: ANN401 - the library has no types
     """Return the one that all clients are made by: it holds what it read of the service's description.
 
     Nothing comes from the environment or the home of whoever runs us.
@@ -68,7 +68,7 @@ def _session() -> Any:  # noqa: ANN401
     return session
 
 
-def client_of(settings: S3Settings) -> Any:  # noqa: ANN401  # the library makes its classes at run time
+def client_of(settings: S3Settings) -> Any:  # noqa: ANN401 - the library makes its classes at run time
     """Return a client of the library, safe in threads."""
     config = Config(
         signature_version="s3v4",

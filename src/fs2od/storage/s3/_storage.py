@@ -243,7 +243,7 @@ class S3Storage(Storage):
             answer = self._client.list_objects_v2(**self._bucket, Prefix=self._below(path), MaxKeys=1)
             return bool(answer.get("Contents"))
 
-    def _pages(self, path: str, **told: Any) -> Iterator[Any]:  # noqa: ANN401
+    def _pages(self, path: str, **told: Any) -> Iterator[Any]:  # noqa: ANN401 - the library's words, and its answers as it gives them
         with self._mapped(path):
             yield from self._client.get_paginator("list_objects_v2").paginate(**self._bucket, **told)
 

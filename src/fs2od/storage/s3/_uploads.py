@@ -41,7 +41,7 @@ def pieces_of(chunks: Iterable[Chunk]) -> Iterator[bytes]:
 class Uploads:
     """The multipart uploads into one bucket. Raises what the library raises."""
 
-    def __init__(self, client: Any, bucket: Mapping[str, str]) -> None:  # noqa: ANN401  # made at run time
+    def __init__(self, client: Any, bucket: Mapping[str, str]) -> None:  # noqa: ANN401 - its class is made at run time
         self._client = client
         self._bucket = bucket
 
