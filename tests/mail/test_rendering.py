@@ -180,6 +180,16 @@ def test_a_facility_replaces_one_template_and_keeps_the_others(news: DatasetNews
     assert (theirs.subject, theirs.html) == (ours.subject, ours.html)
 
 
+@pytest.mark.parametrize("language", ["en", "cs"])
+def test_a_reworded_state_keeps_its_sign(news: DatasetNews, tmp_path: Path, language: str) -> None:
+    (tmp_path / language).mkdir()
+    own = '{% extends "dataset.html" %}{% block state %}hotovo!{% endblock %}{% block lead %}{% endblock %}'
+    (tmp_path / language / "announced.html").write_text(own)
+    for now, sign in ((replace(news, state="acquiring"), "●"), (replace(news, state="complete"), "✓")):
+        assert f"{sign} hotovo!" in render(now, event="announced", language=language, templates_folder=tmp_path).html
+    assert "✓ " in render(replace(news, state="acquiring"), event="complete", language=language).html
+
+
 @pytest.mark.parametrize("event", EVENTS)
 def test_the_letter_is_written_in_czech_too(news: DatasetNews, event: DatasetEvent) -> None:
     news = replace(news, undeliverable=3, undeliverable_names=("a", "b"))

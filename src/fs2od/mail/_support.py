@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from fs2od.mail._lines import one_line
-from fs2od.mail._rendering import Rendered, fill
+from fs2od.mail._rendering import Rendered, fill, spoken
 
 __all__ = ["SupportEvent", "SupportNews", "render_support"]
 
@@ -56,7 +56,5 @@ def render_support(
         note=one_line(news.note, most=500),
         command=one_line(news.command, most=500),
     )
-    # Somebody's language that only other letters have: better English than no letter.
-    has_own = templates_folder is not None and (templates_folder / language / f"{event}.txt").is_file()
-    known = language if has_own or (_OURS / language).is_dir() else "en"
+    known = spoken(language, event, templates_folder=templates_folder, ours=_OURS)
     return fill(event, shown, language=known, templates_folder=templates_folder, ours=_OURS)
