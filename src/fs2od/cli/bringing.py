@@ -8,18 +8,55 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
 
 if TYPE_CHECKING:
     from fs2od.transfer import Estimate, Progress, Report
 
-__all__ = ["interrupted", "rate", "rehearse", "shown", "stopping", "tell"]
+__all__ = ["bringing_options", "interrupted", "rate", "rehearse", "report_options", "shown", "stopping", "tell"]
+
+
+def bringing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --jobs, --include, --exclude, --limit-rate and --follow."""
+    options = (
+        click.option(
+            "-j",
+            "--jobs",
+            type=click.IntRange(1, 64),
+            default=8,
+            show_default=True,
+            help="The most connections at once.",
+        ),
+        click.option(
+            "--include", multiple=True, metavar="GLOB", help="Bring only files or folders that match; may be repeated."
+        ),
+        click.option(
+            "--exclude", multiple=True, metavar="GLOB", help="Leave files or folders that match; may be repeated."
+        ),
+        click.option("--limit-rate", metavar="RATE", help="At most so many bytes per second, such as 500k or 20M."),
+        click.option("--follow", is_flag=True, help="Go on while the dataset grows, until it is complete."),
+    )
+    return reduce(lambda made, option: option(made), reversed(options), command)
+
+
+def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --report and --json."""
+    file = click.option(
+        "--report",
+        "report_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write what has become of every file as JSON.",
+    )
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print the report as one line of JSON on stdout.")
+    return file(as_json(command))
 
 
 def rate(text: str | None) -> float | None:
@@ -89,29 +126,13 @@ def interrupted(again: str) -> Interrupted:
 @contextmanager
 def shown() -> Iterator[Callable[[Progress], None] | None]:
     """Show files, bytes, rate and time left on a terminal's standard error, and nothing elsewhere."""
-    from rich import progress as bars  # noqa: PLC0415 - slow to import
-    from rich.console import Console  # noqa: PLC0415 - slow to import
+    with progress_bar("listing") as show:
+        if show is None:
+            yield None
+            return
+        drawn = show
 
-    from fs2od.transfer import readable_duration, readable_size  # noqa: PLC0415 - keeps `fs2od --help` quick
+        def draw(progress: Progress) -> None:
+            drawn(progress, progress.left_s, "" if progress.listed else "+")
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (
-        bars.TextColumn("{task.fields[files]}"),
-        bars.BarColumn(),
-        bars.DownloadColumn(),
-        bars.TextColumn("{task.fields[rate]}"),
-    )
-    with bars.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("bytes", total=None, files="listing", rate="")
-
-        def show(progress: Progress) -> None:
-            more = "" if progress.listed else "+"
-            files = f"{progress.files_done:,} of {progress.files_total:,}{more} files"
-            left = "" if progress.left_s is None else f", {readable_duration(progress.left_s)} left"
-            rate = f"{readable_size(int(progress.rate))}/s{left}"
-            bar.update(task, completed=progress.bytes_done, total=progress.bytes_total, files=files, rate=rate)
-
-        yield show
+        yield draw

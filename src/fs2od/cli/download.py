@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fs2od.cli.access_options import access_options, command_line
-from fs2od.cli.bringing import interrupted, rate, rehearse, shown, stopping, tell
+from fs2od.cli.bringing import bringing_options, interrupted, rate, rehearse, report_options, shown, stopping, tell
 from fs2od.errors import Interrupted
 
 __all__ = ["download"]
@@ -26,24 +26,10 @@ __all__ = ["download"]
 @click.argument("link")
 @click.argument("dest", required=False, type=click.Path(path_type=Path, file_okay=False))
 @access_options
-@click.option(
-    "-j", "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="The most connections at once."
-)
-@click.option(
-    "--include", multiple=True, metavar="GLOB", help="Bring only files or folders that match; may be repeated."
-)
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave files or folders that match; may be repeated.")
-@click.option("--limit-rate", metavar="RATE", help="At most so many bytes per second, such as 500k or 20M.")
-@click.option("--follow", is_flag=True, help="Go on while the dataset grows, until it is complete.")
+@bringing_options
 @click.option("--dry-run", is_flag=True, help="Say how much would come, and how long it would take; write nothing.")
 @click.option("--verify", is_flag=True, help="Check the files that are here against the manifest; fetch nothing.")
-@click.option(
-    "--report",
-    "report_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write what has become of every file as JSON.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one line of JSON on stdout.")
+@report_options
 def download(
     *,
     link: str,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fs2od.cli.access_options import access_options, command_line
-from fs2od.cli.bringing import interrupted, rate, rehearse, shown, stopping, tell
+from fs2od.cli.bringing import bringing_options, interrupted, rate, rehearse, report_options, shown, stopping, tell
 from fs2od.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -32,25 +32,11 @@ _MOST_SHOWN = 20
 @click.argument("place")
 @click.argument("dest", type=click.Path(path_type=Path, file_okay=False))
 @access_options
-@click.option(
-    "-j", "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="The most connections at once."
-)
-@click.option(
-    "--include", multiple=True, metavar="GLOB", help="Bring only files or folders that match; may be repeated."
-)
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave files or folders that match; may be repeated.")
-@click.option("--limit-rate", metavar="RATE", help="At most so many bytes per second, such as 500k or 20M.")
-@click.option("--follow", is_flag=True, help="Go on while the dataset grows, until it is complete.")
+@bringing_options
 @click.option("--delete", is_flag=True, help="Remove what the dataset has not, after showing it; asks, or needs --yes.")
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 @click.option("--dry-run", is_flag=True, help="Say what would come and what would go; change nothing.")
-@click.option(
-    "--report",
-    "report_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write what has become of every file as JSON.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one line of JSON on stdout.")
+@report_options
 def mirror(
     *,
     place: str,

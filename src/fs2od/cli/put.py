@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fs2od.cli.access_options import access_options, command_line
+from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -164,28 +165,10 @@ def _tell(report: PutReport, sources: Sources, *, as_json: bool) -> None:
 
 @contextmanager
 def _shown() -> Iterator[Callable[[Progress], None]]:
-    """Show files, bytes and rate on a terminal's standard error, and nothing elsewhere."""
-    from rich import progress as bars  # noqa: PLC0415 - slow to import
-    from rich.console import Console  # noqa: PLC0415 - slow to import
-
-    from fs2od.transfer import readable_size  # noqa: PLC0415 - keeps `fs2od --help` quick
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    columns = (
-        bars.TextColumn("{task.fields[files]}"),
-        bars.BarColumn(),
-        bars.DownloadColumn(),
-        bars.TextColumn("{task.fields[rate]}"),
-    )
-    with bars.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("bytes", total=None, files="looking", rate="")
-
-        def show(progress: Progress) -> None:
-            files = f"{progress.files_done:,} of {progress.files_total:,} files"
-            rate = f"{readable_size(int(progress.rate))}/s"
-            bar.update(task, completed=progress.bytes_done, total=progress.bytes_total, files=files, rate=rate)
-
-        yield show
+    """Show files, bytes, rate and time left on a terminal's standard error, and nothing elsewhere."""
+    with progress_bar("looking") as show:
+        if show is None:
+            yield lambda _: None
+            return
+        drawn = show
+        yield lambda progress: drawn(progress, progress.left_s, "")

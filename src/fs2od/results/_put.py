@@ -41,6 +41,11 @@ class Progress:
     bytes_total: int
     rate: float
 
+    @property
+    def left_s(self) -> float | None:
+        """The seconds that the rest takes at this rate; None while nobody knows."""
+        return max(0, self.bytes_total - self.bytes_done) / self.rate if self.rate else None
+
 
 class Put:
     """Puts what was gathered into a target. Run again after an interruption, it goes on where it was."""

@@ -1,0 +1,60 @@
+"""How far a command has come, on a terminal: files, bytes, rate and time left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeAlias
+
+__all__ = ["Far", "progress_bar"]
+
+
+class Far(Protocol):
+    """What can be shown. `rate` is in bytes per second."""
+
+    @property
+    def files_done(self) -> int: ...  # noqa: D102 - the class says it
+    @property
+    def files_total(self) -> int: ...  # noqa: D102 - the same
+    @property
+    def bytes_done(self) -> int: ...  # noqa: D102 - the same
+    @property
+    def bytes_total(self) -> int: ...  # noqa: D102 - the same
+    @property
+    def rate(self) -> float: ...  # noqa: D102 - the same
+
+
+Draw: TypeAlias = Callable[[Far, "float | None", str], None]
+
+
+@contextmanager
+def progress_bar(beginning: str) -> Iterator[Draw | None]:
+    """Yield what draws the progress on a terminal's standard error; None elsewhere.
+
+    It takes how far it is, the seconds that are left (None while nobody knows), and what stands behind totals that still grow.
+    """
+    from rich import progress as bars  # noqa: PLC0415 - slow to import
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+
+    from fs2od.transfer import readable_duration, readable_size  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (
+        bars.TextColumn("{task.fields[files]}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TextColumn("{task.fields[rate]}"),
+    )
+    with bars.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("bytes", total=None, files=beginning, rate="")
+
+        def draw(far: Far, left_s: float | None, more: str) -> None:
+            files = f"{far.files_done:,} of {far.files_total:,}{more} files"
+            left = "" if left_s is None else f", {readable_duration(left_s)} left"
+            rate = f"{readable_size(int(far.rate))}/s{left}"
+            bar.update(task, completed=far.bytes_done, total=far.bytes_total, files=files, rate=rate)
+
+        yield draw
