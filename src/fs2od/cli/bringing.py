@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
 
 if TYPE_CHECKING:
-    from fs2od.transfer import Estimate, Progress, Report
+    from fs2od.transfer import Estimate, Report
 
-__all__ = ["bringing_options", "interrupted", "rate", "rehearse", "report_options", "shown", "stopping", "tell"]
+__all__ = ["bringing_options", "interrupted", "rate", "rehearse", "report_options", "stopping", "tell"]
 
 
 def bringing_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,18 +120,3 @@ def stopping() -> Iterator[threading.Event]:
 def interrupted(again: str) -> Interrupted:
     """Return the error that says how to go on."""
     return Interrupted(f"stopped; what has arrived is kept. To go on: {again}")
-
-
-@contextmanager
-def shown() -> Iterator[Callable[[Progress], None] | None]:
-    """Show files, bytes, rate and time left on a terminal's standard error, and nothing elsewhere."""
-    with progress_bar("listing") as show:
-        if show is None:
-            yield None
-            return
-        drawn = show
-
-        def draw(progress: Progress) -> None:
-            drawn(progress, progress.left_s, "" if progress.listed else "+")
-
-        yield draw

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from fs2od.cli.access_options import access_options, command_line
-from fs2od.cli.bringing import bringing_options, interrupted, rate, rehearse, report_options, shown, stopping, tell
+from fs2od.cli.bringing import bringing_options, interrupted, rate, rehearse, report_options, stopping, tell
+from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
 
 __all__ = ["download"]
@@ -87,7 +88,7 @@ def download(
             if dry_run:
                 rehearse(chosen.estimate(stop), as_json=as_json)
                 return
-            with shown() as show_plainly:
+            with progress_bar("listing") as show_plainly:
                 show = access.announcing(show_plainly)
                 report = chosen.verify(show, stop) if verify else chosen.run(show, stop)
     except UntrustedCertificate as error:

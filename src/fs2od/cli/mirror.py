@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from fs2od.cli.access_options import access_options, command_line
-from fs2od.cli.bringing import bringing_options, interrupted, rate, rehearse, report_options, shown, stopping, tell
+from fs2od.cli.bringing import bringing_options, interrupted, rate, rehearse, report_options, stopping, tell
+from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def mirror(
                 rehearse(chosen.estimate(stop), as_json=as_json)
                 _show(chosen.extras(stop) if delete else [])
                 return
-            with shown() as show_plainly:
+            with progress_bar("listing") as show_plainly:
                 report = chosen.run(access.announcing(show_plainly), stop)
             if delete and not report.exit_code:
                 _remove(chosen, stop, asks=not yes)

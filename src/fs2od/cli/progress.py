@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 __all__ = ["Far", "progress_bar"]
 
 
 class Far(Protocol):
-    """What can be shown. `rate` is in bytes per second."""
+    """What can be shown. `rate` is in bytes per second; totals still grow while it is not `listed`; `left_s` None: nobody knows."""
 
     @property
     def files_done(self) -> int: ...  # noqa: D102 - the class says it
@@ -22,17 +22,15 @@ class Far(Protocol):
     def bytes_total(self) -> int: ...  # noqa: D102 - the same
     @property
     def rate(self) -> float: ...  # noqa: D102 - the same
-
-
-Draw: TypeAlias = Callable[[Far, "float | None", str], None]
+    @property
+    def left_s(self) -> float | None: ...  # noqa: D102 - the same
+    @property
+    def listed(self) -> bool: ...  # noqa: D102 - the same
 
 
 @contextmanager
-def progress_bar(beginning: str) -> Iterator[Draw | None]:
-    """Yield what draws the progress on a terminal's standard error; None elsewhere.
-
-    It takes how far it is, the seconds that are left (None while nobody knows), and what stands behind totals that still grow.
-    """
+def progress_bar(beginning: str) -> Iterator[Callable[[Far], None] | None]:
+    """Yield what draws the progress on a terminal's standard error; None elsewhere."""
     from rich import progress as bars  # noqa: PLC0415 - slow to import
     from rich.console import Console  # noqa: PLC0415 - slow to import
 
@@ -51,9 +49,10 @@ def progress_bar(beginning: str) -> Iterator[Draw | None]:
     with bars.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("bytes", total=None, files=beginning, rate="")
 
-        def draw(far: Far, left_s: float | None, more: str) -> None:
+        def draw(far: Far) -> None:
+            more = "" if far.listed else "+"
             files = f"{far.files_done:,} of {far.files_total:,}{more} files"
-            left = "" if left_s is None else f", {readable_duration(left_s)} left"
+            left = "" if far.left_s is None else f", {readable_duration(far.left_s)} left"
             rate = f"{readable_size(int(far.rate))}/s{left}"
             bar.update(task, completed=far.bytes_done, total=far.bytes_total, files=files, rate=rate)
 

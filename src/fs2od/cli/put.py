@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,8 +82,8 @@ def put(
         if dry_run:
             _rehearse(asyncio.run(run.plan()), as_json=as_json)
             return
-        with _shown() as show:
-            report = asyncio.run(run.put(show))
+        with progress_bar("looking") as show:
+            report = asyncio.run(run.put(show or (lambda _: None)))
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; what is whole stays. To go on: {again}") from None
     _tell(report, sources, as_json=as_json)
@@ -161,14 +160,3 @@ def _tell(report: PutReport, sources: Sources, *, as_json: bool) -> None:
         )
     if report.exit_code:
         raise SystemExit(report.exit_code)
-
-
-@contextmanager
-def _shown() -> Iterator[Callable[[Progress], None]]:
-    """Show files, bytes, rate and time left on a terminal's standard error, and nothing elsewhere."""
-    with progress_bar("looking") as show:
-        if show is None:
-            yield lambda _: None
-            return
-        drawn = show
-        yield lambda progress: drawn(progress, progress.left_s, "")

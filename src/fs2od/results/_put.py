@@ -33,13 +33,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come. `rate` is in bytes per second since it began."""
+    """How far a run has come. `rate` is in bytes per second since it began; what is put was `listed` before."""
 
     files_done: int
     files_total: int
     bytes_done: int
     bytes_total: int
     rate: float
+    listed: bool = True
 
     @property
     def left_s(self) -> float | None:
