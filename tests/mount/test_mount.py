@@ -18,6 +18,7 @@ from fs2od.manifests import PIECE_BYTES
 from fs2od.mount import check_machine, unmount
 from fs2od.testing.downloading import BehindProxy, Published, behind_proxy, publish
 from fs2od.testing.network import FlipBit, Refuse
+from fs2od.testing.small_disks import small_disk
 from fs2od.testing.system import tree
 from fs2od.testing.world import wait_until
 
@@ -240,15 +241,12 @@ def test_after_kill_9_the_same_command_mounts_again(site: Site, tmp_path: Path) 
 
 def test_a_full_cache_disk_is_passed_by(site: Site, tmp_path: Path) -> None:
     behind, published = site
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "none", str(disk)], check=True)
-    try:
-        with mounted(published.link, tmp_path / "m", behind.world.ca, "--cache", str(disk)) as mount:
-            assert (mount.point / "big.mrc").read_bytes() == BIG
-            assert tree(mount.point) == published.files()
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
+    with (
+        small_disk(tmp_path / "disk", size_mb=1, options="mode=0700") as disk,
+        mounted(published.link, tmp_path / "m", behind.world.ca, "--cache", str(disk)) as mount,
+    ):
+        assert (mount.point / "big.mrc").read_bytes() == BIG
+        assert tree(mount.point) == published.files()
 
 
 def test_bytes_that_are_wrong_on_the_way_are_never_read(site: Site, tmp_path: Path) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import os
 import signal
 import socket
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import pytest
 from fs2od.node.zone.memberships import SPACE_USER
 from fs2od.onedata.ids import FileId
 from fs2od.testing.killed_writing import write_until_killed
+from fs2od.testing.small_disks import small_disk
 from fs2od.testing.world import Dataset, World, open_world, serve_world, wait_until
 
 # Forked from a process that has everything imported already: real processes, but each starts in a blink.
@@ -107,18 +106,13 @@ async def test_files_written_at_once_are_all_there_and_counted(world: World) -> 
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "small"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("needs the right to mount")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "small", size_mb=8) as place:
+        yield place
 
 
-async def test_a_disk_that_is_full_keeps_what_was_there(world: World, small_disk: Path) -> None:
-    (world.folder / "written").symlink_to(small_disk)
+async def test_a_disk_that_is_full_keeps_what_was_there(world: World, disk: Path) -> None:
+    (world.folder / "written").symlink_to(disk)
     alex = world.person()
     dataset = world.results(alex)
     url = f"/data/{dataset.root}/path/f"

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from fs2od.testing import microscope
+from fs2od.testing.small_disks import small_disk
 from fs2od.testing.system import System, free_ports, wait_for
 
 
@@ -175,21 +176,15 @@ def test_a_bad_metadata_file_holds_back_its_dataset_only(system: System, content
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MB of its own, as root mounts it."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(place)], check=True)
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", size_mb=24) as place:
+        yield place
 
 
-def test_a_full_disk_loses_nothing_and_it_goes_on_when_there_is_room(system: System, small_disk: Path) -> None:
-    system.data = small_disk / "data"
+def test_a_full_disk_loses_nothing_and_it_goes_on_when_there_is_room(system: System, disk: Path) -> None:
+    system.data = disk / "data"
     system.start()
-    filler = small_disk / "filler"
+    filler = disk / "filler"
     _fill(filler)
     _write_dataset(system.watched / "in need of room")
     wait_for(lambda: "no space left" in system.log, within_s=30, what="the complaint")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 import trustme
 
 from fs2od.manifests import PIECE_BYTES
+from fs2od.testing.small_disks import may_mount, small_disk
 from fs2od.testing.system import free_ports
 from fs2od.testing.world import ServedWorld
 
@@ -131,29 +133,21 @@ def test_a_stopped_download_says_how_to_go_on(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path | None]:
+def disk(tmp_path: Path) -> Iterator[Path | None]:
     """Yield the folder of a file system of 24 MB, or None where none may be mounted."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        yield None
-        return
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", size_mb=24) if may_mount() else nullcontext() as place:
+        yield place
 
 
 def test_a_full_disk_is_told_and_once_there_is_room_the_download_goes_on(
-    command: Callable[[dict[str, bytes]], Command], small_disk: Path | None
+    command: Callable[[dict[str, bytes]], Command], disk: Path | None
 ) -> None:
     files = {"a.mrc": BIG[: 8 << 20], "b.mrc": BIG[8 << 20 : 20 << 20]}
     download = command(files)
     ballast = None
-    if small_disk is not None:
-        download.out = small_disk / "out"
-        ballast = small_disk / "ballast"
+    if disk is not None:
+        download.out = disk / "out"
+        ballast = disk / "ballast"
         ballast.write_bytes(bytes(10 << 20))
     full = download.run(largest_file=None if ballast else 10 << 20)
     assert full.returncode == 7, full.stderr

@@ -4,7 +4,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from fs2od.manifests import PIECE_BYTES
 from fs2od.testing.downloading import BehindProxy, Downloader, Published, behind_proxy, publish
 from fs2od.testing.network import Cut, Refuse
 from fs2od.testing.sidecars import extend_sidecar
+from fs2od.testing.small_disks import resized, small_disk
 from fs2od.testing.system import tree
 from fs2od.testing.world import ServedWorld, wait_until
 from fs2od.transfer import AccessToken, Crew, KeptLedger, Mirror, Options, SpacePlace, parse_link
@@ -231,14 +231,9 @@ def test_a_live_acquisition_is_followed_until_it_is_complete(site: Site, tmp_pat
 
 def test_a_full_disk_is_said_and_the_same_command_goes_on(site: Site, tmp_path: Path) -> None:
     _, published = site
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(disk)], check=True)
-    try:
+    with small_disk(tmp_path / "disk", size_mb=4) as disk:
         mirror = mirror_of(site, disk / "out")
         assert mirror.run().code == 7
-        subprocess.run(["mount", "-o", "remount,size=60m", str(disk)], check=True)
+        resized(disk, size_mb=60)
         assert mirror.run().code == 0
         assert shown(mirror.out) == published.files()
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 from fs2od.manifests import PIECE_BYTES
 from fs2od.testing.downloading import BehindProxy, Downloader, Published, command, node_behind_proxy, publish, restart
 from fs2od.testing.network import Proxy, Throttle
+from fs2od.testing.small_disks import small_disk
 from fs2od.testing.world import wait_until
 
 Making = Callable[..., Downloader]
@@ -187,26 +187,20 @@ def test_without_checksums_two_processes_end_right_as_well(plain_net: BehindProx
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 MB of its own, as root mounts it."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(place)], check=True)
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", size_mb=64) as place:
+        yield place
 
 
 def test_a_disk_that_is_full_at_60_percent_and_then_freed(
-    net: BehindProxy, downloader: Making, words: tuple[str, ...], small_disk: Path
+    net: BehindProxy, downloader: Making, words: tuple[str, ...], disk: Path
 ) -> None:
     published = publish(net.world, {"movie.mrc": BIG, **SMALL})
     size = _size(published)
-    ballast = small_disk / "ballast"
+    ballast = disk / "ballast"
     ballast.write_bytes(bytes((64 << 20) - size * 6 // 10))
     download = downloader(net, published, words)
-    download.out = small_disk / "out"
+    download.out = disk / "out"
     full = download.run("-j", "2")
     assert full.code == 7, full
     assert "no space is left" in full.told["summary"]
