@@ -44,7 +44,8 @@ def render(
     """Write the mail about an event, in plain text and as HTML.
 
     Templates are `LANGUAGE/EVENT.subject.txt`, `EVENT.txt` and `EVENT.html`, looked for in `templates_folder` first. They
-    may extend and import ours (`dataset.txt`, `dataset.html`, `words.txt`) and are given `news`, a `DatasetNews`.
+    may extend and import ours (`dataset.txt`, `dataset.html`, `words.txt`, and `frame.html`, which all languages share) and
+    are given `news`, a `DatasetNews`.
 
     Raises:
         ConfigurationError: The language or a template is missing, or a template of the facility's own is wrong.
@@ -85,7 +86,8 @@ def _filled(environment: Environment, name: str, news: object) -> str:
 
 @lru_cache(maxsize=16)
 def _environment(language: str, templates_folder: Path | None, ours: Path, *, escaped: bool) -> Environment:
-    folders = [folder / language for folder in (templates_folder, ours) if folder is not None]
+    bases = [folder for folder in (templates_folder, ours) if folder is not None]
+    folders = [folder / language for folder in bases]
     if not _LANGUAGE.fullmatch(language) or not any(folder.is_dir() for folder in folders):
         there = ", ".join(sorted(folder.name for folder in ours.iterdir() if folder.is_dir()))
         raise ConfigurationError(
@@ -93,12 +95,14 @@ def _environment(language: str, templates_folder: Path | None, ours: Path, *, es
         )
     # All or nothing, not by the template's name: HTML that imports macros from a .txt would get their values unescaped.
     environment = Environment(
-        loader=FileSystemLoader(folders),
+        # What is the same in every language lies above them.
+        loader=FileSystemLoader([*folders, *bases]),
         autoescape=escaped,  # noqa: S701 - plain text must not be escaped
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["language"] = language
     environment.filters.update(wrap=_wrap, human_bytes=human_bytes, human_count=human_count)
     return environment
 
