@@ -1,45 +1,40 @@
-"""When a token is about to end, whoever runs a command hears of it in time."""
+"""A token that is missing, or is none: the same sentence and exit code from every command that needs one."""
 
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from fs2od.cli.access import EndNotice
-from fs2od.onedata.ids import TokenId
-from fs2od.onedata.token_kinds import AccessToken as Access
-from fs2od.onedata.token_kinds import Identifier, Named, Subject
-from fs2od.onedata.tokens import Caveat, Time, create
-from fs2od.transfer import AccessToken
+ZONE = "https://localhost:1"
+COMMANDS = {
+    "download": ["download", "a space", "out"],
+    "mirror": ["mirror", "a space", "out"],
+    "put": ["put", __file__, "a space"],
+    "share": ["share", "list", "a space"],
+    "site": ["site", "list", "--zone", ZONE],
+}
 
 
-def token_text(*caveats: Caveat) -> str:
-    identifier = Identifier(Named(), Subject("user", "a" * 32), Access(), TokenId("b" * 32))
-    return create("zone.example.org", identifier, b"k" * 32, caveats).reveal()
+def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if "TOKEN" not in key}
+    environment |= {"XDG_CONFIG_HOME": str(home / "config"), "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+    command = [sys.executable, "-m", "fs2od", *words]
+    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_it_is_said_once_a_quarter_of_an_hour_before(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.write_text(token_text(Time(10_000)))
-    token = AccessToken(file.read_text, wait_s=1)
-    notice = EndNotice(token)
-    notice.look(1_000)
-    assert not capsys.readouterr().err
-    for now_s in (9_200, 9_201, 9_300, 9_400):
-        notice.look(now_s)
-    said = capsys.readouterr().err
-    assert said.count("ends in 13 min") == 1
-    assert file.read_text() not in said
-    file.write_text(token_text(Time(20_000)))
-    token.worked()
-    token.renew(token.text(), lambda _: None)
-    notice.look(10_000)
-    assert not capsys.readouterr().err
-    notice.look(19_500)
-    assert "ends in" in capsys.readouterr().err
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_a_missing_token_is_said_alike(tmp_path: Path, words: list[str]) -> None:
+    done = run(tmp_path, *words)
+    assert done.returncode == 3, done.stderr
+    said = "fs2od: no access token: give --token-file FILE, set FS2OD_TOKEN, or sign in with fs2od login\n"
+    assert done.stderr == said
 
 
-def test_a_token_without_an_end_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    text = token_text()
-    EndNotice(AccessToken(lambda: text)).look(1e12)
-    EndNotice(None).look(1e12)
-    assert not capsys.readouterr().err
+def test_what_is_no_token_is_not_taken_for_another_zones(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("nonsense\n")
+    done = run(tmp_path, "mirror", "a space", "out", "--zone", ZONE, "--token-file", "token")
+    assert (done.returncode, done.stderr) == (3, "fs2od: what was given is no token: a part of it may be missing\n")

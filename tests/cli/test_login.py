@@ -127,7 +127,7 @@ def test_a_kept_token_is_used_and_forgotten(world: ServedWorld, tmp_path: Path) 
     kept.chmod(0o600)
     assert home.run("logout").returncode == 0
     assert not kept.exists()
-    assert home.run("download", dataset.space, str(tmp_path / "out")).returncode == 2
+    assert home.run("download", dataset.space, str(tmp_path / "out")).returncode == 3
 
 
 def test_a_token_of_another_zone_is_not_kept(world: ServedWorld, tmp_path: Path) -> None:

@@ -61,8 +61,22 @@ class Access:
 
         Raises:
             InvalidLink: It is none.
+            ConfigurationError: It is a space, and there is no token that says of which zone.
         """
+        if "://" not in text and self.zone_url is None:
+            self.required()
         return parse_place(text, self.zone_url)
+
+    def required(self) -> AccessToken:
+        """Return the token of a command that needs one.
+
+        Raises:
+            ConfigurationError: None was given.
+        """
+        if self.token is None:
+            said = "no access token: give --token-file FILE, set FS2OD_TOKEN, or sign in with fs2od login"
+            raise ConfigurationError(said)
+        return self.token
 
     def announcing(self, show: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
         """Return a function that shows progress as `show` does, and says in time that the token is about to end."""
@@ -164,7 +178,9 @@ def read_token(file: Path) -> str:
 def _text(given: str) -> str:
     """Return a token as it was pasted, with whatever stands around it."""
     try:
-        return pasted(given).reveal()
+        found = pasted(given)
+        tokens.examine(found)
+        return found.reveal()
     except ServiceError as error:
         raise ConfigurationError("what was given is no token: a part of it may be missing") from error
 

@@ -52,9 +52,7 @@ class Speaker:
         Raises:
             ConfigurationError: There is no token.
         """
-        found = access_of(zone_url, token_file, ca_file).token
-        if found is None:
-            raise ConfigurationError("no access token: give --token-file, or sign in with fs2od login")
+        found = access_of(zone_url, token_file, ca_file).required()
         return cls(Token(found.text()), ca_file)
 
     def at_zone(self, url: str, ask: Callable[[Onezone], Awaitable[Done]]) -> Done:

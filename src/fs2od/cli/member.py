@@ -12,6 +12,7 @@ import click
 
 from fs2od.cli.access import Access
 from fs2od.client import Connection, Onezone
+from fs2od.errors import ConfigurationError
 from fs2od.onedata.ids import SpaceId
 from fs2od.onedata.tokens import Token
 from fs2od.results import Target, find_target, space_of
@@ -54,11 +55,11 @@ async def member_at(access: Access) -> AsyncIterator[Member]:
     """Yield the member that a command was given.
 
     Raises:
-        UsageError: There is no token.
+        ConfigurationError: There is no token, or nobody says of which zone.
     """
-    if access.token is None or access.zone_url is None:
-        raise click.UsageError("an access token is needed: see --token-file, FS2OD_TOKEN and `fs2od login`")
-    token = Token(access.token.text())
+    token = Token(access.required().text())
+    if access.zone_url is None:
+        raise ConfigurationError("the token does not say of which zone it is: give --zone")
     ca_file = Path(access.ca_file) if access.ca_file else None
     async with Connection(token=token, ca_file=ca_file) as connection:
         yield Member(connection, Onezone(connection, access.zone_url), token, access.prefer)

@@ -70,9 +70,10 @@ def put(
     from fs2od.transfer import SpacePlace  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     access = access_of(zone_url, token_file, ca_file)
+    access.required()
     place = access.place(target)
-    if not isinstance(place, SpacePlace) or access.token is None:
-        raise click.UsageError("the target is a space, and an access token for it is needed: see --token-file")
+    if not isinstance(place, SpacePlace):
+        raise click.UsageError("the target is a space, or a folder in one: SPACE/a/folder")
     sources = gather(files)
     words = [*map(str, files), target, *(["--replace"] if replace else [])]
     more = shlex.join(["--from-dataset", from_dataset]) if from_dataset else ""
