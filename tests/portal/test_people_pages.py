@@ -104,6 +104,9 @@ async def test_the_invite_from_the_facility_s_mail_is_listed_and_renewed_by_the_
         "The facility's invite open member 4 uses of 5 left. Until 12 November 2026, 12:00 UTC. 1 person came in"
         in page
     )
+    # Its name is for programs, and said nowhere.
+    assert "Blair Example member May see it, download it. Came in just now by the facility's invite." in page
+    assert "20261105_Krios members" not in page.replace("Is in through the group 20261105_Krios members", "")
     assert made.token.reveal() not in olive.page
     page = shown(await olive.press(f"{scene.base}/people/invites/{made.id}/renew"))
     assert "It works for 5 people, until 12 November 2026, 12:00 UTC." in page

@@ -64,6 +64,7 @@ class Way:
         held: What they may do in it.
         invite: The invite that they came in through, if that is known.
         label: What the invite is called; empty if that is not known.
+        from_manager: Whether who made the invite manages the dataset as a whole, as a facility does, and did not make it in a page.
         at_s: When they came in, in seconds since 1970, if that is known.
     """
 
@@ -73,6 +74,7 @@ class Way:
     held: frozenset[str]
     invite: TokenId | None
     label: str
+    from_manager: bool
     at_s: int | None
 
 
@@ -365,15 +367,23 @@ class People:
                 UNION ALL SELECT 'space_user', 'space', m.parent, m.child, m.privileges, s.name
                     FROM space_user AS m JOIN space AS s ON s.id = m.parent
                     WHERE m.parent = :space AND m.child IN (SELECT value FROM json_each(:users)))
-            SELECT d.*, j.token AS invite, j.at AS at, coalesce(n.label, t.name, '') AS label FROM direct AS d
+            SELECT d.*, j.token AS invite, j.at AS at, coalesce(n.label, t.name, '') AS label,
+                coalesce(n.made_by, 'api') AS made_by, t.user AS maker FROM direct AS d
             LEFT JOIN joined_through AS j ON j.kind = d.kind AND j.parent = d.parent AND j.child = d.child
             LEFT JOIN named_token AS t ON t.id = j.token LEFT JOIN invite_note AS n ON n.token = j.token
             ORDER BY d.name, d.parent"""
         found: defaultdict[UserId, tuple[Way, ...]] = defaultdict(tuple)
         with self._database.reading() as db:
-            for row in db.execute(query, {"space": space, "users": json.dumps(users)}):
-                found[UserId(row["child"])] += (_way(row),)
+            rows = db.execute(query, {"space": space, "users": json.dumps(users)}).fetchall()
+        makers = {row["maker"] for row in rows if row["maker"] is not None and row["made_by"] != "page"}
+        managers = {maker for maker in makers if self._manages(UserId(maker), space)}
+        for row in rows:
+            is_theirs = row["maker"] in managers and row["made_by"] != "page"
+            found[UserId(row["child"])] += (_way(row, from_manager=is_theirs),)
         return found
+
+    def _manages(self, user: UserId, space: SpaceId) -> bool:
+        return "space_delete" in (self._rights.space_privileges(user, space) or frozenset())
 
     def _places(self, space: SpaceId) -> list[Place]:
         query = """SELECT g.child AS id, u.name AS name, g.privileges AS held,
@@ -393,10 +403,11 @@ def _place(row: sqlite3.Row) -> Place:
     return Place("group", row["id"], row["name"], role, held, is_own=row["spaces"] == 1 and role != "manager")
 
 
-def _way(row: sqlite3.Row) -> Way:
+def _way(row: sqlite3.Row, *, from_manager: bool) -> Way:
     invite = None if row["invite"] is None else TokenId(row["invite"])
     type_: Literal["group", "space"] = "group" if row["type"] == "group" else "space"
-    return Way(row["parent"], row["name"], type_, frozenset(json.loads(row["held"])), invite, row["label"], row["at"])
+    held = frozenset(json.loads(row["held"]))
+    return Way(row["parent"], row["name"], type_, held, invite, row["label"], from_manager, row["at"])
 
 
 def _member(user: UserId, name: str, ways: tuple[Way, ...], tops: Mapping[str, frozenset[str]]) -> Member:
