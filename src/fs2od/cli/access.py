@@ -63,7 +63,7 @@ class Access:
             InvalidLink: It is none.
             ConfigurationError: It is a space, and there is no token that says of which zone.
         """
-        if "://" not in text and self.zone_url is None:
+        if text.strip() and "://" not in text and self.zone_url is None:
             self.required()
         return parse_place(text, self.zone_url)
 
