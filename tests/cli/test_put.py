@@ -118,6 +118,24 @@ def test_a_run_that_is_stopped_says_how_to_go_on(desk: Desk) -> None:
     assert "Traceback" not in said
 
 
+def test_a_token_that_ends_in_the_middle_is_waited_for(desk: Desk) -> None:
+    (desk.home / "big").write_bytes(BIG)
+    first = desk.world.node.zone.tokens.issue_named(desk.alex.id, "first")
+    desk.token_file.write_text(first.token.reveal())
+    with desk.started("big", "results", "-j", "1") as process:
+        wait_until(lambda: any(len(content) >= 4 << 20 for content in desk.there().values()), 60)
+        desk.world.node.zone.tokens.change(first.id, revoked=True)
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        assert "waiting for a new one in its file" in told, told
+        desk.token_file.write_text(desk.alex.token.reveal())
+        _, said = process.communicate(timeout=90)
+    assert process.returncode == 0, said
+    assert "there is a new access token; going on" in said
+    assert desk.there() == {"big": BIG}
+    assert first.token.reveal() not in said
+
+
 def test_a_node_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     home, told, first = tmp_path / "home", tmp_path / "told.json", free_ports(2)
     home.mkdir()

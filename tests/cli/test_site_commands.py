@@ -12,6 +12,9 @@ from click.testing import CliRunner, Result
 from tests.storage.conftest import bucket, radosgw
 
 from fs2od.cli.main import fs2od
+from fs2od.errors import Fs2odError
+from fs2od.onedata import tokens
+from fs2od.onedata.tokens import DataPath, DataReadonly, Ip, Time, Token
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.world import Person, ServedWorld, serve_world
 
@@ -93,3 +96,35 @@ def test_a_support_token_is_handed_over_and_granted(world: ServedWorld, tmp_path
     wrong = user.run("support", "request", space, "--site", "nowhere", "--size", "1G")
     assert "sites that take requests: none" in str(wrong.exception)
     assert "a size is written as" in user.run("support", "request", space, "--site", "x", "--size", "much").output
+
+
+def test_a_token_for_a_job_reads_one_dataset_and_writes_its_results(world: ServedWorld, tmp_path: Path) -> None:
+    olive = world.person("Olive Example")
+    dataset = world.dataset(olive, {"a.txt": b"1"}, name="grid 9")
+    operator, user = Shell(world, tmp_path, world.administrator), Shell(world, tmp_path, olive)
+    place = {"FS2OD_PROVIDER": world.node.settings.provider_url}
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    storage = operator.json("storage", "add", "disk", "--posix", str(folder), **place)["id"]
+    operator.json("site", "offer", "--accept", "--largest", "5T", "--results", storage, **place)
+    shown = user.run("token", "job", "grid 9", "--valid-for", "12h", "--ip", "127.0.0.0/8")
+    assert shown.exit_code == 0, shown.output
+    kinds = {type(caveat) for caveat in tokens.examine(Token(shown.stdout.strip())).caveats}
+    assert kinds == {Time, Ip, DataPath, DataReadonly}
+    site = world.node.provider.record.name
+    made = user.json("token", "job", dataset.space, "--results", "--site", site, "--results-size", "1G")
+    (paths,) = [caveat for caveat in tokens.examine(Token(made["token"])).caveats if isinstance(caveat, DataPath)]
+    assert set(paths.paths) == {f"/{dataset.space}", f"/{made['resultsSpaceId']}"}
+    again = user.json("token", "job", dataset.space, "--results-space", made["resultsSpaceId"], "--name", "again")
+    assert again["resultsSpaceId"] == made["resultsSpaceId"]
+    for words, code in (
+        (("--results",), 2),
+        (("--results-size", "1G"), 2),
+        (("--results", "--site", "nowhere"), 3),
+        (("--name", "again"), 4),
+        (("--ip", "nonsense"), 4),
+    ):
+        refused = user.run("token", "job", dataset.space, *words)
+        raised = refused.exception
+        found = raised.exit_code if isinstance(raised, Fs2odError) else refused.exit_code
+        assert found == code, (words, refused.output)

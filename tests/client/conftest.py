@@ -19,7 +19,7 @@ import trustme
 from hypothesis import settings
 from tests.client.operations import TESTED
 
-from fs2od.client import Connection, Observer, Onepanel, Oneprovider, Onezone, Retries, Timeouts
+from fs2od.client import Connection, Observer, Onepanel, Oneprovider, Onezone, ProxyOf, Renewal, Retries, Timeouts
 from fs2od.onedata.tokens import Token
 from fs2od.testing.world import Person, World, open_world
 
@@ -347,6 +347,8 @@ async def connect(ca_file: Path, pauses: Pauses) -> AsyncIterator[Connect]:
             observer: Observer | None = None,
             largest_answer_bytes: int = 1 << 20,
             clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+            renewal: Renewal | None = None,
+            proxy_of: ProxyOf | None = None,
         ) -> Connection:
             connection = Connection(
                 token=Token(token) if token else None,
@@ -359,6 +361,8 @@ async def connect(ca_file: Path, pauses: Pauses) -> AsyncIterator[Connect]:
                 observer=observer,
                 largest_answer_bytes=largest_answer_bytes,
                 clock=clock,
+                renewal=renewal,
+                proxy_of=proxy_of,
             )
             stack.push_async_callback(connection.close)
             return connection

@@ -7,7 +7,7 @@ from tests.client.conftest import Speak
 
 from fs2od.onedata.errors import Conflict
 from fs2od.onedata.ids import StorageId
-from fs2od.onedata.wire.sites import Offer
+from fs2od.onedata.wire.sites import JobTokenRequest, Offer
 from fs2od.testing.world import World
 
 GB = 10**9
@@ -44,3 +44,12 @@ async def test_a_site_is_added_asked_and_answers(world: World, speak: Speak) -> 
     states = {each.request_id: each.state for each in await member.zone.sites.requests(space)}
     assert states == {first: "withdrawn", second: "declined", third: "approved"}
     assert world.node.zone.spaces.known(space).supports == {site: 2 * GB}
+
+
+async def test_a_token_for_a_job_is_made(world: World, speak: Speak) -> None:
+    owner = world.person()
+    dataset = world.dataset(owner, {"a": b"1"}, name="grid 7")
+    made = await speak(owner).zone.sites.job_token(dataset.space, JobTokenRequest(name="one job", networks=("::1",)))
+    assert {caveat["type"] for caveat in made.caveats} == {"time", "ip", "data.path", "data.readonly"}
+    assert made.results_space_id is None
+    assert made.token.reveal() not in repr(made)

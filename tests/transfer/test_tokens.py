@@ -3,15 +3,13 @@
 import json
 import os
 import random
-import select
-import socket
 import ssl
 import subprocess
 import sys
 import threading
 import time
 from base64 import b64encode
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +20,7 @@ from fs2od.manifests import PIECE_BYTES
 from fs2od.node.zone.link_rules import Rule
 from fs2od.node.zone.memberships import SPACE_USER
 from fs2od.onedata.tokens import DataPath, Time, Token
-from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
+from fs2od.testing.network import HostileShare, Reply, Request, Tunnels, listed, reply_of
 from fs2od.testing.system import tree
 from fs2od.testing.world import Dataset, ServedWorld
 from fs2od.transfer import (
@@ -263,52 +261,18 @@ def test_the_command_reads_a_space_by_the_environments_token(world: ServedWorld,
     assert tree(tmp_path / "out") == tree(dataset.folder)
 
 
-@dataclass
-class Tunnel:
-    """A proxy that opens tunnels, and remembers for whom."""
-
-    asked: list[str] = field(default_factory=list)
-    shown: list[str] = field(default_factory=list)
-
-    def handle(self, client: socket.socket, port: int) -> None:
-        with client:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += client.recv(4096)
-            lines = head.decode().split("\r\n")
-            self.asked.append(lines[0])
-            self.shown += [line for line in lines if line.lower().startswith("proxy-authorization")]
-            with socket.create_connection(("127.0.0.1", port)) as server:
-                client.sendall(b"HTTP/1.1 200 go\r\n\r\n")
-                ends = {client: server, server: client}
-                while ends:
-                    for ready in select.select(list(ends), [], [])[0]:
-                        data = ready.recv(65536)
-                        if not data:
-                            return
-                        ends[ready].sendall(data)
-
-
 def test_a_proxy_that_the_environment_names_is_used(authority: trustme.CA, authority_file: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("zone.test").configure_cert(context)
-    tunnel = Tunnel()
-    with HostileShare([listed("a")], context=context) as share, socket.create_server(("127.0.0.1", 0)) as listening:
+    with HostileShare([listed("a")], context=context) as share:
         port = int(share.url.rpartition(":")[2])
-
-        def serve() -> None:
-            client, _ = listening.accept()
-            tunnel.handle(client, port)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        proxies = proxies_of({"HTTPS_PROXY": f"http://me:s%40d@127.0.0.1:{listening.getsockname()[1]}"})
-        link = Link("https://zone.test", parse_link(share.link).share)
-        with open_dataset(link, proxies=proxies, ca_file=str(authority_file)) as dataset:
-            assert dataset.name() == "share"
-        thread.join(10)
-    assert [asked.split()[:2] for asked in tunnel.asked] == [["CONNECT", "zone.test:443"]]
-    assert tunnel.shown == [f"Proxy-Authorization: Basic {b64encode(b'me:s@d').decode()}"]
+        with Tunnels({"zone.test:443": port}) as tunnels:
+            proxies = proxies_of({"HTTPS_PROXY": f"http://me:s%40d@127.0.0.1:{tunnels.port}"})
+            link = Link("https://zone.test", parse_link(share.link).share)
+            with open_dataset(link, proxies=proxies, ca_file=str(authority_file)) as dataset:
+                assert dataset.name() == "share"
+    assert tunnels.asked == ["zone.test:443"]
+    assert tunnels.shown == [f"Basic {b64encode(b'me:s@d').decode()}"]
     assert "s@d" not in repr(proxies)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -20,7 +21,6 @@ from fs2od.onedata.tokens import Token
 from fs2od.transfer import (
     AccessToken,
     Place,
-    Progress,
     Proxies,
     parse_link,
     parse_place,
@@ -30,6 +30,8 @@ from fs2od.transfer import (
 )
 
 __all__ = ["Access", "EndNotice", "access_of", "read_token", "say"]
+
+Shown = TypeVar("Shown")
 
 _VARIABLES = ("FS2OD_TOKEN", "ONECLIENT_ACCESS_TOKEN")
 _LONGEST_BYTES = 2 << 20
@@ -78,11 +80,11 @@ class Access:
             raise ConfigurationError(said)
         return self.token
 
-    def announcing(self, show: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
+    def announcing(self, show: Callable[[Shown], None] | None) -> Callable[[Shown], None]:
         """Return a function that shows progress as `show` does, and says in time that the token is about to end."""
         notice = EndNotice(self.token)
 
-        def shown(progress: Progress) -> None:
+        def shown(progress: Shown) -> None:
             notice.look(time.time())
             if show is not None:
                 show(progress)

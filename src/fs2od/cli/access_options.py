@@ -26,6 +26,8 @@ def access_options(command: Callable[..., Any]) -> Callable[..., Any]:
     token = click.option(
         "--token-file",
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        envvar="FS2OD_TOKEN_FILE",
+        show_envvar=True,
         help="File that holds an access token. Else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken, else what fs2od login keeps.",
     )
     return zone(token(CA_OPTION(command)))

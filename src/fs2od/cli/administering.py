@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 
 import click
 
-from fs2od.cli.access import access_of
+from fs2od.cli.access import Access, access_of
+from fs2od.cli.connecting import connection_of
 from fs2od.cli.zone_options import CA_OPTION
-from fs2od.client import Connection, Onepanel, Onezone
+from fs2od.client import Onepanel, Onezone
 from fs2od.errors import ConfigurationError
-from fs2od.onedata.tokens import Token
+from fs2od.onedata.ids import ProviderId
+from fs2od.onedata.wire.sites import SiteDetails
 from fs2od.transfer import parse_rate
 
-__all__ = ["SIZE", "Speaker", "panel_options", "secret_of", "speaker_options"]
+__all__ = ["SIZE", "Speaker", "panel_options", "secret_of", "site_named", "speaker_options"]
 
 Done = TypeVar("Done")
 
@@ -42,8 +44,7 @@ _PROVIDER_OPTION = click.option(
 class Speaker:
     """Whoever runs the command, and where they speak to."""
 
-    token: Token
-    ca_file: Path | None
+    access: Access
 
     @classmethod
     def of(cls, token_file: Path | None, ca_file: Path | None, *, zone_url: str | None = None) -> Speaker:
@@ -52,14 +53,15 @@ class Speaker:
         Raises:
             ConfigurationError: There is no token.
         """
-        found = access_of(zone_url, token_file, ca_file).required()
-        return cls(Token(found.text()), ca_file)
+        access = access_of(zone_url, token_file, ca_file)
+        access.required()
+        return cls(access)
 
     def at_zone(self, url: str, ask: Callable[[Onezone], Awaitable[Done]]) -> Done:
         """Return what a zone answers."""
 
         async def run() -> Done:
-            async with Connection(token=self.token, ca_file=self.ca_file) as connection:
+            async with connection_of(self.access) as connection:
                 return await ask(Onezone(connection, url))
 
         return asyncio.run(run())
@@ -68,7 +70,7 @@ class Speaker:
         """Return what a site's panel answers."""
 
         async def run() -> Done:
-            async with Connection(token=self.token, ca_file=self.ca_file) as connection:
+            async with connection_of(self.access) as connection:
                 return await ask(Onepanel(connection, url))
 
         return asyncio.run(run())
@@ -98,6 +100,19 @@ def secret_of(file: Path) -> str:
     if not secret:
         raise ConfigurationError(f"{file} is empty: it should hold the secret")
     return str(secret)
+
+
+def site_named(sites: tuple[SiteDetails, ...], wanted: str) -> ProviderId:
+    """Return the site that a name or an id means.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    for each in sites:
+        if wanted in (each.name, each.provider_id):
+            return each.provider_id
+    there = ", ".join(each.name for each in sites if each.accepts) or "none"
+    raise ConfigurationError(f"there is no site '{wanted}'; sites that take requests: {there}")
 
 
 class _Size(click.ParamType[int]):

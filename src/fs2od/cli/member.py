@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import click
 
 from fs2od.cli.access import Access
+from fs2od.cli.connecting import connection_of
 from fs2od.client import Connection, Onezone
 from fs2od.errors import ConfigurationError
 from fs2od.onedata.ids import SpaceId
@@ -60,8 +60,7 @@ async def member_at(access: Access) -> AsyncIterator[Member]:
     token = Token(access.required().text())
     if access.zone_url is None:
         raise ConfigurationError("the token does not say of which zone it is: give --zone")
-    ca_file = Path(access.ca_file) if access.ca_file else None
-    async with Connection(token=token, ca_file=ca_file) as connection:
+    async with connection_of(access) as connection:
         yield Member(connection, Onezone(connection, access.zone_url), token, access.prefer)
 
 

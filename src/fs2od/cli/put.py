@@ -84,7 +84,7 @@ def put(
             _rehearse(asyncio.run(run.plan()), as_json=as_json)
             return
         with progress_bar("looking") as show:
-            report = asyncio.run(run.put(show or (lambda _: None)))
+            report = asyncio.run(run.put(access.announcing(show)))
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; what is whole stays. To go on: {again}") from None
     _tell(report, sources, as_json=as_json)

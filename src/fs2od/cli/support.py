@@ -9,16 +9,15 @@ from typing import Any
 
 import click
 
-from fs2od.cli.administering import SIZE, Speaker, panel_options, secret_of, speaker_options
+from fs2od.cli.administering import SIZE, Speaker, panel_options, secret_of, site_named, speaker_options
 from fs2od.cli.zone_options import CA_OPTION, JSON_OPTION, zone_options
 from fs2od.client import Onezone
-from fs2od.errors import ConfigurationError
 from fs2od.mail import human_bytes
 from fs2od.onedata import wire
-from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
+from fs2od.onedata.ids import SpaceId, StorageId
 from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import InviteToken, InviteType, Time
-from fs2od.onedata.wire.sites import SiteDetails, SupportAskedDetails
+from fs2od.onedata.wire.sites import SupportAskedDetails
 
 __all__ = ["support"]
 
@@ -55,7 +54,7 @@ def request(
     """Ask a site for storage for SPACE, by its id. Its administrators hear of it by mail, and you of their answer."""
 
     async def asked(zone: Onezone) -> str:
-        site = _named(await zone.sites.list(), wanted)
+        site = site_named(await zone.sites.list(), wanted)
         return await zone.sites.request(SpaceId(space), site, size_bytes, note=note)
 
     made = Speaker.of(token_file, ca_file, zone_url=zone_url).at_zone(zone_url, asked)
@@ -170,14 +169,6 @@ def grant(
         provider_url, lambda panel: panel.spaces.support(shown, size_bytes, StorageId(storage))
     )
     click.echo(space)
-
-
-def _named(sites: tuple[SiteDetails, ...], wanted: str) -> ProviderId:
-    for each in sites:
-        if wanted in (each.name, each.provider_id):
-            return each.provider_id
-    there = ", ".join(each.name for each in sites if each.accepts) or "none"
-    raise ConfigurationError(f"there is no site '{wanted}'; sites that take requests: {there}")
 
 
 def _line(each: SupportAskedDetails) -> str:

@@ -17,6 +17,8 @@ import click
 from msgspec import UNSET
 
 from fs2od.cli.caveats import Restrictions, caveat_options, caveats_of
+from fs2od.cli.connecting import through
+from fs2od.cli.job_token import job
 from fs2od.cli.kept_tokens import kept_token, kept_zone
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.client import Connection, Onezone
@@ -26,6 +28,7 @@ from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.ids import TokenId
 from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import IdentityToken, InviteToken, InviteType, Token
+from fs2od.transfer import proxies_of
 
 __all__ = ["token"]
 
@@ -203,6 +206,9 @@ def delete(*, name: str, zone_url: str, ca_file: Path | None, token_file: Path |
     click.echo(f"{name} is deleted", err=True)
 
 
+token.add_command(job)
+
+
 def _change(name: str, where: _Zone, token_file: Path | None, *, revoked: bool) -> None:
     async def change(zone: Onezone) -> None:
         await zone.tokens.change((await _named(zone, name)).id, revoked=revoked)
@@ -218,8 +224,10 @@ async def _named(zone: Onezone, name: str) -> wire.NamedTokenDetails:
 
 
 def _asked(where: _Zone, shown: Token | None, ask: Callable[[Onezone], Awaitable[T]]) -> T:
+    proxy_of = through(proxies_of(os.environ))
+
     async def run() -> T:
-        async with Connection(token=shown, ca_file=where.ca_file) as connection:
+        async with Connection(token=shown, ca_file=where.ca_file, proxy_of=proxy_of) as connection:
             return await ask(Onezone(connection, where.url))
 
     return asyncio.run(run())

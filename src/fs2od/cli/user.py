@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
+from fs2od.cli.connecting import through
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.client import Connection, Onepanel, Onezone
 from fs2od.errors import ConfigurationError
 from fs2od.onedata.ids import GroupId, UserId
 from fs2od.onedata.tokens import Token
 from fs2od.onedata.wire import UserDetails
+from fs2od.transfer import proxies_of
 
 __all__ = ["user"]
 
@@ -117,9 +120,10 @@ def block(*, who: str, undo: bool, zone_url: str, token_file: Path, ca_file: Pat
 
 def _run(work: Work[Done], zone_url: str, token_file: Path, ca_file: Path | None) -> Done:
     token = _token(token_file)
+    proxy_of = through(proxies_of(os.environ))
 
     async def connected() -> Done:
-        async with Connection(token=token, ca_file=ca_file) as connection:
+        async with Connection(token=token, ca_file=ca_file, proxy_of=proxy_of) as connection:
             return await work(Onezone(connection, zone_url), Onepanel(connection, zone_url))
 
     return asyncio.run(connected())

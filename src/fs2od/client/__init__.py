@@ -15,8 +15,10 @@ from fs2od.client._content import LARGEST_CONTENT_BYTES, ByteRange, Content
 from fs2od.client._failures import UntrustedCertificate
 from fs2od.client._operations import OPERATIONS, Operation, ServiceName
 from fs2od.client._origins import ShareLink, https_origin, parse_share_link
+from fs2od.client._proxies import ProxyAddress, ProxyOf
 from fs2od.client._public import OpenShare, open_share
 from fs2od.client._reading import FileReader, SharedData
+from fs2od.client._renewals import Renewal
 from fs2od.client._retries import Retries
 from fs2od.client.panel import Onepanel
 from fs2od.client.provider import Oneprovider
@@ -35,7 +37,10 @@ __all__ = [
     "Onezone",
     "OpenShare",
     "Operation",
+    "ProxyAddress",
+    "ProxyOf",
     "RangeNotSatisfiable",
+    "Renewal",
     "Retries",
     "ServiceName",
     "ShareLink",

@@ -20,9 +20,11 @@ from fs2od.client._answers import error_in, read_bounded
 from fs2od.client._failures import translated
 from fs2od.client._operations import Operation
 from fs2od.client._origins import redirect_target
+from fs2od.client._proxies import ProxyOf, by_way_of
+from fs2od.client._renewals import Renewal, has_ended
 from fs2od.client._retries import Retries, next_pause_s
 from fs2od.errors import ConfigurationError
-from fs2od.onedata.errors import MalformedAnswer, OnedataError
+from fs2od.onedata.errors import MalformedAnswer, OnedataError, Unauthorized
 from fs2od.onedata.tokens import Token
 
 __all__ = ["Answer", "Connection", "Observer", "Request", "Timeouts", "tls_context"]
@@ -108,7 +110,7 @@ class Connection:
 
     - ConnectionLost: no answer arrived; what was asked for may have happened. Try again later, and look first.
     - UntrustedCertificate: give the file of the authority that signed the service's certificate.
-    - Unauthorized: get a new token.
+    - Unauthorized: get a new token. With a `renewal`, one that has ended is waited for.
     - Forbidden: the token's owner lacks a privilege.
     - Busy: try again after `retry_after_s`.
     - ServiceFault, MalformedAnswer: tell the service's operator, or us.
@@ -119,6 +121,8 @@ class Connection:
         *,
         token: Token | None,
         ca_file: Path | None = None,
+        renewal: Renewal | None = None,
+        proxy_of: ProxyOf | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         timeouts: Timeouts | None = None,
         retries: Retries | None = None,
@@ -134,6 +138,8 @@ class Connection:
         Args:
             token: Whose requests they are; None for a guest's.
             ca_file: Certificates (PEM) to trust besides the system's.
+            renewal: Where another token comes from when this one has ended; calls wait for it, and are sent again with it.
+            proxy_of: Says which proxy leads to a host.
             transport: What carries requests instead of TLS connections, for tests.
             timeouts: How long to wait.
             retries: How patient to be.
@@ -148,6 +154,7 @@ class Connection:
             ConfigurationError: `ca_file` cannot be read as certificates.
         """
         self._token = token
+        self._renewal = renewal
         self._timeouts = timeouts or Timeouts()
         silence_s, connect_s = self._timeouts.silence.total_seconds(), self._timeouts.connect.total_seconds()
         self._limits = {"timeout": httpx.Timeout(silence_s, connect=connect_s).as_dict()}
@@ -159,7 +166,7 @@ class Connection:
         self._sleep = sleep
         self._chance = chance
         # A bare transport and no httpx.AsyncClient, which would keep cookies, read the environment and judge redirects.
-        self._transport = transport or httpx.AsyncHTTPTransport(verify=tls_context(ca_file), trust_env=False)
+        self._transport = transport or by_way_of(proxy_of, tls_context(ca_file))
 
     async def __aenter__(self) -> Self:
         return self
@@ -218,9 +225,15 @@ class Connection:
     async def _tried(self, operation: Operation, once: Callable[[], Awaitable[T]]) -> T:
         began_s, failed = self._monotonic(), 0
         while True:
+            used = self._token
             try:
                 return await once()
             except OnedataError as error:
+                if isinstance(error, Unauthorized) and await self._renewed(used, error):
+                    began_s = (
+                        self._monotonic()
+                    )  # nothing was done, and waiting for a person is no failure of the service
+                    continue
                 failed += 1
                 spent_s = self._monotonic() - began_s
                 pause_s = next_pause_s(self._retries, error, failed=failed, spent_s=spent_s, chance=self._chance())
@@ -228,26 +241,35 @@ class Connection:
                     raise
             await self._sleep(pause_s)
 
+    async def _renewed(self, used: Token | None, error: Unauthorized) -> bool:
+        """Wait for another token where one can come, and say whether the call may be sent again."""
+        if used is None or self._renewal is None or not has_ended(error):
+            return False
+        if self._token is used:
+            self._token = await self._renewal.renew(used)
+        return True
+
     async def _exchange(self, request: Request) -> httpx.Response:
         """Return the first answer that is no redirect, its body not yet read; raise if it is an error."""
         url = f"{request.url}?{httpx.QueryParams(request.query)}" if request.query else request.url
+        token = self._token
         for _ in range(_MOST_REDIRECTS + 1):
-            response = await self._send(request, url)
+            response = await self._send(request, url, token)
             if response.status_code in _REDIRECTS and request.operation.redirected:
                 # Read to its end, so that the connection can be used again.
                 await read_bounded(response, _LARGEST_ERROR_BYTES)
                 await response.aclose()
                 url = redirect_target(url, response.headers.get("Location"))
             else:
-                return await self._accepted(request, response)
+                return await self._accepted(request, response, token)
         raise MalformedAnswer(f"{_host(request.url)} redirects too often")
 
-    async def _send(self, request: Request, url: str) -> httpx.Response:
+    async def _send(self, request: Request, url: str, token: Token | None) -> httpx.Response:
         operation = request.operation
         # Compression is declined: sizes are checked against what was announced, and a small bomb stays small.
         headers = {"Accept-Encoding": "identity", "User-Agent": "fs2od", **request.headers}
-        if self._token is not None and not operation.public and _host(url) == _host(request.url):
-            headers["X-Auth-Token"] = self._token.reveal()
+        if token is not None and not operation.public and _host(url) == _host(request.url):
+            headers["X-Auth-Token"] = token.reveal()
         if self._observer:
             self._observer.before_request(operation.method, operation.operation_id)
         content = request.pieces() if request.pieces else request.body
@@ -258,8 +280,10 @@ class Connection:
             self._observer.after_response(operation.method, operation.operation_id, response.status_code)
         return response
 
-    async def _accepted(self, request: Request, response: httpx.Response) -> httpx.Response:
+    async def _accepted(self, request: Request, response: httpx.Response, token: Token | None) -> httpx.Response:
         if response.is_success:
+            if self._renewal is not None and token is not None and not request.operation.public:
+                self._renewal.worked()
             return response
         try:
             if response.status_code < 400:
@@ -267,7 +291,7 @@ class Connection:
             body = await read_bounded(response, _LARGEST_ERROR_BYTES)
         finally:
             await response.aclose()
-        secrets = (*request.secrets, self._token.reveal()) if self._token else request.secrets
+        secrets = (*request.secrets, token.reveal()) if token else request.secrets
         raise error_in(response, body, request.operation.service, secrets=secrets, now=self._clock())
 
 

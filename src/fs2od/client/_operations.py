@@ -210,6 +210,7 @@ _SITES = (
         """
         fs2od_add_site POST /fs2od/sites
         fs2od_request_support POST /fs2od/spaces/{id}/support_requests
+        fs2od_make_job_token POST /fs2od/spaces/{id}/job_token
         """,
         repeatable=False,
     ),

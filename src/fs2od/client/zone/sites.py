@@ -63,3 +63,15 @@ class Sites:
             Rejected: It was answered.
         """
         await self._service.do("fs2od_withdraw_support_request", ids={"rid": request})
+
+    async def job_token(self, dataset: SpaceId, wanted: ours.JobTokenRequest) -> ours.JobTokenMade:
+        """Make a token for one job on a dataset, with a space for its results (POST Z/fs2od/spaces/{id}/job_token).
+
+        Not repeated when the answer is lost: the name is taken then.
+
+        Raises:
+            Rejected: badValueIdentifierOccupied: take another name. badValueCaveat: correct the networks.
+                badValueIdNotFound: the site takes no results.
+            Forbidden: The dataset is not the user's to read, or the space for results not theirs to write.
+        """
+        return await self._service.read("fs2od_make_job_token", ours.JobTokenMade, ids={"id": dataset}, document=wanted)

@@ -26,6 +26,7 @@ from fs2od.testing.network._hostile import HostileShare, asked_for, listed
 from fs2od.testing.network._messages import Broken, Reply, Request, reply_of
 from fs2od.testing.network._proxy import Exchange, Proxy, is_about_bytes
 from fs2od.testing.network._serving import Server, server_context
+from fs2od.testing.network._tunnels import Tunnels
 
 __all__ = [
     "Broken",
@@ -46,6 +47,7 @@ __all__ = [
     "Stall",
     "SwapRanges",
     "Throttle",
+    "Tunnels",
     "WholeForRange",
     "asked_for",
     "is_about_bytes",
