@@ -161,17 +161,18 @@ project_ready() {
     done
 }
 
-# provide_witness: have .venv-witness hold Onedata's own Python clients. Their old packaging needs an environment apart.
+# provide_witness: have .venv-witness hold Python clients that others wrote, Onedata's own and some of S3. What they need
+# does not agree with what fs2od needs, so that they have an environment apart.
 provide_witness() {
     witness=$root/.venv-witness
     if holds "$witness" ready "$root/setup/witness.txt"; then return; fi
     lock
     if ! holds "$witness" ready "$root/setup/witness.txt"; then
-        say "preparing Onedata's own clients for the tests"
+        say "preparing clients that others wrote, for the tests"
         make_venv "$witness"
         pip_install "$witness" -r setup/witness.txt
-        "$witness/bin/python" -c 'import onedatafilerestclient, fs.onedatarestfs' >>"$log" 2>&1 ||
-            fail "Onedata's own clients do not start: $(tail -n 1 "$log") (all of it: $log)"
+        "$witness/bin/python" -c 'import boto3, fs.onedatarestfs, onedatafilerestclient, s3fs' >>"$log" 2>&1 ||
+            fail "the clients that others wrote do not start: $(tail -n 1 "$log") (all of it: $log)"
         venv_key "$witness" "$root/setup/witness.txt" >"$witness/ready"
     fi
     unlock

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.storage.conftest import radosgw
 
 from fs2od.testing.world import ServedWorld, serve_world
+
+__all__ = ["radosgw", "served", "witness"]
 
 PYTHON = Path(__file__).parents[2] / ".venv-witness" / "bin" / "python"
 PROGRAMS = Path(__file__).with_name("programs")
@@ -23,10 +26,10 @@ def served(tmp_path: Path) -> Iterator[ServedWorld]:
 
 @pytest.fixture
 def witness() -> Callable[[str, dict[str, Any]], dict[str, Any]]:
-    """Return a function that runs a program of an official client and returns what it saw."""
+    """Return a function that runs a program of a client that others wrote and returns what it saw."""
 
     def run(program: str, told: dict[str, Any]) -> dict[str, Any]:
-        assert PYTHON.exists(), "the environment of Onedata's own clients is missing: ./test makes it"
+        assert PYTHON.exists(), "the environment of clients that others wrote is missing: ./test makes it"
         done = subprocess.run(
             [str(PYTHON), str(PROGRAMS / f"{program}.py")],
             input=json.dumps(told),
