@@ -72,7 +72,13 @@ class Copying:
         self._sending.shutdown(cancel_futures=True)
 
     def copy(
-        self, source: Storage, target: Storage, errand: Errand, *, began: Callable[[Upload], None] = lambda _: None
+        self,
+        source: Storage,
+        target: Storage,
+        errand: Errand,
+        *,
+        began: Callable[[Upload], None] = lambda _: None,
+        goes_on: Callable[[], bool] = lambda: True,
     ) -> Copied:
         """Copy one file and check the copy.
 
@@ -81,27 +87,33 @@ class Copying:
             target: Where its copy goes.
             errand: What is to be copied.
             began: Told of an upload before its first part leaves.
+            goes_on: Asked at every part of a large file and of what is read back.
 
         Raises:
             SourceChanged: The file is another one by now; nothing of the copy stays but what stood there before.
             IntegrityFailure: The file is not what the manifest says, or the copy is not what was sent.
-            Interrupted: It was told to stop.
+            Interrupted: It was told to stop; an upload stays.
             StorageError: A storage refused; an upload stays, and is taken up when the errand is done again.
         """
+
+        def check_stop() -> None:
+            if self.stop.is_set() or not goes_on():
+                raise Interrupted("the copy was told to stop")
+
         _require(source, errand)
-        if errand.known is not None and _sha256(source, errand.path, self._check_stop) == errand.known:
+        if errand.known is not None and _sha256(source, errand.path, check_stop) == errand.known:
             _require(source, errand)
             _compare(errand, errand.known)
-            _read_back(target, errand, errand.known, self._check_stop)
+            _read_back(target, errand, errand.known, check_stop)
             return Copied(errand.known, "read", 0, target.stat(errand.path).md5)
         above, _, _ = errand.path.rpartition("/")
         if above and Can.KEEP_DIRECTORIES in target.can:
             target.make_directory(above)
         if errand.version.size_bytes <= WHOLE_BYTES:
-            return self._whole(source, target, errand)
-        return self._in_parts(source, target, errand, began)
+            return self._whole(source, target, errand, check_stop)
+        return self._in_parts(source, target, errand, began, check_stop)
 
-    def _whole(self, source: Storage, target: Storage, errand: Errand) -> Copied:
+    def _whole(self, source: Storage, target: Storage, errand: Errand, check_stop: Callable[[], None]) -> Copied:
         with source.open(errand.path) as file:
             content = _exactly(file, errand.version.size_bytes)
             if content is None or file.read(1):
@@ -112,9 +124,16 @@ class Copying:
         self._wait(len(content))
         seen = target.write(errand.path, [content])
         md5 = md5_of_parts([_md5(content)], uploaded=False) if Can.TELL_MD5 in target.can else None
-        return Copied(sha256, self._checked(target, errand, seen, sha256, md5), len(content), seen.md5)
+        return Copied(sha256, self._checked(target, errand, seen, sha256, md5, check_stop), len(content), seen.md5)
 
-    def _in_parts(self, source: Storage, target: Storage, errand: Errand, began: Callable[[Upload], None]) -> Copied:
+    def _in_parts(
+        self,
+        source: Storage,
+        target: Storage,
+        errand: Errand,
+        began: Callable[[Upload], None],
+        check_stop: Callable[[], None],
+    ) -> Copied:
         upload, there = self._taken_up(target, errand)
         is_finished = errand.upload is not None and upload is None and self._may_be_there(target, errand)
         if upload is None:
@@ -124,10 +143,10 @@ class Copying:
             upload = target.begin_upload(errand.path, size_bytes=size, part_bytes=self._part_bytes)
             began(upload)
         skip = frozenset(range(upload.count)) if is_finished else there
-        sha256, digests, sent = self._sent(source, target, errand, upload, skip)
+        sha256, digests, sent = self._sent(source, target, errand, upload, skip, check_stop)
         md5 = md5_of_parts(digests, uploaded=True) if Can.TELL_MD5 in target.can else None
         seen = target.stat(errand.path) if is_finished else target.complete_upload(upload)
-        return Copied(sha256, self._checked(target, errand, seen, sha256, md5), sent, seen.md5)
+        return Copied(sha256, self._checked(target, errand, seen, sha256, md5, check_stop), sent, seen.md5)
 
     def _taken_up(self, target: Storage, errand: Errand) -> tuple[Upload | None, frozenset[int]]:
         if errand.upload is None:
@@ -145,7 +164,13 @@ class Copying:
             return False
 
     def _sent(
-        self, source: Storage, target: Storage, errand: Errand, upload: Upload, skip: frozenset[int]
+        self,
+        source: Storage,
+        target: Storage,
+        errand: Errand,
+        upload: Upload,
+        skip: frozenset[int],
+        check_stop: Callable[[], None],
     ) -> tuple[bytes, list[bytes], int]:
         """Read the file once from its beginning, and send the parts that are not there yet, several at once."""
         tells_md5 = Can.TELL_MD5 in target.can
@@ -154,7 +179,7 @@ class Copying:
         digests: list[bytes] = []
 
         def send(number: int, content: bytes) -> bytes:
-            self._check_stop()
+            check_stop()
             if number not in skip:
                 self._wait(len(content))
                 target.put_part(upload, number, content)
@@ -163,7 +188,7 @@ class Copying:
         try:
             with source.open(errand.path) as file:
                 for number in range(upload.count):
-                    self._check_stop()
+                    check_stop()
                     content = _exactly(file, upload.length(number))
                     if content is None:
                         raise SourceChanged
@@ -184,19 +209,23 @@ class Copying:
             raise
         return sha256.digest(), digests, sent
 
-    def _checked(self, target: Storage, errand: Errand, seen: Seen, sha256: bytes, md5: str | None) -> str:
+    def _checked(
+        self,
+        target: Storage,
+        errand: Errand,
+        seen: Seen,
+        sha256: bytes,
+        md5: str | None,
+        check_stop: Callable[[], None],
+    ) -> str:
         """Return how a copy was found to be right: by what the store itself computed, else by reading it back."""
         if seen.size_bytes == errand.version.size_bytes and seen.md5 is not None and seen.md5 == md5:
             return "md5"
-        _read_back(target, errand, sha256, self._check_stop)
+        _read_back(target, errand, sha256, check_stop)
         return "read"
 
     def _wait(self, size_bytes: int) -> None:
         if self.stop.wait(self._pace.take(size_bytes)):
-            raise Interrupted("the copy was told to stop")
-
-    def _check_stop(self) -> None:
-        if self.stop.is_set():
             raise Interrupted("the copy was told to stop")
 
 

@@ -115,7 +115,7 @@ class Pass:
             route: From where to where.
             top: The row of a file or directory.
             settle_s: How long a file must have stood unchanged, unless the manifest names it.
-            goes_on: Asked for each file.
+            goes_on: Asked for each file, and for each part of a large one.
             told: Told now and then how far it is.
         """
         outcome, noting = Outcome(), _Noting()
@@ -131,7 +131,7 @@ class Pass:
                     outcome.problem = "the size that was granted is used up: ask the site for more"
                     break
                 pool = self._large if lacks.version.size_bytes > WHOLE_BYTES else self._small
-                flying[pool.submit(self._one, route, lacks)] = lacks
+                flying[pool.submit(self._one, route, lacks, goes_on)] = lacks
                 while len(flying) >= _IN_FLIGHT:
                     self._land(route, flying, outcome, noting)
                     told(outcome)
@@ -179,13 +179,13 @@ class Pass:
                 return
             after = page[-1].row
 
-    def _one(self, route: Route, lacks: Lacking) -> Copied:
+    def _one(self, route: Route, lacks: Lacking, goes_on: Callable[[], bool]) -> Copied:
         errand = Errand(lacks.path, lacks.version, lacks.expected, lacks.known, lacks.upload)
 
         def began(upload: Upload) -> None:
             book.note_upload(route.index, route.storage, lacks, upload)
 
-        return self._copying.copy(route.source, route.target, errand, began=began)
+        return self._copying.copy(route.source, route.target, errand, began=began, goes_on=goes_on)
 
     def _land(self, route: Route, flying: dict[Future[Copied], Lacking], outcome: Outcome, noting: _Noting) -> None:
         landed, _ = wait(flying, return_when=FIRST_COMPLETED)
