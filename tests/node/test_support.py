@@ -82,7 +82,14 @@ async def test_sites_tell_everybody_what_they_offer(world: World, owner: Person,
     mine = (await world.zone.get("/fs2od/sites", headers=local.headers)).json()["sites"]
     assert [site["administered"] for site in mine] == [True, False]
     offer = await centre.panel.get("/fs2od/offer", headers=local.headers)
-    assert offer.json() == {"accepts": True, "largest": 5 * GB, "hint": "S3, 90 days", "resultsStorageId": None}
+    said = {"accepts": True, "largest": 5 * GB, "hint": "S3, 90 days", "resultsStorageId": None, "networks": []}
+    assert offer.json() == said
+    networks = {"networks": ["192.0.2.77/24", "2001:db8::/32"]}
+    assert (await centre.panel.put("/fs2od/offer", json=said | networks, headers=local.headers)).status_code == 204
+    sites = (await world.zone.get("/fs2od/sites", headers=owner.headers)).json()["sites"]
+    assert sites[0]["networks"] == ["192.0.2.0/24", "2001:db8::/32"]
+    wrong = await centre.panel.put("/fs2od/offer", json=said | {"networks": ["the lab"]}, headers=local.headers)
+    assert wrong.json()["error"]["id"] == "badValueString"
 
 
 async def test_a_request_is_made_told_approved_and_answered(
@@ -98,6 +105,7 @@ async def test_a_request_is_made_told_approved_and_answered(
     assert "for a month" in text
     command = f"fs2od support approve {request} --storage STORAGE --provider https://centre.test"
     assert command in text.splitlines()
+    assert f"https://zone.test/sites/{centre.node_provider.record.id}" in text.splitlines()
     (seen,) = (await centre.panel.get("/fs2od/support_requests", headers=local.headers)).json()["requests"]
     assert (seen["requestId"], seen["spaceName"], seen["userName"]) == (request, "grid 7", "Olive Example")
     assert (seen["state"], seen["size"], seen["supportedSize"]) == ("waiting", 2 * GB, 0)

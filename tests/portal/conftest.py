@@ -24,7 +24,7 @@ from fs2od.node.serving import Service, listen, serve
 from fs2od.onedata.ids import ShareId
 from fs2od.portal import operator_app, public_pages
 from fs2od.sqlite import Database
-from fs2od.testing.world import Dataset, Person, World, open_world
+from fs2od.testing.world import Dataset, NoSockets, Person, World, open_world
 
 LONGEST_START_S = 20.0
 KEY = "the-operator-s-key"
@@ -82,9 +82,10 @@ def serve_portal(folder: Path) -> Iterator[tuple[World, Path]]:
     )
     certificate = ensure_certificate(folder / "certificates", ["localhost"])
     with open_node(settings) as node:
-        pages = public_pages(node.zone, node.provider, ca_pem=certificate.ca.read_bytes())
+        pages = public_pages(node.zone, node.provider, ca_pem=certificate.ca.read_bytes(), sites=node.sites)
         apps = [zone_app(node.zone, pages=pages), provider_app(node.provider)]
         services = [Service(app, found) for app, found in zip(apps, sockets, strict=True)]
+        node.sites.open_all(NoSockets({}))
         with in_thread(services, certificate):
             yield World(node, folder, administrator(node), {}), certificate.ca
 

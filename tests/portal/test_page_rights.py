@@ -1,4 +1,4 @@
-"""Who reaches which page, in one table: every page but those of a dataset's members, which have their own."""
+"""Who reaches which page, in one table: every page but those of a dataset's members and of a site, which have their own."""
 
 from __future__ import annotations
 
@@ -155,6 +155,8 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/device"): ("1+++", nothing, {}),
     ("POST", "/device"): ("1000", nothing, {"code": "nosuch"}),
     ("POST", "/device/answer"): ("1000", nothing, {"code": "nosuch", "do": "allow"}),
+    ("GET", "/sites"): ("1+++", nothing, {}),
+    ("GET", "/sites.json"): ("1+++", nothing, {}),
     ("GET", "/{path}"): ("4444", lambda _: {"path": "nothing/here"}, {}),
 }
 
@@ -170,7 +172,7 @@ def test_every_page_is_in_the_table(hall: Hall) -> None:
     for route in public_pages(hall.node.zone, hall.node.provider):
         assert isinstance(route, Route)
         path = re.sub(r":\w+}", "}", route.path)
-        if not path.startswith(("/space/", "/assets/")):
+        if not path.startswith(("/space/", "/sites/", "/assets/")):
             found |= {(method, path) for method in route.methods or () if method != "HEAD"}
     assert found == set(TABLE)
 

@@ -129,7 +129,9 @@ def node(
             opened.sites.open_all(origins)
             certificate = origins.started()
             ca_pem = certificate.ca.read_bytes()
-            pages = public_pages(opened.zone, opened.sites.front, ca_pem=ca_pem, sign_in=reception.sign_in)
+            pages = public_pages(
+                opened.zone, opened.sites.front, ca_pem=ca_pem, sign_in=reception.sign_in, sites=opened.sites
+            )
             services = [
                 Service(zone_app(opened.zone, pages=[*scripts, *pages]), zone_socket),
                 Service(provider_app(opened.provider, front=opened.sites.front, extra=scripts), provider_socket),

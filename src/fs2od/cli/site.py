@@ -64,6 +64,12 @@ def list_(*, zone_url: str, token_file: Path | None, ca_file: Path | None, as_js
 @click.option("--largest", type=SIZE, help="How much can be asked for, such as 50T.")
 @click.option("--hint", help="One sentence for those who choose.")
 @click.option("--results", "results_storage", help="Id of the storage that results of jobs go to; '' for none.")
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    help="Where its machines are, such as 192.0.2.0/24; repeatable, '' for none.",
+)
 @panel_options
 @JSON_OPTION
 def offer(
@@ -72,6 +78,7 @@ def offer(
     largest: int | None,
     hint: str | None,
     results_storage: str | None,
+    networks: tuple[str, ...],
     provider_url: str,
     token_file: Path | None,
     ca_file: Path | None,
@@ -82,6 +89,8 @@ def offer(
     changes = {key: value for key, value in given.items() if value is not None}
     if results_storage is not None:
         changes["results_storage_id"] = StorageId(results_storage) if results_storage else None
+    if networks:
+        changes["networks"] = tuple(filter(None, networks))
     speaker = Speaker.of(token_file, ca_file)
     found = speaker.at_panel(provider_url, lambda panel: panel.offers.get())
     if changes:
@@ -93,7 +102,9 @@ def offer(
         click.echo(json.dumps(facts))
         return
     for key, value in facts.items():
-        click.echo(f"{key:<18} {'-' if value in (None, '') else value}")
+        click.echo(
+            f"{key:<18} {'-' if value in (None, '', []) else ', '.join(value) if isinstance(value, list) else value}"
+        )
 
 
 def _facts(found: SiteDetails) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class SupportNews:
         size_bytes: How much.
         note: What the other side wrote; may be empty.
         command: What answers the request, for a shell; empty in answers.
+        link: The page where it is answered; empty in answers.
     """
 
     facility_name: str
@@ -37,6 +38,7 @@ class SupportNews:
     size_bytes: int
     note: str = ""
     command: str = ""
+    link: str = ""
 
 
 def render_support(
@@ -55,6 +57,7 @@ def render_support(
         person=one_line(news.person),
         note=one_line(news.note, most=500),
         command=one_line(news.command, most=500),
+        link=one_line(news.link, most=500),
     )
     known = spoken(language, event, templates_folder=templates_folder, ours=_OURS)
     return fill(event, shown, language=known, templates_folder=templates_folder, ours=_OURS)

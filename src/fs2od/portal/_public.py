@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -58,6 +58,7 @@ from fs2od.portal._words import folder_name
 from fs2od.portal.members import member_routes
 from fs2od.portal.mine import own_routes
 from fs2od.portal.signin import Desk, SignInSettings, sign_in_routes
+from fs2od.portal.sites import site_routes
 
 __all__ = ["public_pages"]
 
@@ -76,6 +77,7 @@ def public_pages(
     ca_pem: bytes | None = None,
     site_name: str = "",
     sign_in: SignInSettings | None = None,
+    sites: Iterable[Oneprovider] = (),
 ) -> list[BaseRoute]:
     """Return the routes of the pages that everybody may see, for the zone's origin.
 
@@ -87,6 +89,8 @@ def public_pages(
         ca_pem: The certificate of the node's own authority, if it has one: commands then name it, and /ca.pem offers it.
         site_name: What stands at the top of every page; by default the node's name.
         sign_in: How people may sign in; by default with links by mail.
+        sites: All providers of the node, whose administrators have pages of their own; by default `provider` alone. It is
+            looked through anew at each request, for sites come and go.
 
     Raises:
         ValueError: `ca_pem` is no certificate.
@@ -106,6 +110,7 @@ def public_pages(
                 *sign_in_routes(desk),
                 *own_routes(desk, provider),
                 *member_routes(desk, provider),
+                *site_routes(desk, sites or (provider,)),
                 *_front_routes(authority, frame),
                 language_route(spoken, frame, zone.settings.zone_url),
                 Route(f"/{{path:{NAMES}}}", _nothing_here(frame)),

@@ -37,6 +37,7 @@ class Visitor:
         form_key: What our forms carry, so that nobody else's do; empty for a guest.
         here: The page's own address, to come back to.
         language: The language that they chose for their account; empty if they chose none.
+        has_sites: Whether they are among the administrators of a site.
     """
 
     caller: Caller | None = None
@@ -45,6 +46,7 @@ class Visitor:
     form_key: str = field(default="", repr=False)
     here: str = "/"
     language: str = ""
+    has_sites: bool = False
 
     @property
     def sign_in(self) -> str:
@@ -109,7 +111,8 @@ class _Attendant:
         name = self._zone.users.get(session.user).full_name
         form_key = self._zone.accounts.sessions.form_key(session.id)
         language = self._zone.accounts.language_of(session.user)
-        return Visitor(resumed.caller, session, name, form_key, here, language), resumed.cookie
+        has_sites = not self._zone.settings.plain and bool(self._zone.providers.of_member(session.user))
+        return Visitor(resumed.caller, session, name, form_key, here, language, has_sites), resumed.cookie
 
 
 def session_cookie(value: str) -> str:

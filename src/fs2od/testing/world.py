@@ -33,7 +33,7 @@ from fs2od.onedata.ids import FileId, FileRef, GroupId, ShareId, SpaceId, Storag
 from fs2od.onedata.tokens import Caveat, Token
 from fs2od.storage import Kind
 
-__all__ = ["Dataset", "Person", "ServedWorld", "Site", "World", "open_world", "serve_world"]
+__all__ = ["Dataset", "NoSockets", "Person", "ServedWorld", "Site", "World", "open_world", "serve_world"]
 
 _LONGEST_IMPORT_S = 20.0
 _LONGEST_START_S = 20.0
@@ -284,7 +284,7 @@ class _Origins(httpx.AsyncBaseTransport):
         return await self._transports[origin].handle_async_request(request)
 
 
-class _NoSockets:
+class NoSockets:
     """Serves further sites at https://NAME.test, for the world's own clients only."""
 
     def __init__(self, transports: dict[str, httpx.AsyncBaseTransport]) -> None:
@@ -312,7 +312,7 @@ def open_world(folder: Path, *, clock: Clock | None = None, plain: bool = False)
         transports: dict[str, httpx.AsyncBaseTransport] = {
             origin: httpx.ASGITransport(app, raise_app_exceptions=False) for origin, app in apps.items()
         }
-        node.sites.open_all(_NoSockets(transports))
+        node.sites.open_all(NoSockets(transports))
         yield World(node, folder, _administrator(node), transports)
 
 

@@ -84,6 +84,11 @@ class Site:
             "/tokens", "/tokens/new",
         ]  # fmt: skip
 
+    def administrator_pages(self) -> list[str]:
+        own = f"/sites/{self.scene.world.node.provider.record.id}"
+        support = f"{own}/spaces/{self.scene.space}"
+        return ["/sites", own, f"{own}/spaces", support, f"{support}/end", f"{own}/storages", f"{own}/offer"]
+
     def sign_in(self, page: Page, user: UserId) -> None:
         cookie = self.scene.zone.accounts.sessions.open(user, browser="Firefox on Linux", address="127.0.0.1")
         page.context.add_cookies([{"name": "__Host-fs2od", "value": cookie, "url": self.origin, "secure": True}])
@@ -194,6 +199,8 @@ def test_every_page_keeps_the_rules_and_is_said_in_czech_throughout(site: Site, 
         site.sign_in(reader.page, site.scene.olive.id)
         reader.read("member", site.member_pages())
         work(reader, site)
+        site.sign_in(reader.page, site.scene.world.administrator.id)
+        reader.read("administrator", site.administrator_pages())
         reader.page.context.clear_cookies()
         join(reader, site, f"{reader.name}@example.org")
     assert_all_is_well(*readers)
@@ -258,11 +265,11 @@ def assert_all_is_well(english: Reader, czech: Reader) -> None:
 # What is written alike in both languages, or is nobody's language.
 SAME = {
     "Role", "Token", "(UTC)", "sha256sum", "shasum", "Id", "Slurm", "addresses.txt", "Onedata",
-    "Olive Owner", "Example node", "Example Facility",
+    "Olive Owner", "Example node", "Example Facility", "Administrator", "posix",
 }  # fmt: skip
 SAME_PARTS = (
     # What the journal notes.
-    "detected", "https://zone.test", "· Example Facility",
+    "detected", "https://zone.test", "· Example Facility", "· facility",
     "70S ribosome", "Titan Krios", "fs2od", "Linux", "macOS", "Windows", "Cluster", "SHA256SUMS", "Metalink",
     "Python", "wget", "curl", "zip", ".tar", "aria2", "rclone", "name@example.org", "@example.org",
 )  # fmt: skip

@@ -17,7 +17,7 @@ from fs2od.node.index.schema import ROOT
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Upload
 
-__all__ = ["Event", "Failure", "Held", "Lacking", "Replica", "Sum", "Version", "counts", "doubt", "drop", "events", "forget_left", "holders", "is_complete", "lacking", "leave", "left", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked", "uploads",]  # fmt: skip
+__all__ = ["Event", "Failure", "Held", "Lacking", "Replica", "Sum", "Version", "counts", "doubt", "drop", "events", "forget_left", "holders", "is_complete", "lacking", "leave", "left", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked", "uploads", "without_copy",]  # fmt: skip
 
 _BELOW = """WITH RECURSIVE below (id) AS (
     SELECT ?1 UNION ALL SELECT entry.id FROM below JOIN entry ON entry.parent = below.id
@@ -26,6 +26,9 @@ _STANDS = """(r.checked IS NOT NULL AND r.size = e.size AND r.mtime_ns = e.mtime
     AND r.inode = e.inode AND (c.sha256 IS NULL OR c.sha256 = r.sha256))"""
 _JOINED = """FROM entry AS e LEFT JOIN replica AS r ON r.entry = e.id AND r.storage = ?2
     LEFT JOIN checksum AS c ON c.entry = e.id AND c.size = e.size AND c.mtime_ns = e.mtime_ns"""
+_COPIED = _JOINED.replace(
+    "LEFT JOIN replica AS r ON r.entry = e.id AND r.storage = ?2", "JOIN replica AS r ON r.entry = e.id"
+)
 _LACKING = f"""SELECT e.id, e.parent, e.name, e.size, e.mtime_ns, e.ctime_ns, e.inode, c.sha256 AS expected,
     r.path AS at, r.size = e.size AND r.checked IS NOT NULL AS had, r.sha256 AS known, r.upload,
     r.size IS e.size AND r.mtime_ns IS e.mtime_ns AND r.ctime_ns IS e.ctime_ns AND r.inode IS e.inode AS same
@@ -176,13 +179,18 @@ def is_complete(index: SpaceIndex, storage: StorageId, *, top: int = ROOT) -> bo
         return bool(db.execute(query, (top, storage)).fetchone()[0])
 
 
+def without_copy(index: SpaceIndex, storages: Sequence[StorageId]) -> int:
+    """Return how many files have no checked copy of their present state on any of some storages. Looks at each of them."""
+    query = f"""SELECT count(*) FROM entry WHERE kind = 'REG' AND id NOT IN (
+        SELECT e.id {_COPIED} WHERE r.storage IN (SELECT value FROM json_each(?)) AND {_STANDS})"""
+    with index.database.reading() as db:
+        return int(db.execute(query, (msgspec.json.encode(storages).decode(),)).fetchone()[0])
+
+
 def holders(index: SpaceIndex, row: int) -> list[Held]:
     """Return where checked copies of a file's present state are."""
-    joined = _JOINED.replace(
-        "LEFT JOIN replica AS r ON r.entry = e.id AND r.storage = ?2", "JOIN replica AS r ON r.entry = e.id"
-    )
     with index.database.reading() as db:
-        found = db.execute(f"SELECT r.storage, r.path {joined} WHERE e.id = ?1 AND {_STANDS}", (row,)).fetchall()
+        found = db.execute(f"SELECT r.storage, r.path {_COPIED} WHERE e.id = ?1 AND {_STANDS}", (row,)).fetchall()
     return [Held(StorageId(storage), path) for storage, path in found]
 
 

@@ -24,7 +24,18 @@ from fs2od.storage import PosixStorage, Storage
 if TYPE_CHECKING:
     from fs2od.storage.s3 import S3Settings
 
-__all__ = ["Bucket", "Credentials", "Place", "StorageRecord", "opened_at", "seal", "storage_record", "try_place"]
+__all__ = [
+    "Bucket",
+    "Credentials",
+    "Failure",
+    "Place",
+    "StorageRecord",
+    "failure_at",
+    "opened_at",
+    "seal",
+    "storage_record",
+    "try_place",
+]
 
 # An S3 client holds a pool of connections: it is kept, for as many spaces as are in use at once.
 _MOST_CLIENTS = 64
@@ -136,20 +147,35 @@ def _bucket(settings: S3Settings) -> Storage:
     return S3Storage(settings)
 
 
+@dataclass(frozen=True)
+class Failure:
+    """Why a storage cannot be used: what was tried ("read", "write", "remove"), and what stands against it."""
+
+    operation: str
+    reason: str
+
+
 def try_place(place: Place, credentials: Credentials, *, readonly: bool) -> None:
     """Make sure that a storage works there: it can be listed, and written to unless it is read-only. Nothing stays behind.
 
     Raises:
         Rejected: storageTestFailed, with the operation.
     """
+    failure = failure_at(place, credentials, readonly=readonly)
+    if failure is not None:
+        said = f"Storage test failed: {failure.operation} ({failure.reason})."
+        raise errors.error_of("storageTestFailed", said, {"operation": failure.operation})
+
+
+def failure_at(place: Place, credentials: Credentials, *, readonly: bool) -> Failure | None:
+    """Do the same, and return what stands against it; None if it works."""
     operation = "read"
     try:
         for step in _tried(place, credentials, readonly=readonly):
             operation = step
     except (StorageError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        said = f"Storage test failed: {operation} ({reason})."
-        raise errors.error_of("storageTestFailed", said, {"operation": operation}) from error
+        return Failure(operation, (error.strerror or str(error)) if isinstance(error, OSError) else str(error))
+    return None
 
 
 def _tried(place: Place, credentials: Credentials, *, readonly: bool) -> Iterator[str]:

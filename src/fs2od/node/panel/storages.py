@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -13,8 +14,10 @@ from fs2od.node.clock import Clock
 from fs2od.node.panel.storage_records import (
     Bucket,
     Credentials,
+    Failure,
     Place,
     StorageRecord,
+    failure_at,
     seal,
     storage_record,
     try_place,
@@ -24,9 +27,17 @@ from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId, new_entity_id
 from fs2od.sqlite import Database
 
-__all__ = ["StorageRecord", "Storages"]
+__all__ = ["StorageRecord", "Storages", "Trial"]
 
 _COLUMNS = "id, provider, name, type, mount_point, details, secret, imported, readonly, qos, created"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What trying a storage showed, and when. Without a failure it can be used."""
+
+    at_s: int
+    failure: Failure | None
 
 
 class Storages:
@@ -37,6 +48,7 @@ class Storages:
         self._provider = provider
         self._clock = clock
         self._keys = keys
+        self._trials: dict[StorageId, Trial] = {}
 
     def add_posix(
         self,
@@ -106,6 +118,7 @@ class Storages:
         )
         with self._database.writing() as db:
             db.execute(f"INSERT INTO storage ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._noted(storage, None)
         return storage
 
     def every(self) -> list[StorageId]:
@@ -162,19 +175,25 @@ class Storages:
         values = (msgspec.json.encode(bucket).decode(), seal(self._keys, storage, credentials), storage)
         with self._database.writing() as db:
             db.execute("UPDATE storage SET details = ?, secret = ? WHERE id = ?", values)
+        self._noted(storage, None)
 
-    def works(self, storage: StorageId) -> bool:
-        """Say whether a storage can be used now as it was when it was added.
+    def tried(self, storage: StorageId) -> Trial:
+        """Try whether a storage can be used now as it was when it was added, and remember what was found.
 
         Raises:
             NotFound: There is none.
         """
         record = self.get(storage)
-        try:
-            try_place(record.place, record.credentials, readonly=record.readonly)
-        except errors.ServiceError:
-            return False
-        return True
+        failure = failure_at(record.place, record.credentials, readonly=record.readonly)
+        return self._noted(storage, failure)
+
+    def trial(self, storage: StorageId) -> Trial | None:
+        """Return what trying a storage showed when that was last done since the node started; None if it was not."""
+        return self._trials.get(storage)
+
+    def _noted(self, storage: StorageId, failure: Failure | None) -> Trial:
+        found = self._trials[storage] = Trial(self._clock.now_s(), failure)
+        return found
 
     def remove(self, storage: StorageId) -> None:
         """Remove a storage from the list; its files stay as they are.
@@ -189,6 +208,7 @@ class Storages:
                 db.execute("DELETE FROM storage WHERE id = ?", (storage,))
         except sqlite3.IntegrityError as error:
             raise errors.error_of("storageInUse", "The storage supports a space.") from error
+        self._trials.pop(storage, None)
 
 
 def _require_usable(bucket: Bucket) -> None:

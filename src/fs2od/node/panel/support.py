@@ -244,12 +244,13 @@ class Supports:
     def occupancy_bytes(self, space: SpaceId) -> int:
         """Return how many bytes of a space lie on the storage that supports it here."""
         with self._indexes.using(space) as index:
-            if not self._is_home(space):
+            if not self.is_home(space):
                 return replicas.occupied_bytes(index, self.get(space).storage)
             root = index.get(ROOT)
         return root.size_bytes if root else 0
 
-    def _is_home(self, space: SpaceId) -> bool:
+    def is_home(self, space: SpaceId) -> bool:
+        """Say whether the space is at home on the storage that supports it here."""
         with self._database.reading() as db:
             row = db.execute(f"SELECT s.provider {HOME}", (space,)).fetchone()
         return row is not None and row[0] == self.provider

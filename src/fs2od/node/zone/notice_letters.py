@@ -58,6 +58,7 @@ class NoticeLetters:
     join_url: str
     share_url: Callable[[str], str]
     provider_url: Callable[[ProviderId], str]
+    sites_url: str
 
     def tell(self, notice: Notice) -> None:
         """Write the letter."""
@@ -89,8 +90,9 @@ class NoticeLetters:
         command = (
             f"fs2od support approve {request.id} --storage STORAGE --provider {self.provider_url(request.provider)}"
         )
+        asked = replace(news, note=request.note, command=command, link=f"{self.sites_url}/{request.provider}")
         for user in self.users.may_answer_for(request.provider):
-            self._write_of_support(user, "support-asked", replace(news, note=request.note, command=command))
+            self._write_of_support(user, "support-asked", asked)
 
     def _write_of_support(self, user: UserId, event: SupportEvent, news: SupportNews) -> None:
         for address in self.users.get(user).emails[:1]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.providers import Provider, Providers
@@ -17,12 +18,16 @@ __all__ = ["Offer", "Offers", "SiteView"]
 
 @dataclass(frozen=True)
 class Offer:
-    """What one site offers. `largest_bytes` None is no bound; results of jobs go to `results_storage`, if it has one."""
+    """What one site offers. `largest_bytes` None is no bound; results of jobs go to `results_storage`, if it has one.
+
+    Its machines are in `networks`, so that a job's token can be confined to these.
+    """
 
     accepts: bool = False
     largest_bytes: int | None = None
     hint: str = ""
     results_storage: StorageId | None = None
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,19 +77,34 @@ class Offers:
 
         Raises:
             Forbidden: Without cluster_update there.
-            Rejected: badValueIdNotFound, the storage for results is not the site's, or takes no results.
+            Rejected: badValueIdNotFound, the storage for results is not the site's, or takes no results; badValueString, a
+                network is none.
         """
         self._rights.require_cluster(caller, self._providers.known(provider).cluster, "cluster_update")
-        row = (provider, offer.accepts, offer.largest_bytes, offer.hint, offer.results_storage)
+        networks = " ".join(map(_network, offer.networks))
+        row = (provider, offer.accepts, offer.largest_bytes, offer.hint, offer.results_storage, networks)
         query = "SELECT 1 FROM storage WHERE id = ? AND provider = ? AND NOT imported"
         with self._database.writing() as db:
             if offer.results_storage and db.execute(query, (offer.results_storage, provider)).fetchone() is None:
                 raise errors.bad_value(
                     "IdNotFound", "resultsStorageId", "is no storage of this site that can be written"
                 )
-            db.execute("INSERT OR REPLACE INTO offer VALUES (?, ?, ?, ?, ?)", row)
+            db.execute("INSERT OR REPLACE INTO offer VALUES (?, ?, ?, ?, ?, ?)", row)
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text.strip(), strict=False))
+    except ValueError as error:
+        raise errors.bad_value("String", "networks", "must be networks such as 192.0.2.0/24") from error
 
 
 def _offer(row: sqlite3.Row) -> Offer:
     results = row["results_storage"]
-    return Offer(bool(row["accepts"]), row["largest"], row["hint"], None if results is None else StorageId(results))
+    return Offer(
+        bool(row["accepts"]),
+        row["largest"],
+        row["hint"],
+        None if results is None else StorageId(results),
+        tuple(row["networks"].split()),
+    )

@@ -119,6 +119,13 @@ class Providers:
         with self._database.reading() as db:
             return [_provider(row) for row in db.execute("SELECT * FROM provider ORDER BY name")]
 
+    def of_member(self, user: UserId) -> list[Provider]:
+        """Return the providers in whose cluster a user is, by name."""
+        query = """SELECT p.* FROM provider AS p JOIN cluster_user AS c ON c.cluster = p.cluster AND c.user = ?
+            ORDER BY p.name"""
+        with self._database.reading() as db:
+            return [_provider(row) for row in db.execute(query, (user,))]
+
     def known(self, provider: ProviderId) -> Provider:
         """Return one provider.
 

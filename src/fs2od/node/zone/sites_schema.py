@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RESULTS", "SITES", "SUPPORT"]
+__all__ = ["NETWORKS", "RESULTS", "SITES", "SUPPORT"]
 
 # A site's host is empty where it is the node's own, its port 0 where any free one does. A support's place tells which
 # came first, for bytes come from there.
@@ -36,3 +36,6 @@ CREATE TABLE results (
 ) WITHOUT ROWID;
 CREATE INDEX results_user ON results (user);
 """
+
+# Where the machines of a site are, separated by spaces.
+NETWORKS = "ALTER TABLE offer ADD COLUMN networks TEXT NOT NULL DEFAULT '';"

@@ -150,6 +150,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         join_url=f"{settings.zone_url}/join",
         share_url=lambda share: f"{settings.zone_url}/share/{share}",
         provider_url=lambda provider: providers.known(provider).url,
+        sites_url=f"{settings.zone_url}/sites",
     )
     notices.listen(notice_letters.tell)
     spaces = Spaces(database, memberships, rights, clock)

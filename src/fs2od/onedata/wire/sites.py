@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _Size = Annotated[int, Meta(ge=1)]
+_Networks = Annotated[tuple[Annotated[str, Meta(max_length=50)], ...], Meta(max_length=20)]
 _Words = Annotated[str, Meta(max_length=500)]
 
 SupportRequestState = Literal["waiting", "approved", "declined", "withdrawn"]
@@ -41,12 +42,13 @@ class SiteRequest(Document, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Offer(Document, frozen=True, kw_only=True, omit_defaults=False):
-    """What a site offers: whether requests are welcome, how many bytes at most, a hint, where results would go."""
+    """What a site offers: whether requests are welcome, how many bytes at most, a hint, where results would go, its networks."""
 
     accepts: bool = False
     largest: _Size | None = None
     hint: _Words = ""
     results_storage_id: StorageId | None = None
+    networks: _Networks = ()
 
 
 class SiteDetails(Document, frozen=True, kw_only=True):
@@ -61,6 +63,7 @@ class SiteDetails(Document, frozen=True, kw_only=True):
     largest: int | None
     hint: str
     takes_results: bool
+    networks: tuple[str, ...] = ()
 
 
 class Sites(Document, frozen=True, kw_only=True):

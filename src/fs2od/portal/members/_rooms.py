@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from fs2od.errors import Fs2odError
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.people import Standing
 from fs2od.node.zone.spaces import Space
-from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors
-from fs2od.onedata.ids import SpaceId
+from fs2od.onedata.ids import SpaceId, UserId
+from fs2od.portal._guarding import Guarded, json_wanted
 from fs2od.portal._problems import Problem
-from fs2od.portal._rendering import json_twin, wants_json
+from fs2od.portal._rendering import json_twin
 from fs2od.portal._sentences import sentence
 from fs2od.portal._tabs import tabs_of
-from fs2od.portal.signin import HEADERS, Desk, Form, to
+from fs2od.portal.signin import HEADERS, Form, to
 
 __all__ = ["Form", "Rooms", "Visit", "json_wanted", "to"]
 
@@ -55,44 +53,36 @@ class Visit:
     space: Space
 
     @property
+    def user(self) -> UserId:
+        """Who they are."""
+        return self.standing.user
+
+    @property
     def base(self) -> str:
         """The address below which the dataset's members' pages are."""
         return f"/space/{self.space.id}"
 
 
 @dataclass(frozen=True)
-class Rooms:
+class Rooms(Guarded[Visit]):
     """Makes routes whose handlers only members reach."""
 
-    desk: Desk
     provider: Oneprovider
 
+    def enter(self, request: Request, caller: Caller) -> Visit:
+        """Return the visit of a member."""
+        space = SpaceId(str(request.path_params["id"]))
+        standing = self.zone.people.standing(caller, space)
+        return Visit(request, caller, standing, self.zone.spaces.known(space))
+
+    def explain(self, request: Request, error: Fs2odError) -> Problem:
+        """Return the words for an error."""
+        return _problem(error, f"/space/{request.path_params['id']}")
+
     @property
-    def zone(self) -> Zone:
-        """The zone."""
-        return self.desk.zone
-
-    def seen(self, path: str, handler: Callable[[Visit], Response]) -> list[Route]:
-        """Return the routes of a page and its JSON twin."""
-
-        def answer(request: Request) -> Response:
-            return self._guarded(request, handler)
-
-        return [Route(f"{path}.json", answer), Route(path, answer, methods=["GET"])]
-
-    def asked(self, path: str, handler: Callable[[Visit], Response]) -> Route:
-        """Return the route of a page that asks before something is done; it has no twin."""
-        return Route(path, lambda request: self._guarded(request, handler), methods=["GET"])
-
-    def pressed(self, path: str, handler: Callable[[Visit, Form], Response]) -> Route:
-        """Return the route of a form; it is taken only from our own pages."""
-
-        async def guarded(request: Request, form: Form) -> Response:
-            return await anyio.to_thread.run_sync(
-                lambda: self._guarded(request, lambda visit: handler(visit, form), path)
-            )
-
-        return self.desk.async_button(path, guarded)
+    def sign_in_first(self) -> Problem:
+        """The words for programs of those who are not signed in."""
+        return _SIGN_IN
 
     def page(
         self, visit: Visit, template: str, tab: str, values: Mapping[str, Any], *, status: int = 200, wait_s: int = 0
@@ -113,24 +103,6 @@ class Rooms:
         return json_twin(
             visit.request, {"space": visit.space.id, "name": visit.space.name, **document}, headers=HEADERS
         )
-
-    def _guarded(self, request: Request, handler: Callable[[Visit], Response], done_at: str = "") -> Response:
-        visitor, space = self.desk.visitor(request), SpaceId(str(request.path_params["id"]))
-        if visitor.caller is None:
-            return self.desk.problem(request, _SIGN_IN) if json_wanted(request) else to(visitor.sign_in)
-        try:
-            standing = self.zone.people.standing(visitor.caller, space)
-            answer = handler(Visit(request, visitor.caller, standing, self.zone.spaces.known(space)))
-        except Fs2odError as error:
-            return self.desk.problem(request, _problem(error, f"/space/{space}"))
-        if done_at and answer.status_code < 400:
-            self.zone.audit.record(standing.user, f"page {done_at}", request.url.path)
-        return answer
-
-
-def json_wanted(request: Request) -> bool:
-    """Say whether the JSON twin is asked for."""
-    return wants_json(request) or request.url.path.endswith(".json")
 
 
 def _problem(error: Fs2odError, back: str) -> Problem:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from fs2od.node.http import Answer, Call, Endpoint, done, json_answer
+from fs2od.node.panel.granting import approve as approve_request
 from fs2od.node.panel.rest.storages import require_cluster
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.offers import Offer
 from fs2od.node.zone.rest.sites import request_document
-from fs2od.node.zone.support_requests import SupportRequest
-from fs2od.onedata import errors
 from fs2od.onedata.wire import sites as ours
 
 __all__ = ["endpoints"]
@@ -34,13 +33,15 @@ def _offer(provider: Oneprovider) -> list[Endpoint]:
             largest=found.largest_bytes,
             hint=found.hint,
             results_storage_id=found.results_storage,
+            networks=found.networks,
         )
         return json_answer(document)
 
     def put(call: Call) -> Answer:
         require_cluster(provider, call, "cluster_update")
         given = call.read(ours.Offer)
-        offers.set(call.caller, site, Offer(given.accepts, given.largest, given.hint, given.results_storage_id))
+        offer = Offer(given.accepts, given.largest, given.hint, given.results_storage_id, given.networks)
+        offers.set(call.caller, site, offer)
         return done()
 
     return [
@@ -58,7 +59,14 @@ def _requests(provider: Oneprovider) -> list[Endpoint]:
 
     def approve(call: Call) -> Answer:
         request = requests.at_site(call.caller, site, call.path("rid"))
-        _approve(provider, request, call.read(ours.Approval))
+        given = call.read(ours.Approval)
+        approve_request(
+            provider,
+            request,
+            storage=None if given.storage_id is UNSET else given.storage_id,
+            size_bytes=None if given.size is UNSET else given.size,
+            answer=given.answer,
+        )
         return done()
 
     def decline(call: Call) -> Answer:
@@ -72,21 +80,3 @@ def _requests(provider: Oneprovider) -> list[Endpoint]:
         Endpoint("POST", f"{path}/{{rid}}/approve", "fs2od_approve_support_request", approve),
         Endpoint("POST", f"{path}/{{rid}}/decline", "fs2od_decline_support_request", decline),
     ]
-
-
-def _approve(provider: Oneprovider, request: SupportRequest, approval: ours.Approval) -> None:
-    """Grant what was asked for: a new support, or more of one that is there, in one transaction with the answer."""
-    zone, supports = provider.zone, provider.supports
-    size_bytes = request.size_bytes if approval.size is UNSET else approval.size
-    supported = supports.find(request.space) is not None
-    if not supported and approval.storage_id is UNSET:
-        raise errors.missing("storageId")
-    with zone.database.writing() as db:
-        zone.support_requests.close(db, request, "approved", answer=approval.answer)
-        if supported:
-            supports.resize(db, request.space, size_bytes)
-        elif approval.storage_id is not UNSET:
-            supports.grant(db, request.space, approval.storage_id, size_bytes=size_bytes)
-    zone.epoch.move()
-    provider.imports.start_if_due(request.space)
-    zone.support_requests.told(request.id)

@@ -103,7 +103,9 @@ def _storages(provider: Oneprovider) -> list[Endpoint]:
             name=None if wanted.name is UNSET else wanted.name,
             qos_parameters=None if wanted.qos_parameters is UNSET else wanted.qos_parameters,
         )
-        return json_answer(_details(provider.storages.get(storage), verified=provider.storages.works(storage)))
+        return json_answer(
+            _details(provider.storages.get(storage), verified=provider.storages.tried(storage).failure is None)
+        )
 
     def remove(call: Call) -> Answer:
         require_cluster(provider, call, "cluster_update")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from fs2od.node.http import Answer, Call, Endpoint, created, done, json_answer
+from fs2od.node.panel.granting import end as end_support
+from fs2od.node.panel.granting import grant_by_token
 from fs2od.node.panel.imports import ImportInfo
 from fs2od.node.panel.rest.storages import require_cluster
 from fs2od.node.panel.statistics import statistics, statistics_request
@@ -13,7 +15,6 @@ from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.rest.given import understood
 from fs2od.onedata import errors, wire
 from fs2od.onedata.ids import SpaceId
-from fs2od.onedata.tokens import InviteType
 
 __all__ = ["endpoints"]
 
@@ -55,10 +56,7 @@ def _support(provider: Oneprovider) -> list[Endpoint]:
 
     def end(call: Call) -> Answer:
         require_cluster(provider, call, "cluster_update")
-        space = SpaceId(call.path("id"))
-        provider.supports.get(space)
-        provider.imports.forget(space)
-        provider.supports.end(space)
+        end_support(provider, SpaceId(call.path("id")))
         return done()
 
     return [
@@ -71,30 +69,22 @@ def _support(provider: Oneprovider) -> list[Endpoint]:
 
 
 def _granted(provider: Oneprovider, call: Call, request: wire.SupportRequest) -> SpaceId:
-    """Consume a support invite: judge it, grant the support and count the use in one transaction."""
-    zone = provider.zone
-    user = zone.rights.require_user(call.caller)
-    identifier, kind = zone.invites.verified(understood(request.token), InviteType.SUPPORT_SPACE, user, call.peer_ip)
-    space = SpaceId(kind.target_id)
     asked = request.storage_import
     config = None
     if asked is not UNSET and asked.auto_storage_import_config is not UNSET:
         config = ImportConfig().with_change(asked.auto_storage_import_config)
-    with zone.database.writing() as db:
-        provider.supports.grant(
-            db,
-            space,
-            request.storage_id,
-            size_bytes=request.size,
-            mode=None if asked is UNSET else asked.mode,
-            config=config,
-            dir_stats=request.dir_stats_service_enabled,
-            accounting=request.accounting_enabled,
-        )
-        zone.tokens.count_use(db, identifier)
-    zone.epoch.move()
-    provider.imports.start_if_due(space)
-    return space
+    return grant_by_token(
+        provider,
+        call.caller,
+        understood(request.token),
+        storage=request.storage_id,
+        size_bytes=request.size,
+        peer_ip=call.peer_ip,
+        mode=None if asked is UNSET else asked.mode,
+        config=config,
+        dir_stats=request.dir_stats_service_enabled,
+        accounting=request.accounting_enabled,
+    )
 
 
 def _details(provider: Oneprovider, support: Support) -> wire.SupportDetails:

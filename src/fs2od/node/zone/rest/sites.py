@@ -84,4 +84,5 @@ def _document(view: SiteView) -> ours.SiteDetails:
         largest=view.offer.largest_bytes,
         hint=view.offer.hint,
         takes_results=view.offer.results_storage is not None,
+        networks=view.offer.networks,
     )

@@ -1,0 +1,92 @@
+"""What a site offers to those who look for storage, and the form that says it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from fs2od.node.zone.offers import Offer
+from fs2od.onedata.errors import ServiceError
+from fs2od.onedata.ids import StorageId
+from fs2od.portal._sentences import sentence
+from fs2od.portal.sites._counters import Counters, Form, Visit, json_wanted, to
+from fs2od.portal.sites._sizes import size_of, written
+from fs2od.portal.sites._words import NO_SIZE
+
+__all__ = ["OfferPages"]
+
+_LONGEST_HINT = 500
+_MOST_NETWORKS = 20
+_FIELDS = ("accepts", "largest", "hint", "results", "networks")
+_REFUSED = {
+    "badValueString": sentence("A network is written as 192.0.2.0/24 or 2001:db8::/32."),
+    "badValueIdNotFound": sentence("Results cannot be written to this storage: choose another."),
+}
+
+
+@dataclass(frozen=True)
+class OfferPages:
+    """The page of a site's offer."""
+
+    counters: Counters
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes of this page."""
+        base = "/sites/{id}/offer"
+        return [*self.counters.seen(base, self.show), self.counters.pressed(base, self.say)]
+
+    def show(self, visit: Visit) -> Response:
+        """Show the offer."""
+        offer = self.counters.zone.offers.of(visit.provider.record.id)
+        if json_wanted(visit.request):
+            document = {
+                "accepts": offer.accepts,
+                "largest_bytes": offer.largest_bytes,
+                "hint": offer.hint,
+                "results_storage_id": offer.results_storage,
+                "networks": list(offer.networks),
+            }
+            return self.counters.twin(visit, document)
+        given = {
+            "accepts": "1" if offer.accepts else "",
+            "largest": written(offer.largest_bytes) if offer.largest_bytes else "",
+            "hint": offer.hint,
+            "results": offer.results_storage or "",
+            "networks": " ".join(offer.networks),
+        }
+        return self._page(visit, given)
+
+    def say(self, visit: Visit, form: Form) -> Response:
+        """Say what the site offers."""
+        largest = form.get("largest", "").strip()
+        size_bytes = size_of(largest)
+        if largest and size_bytes is None:
+            return self._page(visit, form, said=NO_SIZE)
+        offer = Offer(
+            accepts=bool(form.get("accepts")),
+            largest_bytes=size_bytes,
+            hint=form.get("hint", "").strip()[:_LONGEST_HINT],
+            results_storage=StorageId(form["results"]) if form.get("results") else None,
+            networks=tuple(filter(None, re.split(r"[\s,;]+", form.get("networks", ""))))[:_MOST_NETWORKS],
+        )
+        try:
+            self.counters.zone.offers.set(visit.caller, visit.provider.record.id, offer)
+        except ServiceError as error:
+            if error.error_id not in _REFUSED:
+                raise
+            return self._page(visit, form, said=_REFUSED[error.error_id])
+        return to(f"{visit.base}/offer?said=1")
+
+    def _page(self, visit: Visit, given: Mapping[str, str], *, said: str | None = None) -> Response:
+        values: dict[str, Any] = {
+            "given": {**dict.fromkeys(_FIELDS, ""), **given},
+            "said": said,
+            "is_said": said is None and "said" in visit.request.query_params,
+            "storages": visit.writable(),
+        }
+        return self.counters.page(visit, "site_offer.html", "offer", values, status=400 if said else 200)
