@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -47,6 +49,18 @@ async def test_the_facility_gives_a_sites_copy_while_its_own_storage_is_away(sce
     file = scene.world.id_of(scene.dataset, "a.mrc")
     answer = await scene.world.provider.get(f"/data/{file}/content", headers=scene.owner.headers)
     assert answer.content == FILES["a.mrc"]
+
+
+async def test_archives_and_streams_of_many_files_take_copies_while_the_facility_is_away(scene: Scene) -> None:
+    scene.dataset.folder.rename(scene.dataset.folder.with_name("away"))
+    for client in (scene.world.provider, scene.centre.provider):
+        answer = await client.get(
+            f"/data/{scene.dataset.root}/content", headers=scene.owner.headers, follow_redirects=True
+        )
+        with tarfile.open(fileobj=io.BytesIO(answer.content)) as archive:
+            files = {entry.name: archive.extractfile(entry) for entry in archive if entry.isfile()}
+            found = {name.partition("/")[2]: file.read() for name, file in files.items() if file is not None}
+        assert {path: found[path] for path in FILES} == FILES
 
 
 async def test_both_give_the_same_tag_so_that_a_download_goes_on_anywhere(scene: Scene) -> None:

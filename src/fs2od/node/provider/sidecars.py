@@ -137,10 +137,10 @@ class Sidecars:
 
     def _content(self, space: SpaceId, path: str) -> bytes:
         try:
-            storage = self._sources.of_space(space).opened_for(space)
+            tree = self._sources.tree(space)
         except errors.PosixError as error:
             raise FileNotFoundError(path) from error
-        with storage.open(path) as source:
+        with tree.open(path) as source:
             return b"".join(_pieces(source, MOST_PART_BYTES + 1))
 
 

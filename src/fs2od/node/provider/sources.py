@@ -6,20 +6,28 @@ import io
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from fs2od.errors import Fs2odError, StorageError
-from fs2od.node.index import Indexes, replicas
+from fs2od.node.index import Entry, Indexes, replicas
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.located import Located
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
-from fs2od.storage import Facts, Kind, Storage, facts_of
+from fs2od.storage import Facts, Kind, Seen, Storage, facts_of
 
-__all__ = ["CopyReader", "Share", "Sources"]
+__all__ = ["CopyReader", "Files", "Share", "Sources", "SpaceTree"]
 
 _log = logging.getLogger(__name__)
+
+
+class Files(Protocol):
+    """What opens files by their paths: a storage, or all of a space's."""
+
+    def open(self, path: str) -> BinaryIO:
+        """Return a file, opened for reading."""
+        ...
 
 
 class Sources:
@@ -48,13 +56,24 @@ class Sources:
             raise errors.posix("enoent")
         return found
 
-    def tree(self, located: Located) -> Storage:
-        """Return a storage through which every file at or below a located one can be read by its path in the space.
+    def tree(self, space: SpaceId) -> SpaceTree:
+        """Return what opens every file of a space by its path in it.
 
         Raises:
             PosixError: enoent, the space is not supported any more.
         """
-        return self.of_space(located.space).opened_for(located.space)
+        return SpaceTree(self, space, self.of_space(space).opened_for(space))
+
+    def copy_by_path(self, space: SpaceId, path: str, error: Exception) -> BinaryIO:
+        """Return a checked copy of a file that cannot be had at home; there is `error` instead if there is none.
+
+        Raises:
+            PosixError: enoent, there is no such file.
+            Fs2odError: `error`.
+        """
+        with self._indexes.using(space) as index:
+            entry = index.lookup(path.split("/"))
+        return self._from_elsewhere([] if entry is None else self._copies(space, entry), error)
 
     def open(self, located: Located) -> BinaryIO:
         """Return a located file, opened for reading: the asked provider's own checked copy, else from where it is at home.
@@ -65,7 +84,7 @@ class Sources:
             PosixError: enoent, it is not on any storage any more.
             StorageError: It cannot be read.
         """
-        home, copies = self.of_space(located.space), self._copies(located)
+        home, copies = self.of_space(located.space), self._copies(located.space, located.entry)
         own = [copy for copy in copies if copy.storage.id == located.support.storage != home.id]
 
         def at_home() -> BinaryIO:
@@ -73,13 +92,13 @@ class Sources:
 
         for copy in own:
             try:
-                return cast("BinaryIO", CopyReader(copy.open(located.space), copy.facts, at_home))
+                return cast("BinaryIO", CopyReader(copy.open(), copy.facts, at_home))
             except (FileNotFoundError, Fs2odError) as error:
                 self._distrust(located, copy, error)
         try:
             return at_home()
         except (FileNotFoundError, Fs2odError) as error:
-            return self._from_elsewhere(located, [copy for copy in copies if copy not in own], error)
+            return self._from_elsewhere([copy for copy in copies if copy not in own], error)
 
     def distribution(self, located: Located) -> list[Share]:
         """Return what each storage of the space holds of a file, or of all below a directory.
@@ -88,7 +107,7 @@ class Sources:
             PosixError: enoent, the space is not supported any more.
         """
         entry, home = located.entry, self.of_space(located.space)
-        held = {copy.storage.id: f"/{copy.path}" for copy in self._copies(located)}
+        held = {copy.storage.id: f"/{copy.path}" for copy in self._copies(located.space, entry)}
         found = []
         for storage in self._homes.storages(located.space):
             if storage.id == home.id:
@@ -102,7 +121,7 @@ class Sources:
                 found.append(Share(storage, entry.size_bytes if location else 0, location))
         return found
 
-    def _from_elsewhere(self, located: Located, copies: Iterable[_Copy], error: Exception) -> BinaryIO:
+    def _from_elsewhere(self, copies: Iterable[_Copy], error: Exception) -> BinaryIO:
         """Return another provider's copy of what cannot be had at home, for it is away."""
         if isinstance(error, FileNotFoundError):
             raise errors.posix(
@@ -110,28 +129,58 @@ class Sources:
             ) from error  # it is gone, and no scan has noticed: a copy must not bring it back
         for copy in copies:
             try:
-                return cast("BinaryIO", CopyReader(copy.open(located.space), copy.facts, None))
+                return cast("BinaryIO", CopyReader(copy.open(), copy.facts, None))
             except (FileNotFoundError, Fs2odError) as further:
                 _log.info("a copy on storage %s cannot be read either: %s", copy.storage.name, further)
         raise error
 
-    def _copies(self, located: Located) -> list[_Copy]:
-        storages = {storage.id: storage for storage in self._homes.storages(located.space)}
-        if len(storages) < 2 or located.entry.kind is not Kind.FILE:
+    def _copies(self, space: SpaceId, entry: Entry) -> list[_Copy]:
+        storages = {storage.id: storage for storage in self._homes.storages(space)}
+        if len(storages) < 2 or entry.kind is not Kind.FILE:
             return []
-        with self._indexes.using(located.space) as index:
-            registered, held = replicas.registered(index, located.entry.row), replicas.holders(index, located.entry.row)
+        with self._indexes.using(space) as index:
+            registered, held = replicas.registered(index, entry.row), replicas.holders(index, entry.row)
         if registered is None:
             return []
         version = registered[1]
         facts = Facts(version.size_bytes, version.mtime_ns, version.ctime_ns, version.inode)
-        return [_Copy(storages[each.storage], each.path, facts) for each in held if each.storage in storages]
+        return [_Copy(space, storages[each.storage], each.path, facts) for each in held if each.storage in storages]
 
     def _distrust(self, located: Located, copy: _Copy, error: Exception) -> None:
         _log.warning("a copy of %r on storage %s cannot be read: %s", copy.path, copy.storage.name, error)
         if isinstance(error, FileNotFoundError):
             with self._indexes.using(located.space) as index:
                 replicas.doubt(index, copy.storage.id, [located.entry.row])
+
+
+@dataclass(frozen=True)
+class SpaceTree:
+    """The files of a space by their paths: from where they are at home, and while that is away from checked copies."""
+
+    sources: Sources
+    space: SpaceId
+    home: Storage
+
+    def open(self, path: str) -> BinaryIO:
+        """Return a file, opened for reading, in its registered state if it is a copy.
+
+        Raises:
+            FileNotFoundError: It is not at home any more.
+            StorageError: Home is away, and there is no copy.
+        """
+        try:
+            return self.home.open(path)
+        except Fs2odError as error:
+            return self.sources.copy_by_path(self.space, path, error)
+
+    def stat(self, path: str) -> Seen:
+        """Return what stands at home.
+
+        Raises:
+            FileNotFoundError: Nothing.
+            StorageError: Home is away.
+        """
+        return self.home.stat(path)
 
 
 @dataclass(frozen=True)
@@ -147,12 +196,13 @@ class Share:
 class _Copy:
     """A checked copy: where it is, and the state of the file that it is a copy of."""
 
+    space: SpaceId
     storage: StorageRecord
     path: str
     facts: Facts
 
-    def open(self, space: SpaceId) -> BinaryIO:
-        return self.storage.opened_for(space).open(self.path)
+    def open(self) -> BinaryIO:
+        return self.storage.opened_for(self.space).open(self.path)
 
 
 class CopyReader(io.RawIOBase):

@@ -19,9 +19,10 @@ from fs2od.node.provider.archives.names import OwnNames
 from fs2od.node.provider.archives.reading import gathered
 from fs2od.node.provider.archives.selections import Finder
 from fs2od.node.provider.archives.tar import TAR_END
+from fs2od.node.provider.sources import Files
 from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata import errors
-from fs2od.storage import Kind, Storage
+from fs2od.storage import Kind
 
 __all__ = ["MISSING", "bulk_stream"]
 
@@ -41,7 +42,7 @@ _Found = _Source | str
 
 def bulk_stream(
     top: Located,
-    storage: Storage,
+    storage: Files,
     indexes: Indexes,
     paths: Sequence[str],
     *,
@@ -72,7 +73,7 @@ def bulk_stream(
     return gathered(pieces, stands=stands, chunk_bytes=chunk_bytes, recheck_bytes=recheck_bytes)
 
 
-def _pieces(storage: Storage, found: Iterator[tuple[str, _Found]], chunk_bytes: int) -> Iterator[bytes]:
+def _pieces(storage: Files, found: Iterator[tuple[str, _Found]], chunk_bytes: int) -> Iterator[bytes]:
     missing: list[tuple[str, str]] = []
     for path, given in found:
         if isinstance(given, str):

@@ -10,9 +10,10 @@ from typing import BinaryIO, Protocol
 
 from fs2od.errors import Fs2odError, StorageError
 from fs2od.node.index.rows import Row
+from fs2od.node.provider.sources import Files
 from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata.ids import SpaceId
-from fs2od.storage import Storage, facts_of
+from fs2od.storage import facts_of
 
 __all__ = ["Changed", "Checked", "KnownCrc32", "Read"]
 
@@ -51,7 +52,7 @@ class Checked:
     """
 
     space: SpaceId
-    storage: Storage
+    storage: Files
     base: str
     known: KnownCrc32
     changed: Callable[[str, Row], None]

@@ -17,15 +17,16 @@ from fs2od.node.provider.archives.plans import SEGMENT, name_in
 from fs2od.node.provider.archives.reading import gathered
 from fs2od.node.provider.archives.tar import TAR_END, TarLayout
 from fs2od.node.provider.content import state_of
+from fs2od.node.provider.sources import Files
 from fs2od.node.provider.streaming import AccessEnded
-from fs2od.storage import Kind, Storage
+from fs2od.storage import Kind
 
 __all__ = ["tar_of_file", "tar_stream"]
 
 
 def tar_stream(
     top: Located,
-    storage: Storage,
+    storage: Files,
     indexes: Indexes,
     *,
     root_name: str,
@@ -45,7 +46,7 @@ def tar_stream(
     return gathered(pieces, stands=stands, chunk_bytes=chunk_bytes, recheck_bytes=recheck_bytes)
 
 
-def _pieces(top: Located, storage: Storage, indexes: Indexes, root_name: str, chunk_bytes: int) -> Iterator[bytes]:
+def _pieces(top: Located, storage: Files, indexes: Indexes, root_name: str, chunk_bytes: int) -> Iterator[bytes]:
     layout, above = TarLayout(), f"{top.path}/" if top.path else ""
     for name, path, row in _members(top, indexes, root_name):
         if row.kind == Kind.FILE:
@@ -79,7 +80,7 @@ def _admits(top: Located) -> Callable[[str], bool] | None:
     return None if remaining.paths is None else lambda path: remaining.leads_on(f"{above}/{path}")
 
 
-def _file(storage: Storage, path: str, name: str, mode: int, chunk_bytes: int) -> Iterator[bytes]:
+def _file(storage: Files, path: str, name: str, mode: int, chunk_bytes: int) -> Iterator[bytes]:
     try:
         with storage.open(path) as source:
             yield from tar_of_file(source, path, name, mode, chunk_bytes)

@@ -24,11 +24,11 @@ from fs2od.node.provider.archives.layouts import Format
 from fs2od.node.provider.archives.plans import Plan, State, layout_of, plan_of
 from fs2od.node.provider.archives.reading import gathered, part_of
 from fs2od.node.provider.archives.selections import root_name, roots
-from fs2od.node.provider.sources import Sources
+from fs2od.node.provider.sources import Sources, SpaceTree
 from fs2od.node.settings import Limits
 from fs2od.onedata import errors
 from fs2od.sqlite import Database
-from fs2od.storage import Kind, Storage
+from fs2od.storage import Kind
 
 __all__ = ["Archives", "StateGone"]
 
@@ -197,10 +197,10 @@ class Archives:
         changed = partial(self._look_again, top, storage)
         return Checked(top.space, storage, base, self._known_crc32, changed, self._limits.chunk_bytes)
 
-    def _storage(self, top: Located) -> Storage:
-        return self._sources.tree(top)
+    def _storage(self, top: Located) -> SpaceTree:
+        return self._sources.tree(top.space)
 
-    def _look_again(self, top: Located, storage: Storage, path: str, row: Row) -> None:
+    def _look_again(self, top: Located, storage: SpaceTree, path: str, row: Row) -> None:
         """Register a file as it is now: else every archive would break off there until a scan looks into its folder."""
         try:
             seen = storage.stat(path)

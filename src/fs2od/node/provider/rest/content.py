@@ -89,7 +89,7 @@ def _archive_answer(provider: Oneprovider, located: Located) -> Response:
     name = located.entry.name or (located.share.name if located.share else located.space_name)
     pieces = tar_stream(
         located,
-        provider.sources.tree(located),
+        provider.sources.tree(located.space),
         provider.indexes,
         root_name=name,
         stands=partial(provider.access.stands, located),
