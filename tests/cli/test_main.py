@@ -38,10 +38,11 @@ def test_wrong_usage_is_told_with_code_2(arguments: list[str]) -> None:
     assert "Error:" in done.stderr
 
 
-def test_the_command_starts_without_what_it_does_not_need() -> None:
+@pytest.mark.parametrize("arguments", [["--version"], ["up", "--help"]])
+def test_the_command_starts_without_what_it_does_not_need(arguments: list[str]) -> None:
     script = (
         "import sys\nfrom fs2od.cli import main\n"
-        "try:\n    main(['--version'])\nexcept SystemExit:\n    pass\n"
+        f"try:\n    main({arguments!r})\nexcept SystemExit:\n    pass\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)

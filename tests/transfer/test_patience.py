@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fs2od.errors import Fs2odError
-from fs2od.transfer import ConnectionLost, NotFound, Patience
+from fs2od.transfer import ConnectionLost, NeverReached, NotFound, Patience
 from fs2od.transfer._patience import News, Tries
 
 PATIENCE = Patience(tries=4, first_pause_s=1.0, jitter=0.0)
@@ -37,6 +37,16 @@ def test_a_service_that_gives_nothing_is_given_up_after_so_many_tries() -> None:
     service = Service()
     assert misses(service.tries(), service, giving=False) == PATIENCE.tries - 1
     assert service.pauses == [1.0, 2.0, 4.0]
+
+
+def test_a_service_that_was_never_reached_is_given_up_sooner() -> None:
+    service = Service()
+    tries = Tries(Patience(tries=9, tries_unmet=3, first_pause_s=1.0, jitter=0.0), service.pauses.append, service.news)
+    tries.missed(NeverReached("no such name"))
+    tries.missed(NeverReached("no such name"))
+    with pytest.raises(NeverReached):
+        tries.missed(NeverReached("no such name"))
+    assert service.pauses == [1.0, 2.0]
 
 
 def test_what_others_bring_says_that_the_service_is_there_but_not_for_ever() -> None:

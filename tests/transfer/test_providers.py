@@ -1,7 +1,7 @@
 """A space that several providers have: who is asked first, and who is asked when one is away."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,9 @@ from fs2od.onedata.ids import TokenId
 from fs2od.onedata.token_kinds import AccessToken as Access
 from fs2od.onedata.token_kinds import Identifier, Named, Subject
 from fs2od.onedata.tokens import create
-from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
-from fs2od.transfer import AccessToken, Patience, SpaceDataset, SpacePlace
+from fs2od.testing.network import Broken, HostileShare, Reply, Request, listed, reply_of
+from fs2od.transfer import AccessToken, ConnectionLost, NeverReached, Patience, SpaceDataset, SpacePlace, Timeouts
+from fs2od.transfer._http import Http
 
 CONTENT = b"0123456789" * 1000
 
@@ -36,6 +37,7 @@ class Federation:
             prefer=prefer,
             ca_file=str(self.ca),
             patience=Patience(tries=4, first_pause_s=0.01, longest_pause_s=0.02),
+            timeouts=Timeouts(stall_s=2.0),
         )
 
 
@@ -87,10 +89,22 @@ def test_the_provider_that_was_named_is_asked(federation: Federation, preferred:
     assert (bytes_asked(wanted), bytes_asked(other)) == (1, 0)
 
 
-def test_the_next_provider_is_asked_when_the_first_breaks_off(federation: Federation) -> None:
+def breaks_off(beginning: bytes) -> Iterator[bytes]:
+    yield beginning
+    raise Broken("here")
+
+
+def falls_silent(beginning: bytes) -> Iterator[bytes]:
+    yield beginning
+
+
+@pytest.mark.parametrize("body", [breaks_off, falls_silent])
+def test_the_next_provider_is_asked_when_the_first_gives_half(
+    federation: Federation, body: Callable[[bytes], Iterator[bytes]]
+) -> None:
     def half(request: Request) -> Reply:
         whole = federation.far._content("id-movie.mrc", request)
-        return Reply(whole.status, whole.headers, iter([b"".join(whole.body)[:3000]]))
+        return Reply(whole.status, whole.headers, body(b"".join(whole.body)[:3000]))
 
     federation.near.answers["content of id-movie.mrc"] = half
     with federation.dataset(prefer=domain_of(federation.near)) as dataset:
@@ -104,3 +118,18 @@ def test_a_provider_that_is_gone_is_passed_by(federation: Federation) -> None:
         federation.near.__exit__()
         assert dataset.read("movie.mrc", 0, 100) == CONTENT[:100]
         federation.near = federation.far
+
+
+def test_a_service_that_was_there_before_is_not_called_never_reached(federation: Federation) -> None:
+    asked = Http(ca_file=str(federation.ca))
+    with asked.opened("GET", federation.near.url) as answer:
+        answer.read_all(1000)
+    gone, never = federation.near.url, federation.far.url
+    federation.near.__exit__()
+    federation.far.__exit__()
+    with pytest.raises(ConnectionLost) as lost, asked.opened("GET", gone):
+        pass
+    assert not isinstance(lost.value, NeverReached)
+    with pytest.raises(NeverReached, match="cannot be reached"), asked.opened("GET", never):
+        pass
+    asked.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from fs2od.cli.reception import read_reception
-from fs2od.cli.running import announce, run, set_up_logging
+from fs2od.cli.running import NODE_PORT, announce, run, set_up_logging
 from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
@@ -22,7 +22,6 @@ from fs2od.transfer import bundle
 
 __all__ = ["Ports", "node"]
 
-DEFAULT_PORT = 8443
 # The zone, the provider and the operator's page come first.
 _BESIDE_SITES = 3
 
@@ -45,7 +44,7 @@ class Ports:
 @click.option(
     "--port",
     type=click.IntRange(0, 65534),
-    default=DEFAULT_PORT,
+    default=NODE_PORT,
     show_default=True,
     help="The zone's port; the provider's is the next one, further sites' follow. 0 takes any.",
 )

@@ -15,7 +15,10 @@ import uvloop
 
 from fs2od.errors import Fs2odError
 
-__all__ = ["announce", "ask_to_stop", "run", "set_up_logging"]
+__all__ = ["NODE_PORT", "announce", "ask_to_stop", "run", "set_up_logging"]
+
+NODE_PORT = 8443
+"""Where a node listens unless told otherwise; the ports behind it follow."""
 
 
 def set_up_logging(*, verbose: bool) -> None:

@@ -13,8 +13,7 @@ import click
 
 from fs2od.cli.children import Child, run_children
 from fs2od.cli.first_configuration import ensure_configuration
-from fs2od.cli.node import DEFAULT_PORT
-from fs2od.cli.running import announce, run, set_up_logging
+from fs2od.cli.running import NODE_PORT, announce, run, set_up_logging
 from fs2od.errors import StorageMissing
 
 __all__ = ["node_arguments", "up"]
@@ -39,7 +38,7 @@ __all__ = ["node_arguments", "up"]
 @click.option(
     "--port",
     type=click.IntRange(1, 65533),
-    default=DEFAULT_PORT,
+    default=NODE_PORT,
     show_default=True,
     help="The portal's port; the next two are the provider's and the operator's page's.",
 )

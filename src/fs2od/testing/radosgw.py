@@ -14,11 +14,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import secrets
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -131,7 +133,7 @@ def shared(folder: Path) -> Iterator[Radosgw]:
 
 def _guard(folder: Path) -> None:
     """Start the server, wait until nobody needs it, and stop it."""
-    home = folder / f"server-{secrets.token_hex(4)}"
+    home = _place(folder) / f"server-{secrets.token_hex(4)}"
     daemons: list[subprocess.Popen[bytes]] = []
     ready = folder / "ready"
     try:
@@ -155,6 +157,21 @@ def _guard(folder: Path) -> None:
             daemon.kill()
             daemon.wait(_COMMAND_WITHIN_S)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _place(folder: Path) -> Path:
+    """Return the folder itself, or that of temporary files where the store cannot lie in it: it passes by the page cache.
+
+    File systems in memory refuse that before Linux 6.6.
+    """
+    probe = folder / "probe"
+    try:
+        os.close(os.open(probe, os.O_CREAT | os.O_RDWR | os.O_DIRECT))
+    except OSError:
+        return Path(tempfile.gettempdir())
+    finally:
+        probe.unlink(missing_ok=True)
+    return folder
 
 
 def _start(home: Path, daemons: list[subprocess.Popen[bytes]]) -> int:

@@ -3,6 +3,7 @@
 ```text
 Fs2odError
 |-- ConnectionLost          no answer, or not the whole of it: it may pass               (transient)
+|   |-- NeverReached      it was never there yet: its name may be wrong, so it is tried again for seconds only
 |   `-- UntrustedCertificate  name the authority's certificate; trying again is no use
 |-- MalformedAnswer         the answer does not fit the protocol
 `-- ServiceError            the service answered that it will not
@@ -24,6 +25,7 @@ __all__ = [
     "ConnectionLost",
     "Forbidden",
     "MalformedAnswer",
+    "NeverReached",
     "NotFound",
     "RangeRefused",
     "ServiceError",
@@ -37,6 +39,10 @@ class ConnectionLost(Fs2odError):
     """No answer arrived, or not the whole of it. The same request may succeed a little later."""
 
     exit_code = 4
+
+
+class NeverReached(ConnectionLost):
+    """No connection to the service could be made so far: perhaps it is away, perhaps its name or its port is wrong."""
 
 
 class UntrustedCertificate(ConnectionLost):

@@ -15,7 +15,7 @@ from typing import Final, Iterator, Mapping, NoReturn, Tuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from fs2od.errors import Interrupted
-from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, UntrustedCertificate
+from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NeverReached, UntrustedCertificate
 from fs2od.transfer._proxies import Proxies
 
 __all__ = ["Answer", "Http", "Proxies", "Timeouts", "is_loopback"]
@@ -135,6 +135,7 @@ class Http:
         self._lock = threading.Lock()
         self._idle: dict[_Origin, list[http.client.HTTPConnection]] = {}
         self._live: dict[http.client.HTTPConnection, socket.socket | None] = {}
+        self._reached: set[_Origin] = set()
         self._ended = False
 
     @contextlib.contextmanager
@@ -243,10 +244,12 @@ class Http:
         connection = self._made(origin)
         with self._lock:
             self._live[connection] = None
+        failure = ConnectionLost if origin in self._reached else NeverReached
         try:
-            with _told(url.geturl(), connecting=True):
+            with _told(url.geturl(), connecting=failure):
                 connection.connect()
                 connection.sock.settimeout(self._timeouts.stall_s)
+            self._reached.add(origin)
             with self._lock:
                 # Kept here, too: the library forgets the socket of an answer that ends with its connection.
                 self._live[connection] = connection.sock
@@ -343,8 +346,8 @@ def _check_encoding(answer: Answer) -> None:
 
 
 @contextlib.contextmanager
-def _told(url: str, *, connecting: bool = False) -> Iterator[None]:
-    """Turn what the library and the system raise into errors of ours."""
+def _told(url: str, *, connecting: type[ConnectionLost] | None = None) -> Iterator[None]:
+    """Turn what the library and the system raise into errors of ours; `connecting` is what no connection is."""
     try:
         yield
     except ssl.SSLCertVerificationError as error:
@@ -355,16 +358,13 @@ def _told(url: str, *, connecting: bool = False) -> Iterator[None]:
         _explain(error, _host_of(url), connecting=connecting)
 
 
-def _explain(error: Exception, host: str, *, connecting: bool) -> NoReturn:
-    reason = str(error) or type(error).__name__
-    if isinstance(error, socket.timeout):
-        raise ConnectionLost(
-            f"{host} {'cannot be reached (timed out)' if connecting else 'did not answer in time'}"
-        ) from error
+def _explain(error: Exception, host: str, *, connecting: type[ConnectionLost] | None) -> NoReturn:
+    is_late = isinstance(error, socket.timeout)
+    reason = "timed out" if is_late else str(error) or type(error).__name__
     if isinstance(error, (OSError, http.client.IncompleteRead, http.client.RemoteDisconnected)):
-        said = (
-            f"{host} cannot be reached ({reason})" if connecting else f"the connection to {host} broke off ({reason})"
-        )
+        if connecting is not None:
+            raise connecting(f"{host} cannot be reached ({reason})") from error
+        said = f"{host} did not answer in time" if is_late else f"the connection to {host} broke off ({reason})"
         raise ConnectionLost(said) from error
     if isinstance(error, (http.client.BadStatusLine, http.client.LineTooLong)):
         raise ConnectionLost(f"the answer of {host} is no HTTP") from error

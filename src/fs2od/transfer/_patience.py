@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Callable, Final, TypeVar
 
 from fs2od.errors import Fs2odError
-from fs2od.transfer._errors import Busy, ConnectionLost, UntrustedCertificate
+from fs2od.transfer._errors import Busy, ConnectionLost, NeverReached, UntrustedCertificate
 
 __all__ = ["News", "Patience", "Tries", "may_pass", "patiently"]
 
@@ -22,15 +22,22 @@ class Patience:
 
     Attributes:
         tries: The most tries in a row that bring nothing new, while nothing comes on other connections either.
+        tries_unmet: The most of them at a service that was never reached: a name that is wrong is told within seconds.
         first_pause_s: The pause after the first of them; it doubles with each further one.
         longest_pause_s: Where the doubling ends.
         jitter: By which part a pause may be shorter, so that many readers do not come back all at once.
     """
 
     tries: int = 9
+    tries_unmet: int = 6
     first_pause_s: float = 0.25
     longest_pause_s: float = 15.0
     jitter: float = 0.3
+
+    def is_enough(self, misses: int, own_misses: int, cause: Fs2odError) -> bool:
+        """Say whether to give up after so many misses in a row, `own_misses` of them beside what came on other connections."""
+        most = min(self.tries, self.tries_unmet) if isinstance(cause, NeverReached) else self.tries
+        return misses >= most or own_misses >= _MOST_ALONE * self.tries
 
     def pause_s(self, misses: int, cause: Fs2odError | None = None) -> float:
         """Return how long to wait after so many misses in a row, at least as long as the service asked for."""
@@ -84,8 +91,7 @@ class Tries:
             self._seen, self._misses = self._news.count, 0
         self._misses += 1
         self._own_misses += 1
-        is_enough = self._misses >= self._patience.tries or self._own_misses >= _MOST_ALONE * self._patience.tries
-        if is_enough or not may_pass(error):
+        if self._patience.is_enough(self._misses, self._own_misses, error) or not may_pass(error):
             raise error
         self._sleep(self._patience.jittered_s(self._misses, error))
 
