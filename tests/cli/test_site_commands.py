@@ -76,6 +76,13 @@ def test_a_site_is_added_gets_a_bucket_offers_is_asked_and_grants(
     (answered,) = user.json("support", "list", "--space", dataset.space)
     assert (answered["state"], answered["supportedSize"]) == ("approved", 2 * 10**12)
     assert operator.run("storage", "remove", storage, **place).exit_code != 0
+    assert "through the site only" in operator.run("storage", "direct", storage, **place).output
+    allowed = operator.json("storage", "direct", storage, "--allow", "--at", "s3.example.org", **place)
+    assert allowed == {"allowed": True, "hostname": "https://s3.example.org"}
+    refused = operator.run("storage", "direct", storage, "--at", "http://s3.example.org", **place)
+    assert refused.exit_code != 0
+    assert "https://host[:port]" in str(refused.exception)
+    assert operator.json("storage", "direct", storage, "--forbid", "--at", "", **place)["allowed"] is False
 
 
 def test_a_support_token_is_handed_over_and_granted(world: ServedWorld, tmp_path: Path) -> None:

@@ -150,6 +150,8 @@ TESTED = {
     ("onezone", "fs2od_withdraw_support_request"): "test_sites.py::test_a_site_is_added_asked_and_answers",
     ("onezone", "fs2od_add_site"): "test_sites.py::test_a_site_is_added_asked_and_answers",
     ("onezone", "fs2od_request_support"): "test_sites.py::test_a_site_is_added_asked_and_answers",
+    ("onepanel", "fs2od_get_direct_reading"): "test_sites.py::test_a_bucket_is_opened_to_clients_and_a_disk_is_not",
+    ("onepanel", "fs2od_set_direct_reading"): "test_sites.py::test_a_bucket_is_opened_to_clients_and_a_disk_is_not",
     ("onepanel", "fs2od_get_offer"): "test_sites.py::test_a_site_is_added_asked_and_answers",
     ("onepanel", "fs2od_list_support_requests_at_site"): "test_sites.py::test_a_site_is_added_asked_and_answers",
     ("onepanel", "fs2od_set_offer"): "test_sites.py::test_a_site_is_added_asked_and_answers",

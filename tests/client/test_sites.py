@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 from tests.client.conftest import Speak
+from tests.storage.conftest import bucket, radosgw
 
-from fs2od.onedata.errors import Conflict
+from fs2od.node.panel.storage_records import Bucket, Credentials
+from fs2od.onedata.errors import Conflict, Rejected
 from fs2od.onedata.ids import StorageId
+from fs2od.onedata.wire.direct import DirectReading
 from fs2od.onedata.wire.sites import JobTokenRequest, Offer
+from fs2od.storage.s3 import S3Settings
 from fs2od.testing.world import World
+
+__all__ = ["bucket", "radosgw"]
 
 GB = 10**9
 
@@ -53,3 +59,16 @@ async def test_a_token_for_a_job_is_made(world: World, speak: Speak) -> None:
     assert {caveat["type"] for caveat in made.caveats} == {"time", "ip", "data.path", "data.readonly"}
     assert made.results_space_id is None
     assert made.token.reveal() not in repr(made)
+
+
+async def test_a_bucket_is_opened_to_clients_and_a_disk_is_not(world: World, speak: Speak, bucket: S3Settings) -> None:
+    storages, added = speak(world.administrator).panel.storages, world.node.provider.storages
+    keys = Credentials(bucket.access_key, bucket.secret_key)
+    objects = added.add_s3("objects", Bucket(bucket.endpoint, bucket.bucket), keys)
+    assert await storages.direct(objects) == DirectReading()
+    wanted = DirectReading(allowed=True, hostname="https://s3.example.org")
+    await storages.set_direct(objects, wanted)
+    assert await storages.direct(objects) == wanted
+    (world.folder / "disk").mkdir()
+    with pytest.raises(Rejected):
+        await storages.set_direct(added.add_posix("disk", str(world.folder / "disk")), wanted)

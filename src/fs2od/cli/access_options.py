@@ -11,7 +11,13 @@ import click
 
 from fs2od.cli.zone_options import CA_OPTION
 
-__all__ = ["access_options", "command_line"]
+__all__ = ["THROUGH_PROVIDER_OPTION", "access_options", "command_line"]
+
+THROUGH_PROVIDER_OPTION = click.option(
+    "--through-provider",
+    is_flag=True,
+    help="Take every byte from the provider, also where it leads to a store that has a copy.",
+)
 
 
 def access_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION
 from fs2od.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["bringing_options", "interrupted", "rate", "rehearse", "report_option
 
 
 def bringing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --jobs, --include, --exclude, --limit-rate and --follow."""
+    """Add --jobs, --include, --exclude, --limit-rate, --through-provider and --follow."""
     options = (
         click.option(
             "-j",
@@ -41,6 +42,7 @@ def bringing_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--exclude", multiple=True, metavar="GLOB", help="Leave files or folders that match; may be repeated."
         ),
         click.option("--limit-rate", metavar="RATE", help="At most so many bytes per second, such as 500k or 20M."),
+        THROUGH_PROVIDER_OPTION,
         click.option("--follow", is_flag=True, help="Go on while the dataset grows, until it is complete."),
     )
     return reduce(lambda made, option: option(made), reversed(options), command)

@@ -42,6 +42,7 @@ def download(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     limit_rate: str | None,
+    through_provider: bool,
     follow: bool,
     dry_run: bool,
     verify: bool,
@@ -61,7 +62,7 @@ def download(
     that HTTPS_PROXY names is used.
     """
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
-    from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name  # noqa: PLC0415 - the same
 
     if dry_run and verify:
@@ -73,6 +74,8 @@ def download(
         token=access.token,
         prefer=access.prefer,
         proxies=access.proxies,
+        straight=not through_provider,
+        say=say,
         jobs=jobs,
         include=include,
         exclude=exclude,

@@ -49,6 +49,7 @@ def mirror(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     limit_rate: str | None,
+    through_provider: bool,
     follow: bool,
     delete: bool,
     yes: bool,
@@ -66,7 +67,7 @@ def mirror(
         raise click.UsageError(
             "--delete asks at a terminal, and there is none: add --yes, or look first with --dry-run"
         )
-    from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.transfer import Mirror, Options, UntrustedCertificate  # noqa: PLC0415 - the same
 
     access = access_of(zone_url, token_file, ca_file, text=place)
@@ -81,6 +82,8 @@ def mirror(
         prefer=access.prefer,
         ca_file=access.ca_file,
         proxies=access.proxies,
+        straight=not through_provider,
+        say=say,
         with_files=report_file is not None,
     )
     chosen = Mirror(access.place(place), dest, options)

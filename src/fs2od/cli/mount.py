@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fs2od.cli.access_options import access_options
+from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options
 
 if TYPE_CHECKING:
     from fs2od.cli.access import Access
@@ -56,6 +56,7 @@ _LOOK_S = 20.0
     type=click.FloatRange(0),
     help="How many seconds a read waits for a service that is away, before it fails.",
 )
+@THROUGH_PROVIDER_OPTION
 @click.option("--allow-other", is_flag=True, help="Let other users of this machine look into it.")
 @click.option("--daemon", is_flag=True, help="Come back as soon as it is mounted, and serve it in the background.")
 @click.option("--check", is_flag=True, help="Say what this machine lacks, and mount nothing.")
@@ -72,6 +73,7 @@ def mount(
     no_cache: bool,
     fresh: float,
     wait_s: float,
+    through_provider: bool,
     allow_other: bool,
     daemon: bool,
     check: bool,
@@ -91,7 +93,7 @@ def mount(
     if daemon:
         _in_background()
         return
-    from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.mount import Mount, MountOptions  # noqa: PLC0415 - the same
 
     access = access_of(zone_url, token_file, ca_file, text=place, wait_s=wait_s)
@@ -105,6 +107,8 @@ def mount(
         prefer=access.prefer,
         ca_file=access.ca_file,
         proxies=access.proxies,
+        straight=not through_provider,
+        say=say,
     )
     with _stopping() as stop:
         threading.Thread(target=_announce, args=(access, stop), daemon=True).start()

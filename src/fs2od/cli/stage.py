@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fs2od.cli.access_options import access_options
+from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options
 from fs2od.errors import ConfigurationError, StorageError
 
 __all__ = ["stage"]
@@ -29,6 +29,7 @@ def stage() -> None:
 @click.argument("place")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @access_options
+@THROUGH_PROVIDER_OPTION
 @click.option("-j", "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="The most connections.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Bring only what matches; may be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave what matches; may be repeated.")
@@ -41,6 +42,7 @@ def in_(
     zone_url: str | None,
     token_file: Path | None,
     ca_file: Path | None,
+    through_provider: bool,
     jobs: int,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -62,6 +64,7 @@ def in_(
         include=include,
         exclude=exclude,
         limit_rate=None,
+        through_provider=through_provider,
         follow=False,
         delete=False,
         yes=False,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from fs2od.cli.administering import Speaker, panel_options, secret_of
 from fs2od.cli.zone_options import JSON_OPTION
@@ -23,9 +23,10 @@ __all__ = ["storage"]
     epilog="Examples:\n\n  fs2od storage add scratch --posix /data/scratch --provider https://localhost:8446"
     "\n\n  fs2od storage add bucket --s3 https://s3.example.org --bucket cryoem --access-key fs2od --secret-file s3.secret"
     " --provider https://localhost:8446\n\n  fs2od storage check STORAGE --provider https://localhost:8446"
+    "\n\n  fs2od storage direct STORAGE --allow --at https://s3.example.org --provider https://localhost:8446"
 )
 def storage() -> None:
-    """Add, list, check and remove the storages of a site."""
+    """Add, list, check and remove the storages of a site, and let clients read straight from its buckets."""
 
 
 @storage.command()
@@ -137,6 +138,43 @@ def remove(*, which: str, provider_url: str, token_file: Path | None, ca_file: P
     """Take the storage with the id WHICH from the list. What lies there stays."""
     Speaker.of(token_file, ca_file).at_panel(provider_url, lambda panel: panel.storages.delete(StorageId(which)))
     click.echo(f"{which} is no storage of the site any more", err=True)
+
+
+@storage.command()
+@click.argument("which")
+@click.option("--allow/--forbid", default=None, help="Whether clients may be led there.")
+@click.option("--at", "hostname", help="Where clients reach the store; '' for the address that the node uses itself.")
+@panel_options
+@JSON_OPTION
+def direct(
+    *,
+    which: str,
+    allow: bool | None,
+    hostname: str | None,
+    provider_url: str,
+    token_file: Path | None,
+    ca_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Show whether clients may read copies straight from the bucket with the id WHICH; say it anew with options.
+
+    They then get addresses of single ranges that work for a minute, also for those who lose their access within it.
+    """
+    speaker, chosen = Speaker.of(token_file, ca_file), StorageId(which)
+    found = speaker.at_panel(provider_url, lambda panel: panel.storages.direct(chosen))
+    changed = structs.replace(
+        found,
+        allowed=found.allowed if allow is None else allow,
+        hostname=found.hostname if hostname is None else hostname,
+    )
+    if changed != found:
+        speaker.at_panel(provider_url, lambda panel: panel.storages.set_direct(chosen, changed))
+        found = speaker.at_panel(provider_url, lambda panel: panel.storages.direct(chosen))
+    if as_json:
+        click.echo(wire.write(found).decode())
+        return
+    where = found.hostname or "the address that the node uses"
+    click.echo(f"clients read straight from it, at {where}" if found.allowed else "clients read through the site only")
 
 
 def _facts(found: wire.StorageDetails) -> dict[str, Any]:

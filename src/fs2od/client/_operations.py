@@ -218,10 +218,18 @@ _SITES = (
         "onepanel",
         """
         fs2od_get_offer /fs2od/offer
+        fs2od_get_direct_reading /fs2od/storages/{id}/direct
         fs2od_list_support_requests_at_site /fs2od/support_requests
         """,
     ),
-    *_others("onepanel", "fs2od_set_offer PUT /fs2od/offer", repeatable=True),
+    *_others(
+        "onepanel",
+        """
+        fs2od_set_offer PUT /fs2od/offer
+        fs2od_set_direct_reading PUT /fs2od/storages/{id}/direct
+        """,
+        repeatable=True,
+    ),
     *_others(
         "onepanel",
         """

@@ -42,6 +42,8 @@ class MountOptions:
         ca_file: Certificates (PEM) to trust besides the system's.
         proxies: What stands between this machine and the services.
         timeouts: How long to wait for one answer.
+        straight: Whether bytes of a space may come straight from a store that has a copy, where the provider leads there.
+        say: Told in one sentence why a store is left alone.
     """
 
     cache: Path | None = None
@@ -54,6 +56,8 @@ class MountOptions:
     ca_file: str | None = None
     proxies: Proxies = field(default_factory=Proxies)
     timeouts: Timeouts = field(default_factory=Timeouts)
+    straight: bool = True
+    say: Callable[[str], None] | None = None
 
 
 class Mount:
@@ -106,6 +110,8 @@ class Mount:
                     patience=Patience(tries=2),
                     sleep=waiting.sleep,
                     proxies=options.proxies,
+                    straight=options.straight,
+                    say=options.say,
                 )
             )
             tree = Tree(dataset, fresh_s=options.fresh_s)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fs2od.node.http.endpoints import Doors, Endpoint, consumer_text, error_answer, mount, peer_ip, token_text
 from fs2od.node.http.forwarding import Forwarding
+from fs2od.node.panel.rest import direct as panel_direct
 from fs2od.node.panel.rest import requests as panel_requests
 from fs2od.node.panel.rest import storages as panel_storages
 from fs2od.node.panel.rest import support as panel_support
@@ -21,7 +22,7 @@ from fs2od.node.provider.archives.routes import archive_routes
 from fs2od.node.provider.counting import Counter
 from fs2od.node.provider.data import discovery_routes, file_routes
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.provider.rest import content, copies, files, qos_log, replication, writing
+from fs2od.node.provider.rest import content, copies, direct, files, qos_log, replication, writing
 from fs2od.node.provider.rest import service as provider_service
 from fs2od.node.provider.rest import shares as provider_shares
 from fs2od.node.zone.callers import Caller
@@ -60,8 +61,8 @@ _ZONE_NOUNS = (
     devices,
     jobs,
 )
-_PROVIDER_NOUNS = (provider_service, files, content, writing, provider_shares, replication, qos_log, copies)
-_PANEL_NOUNS = (panel_storages, panel_support, panel_requests)
+_PROVIDER_NOUNS = (provider_service, files, content, writing, provider_shares, replication, qos_log, copies, direct)
+_PANEL_NOUNS = (panel_storages, panel_support, panel_requests, panel_direct)
 
 
 def endpoints_of(provider: Oneprovider) -> list[tuple[str, Endpoint]]:

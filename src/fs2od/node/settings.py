@@ -51,6 +51,12 @@ class Limits:
     chunk_bytes: int = 1 << 20
     recheck_bytes: int = 8 << 20
     """How many bytes of an answer may leave before the access that started it is checked again."""
+    direct_s: int = 60
+    """How long an address works that leads straight to a store."""
+    direct_bytes: int = 64 << 20
+    """The longest range that such an address gives."""
+    direct_ranges: int = 16
+    """How many of them are given at once."""
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,7 @@ __all__ = [
     "create",
     "data_access",
     "examine",
+    "is_bound_to_bearer",
     "is_data_access_caveat",
     "kind_from_json",
     "kind_to_json",
@@ -319,6 +320,11 @@ def valid_until_s(caveats: Iterable[Caveat]) -> int | None:
 def is_data_access_caveat(caveat: Caveat) -> bool:
     """Tell whether a caveat makes a token one for data access only."""
     return isinstance(caveat, DataReadonly | DataPath | DataObjectId) or caveat == Interface("oneclient")
+
+
+def is_bound_to_bearer(caveat: Caveat) -> bool:
+    """Tell whether a caveat asks who shows the token, or from where, so that what it opens must not be handed on."""
+    return not isinstance(caveat, Time | Service | Interface | DataReadonly | DataPath | DataObjectId)
 
 
 def data_access(caveats: Iterable[Caveat]) -> DataAccess:

@@ -24,6 +24,7 @@ from fs2od.node.clock import Clock
 from fs2od.node.origins import SocketOrigins
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.serving import Service, listen, serve
+from fs2od.node.settings import Limits
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.memberships import GROUP_USER, SPACE_GROUP, SPACE_USER
 from fs2od.node.zone.providers import Provider
@@ -301,9 +302,11 @@ class NoSockets:
 
 
 @contextmanager
-def open_world(folder: Path, *, clock: Clock | None = None, plain: bool = False) -> Iterator[World]:
+def open_world(
+    folder: Path, *, clock: Clock | None = None, plain: bool = False, limits: Limits | None = None
+) -> Iterator[World]:
     """Yield a new node in `folder`, at https://zone.test and https://provider.test for its own clients only."""
-    settings = NodeSettings(folder / "node", "zone.test", "provider.test", plain=plain)
+    settings = NodeSettings(folder / "node", "zone.test", "provider.test", plain=plain, limits=limits or Limits())
     with open_node(settings, clock=clock) as node:
         apps = {
             settings.zone_url: zone_app(node.zone),
@@ -324,6 +327,7 @@ def serve_world(
     plain: bool = False,
     address: str = "127.0.0.1",
     ports: tuple[int, int] = (0, 0),
+    limits: Limits | None = None,
 ) -> Iterator[ServedWorld]:
     """Yield a new node in `folder` that answers over TLS at https://localhost:PORT, two free ports, in a thread.
 
@@ -332,7 +336,13 @@ def serve_world(
     """
     sockets = [listen(port, address=address) for port in ports]
     zone_port, provider_port = (found.getsockname()[1] for found in sockets)
-    settings = NodeSettings(folder / "node", f"localhost:{zone_port}", f"localhost:{provider_port}", plain=plain)
+    settings = NodeSettings(
+        folder / "node",
+        f"localhost:{zone_port}",
+        f"localhost:{provider_port}",
+        plain=plain,
+        limits=limits or Limits(),
+    )
     certificate = ensure_certificate(folder / "certificates", ["localhost"])
     with open_node(settings, clock=clock) as node:
         transport = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=str(certificate.ca)))

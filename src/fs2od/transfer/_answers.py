@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Final, Mapping
+from typing import Any, Callable, Final, Mapping
 from urllib.parse import urlsplit
 
 from fs2od.errors import IntegrityFailure
@@ -37,12 +37,18 @@ class DataAddress:
 
 
 class Content:
-    """The answer that brings bytes of a file, from `start` on; `etag` identifies the file's state, if the service does."""
+    """The answer that brings bytes of a file, from `start` on; `etag` identifies the file's state, if the service does.
 
-    def __init__(self, answer: Answer, start: int, etag: str | None) -> None:
+    `is_straight` says whether a store sends them past the provider.
+    """
+
+    def __init__(
+        self, read_into: Callable[[memoryview], int], start: int, etag: str | None, *, is_straight: bool = False
+    ) -> None:
         self.start = start
         self.etag = etag
-        self.read_into = answer.read_into
+        self.read_into = read_into
+        self.is_straight = is_straight
 
 
 def document_of(answer: Answer) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, Se
 from fs2od.transfer._http import Answer, Http, Proxies, Timeouts
 from fs2od.transfer._patience import Patience, Tries, patiently
 from fs2od.transfer._refusals import raise_refusal, said_of
+from fs2od.transfer._store import Store
 from fs2od.transfer._tokens import AccessToken
 
 __all__ = ["Dataset"]
@@ -65,6 +66,7 @@ class Dataset(abc.ABC):
         self._patience = patience or Patience()
         self._sleep = sleep
         self._known: dict[str, Entry] = {}
+        self._store: Store | None = None
 
     def __enter__(self: T) -> T:  # noqa: PYI019 - typing.Self came with Python 3.11
         return self
@@ -159,8 +161,14 @@ class Dataset(abc.ABC):
             raise NotFound(f"{path}: this is no folder")
         return self._remember(tuple(each for each in path.split("/") if each), folder)
 
-    def read(self, file: str | Entry, start: int, count: int) -> bytes:
+    def read(self, file: str | Entry, start: int, count: int, *, checked: bool = False) -> bytes:
         """Return `count` bytes of a file from byte `start` on; fewer where it ends before.
+
+        Args:
+            file: The file, or its path.
+            start: The first byte.
+            count: How many.
+            checked: Whether the caller compares them with a checksum, so that they may come straight from a store.
 
         Raises:
             NotFound: There is no such file.
@@ -173,7 +181,7 @@ class Dataset(abc.ABC):
         tries = Tries(self._patience, self._sleep)
         while filled < count:
             try:
-                with self.opened(entry, start + filled, count - filled, etag=etag) as content:
+                with self.opened(entry, start + filled, count - filled, etag=etag, checked=checked) as content:
                     if content.start != start + filled:
                         raise MalformedAnswer("the service does not give parts of files")
                     etag = content.etag
@@ -188,14 +196,23 @@ class Dataset(abc.ABC):
         return bytes(buffer)
 
     @contextlib.contextmanager
-    def opened(self, file: Entry, start: int, count: int, *, etag: str | None = None) -> Iterator[Content]:
+    def opened(
+        self, file: Entry, start: int, count: int, *, etag: str | None = None, checked: bool = False
+    ) -> Iterator[Content]:
         """Yield `count` bytes of a file from `start` on; from its beginning if the service ignores ranges. Tried once.
+
+        What the caller compares with a checksum (`checked`) may come straight from a store.
 
         Raises:
             IntegrityFailure: The answer is about a file of another size.
             MalformedAnswer: It is about other bytes than were asked for.
             RangeRefused: The file has become shorter.
         """
+        with contextlib.ExitStack() as stack:
+            straight = self._store.opened(stack, file, start, count) if checked and self._store else None
+            if straight is not None:
+                yield straight
+                return
         headers: dict[str, str] = {}
         if (start, count) != (0, file.size_bytes):
             headers["Range"] = f"bytes={start}-{start + count - 1}"
@@ -206,7 +223,7 @@ class Dataset(abc.ABC):
                 raise_refusal(answer)
             first = checked_range(answer, file.size_bytes, start, count)
             tag = answer.header("etag")
-            yield Content(answer, first, None if tag is None or tag.startswith("W/") else tag)
+            yield Content(answer.read_into, first, None if tag is None or tag.startswith("W/") else tag)
 
     @contextlib.contextmanager
     def folder_archive(self, folder: Entry) -> Iterator[Answer]:

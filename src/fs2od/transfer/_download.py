@@ -55,6 +55,8 @@ class Options:
         prefer: The domain of the provider to ask first, where several have the space.
         ca_file: Certificates (PEM) to trust besides the system's.
         proxies: What stands between this machine and the services.
+        straight: Whether bytes of a space may come straight from a store that has a copy, where the provider leads there.
+        say: Told in one sentence what changes on the way.
         with_files: Whether the report names every file.
         limits: How much a share may list.
         patience: How often a file is taken up again.
@@ -72,6 +74,8 @@ class Options:
     prefer: str | None = None
     ca_file: str | None = None
     proxies: Proxies = field(default_factory=Proxies)
+    straight: bool = True
+    say: Callable[[str], None] | None = None
     with_files: bool = False
     limits: DownloadLimits = field(default_factory=DownloadLimits)
     patience: Patience = field(default_factory=Patience)
@@ -249,7 +253,7 @@ class _Course:
 
     def _pass(self, root: Entry, address: DataAddress | None, destination: Destination) -> None:
         options = self._options
-        self._tally = Tally(with_files=options.with_files, bytes_fetched=self._tally.bytes_fetched)
+        self._tally = self._tally.following(with_files=options.with_files)
         run = self._surroundings(destination)
         known = self._sidecar.refresh(self._shared, root, most=options.limits.folder_entries)
         errand = Errand(run, self._sidecar, self._selection, options.limits, jobs=options.jobs, address=address)
@@ -293,6 +297,8 @@ def opened_dataset(place: Place, options: Options, sleep: Callable[[float], None
         patience=options.patience,
         sleep=sleep,
         proxies=options.proxies,
+        straight=options.straight,
+        say=options.say,
     )
 
 

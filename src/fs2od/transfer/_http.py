@@ -148,6 +148,7 @@ class Http:
         body: bytes | None = None,
         secrets: Mapping[str, str] | None = None,
         carries_secrets: bool = False,
+        timeouts: Timeouts | None = None,
     ) -> Iterator[Answer]:
         """Yield the answer to a request that changes nothing when it is repeated; redirects are followed.
 
@@ -158,6 +159,7 @@ class Http:
             body: Its body.
             secrets: Further headers, which are left out where a redirect leads to another origin.
             carries_secrets: Whether they go along all the same, where the redirect asks for the same request there.
+            timeouts: How long to wait for this service, instead of for all.
 
         Raises:
             ConnectionLost: No answer arrived.
@@ -166,7 +168,7 @@ class Http:
         """
         kept = dict(secrets or {})
         for _ in range(_MOST_REDIRECTS + 1):
-            connection, answer = self._asked(method, url, {**(headers or {}), **kept}, body)
+            connection, answer = self._asked(method, url, {**(headers or {}), **kept}, body, timeouts or self._timeouts)
             try:
                 target = _redirect(answer, method)
                 if target is None:
@@ -188,6 +190,11 @@ class Http:
                 kept = {}
             url = target
         raise MalformedAnswer(f"{_host_of(url)} redirects without end")
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether `abort` was called."""
+        return self._ended
 
     def close(self) -> None:
         """Close what is not in use."""
@@ -212,13 +219,13 @@ class Http:
         self.close()
 
     def _asked(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeouts: Timeouts
     ) -> tuple[http.client.HTTPConnection, Answer]:
         parts = urlsplit(url)
         target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
         said = {"Accept-Encoding": "identity", "User-Agent": _AGENT, **headers}
         while True:
-            connection, is_fresh = self._connection(parts)
+            connection, is_fresh = self._connection(parts, timeouts)
             try:
                 with _told(url):
                     connection.request(method, target, body, said)
@@ -233,7 +240,7 @@ class Http:
                 self._drop(connection)
                 raise
 
-    def _connection(self, url: SplitResult) -> tuple[http.client.HTTPConnection, bool]:
+    def _connection(self, url: SplitResult, timeouts: Timeouts) -> tuple[http.client.HTTPConnection, bool]:
         origin = _origin(url)
         with self._lock:
             if self._ended:
@@ -241,14 +248,14 @@ class Http:
             pool = self._idle.get(origin)
             if pool:
                 return pool.pop(), False
-        connection = self._made(origin)
+        connection = self._made(origin, timeouts)
         with self._lock:
             self._live[connection] = None
         failure = ConnectionLost if origin in self._reached else NeverReached
         try:
             with _told(url.geturl(), connecting=failure):
                 connection.connect()
-                connection.sock.settimeout(self._timeouts.stall_s)
+                connection.sock.settimeout(timeouts.stall_s)
             self._reached.add(origin)
             with self._lock:
                 # Kept here, too: the library forgets the socket of an answer that ends with its connection.
@@ -259,13 +266,13 @@ class Http:
             raise
         return connection, True
 
-    def _made(self, origin: _Origin) -> http.client.HTTPConnection:
+    def _made(self, origin: _Origin, timeouts: Timeouts) -> http.client.HTTPConnection:
         scheme, host, port = origin
         if scheme != "https":  # this machine alone, which no proxy leads to
-            return http.client.HTTPConnection(host, port, timeout=self._timeouts.connect_s)
+            return http.client.HTTPConnection(host, port, timeout=timeouts.connect_s)
         proxy = self._proxies.before(host, port)
         beside = (host, port) if proxy is None else (proxy.host, proxy.port)
-        connection = http.client.HTTPSConnection(*beside, timeout=self._timeouts.connect_s, context=self._context)
+        connection = http.client.HTTPSConnection(*beside, timeout=timeouts.connect_s, context=self._context)
         if proxy is not None:
             connection.set_tunnel(host, port, proxy.headers())
         return connection

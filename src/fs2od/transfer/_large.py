@@ -49,6 +49,7 @@ class LargeFile:
         self._etag: str | None = None
         self._in_parts = True
         self._wrong = 0
+        self._doubted = False
         self._counted = 0
         self._dropped = False
 
@@ -195,7 +196,8 @@ class LargeFile:
         asked = last + count - start if self._in_parts else entry.size_bytes
         # What is promised piece by piece needs no tag: a foreign one would only make the service send the whole file.
         etag = None if self._promised else self._etag
-        with self._run.shared.opened(entry, start, asked, etag=etag) as content:
+        checked = bool(self._promised) and self._in_parts and not self._doubted
+        with self._run.shared.opened(entry, start, asked, etag=etag, checked=checked) as content:
             self._check_same(content)
             if content.start != start:
                 at.filled, at.digest = 0, hashlib.sha256()
@@ -230,7 +232,7 @@ class LargeFile:
             if at.filled > at.furthest:
                 at.furthest = at.filled
                 tries.progressed()
-            self._run.arrived(got)
+            self._run.arrived(got, straight=content.is_straight)
             self._check_going()
 
     def _accept(self, partial: Partial, at: _Position) -> None:
@@ -279,6 +281,7 @@ class LargeFile:
         self._check_unchanged()
         with self._lock:
             self._wrong += 1
+            self._doubted = True  # what comes next comes through the provider
             if self._wrong > _MOST_WRONG:
                 if not self._in_parts or isinstance(error, _WrongPiece):
                     raise IntegrityFailure(str(error)) from error

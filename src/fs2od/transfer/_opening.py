@@ -27,6 +27,8 @@ def open_dataset(
     patience: Patience | None = None,
     sleep: Callable[[float], None] = time.sleep,
     proxies: Proxies | None = None,
+    straight: bool = True,
+    say: Callable[[str], None] | None = None,
 ) -> Dataset:
     """Return the dataset at a place; nothing is asked yet. Whoever opens it closes it.
 
@@ -39,6 +41,8 @@ def open_dataset(
         patience: How often to ask again.
         sleep: Pauses between tries.
         proxies: What stands between this machine and the services.
+        straight: Whether bytes of a space that are checked may come from a store, where the provider leads there.
+        say: Told in one sentence why a store is left alone.
 
     Raises:
         ConfigurationError: There is no token, and a space needs one.
@@ -59,4 +63,6 @@ def open_dataset(
         patience=patience,
         sleep=sleep,
         proxies=proxies,
+        straight=straight,
+        say=say,
     )

@@ -151,6 +151,7 @@ class Report:
         unchecked: A few paths of files that are whole as far as their size tells; those of the sidecar are not among them,
             for it lists everything but itself.
         files_beside: Files of the sidecar that are whole as far as their size tells.
+        bytes_straight: Of the bytes that this run brought, those that a store sent past the provider.
         sealed: Whether the dataset says of itself that it is complete.
         is_check: Whether files were only looked at: then nothing was to be fetched.
         files: Every file, if that was asked for.
@@ -167,6 +168,7 @@ class Report:
     files_intact: int = 0
     files_beside: int = 0
     unchecked: tuple[str, ...] = ()
+    bytes_straight: int = 0
     sealed: bool = False
     is_check: bool = False
     files: tuple[FileReport, ...] = ()
@@ -240,6 +242,7 @@ class Report:
             "files_by_size": self.files_by_size,
             "bytes_done": self.bytes_done,
             "bytes_fetched": self.bytes_fetched,
+            "bytes_straight_from_store": self.bytes_straight,
             "sealed": self.sealed,
             "elapsed_s": round(self.elapsed_s, 3),
             "failures": [

@@ -133,13 +133,13 @@ class Run:
             self.pace.busy()
         tries.missed(error)
 
-    def arrived(self, size_bytes: int) -> None:
-        """Count bytes that came, and wait where they come faster than they may.
+    def arrived(self, size_bytes: int, *, straight: bool = False) -> None:
+        """Count bytes that came, perhaps straight from a store, and wait where they come faster than they may.
 
         Raises:
             Interrupted: Everything is to end.
         """
-        self.tally.received(size_bytes)
+        self.tally.received(size_bytes, straight=straight)
         if self.limit is not None:
             self.limit.take(size_bytes)
         self.ending.check()

@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--include", action="append", default=[], metavar="GLOB", help="bring only what matches; may be repeated")
     add("--exclude", action="append", default=[], metavar="GLOB", help="leave what matches; may be repeated")
     add("--limit-rate", type=_rate, metavar="RATE", help="at most so many bytes per second: 500k, 20M")
+    add("--through-provider", action="store_true", help="take every byte from the provider, never from its store")
     add("--follow", action="store_true", help="go on while the dataset grows, until it is complete")
     add("--report", metavar="FILE", help="write what has become of every file as JSON")
     add("--json", action="store_true", help="print the report as one line of JSON")
@@ -92,6 +93,8 @@ def _download(given: argparse.Namespace) -> int:
         exclude=tuple(given.exclude),
         follow=given.follow,
         limit_rate=given.limit_rate,
+        straight=not given.through_provider,
+        say=_say,
         ca_file=given.ca,
         with_files=given.report is not None,
     )

@@ -18,6 +18,7 @@ from fs2od.transfer._errors import ConnectionLost, Forbidden, MalformedAnswer, N
 from fs2od.transfer._http import Answer, Proxies, Timeouts
 from fs2od.transfer._links import SpacePlace, UnknownSpace
 from fs2od.transfer._patience import Patience, patiently
+from fs2od.transfer._store import Addressed, Store, address_in
 from fs2od.transfer._tokens import AccessToken
 
 __all__ = ["SpaceDataset"]
@@ -53,6 +54,8 @@ class SpaceDataset(Dataset):
         patience: Patience | None = None,
         sleep: Callable[[float], None] = time.sleep,
         proxies: Proxies | None = None,
+        straight: bool = True,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         """Prepare to read; nothing is asked yet. See `Dataset` for the arguments that are not named here.
 
@@ -65,6 +68,8 @@ class SpaceDataset(Dataset):
             patience: See there.
             sleep: See there.
             proxies: See there.
+            straight: Whether bytes that are checked may come from a store, where the provider leads there.
+            say: Told in one sentence why a store is left alone.
 
         Raises:
             Forbidden: The token is of another zone: it must not be shown to this one.
@@ -80,6 +85,7 @@ class SpaceDataset(Dataset):
         self._lock = threading.Lock()
         self._space: _Space | None = None
         self._avoided: dict[str, float] = {}
+        self._store = Store(self.http, self._store_address, say=say) if straight else None
 
     def name(self) -> str:
         """Return what the space is called, or the folder in it.
@@ -118,6 +124,14 @@ class SpaceDataset(Dataset):
         if not found:
             return None
         return DataAddress(f"https://{self._domains()[0]}{urlsplit(found.url).path}", found.bulk_paths)
+
+    def _store_address(self, file: Entry, start: int, count: int) -> Addressed | None:
+        """Return where the store of the provider whose turn it is has a range; None where it has no copy."""
+        body = json.dumps({"ranges": [{"offset": start, "size": count}]}).encode()
+        headers = {"Content-Type": "application/json"}
+        rest = f"/fs2od/data/{quote(file.file_id, safe='')}/addresses"
+        with self._at_provider("POST", rest, headers=headers, body=body) as answer:
+            return address_in(document_of(answer), start, count, beside=urlsplit(answer.url).hostname or "")
 
     @contextlib.contextmanager
     def _opened(self, rest: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Iterator[Answer]:

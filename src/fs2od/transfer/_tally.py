@@ -19,7 +19,7 @@ _NAMED: Final = 3
 class Tally:
     """The numbers of one run, from any number of threads."""
 
-    def __init__(self, *, with_files: bool = False, bytes_fetched: int = 0) -> None:
+    def __init__(self, *, with_files: bool = False) -> None:
         self._lock = threading.Lock()
         self._files_total = 0
         self._files_present = 0
@@ -30,17 +30,19 @@ class Tally:
         self._bytes_total = 0
         self._bytes_whole = 0
         self._bytes_under_way = 0
-        self._bytes_fetched = bytes_fetched
+        self._bytes_fetched = 0
+        self._bytes_straight = 0
         self._listed = False
         self._failures: list[Failure] = []
         self._files: dict[str, FileReport] | None = {} if with_files else None
         self._marks: list[tuple[float, int]] = []
         self.moved_bytes = 0
 
-    @property
-    def bytes_fetched(self) -> int:
-        """Bytes that have arrived."""
-        return self._bytes_fetched
+    def following(self, *, with_files: bool = False) -> Tally:
+        """Return the numbers that the next look at the same share begins with: what has arrived has."""
+        following = Tally(with_files=with_files)
+        following._bytes_fetched, following._bytes_straight = self._bytes_fetched, self._bytes_straight
+        return following
 
     def listed(self, files: Iterable[Entry]) -> None:
         """Count the files of one folder."""
@@ -53,10 +55,11 @@ class Tally:
         """Say that the totals are final."""
         self._listed = True
 
-    def received(self, size_bytes: int) -> None:
-        """Count bytes that arrived."""
+    def received(self, size_bytes: int, *, straight: bool = False) -> None:
+        """Count bytes that arrived, perhaps straight from a store."""
         with self._lock:
             self._bytes_fetched += size_bytes
+            self._bytes_straight += size_bytes if straight else 0
             self.moved_bytes += size_bytes
 
     def moved(self, by_bytes: int) -> None:
@@ -135,6 +138,7 @@ class Tally:
                 files_present=self._files_present,
                 bytes_done=self._bytes_whole,
                 bytes_fetched=self._bytes_fetched,
+                bytes_straight=self._bytes_straight,
                 failures=tuple(sorted(self._failures, key=lambda failure: failure.path)),
                 elapsed_s=elapsed_s,
                 stopped_by=stopped_by,

@@ -11,6 +11,7 @@ from fs2od.client._service import Service
 from fs2od.onedata import wire
 from fs2od.onedata.errors import MalformedAnswer
 from fs2od.onedata.ids import StorageId
+from fs2od.onedata.wire.direct import DirectReading
 
 __all__ = ["Storages"]
 
@@ -125,6 +126,23 @@ class Storages:
         """
         document: wire.StorageChanges = {current_name: change}
         return await self._service.read("modify_storage", wire.StorageDetails, ids={"id": storage}, document=document)
+
+    async def direct(self, storage: StorageId) -> DirectReading:
+        """Return whether clients are led straight to a bucket (GET N/fs2od/storages/{id}/direct).
+
+        Raises:
+            NotFound: There is no such storage, or the panel is no site's of ours.
+        """
+        return await self._service.read("fs2od_get_direct_reading", DirectReading, ids={"id": storage})
+
+    async def set_direct(self, storage: StorageId, reading: DirectReading) -> None:
+        """Say whether clients are led straight to a bucket, and where they reach it (PUT N/fs2od/storages/{id}/direct).
+
+        Raises:
+            NotFound: There is no such storage, or the panel is no site's of ours.
+            Rejected: notSupported: it is no bucket. badValueString: the address is none with https.
+        """
+        await self._service.do("fs2od_set_direct_reading", ids={"id": storage}, document=reading)
 
     async def delete(self, storage: StorageId) -> None:
         """Forget a storage; what lies in it stays (DELETE N/provider/storages/{id}).

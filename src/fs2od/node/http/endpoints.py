@@ -31,6 +31,7 @@ _QUESTIONS = frozenset(
         "confine_token",
         "evaluate_qos_expression",
         "examine_token",
+        "fs2od_get_direct_addresses",
         "fs2od_preview_invite",
         "infer_access_token_scope",
         "lookup_file_id",

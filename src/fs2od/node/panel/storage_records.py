@@ -7,7 +7,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -52,12 +52,17 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """Where a bucket is. `endpoint` has its scheme; all keys are canonical: SPACE ID/path, or the path if imported."""
+    """Where a bucket is. `endpoint` has its scheme; all keys are canonical: SPACE ID/path, or the path if imported.
+
+    With `direct`, clients may be given addresses of its objects: at `given_endpoint`, or at `endpoint` where that is empty.
+    """
 
     endpoint: str
     name: str
     region: str = ""
     path_type: PathType = "canonical"
+    direct: bool = False
+    given_endpoint: str = ""
 
 
 Place: TypeAlias = Path | Bucket
@@ -94,6 +99,13 @@ class StorageRecord:
     def opened_for(self, space: SpaceId) -> Storage:
         """Return the tree of one space: all of an imported storage, a folder of its own elsewhere."""
         return self.opened() if self.imported else opened_at(self.place, self.credentials, below=space)
+
+    def given_out(self) -> StorageRecord:
+        """Return the storage as clients reach it who are given addresses of what lies there."""
+        place = self.place
+        if not isinstance(place, Bucket) or not place.given_endpoint:
+            return self
+        return replace(self, place=msgspec.structs.replace(place, endpoint=place.given_endpoint))
 
 
 def storage_record(row: sqlite3.Row, keys: KeyFile) -> StorageRecord:

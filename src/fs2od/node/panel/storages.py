@@ -7,8 +7,10 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import structs
 
 from fs2od.node.clock import Clock
 from fs2od.node.panel.storage_records import (
@@ -29,6 +31,7 @@ from fs2od.sqlite import Database
 
 __all__ = ["StorageRecord", "Storages", "Trial"]
 
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _COLUMNS = "id, provider, name, type, mount_point, details, secret, imported, readonly, qos, created"
 
 
@@ -177,6 +180,26 @@ class Storages:
             db.execute("UPDATE storage SET details = ?, secret = ? WHERE id = ?", values)
         self._noted(storage, None)
 
+    def lead_to(self, storage: StorageId, *, allowed: bool, endpoint: str = "") -> None:
+        """Say whether clients may be given addresses that lead straight to a bucket.
+
+        Args:
+            storage: Which.
+            allowed: Whether they may.
+            endpoint: Where clients reach the store; "" for the address that the node uses itself.
+
+        Raises:
+            NotFound: There is none.
+            Rejected: notSupported, it is no bucket; badValueString, bytes would travel unencrypted at that address.
+        """
+        place = self.get(storage).place
+        if not isinstance(place, Bucket):
+            raise errors.error_of("notSupported", "The storage is no bucket.")
+        bucket = structs.replace(place, direct=allowed, given_endpoint=endpoint)
+        _require_usable(bucket)
+        with self._database.writing() as db:
+            db.execute("UPDATE storage SET details = ? WHERE id = ?", (msgspec.json.encode(bucket).decode(), storage))
+
     def tried(self, storage: StorageId) -> Trial:
         """Try whether a storage can be used now as it was when it was added, and remember what was found.
 
@@ -211,6 +234,21 @@ class Storages:
         self._trials.pop(storage, None)
 
 
+def _is_private(endpoint: str) -> bool:
+    """Say whether what is sent there is for nobody else: by TLS, or within this machine."""
+    told = urlsplit(endpoint)
+    return told.scheme == "https" or told.hostname in _LOOPBACK
+
+
+def _is_address(endpoint: str) -> bool:
+    scheme, _, rest = endpoint.partition("://")
+    try:
+        is_split = bool(urlsplit(endpoint).hostname)
+    except ValueError:
+        is_split = False
+    return is_split and scheme in ("http", "https") and not any(sign in rest for sign in "@?# ")
+
+
 def _require_usable(bucket: Bucket) -> None:
     """Let only buckets pass whose keys can be made canonical and whose address is one.
 
@@ -219,6 +257,7 @@ def _require_usable(bucket: Bucket) -> None:
     """
     if bucket.path_type != "canonical":
         raise errors.not_allowed("storagePathType", ("canonical",))
-    scheme, _, rest = bucket.endpoint.partition("://")
-    if scheme not in ("http", "https") or not rest or any(sign in rest for sign in "@?# "):
+    if not (_is_address(bucket.endpoint) and _is_address(bucket.given_endpoint or bucket.endpoint)):
         raise errors.bad_value("String", "hostname", "must be http(s)://host[:port]")
+    if bucket.direct and not _is_private(bucket.given_endpoint or bucket.endpoint):
+        raise errors.bad_value("String", "hostname", "must be https://host[:port], for clients are led there")

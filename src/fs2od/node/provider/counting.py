@@ -14,7 +14,7 @@ from fs2od.node.zone.activity import Taker
 from fs2od.onedata import errors
 from fs2od.onedata.ids import InvalidFileId, ShareId, parse_file_id
 
-__all__ = ["Counter", "say_who_takes"]
+__all__ = ["Counter", "count_taken", "say_who_takes"]
 
 _SHARE = re.compile(r"/share/(?P<share>[0-9a-h]+)/")
 _CONTENT = re.compile(r"/api/v3/oneprovider/data/(?P<file>[^/]+)/content")
@@ -33,6 +33,11 @@ def say_who_takes(scope: Scope, located: Located) -> None:
     found = scope.get(_KEY)
     if isinstance(found, _Found):
         found.taker = _taker_of(located)
+
+
+def count_taken(provider: Oneprovider, located: Located, size_bytes: int) -> None:
+    """Count bytes that do not pass here, for whoever was told where they are had."""
+    _count(provider, _taker_of(located), size_bytes)
 
 
 class Counter:
@@ -57,16 +62,9 @@ class Counter:
             if message["type"] == "http.response.start":
                 counts = message["status"] in (200, 206) and found.taker is not None
             elif counts and (body := message.get("body", b"")):
-                self._count(found.taker, len(body))
+                _count(self._provider, found.taker, len(body))
 
         await self._app({**scope, _KEY: found}, receive, counted)
-
-    def _count(self, taker: Taker | None, size_bytes: int) -> None:
-        if taker is None:
-            return
-        self._provider.zone.activity.count_taken(taker, size_bytes)
-        if taker.share is not None:
-            self._provider.zone.link_rules.count_sent(taker.share, size_bytes)
 
     async def _taker(self, scope: Scope) -> Taker | None:
         path = scope["path"]
@@ -95,6 +93,14 @@ class Counter:
         zone = self._provider.zone
         user = zone.accounts.sessions.acting(session.browser).user
         return Taker(zone.shares.known(session.share).space, user, session.share)
+
+
+def _count(provider: Oneprovider, taker: Taker | None, size_bytes: int) -> None:
+    if taker is None or not size_bytes:
+        return
+    provider.zone.activity.count_taken(taker, size_bytes)
+    if taker.share is not None:
+        provider.zone.link_rules.count_sent(taker.share, size_bytes)
 
 
 def _taker_of(located: Located) -> Taker:

@@ -14,6 +14,7 @@ from fs2od.node.panel.support import ImportConfig, Support, Supports
 from fs2od.node.provider.access import Access
 from fs2od.node.provider.archives import Archives
 from fs2od.node.provider.checksums import Checksums
+from fs2od.node.provider.direct import DirectReads
 from fs2od.node.provider.files import Files
 from fs2od.node.provider.qos import QosRequirements
 from fs2od.node.provider.sessions import Sessions
@@ -56,6 +57,7 @@ class Oneprovider:
     storages: Storages
     supports: Supports
     sources: Sources
+    direct: DirectReads
     imports: Imports
     access: Access
     files: Files
@@ -141,6 +143,7 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
         storages=storages,
         supports=supports,
         sources=shared.sources,
+        direct=DirectReads(storages, shared.sources, clock, settings.limits),
         imports=Imports(supports, storages, indexes, clock, rules),
         access=access,
         files=Files(access, indexes, zone.shares, zone.spaces, zone.rights, record.id),

@@ -85,7 +85,7 @@ class Sources:
             StorageError: It cannot be read.
         """
         home, copies = self.of_space(located.space), self._copies(located.space, located.entry)
-        own = [copy for copy in copies if copy.storage.id == located.support.storage != home.id]
+        own = _own_of(located, home, copies)
 
         def at_home() -> BinaryIO:
             return home.opened_for(located.space).open(located.path)
@@ -99,6 +99,15 @@ class Sources:
             return at_home()
         except (FileNotFoundError, Fs2odError) as error:
             return self._from_elsewhere([copy for copy in copies if copy not in own], error)
+
+    def own_copy(self, located: Located) -> str | None:
+        """Return where the asked provider's own storage has a checked copy of a file in its registered state, if it has.
+
+        Raises:
+            PosixError: enoent, the space is not supported any more.
+        """
+        own = _own_of(located, self.of_space(located.space), self._copies(located.space, located.entry))
+        return own[0].path if own else None
 
     def distribution(self, located: Located) -> list[Share]:
         """Return what each storage of the space holds of a file, or of all below a directory.
@@ -203,6 +212,10 @@ class _Copy:
 
     def open(self) -> BinaryIO:
         return self.storage.opened_for(self.space).open(self.path)
+
+
+def _own_of(located: Located, home: StorageRecord, copies: Iterable[_Copy]) -> list[_Copy]:
+    return [copy for copy in copies if copy.storage.id == located.support.storage != home.id]
 
 
 class CopyReader(io.RawIOBase):

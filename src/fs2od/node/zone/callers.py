@@ -24,6 +24,7 @@ class Caller:
         data: What the data.* caveats of the token leave.
         data_only: The token is for data access only, so that it opens nothing else.
         until_s: When the token ends, in seconds since 1970, if it does.
+        is_bound: A caveat of the token asks who shows it, or from where.
         still_holds: Judges the token again: revoked tokens and removed users hold no longer.
     """
 
@@ -31,6 +32,7 @@ class Caller:
     data: DataAccess = field(default_factory=DataAccess)
     data_only: bool = False
     until_s: int | None = None
+    is_bound: bool = False
     still_holds: Callable[[], bool] = field(default=_always, compare=False, repr=False)
 
     def require_all_access(self) -> None:

@@ -95,6 +95,7 @@ class Credentials:
             data=tokens.data_access(examined.caveats),
             data_only=any(map(tokens.is_data_access_caveat, examined.caveats)),
             until_s=tokens.valid_until_s(examined.caveats),
+            is_bound=any(map(tokens.is_bound_to_bearer, examined.caveats)),
             still_holds=lambda: self._holds(token, context),
         )
 

@@ -11,7 +11,7 @@ from fs2od.node.version import BUILD, ONEDATA_VERSION
 from fs2od.onedata import errors, wire
 from fs2od.onedata.ids import StorageId
 
-__all__ = ["endpoints", "require_cluster"]
+__all__ = ["endpoint_of", "endpoints", "require_cluster"]
 
 _MASK = "*****"
 
@@ -149,12 +149,13 @@ def _bucket(request: wire.S3StorageRequest) -> tuple[Bucket, Credentials]:
     # Canonical by default, where Onedata's is flat: then a dataset is plain objects under readable keys.
     path_type = "canonical" if request.storage_path_type is UNSET else request.storage_path_type
     region = "" if request.region is UNSET else request.region
-    return Bucket(_endpoint(request.hostname), request.bucket_name, region, path_type), Credentials(
+    return Bucket(endpoint_of(request.hostname), request.bucket_name, region, path_type), Credentials(
         access_key, secret_key
     )
 
 
-def _endpoint(hostname: str) -> str:
+def endpoint_of(hostname: str) -> str:
+    """Return a store's address with its scheme; https where none was given."""
     return (hostname if "://" in hostname else f"https://{hostname}").rstrip("/")
 
 
@@ -163,10 +164,11 @@ def _moved(provider: Oneprovider, record: StorageRecord, wanted: wire.S3StorageC
     given = (wanted.hostname, wanted.bucket_name, wanted.region, wanted.access_key, wanted.secret_key)
     if not isinstance(place, Bucket) or all(value is UNSET for value in given):
         return
-    bucket = Bucket(
-        place.endpoint if wanted.hostname is UNSET else _endpoint(wanted.hostname),
-        place.name if wanted.bucket_name is UNSET else wanted.bucket_name,
-        place.region if wanted.region is UNSET else wanted.region,
+    bucket = structs.replace(
+        place,
+        endpoint=place.endpoint if wanted.hostname is UNSET else endpoint_of(wanted.hostname),
+        name=place.name if wanted.bucket_name is UNSET else wanted.bucket_name,
+        region=place.region if wanted.region is UNSET else wanted.region,
     )
     credentials = Credentials(
         known.access_key if wanted.access_key is UNSET else wanted.access_key.reveal(),

@@ -1,0 +1,245 @@
+"""Bytes that come straight from a store, past the provider: which do, and what happens when the store fails."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trustme
+from tests.storage.conftest import radosgw
+from tests.transfer.centre import BIG, Centre, anything, open_centre
+
+from fs2od.testing.downloading import command
+from fs2od.testing.network import Cut, Fault, FlipBit, Proxy, Refuse, Relabel, Request
+from fs2od.testing.radosgw import Radosgw
+from fs2od.testing.system import tree
+from fs2od.transfer import STATE, AccessToken, Download, MalformedAnswer, Mirror, SpaceDataset, parse_link
+from fs2od.transfer._download import opened_dataset
+from fs2od.transfer._store import Addressed, Store, address_in
+
+__all__ = ["radosgw"]
+
+LEAST = 1 << 20
+MIRROR = (*command()[:-1], "mirror")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, radosgw: Radosgw) -> Iterator[Centre]:
+    folder = tmp_path_factory.mktemp("centre")
+    with open_centre(folder, radosgw.bucket(), port=radosgw.port) as opened:
+        yield opened
+
+
+@pytest.fixture
+def centre(served: Centre) -> Iterator[Centre]:
+    served.proxy.forgive()
+    served.proxy.forget()
+    yield served
+    served.lead_to(f"http://127.0.0.1:{served.proxy.ports[0]}")
+
+
+def shown(out: Path) -> dict[str, str]:
+    return {path: said for path, said in tree(out).items() if path.split("/")[0] != STATE}
+
+
+@pytest.mark.parametrize("words", [MIRROR, command()], ids=["mirror", "download"])
+def test_large_files_come_straight_and_small_ones_in_bulk(
+    centre: Centre, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    ended = centre.run(words, tmp_path / "out")
+    assert ended.code == 0, ended.said
+    assert shown(tmp_path / "out") == centre.published.files()
+    told = ended.told
+    # Some of it comes through the provider until the store is known to answer.
+    assert told["bytes_straight_from_store"] == centre.from_store() > LEAST
+    assert told["bytes_fetched"] > told["bytes_straight_from_store"]
+    assert told["files_by_size"] == 0
+
+
+def test_a_switch_forbids_it(centre: Centre, tmp_path: Path) -> None:
+    ended = centre.run(MIRROR, tmp_path / "out", "--through-provider")
+    assert ended.code == 0, ended.said
+    assert (ended.told["bytes_straight_from_store"], centre.proxy.exchanges) == (0, [])
+
+
+def test_the_store_is_never_shown_the_token(centre: Centre, tmp_path: Path) -> None:
+    assert Mirror(centre.place, tmp_path / "out", centre.options()).run().exit_code == 0
+    assert centre.proxy.exchanges
+    token = centre.world.administrator.token.reveal()
+    for exchange in centre.proxy.exchanges:
+        assert not {"x-auth-token", "authorization", "macaroon", "cookie"} & exchange.request.headers.keys()
+        assert token not in json.dumps([exchange.request.target, dict(exchange.request.headers)])
+
+
+def test_a_link_is_read_through_the_provider(centre: Centre, tmp_path: Path) -> None:
+    report = Download(parse_link(centre.published.link), tmp_path / "out", centre.options()).run()
+    assert (report.exit_code, report.bytes_straight, centre.proxy.exchanges) == (0, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"),
+    [
+        (Refuse(503), 10_000),
+        (Refuse(404), 10_000),
+        (Refuse(403), 10_000),
+        (Cut(0), 10_000),
+        (Cut(3_000_000), 10_000),
+        (Relabel({}, status=200), 10_000),
+        (FlipBit(1_000_000), 10_000),
+        (FlipBit(1_000_000), 1),
+    ],
+    ids=["busy", "gone", "refused", "no answer", "broken off", "not the range", "wrong bytes", "a wrong bit"],
+)
+def test_what_the_store_does_not_give_rightly_comes_through_the_provider(
+    centre: Centre, tmp_path: Path, fault: Fault, times: int
+) -> None:
+    centre.proxy.strike(fault, when=anything, times=times)
+    said: list[str] = []
+    report = Mirror(centre.place, tmp_path / "out", replace(centre.options(), say=said.append)).run()
+    assert report.exit_code == 0, report.summary()
+    assert shown(tmp_path / "out") == centre.published.files()
+    assert report.files_by_size == 0
+    assert centre.proxy.struck()
+    if isinstance(fault, Refuse):
+        assert len(centre.proxy.exchanges) == (2 if fault.status == 403 else 1), "it is left alone"
+    if not isinstance(fault, FlipBit):
+        assert len(said) == 1
+        assert "bytes come through the provider instead" in said[0]
+    assert "X-Amz" not in "".join(said)
+
+
+def test_an_address_that_has_ended_is_asked_for_anew(centre: Centre, tmp_path: Path) -> None:
+    centre.proxy.strike(Refuse(403), when=anything, times=1)
+    report = Mirror(centre.place, tmp_path / "out", centre.options()).run()
+    assert report.exit_code == 0
+    assert report.bytes_straight > LEAST
+
+
+def test_a_store_that_failed_is_tried_again_after_a_while(centre: Centre) -> None:
+    centre.proxy.strike(Refuse(503), when=anything, times=1)
+    now_s = 0.0
+    with opened_dataset(centre.place, centre.options(), time.sleep) as dataset:
+        assert isinstance(dataset, SpaceDataset)
+        store, file = Store(dataset.http, dataset._store_address, clock=lambda: now_s), dataset.stat("big.mrc")
+        for at_s, has_bytes in ((0.0, False), (60.0, False), (130.0, True)):
+            now_s = at_s
+            with ExitStack() as stack:
+                content = store.opened(stack, file, 5, 2 << 20)
+                assert (content is not None) == has_bytes
+                if content is not None:
+                    view = memoryview(bytearray(1000))
+                    assert bytes(view[: content.read_into(view)]) == BIG[5 : 5 + len(view)]
+    assert len(centre.proxy.exchanges) == 2
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_store_whose_certificate_is_not_trusted_is_left_alone_with_one_line(
+    centre: Centre, tmp_path: Path, authority: trustme.CA, authority_file: Path, *, trusted: bool
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    both = tmp_path / "both.pem"
+    both.write_bytes(centre.world.ca.read_bytes() + (authority_file.read_bytes() if trusted else b""))
+    said: list[str] = []
+    with Proxy({0: ("127.0.0.1", centre.proxy.ports[0])}, serving=context) as store:
+        centre.lead_to(f"https://localhost:{store.ports[0]}")
+        options = replace(centre.options(), ca_file=str(both), say=said.append)
+        report = Mirror(centre.place, tmp_path / "out", options).run()
+    assert report.exit_code == 0
+    assert shown(tmp_path / "out") == centre.published.files()
+    if trusted:
+        assert report.bytes_straight > LEAST
+        assert not said
+    else:
+        assert report.bytes_straight == 0
+        assert len(said) == 1
+        assert "is not trusted" in said[0]
+
+
+def test_a_store_that_is_out_of_reach_holds_nobody_up(centre: Centre, tmp_path: Path) -> None:
+    centre.lead_to("http://127.0.0.1:1")
+    ended = centre.run(MIRROR, tmp_path / "out")
+    assert ended.code == 0
+    assert shown(tmp_path / "out") == centre.published.files()
+    assert ended.told["bytes_straight_from_store"] == 0
+    assert ended.said.count("127.0.0.1:1 cannot be reached") == 1
+    assert "X-Amz" not in ended.said
+
+
+def test_a_token_that_ends_on_the_way_gets_nothing_more_from_the_store(centre: Centre, tmp_path: Path) -> None:
+    issued = centre.world.node.zone.tokens.issue_named(centre.world.administrator.id, f"job {tmp_path.name}")
+
+    def revokes(_: Request) -> bool:
+        centre.world.node.zone.tokens.change(issued.id, revoked=True)
+        return False
+
+    centre.proxy.strike(Refuse(403), when=revokes)
+    options = replace(centre.options(), token=AccessToken(issued.token.reveal))
+    report = Mirror(centre.place, tmp_path / "out", options).run()
+    assert report.exit_code == 5
+    assert len(centre.proxy.exchanges) <= 8
+
+
+GOOD = {"addresses": [{"offset": 0, "size": 10, "url": "https://s3.example.org/bucket/key?X-Amz-Signature=abc"}]}
+
+
+def test_an_address_is_in_no_representation() -> None:
+    found = address_in(GOOD, 0, 10, beside="provider.example.org")
+    assert found is not None
+    assert found.url.endswith("abc")
+    assert "abc" not in repr(found)
+    assert "abc" not in str(Addressed("abc"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://s3.example.org/key",
+        "http://127.0.0.1:9000/key",
+        "file:///etc/passwd",
+        "https://s3.example.org/a key",
+        "https://s3.example.org/a\r\nHost: other",
+        "https://s3.example.org/č",
+        "https://[::1/key",
+        "",
+        None,
+        7,
+        {"a": 1},
+    ],
+)
+def test_an_address_that_must_not_be_followed_is_not(url: object) -> None:
+    with pytest.raises(MalformedAnswer) as raised:
+        address_in({"addresses": [{"offset": 0, "size": 10, "url": url}]}, 0, 10, beside="provider.example.org")
+    assert "example" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"addresses": 1},
+        {"addresses": [1]},
+        {"addresses": [{}]},
+        {"addresses": GOOD["addresses"] * 2},
+        {"addresses": [GOOD["addresses"][0] | {"offset": 1}]},
+        {"addresses": [GOOD["addresses"][0] | {"size": 9}]},
+    ],
+)
+def test_an_answer_that_is_none_is_said_to_be_none(document: dict[str, object]) -> None:
+    with pytest.raises(MalformedAnswer):
+        address_in(document, 0, 10, beside="provider.example.org")
+
+
+def test_no_copy_is_no_address() -> None:
+    assert address_in({"addresses": [], "validFor": 0}, 0, 10, beside="provider.example.org") is None
+
+
+def test_a_store_on_this_machine_is_led_to_by_a_provider_on_it_only() -> None:
+    here = {"addresses": [{"offset": 0, "size": 10, "url": "http://127.0.0.1:9000/key"}]}
+    assert address_in(here, 0, 10, beside="localhost") is not None
