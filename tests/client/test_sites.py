@@ -72,3 +72,15 @@ async def test_a_bucket_is_opened_to_clients_and_a_disk_is_not(world: World, spe
     (world.folder / "disk").mkdir()
     with pytest.raises(Rejected):
         await storages.set_direct(added.add_posix("disk", str(world.folder / "disk")), wanted)
+
+
+async def test_it_is_told_how_copies_stand(world: World, speak: Speak) -> None:
+    owner = world.person()
+    dataset = world.dataset(owner, {"a": b"1", "b": b"22"})
+    world.also_support(dataset.space, world.site("centre").node_provider)
+    provider = speak(owner).provider
+    await provider.qos.add(dataset.root, "anyStorage", replicas=3)
+    told = await provider.spaces.replication(dataset.space)
+    (requirement,) = told.requirements
+    assert (requirement.status, requirement.replicas_num) == ("impossible", 3)
+    assert requirement.problem == "2 of the space's storages match, and copies on 3 are asked for"

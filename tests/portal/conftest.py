@@ -11,9 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from starlette.types import ASGIApp
 
+from fs2od.facility import Supported
 from fs2od.facility.journal import JOURNAL_SCHEMA, ONBOARDING, Facts, Journal, Phase, Problem, ProblemKind, Record, Step
 from fs2od.facility.watching import Tally
 from fs2od.mail import Letter, parse_mailbox
@@ -149,6 +151,13 @@ class OperatorWorld:
             tally=Tally(4120, 1_840_000_000_000, 1, ("bad name",), 0, "") if registered else None,
         )
         return self.journal.add(record, said=said, now=record.detected_at)
+
+    def supported(self, record: Record, *sites: Supported) -> None:
+        """Let it have been heard where a dataset is supported."""
+        asked_us = int((self.now - timedelta(minutes=1)).timestamp()) * 1_000_000
+        with self.database.writing() as db:
+            row = (record.id, asked_us, msgspec.json.encode(sites))
+            db.execute("INSERT OR REPLACE INTO whereabouts VALUES (?, ?, ?)", row)
 
     def letter(self, subject: str, *, html: str = "<p>Hello <b>Alex</b></p>", text: str = "Hello Alex") -> int:
         letter = Letter(

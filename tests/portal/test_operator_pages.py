@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.portal.conftest import START, OperatorPages, needs_you
 
-from fs2od.facility import Datasets
+from fs2od.facility import Datasets, Supported
 from fs2od.facility.journal import Phase, Problem, ProblemKind
 from fs2od.mail import NotDelivered, Outcome
 
@@ -24,6 +24,37 @@ async def test_the_first_page_says_at_a_glance_how_things_stand(operator: Operat
     assert "SPA.yml line 7: expected a mapping" in html
     assert 'action="/retry/C"' in html
     assert html.index("Needs you") < html.index("All datasets")
+
+
+OWN = Supported("p0", "facility", 10 << 40, is_own=True)
+COMING = Supported("p1", "centre", 5 * 10**12, files=4120, copied_files=118, size_bytes=10**12, copied_bytes=10**9)
+
+
+async def test_it_is_seen_where_datasets_are_supported_and_which_copies_do_not_come(operator: OperatorPages) -> None:
+    world = operator.world
+    world.supported(world.add("A", Phase.COMPLETE), OWN, COMING)
+    stuck = Supported("p2", "cloud", 10**12, files=3, size_bytes=9, problem="the storage's quota is used up")
+    world.supported(world.add("B", Phase.COMPLETE), OWN, stuck)
+    world.supported(world.add("C", Phase.COMPLETE), OWN, Supported("p1", "centre", 10**12, status="pending"))
+    await operator.sign_in()
+    html = await operator.get("/")
+    assert "118 of 4,120 files" in html
+    assert "Copies that do not come" in html
+    assert "the storage&#39;s quota is used up" in html
+    assert "copies are coming" in html
+    page = await operator.get("/dataset/A")
+    assert "1.00 GB of 1.00 TB copied and checked." in page
+    assert "60 s ago" in page
+    (known,) = [row for row in json.loads(await operator.get("/datasets.json"))["datasets"] if row["name"] == "B"]
+    home, cloud = known["sites"]
+    assert (home["is_home"], home["files"], cloud["files"], cloud["copied_files"]) == (True, None, 3, 0)
+    assert cloud["problem"] == "the storage's quota is used up"
+
+
+async def test_where_nothing_is_supported_elsewhere_no_column_speaks_of_it(operator: OperatorPages) -> None:
+    operator.world.supported(operator.world.add("A", Phase.COMPLETE), OWN)
+    await operator.sign_in()
+    assert "Elsewhere" not in await operator.get("/")
 
 
 async def test_nothing_stuck_means_no_list_of_it(operator: OperatorPages) -> None:

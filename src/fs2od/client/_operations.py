@@ -261,6 +261,7 @@ _PROVIDER = (
         get_xattrs /data/{id}/metadata/xattrs
         get_data_distribution /data/{id}/distribution
         fs2od_get_checksum /fs2od/data/{id}/checksum
+        fs2od_get_replication /fs2od/spaces/{sid}/replication
         get_file_qos_summary /data/{id}/qos/summary
         get_share /shares/{shid}
         get_qos_requirement /qos_requirements/{qid}

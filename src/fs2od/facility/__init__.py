@@ -4,6 +4,7 @@ from fs2od.facility._datasets import DatasetEventRow, DatasetRow, Datasets, Data
 from fs2od.facility._facility import DATABASE_NAME, Facility
 from fs2od.facility._planning import Planned, plan
 from fs2od.facility._postman import mail_transport
+from fs2od.facility._whereabouts import Supported
 from fs2od.facility.configuration import (
     Configuration,
     NodeConfiguration,
@@ -25,6 +26,7 @@ __all__ = [
     "Facility",
     "NodeConfiguration",
     "Planned",
+    "Supported",
     "example",
     "load_configuration",
     "load_node_configuration",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NoReturn
 
 from fs2od.facility._onedata_access import ONEDATA_STATE
+from fs2od.facility._whereabouts import Supported, read_whereabouts
 from fs2od.facility.journal import ONBOARDING, Phase, Record, Step, read_records
 from fs2od.sqlite import Database
 
@@ -52,6 +53,13 @@ class DatasetRow:
     steps_done: int
     steps: int
     last_event: DatasetEventRow | None
+    sites: tuple[Supported, ...] = ()
+    sites_asked_at: datetime | None = None
+
+    @property
+    def copies_stuck(self) -> tuple[Supported, ...]:
+        """The sites to which copies do not come."""
+        return tuple(site for site in self.sites if site.problem)
 
 
 class Datasets:
@@ -64,7 +72,11 @@ class Datasets:
         """Return all datasets: those that need a person first, then the newest."""
         with self._database.reading() as db:
             last = {row["dataset"]: _event(row) for row in db.execute(_LAST_EVENTS)}
-        rows = [_row(record, last.get(record.id)) for record in read_records(self._database)]
+        known = read_whereabouts(self._database)
+        rows = [
+            _row(record, last.get(record.id), known.get(record.id, (None, ())))
+            for record in read_records(self._database)
+        ]
         return tuple(sorted(rows, key=lambda row: (row.state != "needs you", -row.detected_at.timestamp())))
 
     def get(self, name: str) -> DatasetRow:
@@ -119,7 +131,9 @@ def _event(row: sqlite3.Row) -> DatasetEventRow:
     return DatasetEventRow(_EPOCH + timedelta(microseconds=row["at_us"]), row["kind"], row["said"])
 
 
-def _row(record: Record, last: DatasetEventRow | None) -> DatasetRow:
+def _row(
+    record: Record, last: DatasetEventRow | None, whereabouts: tuple[datetime | None, tuple[Supported, ...]]
+) -> DatasetRow:
     tally, stuck = record.tally, record.stuck
     return DatasetRow(
         name=record.name,
@@ -142,6 +156,8 @@ def _row(record: Record, last: DatasetEventRow | None) -> DatasetRow:
         steps_done=len(record.done),
         steps=len(ONBOARDING),
         last_event=last,
+        sites_asked_at=whereabouts[0],
+        sites=whereabouts[1],
     )
 
 

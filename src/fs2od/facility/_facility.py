@@ -14,6 +14,7 @@ from fs2od.client import Connection
 from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageMissing
 from fs2od.facility._passes import Passes
 from fs2od.facility._postman import Postman, mail_transport
+from fs2od.facility._whereabouts import Whereabouts
 from fs2od.facility.configuration import Configuration
 from fs2od.facility.hashing import Hashing
 from fs2od.facility.journal import JOURNAL_SCHEMA, FaultPoint, Journal, no_fault
@@ -85,9 +86,10 @@ class Facility:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(waking.wake)
 
-        async with self._opened(appeared) as (passes, postman, hashing):
+        async with self._opened(appeared) as (passes, postman, hashing, whereabouts):
             tasks = [
                 asyncio.create_task(self._keep_looking(passes, postman, waking)),
+                asyncio.create_task(whereabouts.keep_asking()),
                 asyncio.create_task(postman.keep_delivering()),
                 asyncio.create_task(_keep_hashing(hashing)),
                 asyncio.create_task(stop.wait()),
@@ -111,7 +113,7 @@ class Facility:
             Fs2odError: As for `run`.
         """
         require_watchable(self._configuration.watch)
-        async with self._opened() as (passes, postman, hashing):
+        async with self._opened() as (passes, postman, hashing, _):
             await passes.one()
             await _until_ended(asyncio.ensure_future(asyncio.to_thread(hashing.work)), hashing)
             # What appeared in the sidecars is imported at once.
@@ -125,7 +127,7 @@ class Facility:
         Args:
             checksums: Let each pass also read the files that settled, and publish their checksums.
         """
-        async with self._opened() as (passes, postman, hashing):
+        async with self._opened() as (passes, postman, hashing, _):
 
             async def one_pass() -> None:
                 await passes.one()
@@ -138,7 +140,7 @@ class Facility:
     @contextlib.asynccontextmanager
     async def _opened(
         self, appeared: Callable[[], None] = lambda: None
-    ) -> AsyncIterator[tuple[Passes, Postman, Hashing]]:
+    ) -> AsyncIterator[tuple[Passes, Postman, Hashing, Whereabouts]]:
         try:
             self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -151,8 +153,10 @@ class Facility:
                 passes = Passes(
                     self._configuration, journal, connect=self._connect, clock=self._clock, sidecar=hashing.shown
                 )
+                onedata = self._configuration.onedata
+                whereabouts = Whereabouts(onedata, journal, connect=self._connect, clock=self._clock)
                 try:
-                    yield passes, Postman(journal.outbox, transport, self._clock), hashing
+                    yield passes, Postman(journal.outbox, transport, self._clock), hashing, whereabouts
                 finally:
                     await passes.close()
 

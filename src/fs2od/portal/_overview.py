@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from fs2od.facility import DatasetEventRow, DatasetRow, DatasetState
+from fs2od.facility import DatasetEventRow, DatasetRow, DatasetState, Supported
 from fs2od.mail import LetterRow, LetterState
 from fs2od.portal._sentences import sentence
 
@@ -48,6 +48,16 @@ class Glance:
     def stuck(self) -> tuple[DatasetRow, ...]:
         """The datasets that wait for a person."""
         return tuple(row for row in self.rows if row.state == "needs you")
+
+    @property
+    def copies_stuck(self) -> tuple[DatasetRow, ...]:
+        """The datasets whose copies do not come to some site."""
+        return tuple(row for row in self.rows if row.copies_stuck)
+
+    @property
+    def has_sites(self) -> bool:
+        """Whether any dataset is supported elsewhere, too."""
+        return any(not site.is_own for row in self.rows for site in row.sites)
 
     @property
     def acquiring(self) -> int:
@@ -153,6 +163,24 @@ def dataset_document(row: DatasetRow) -> dict[str, Any]:
         "detected_at": _iso(row.detected_at),
         "completed_at": _iso(row.completed_at),
         "last_event": None if row.last_event is None else event_document(row.last_event),
+        "sites": [site_document(site) for site in row.sites],
+        "sites_asked_at": _iso(row.sites_asked_at),
+    }
+
+
+def site_document(site: Supported) -> dict[str, Any]:
+    """Return how one site stands to a dataset; `files` None: no copies are asked for, or nobody tells how many."""
+    return {
+        "provider_id": site.provider,
+        "name": site.name,
+        "granted_bytes": site.granted_bytes,
+        "is_home": site.is_own,
+        "files": site.files,
+        "copied_files": site.copied_files if site.files is not None else None,
+        "bytes": site.size_bytes if site.files is not None else None,
+        "copied_bytes": site.copied_bytes if site.files is not None else None,
+        "status": site.status or None,
+        "problem": site.problem or None,
     }
 
 
@@ -182,7 +210,7 @@ def letter_document(letter: LetterRow) -> dict[str, Any]:
 
 def _told(row: DatasetRow) -> tuple[object, ...]:
     last = row.last_event.at if row.last_event else None
-    return (row.name, row.state, row.stuck, row.files, row.size_bytes, row.steps_done, last)
+    return (row.name, row.state, row.stuck, row.files, row.size_bytes, row.steps_done, last, row.sites)
 
 
 def _iso(when: datetime | None) -> str | None:

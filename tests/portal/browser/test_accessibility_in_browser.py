@@ -20,6 +20,7 @@ from tests.portal.conftest import KEY, describe, in_thread, needs_you, open_oper
 from tests.portal.members_scene import Scene
 from tests.portal.signing_in import HandClock, links_in
 
+from fs2od.facility import Supported
 from fs2od.facility.journal import Phase
 from fs2od.node.certificates import ensure_certificate
 from fs2od.node.serving import Service, listen
@@ -224,7 +225,11 @@ def test_the_keyboard_reaches_everything_in_order_and_is_always_seen(site: Site,
 def test_the_operator_s_pages_keep_the_rules_and_are_said_in_czech(browser: Browser, tmp_path: Path) -> None:
     world = open_operator_world(tmp_path)
     world.add("20261105_A", Phase.ACQUIRING)
-    world.add("20261104_B", Phase.COMPLETE)
+    own = Supported("p0", "facility", 10 << 40, is_own=True)
+    stuck = Supported(
+        "p2", "cloud", 10**12, files=4120, copied_files=118, size_bytes=10**12, problem="fs2od: it is full"
+    )
+    world.supported(world.add("20261104_B", Phase.COMPLETE), own, stuck)
     world.add("20261103_P2", Phase.SEEN, problem=needs_you("SPA.yml line 7: expected a mapping, found a list"))
     world.letter("Your data from Titan Krios: 70S ribosome, grid 2")
     listening = listen(0)
@@ -244,7 +249,16 @@ def test_the_operator_s_pages_keep_the_rules_and_are_said_in_czech(browser: Brow
             reader.page.keyboard.press("Enter")
             reader.page.wait_for_selector("#rows")
             reader.read(
-                "operator", ["/", "/dataset/20261103_P2", "/dataset/20261105_A", "/outbox", "/outbox/1", "/none"]
+                "operator",
+                [
+                    "/",
+                    "/dataset/20261103_P2",
+                    "/dataset/20261105_A",
+                    "/dataset/20261104_B",
+                    "/outbox",
+                    "/outbox/1",
+                    "/none",
+                ],
             )
         assert_all_is_well(*readers)
 

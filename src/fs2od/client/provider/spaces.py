@@ -9,6 +9,7 @@ from fs2od.client._paging import Pages
 from fs2od.client._service import Service
 from fs2od.onedata import wire
 from fs2od.onedata.ids import SpaceId, TransferId
+from fs2od.onedata.wire.copies import Replication
 
 __all__ = ["ProviderSpaces", "TransferPhase"]
 
@@ -37,6 +38,15 @@ class ProviderSpaces:
             Rejected: spaceNotSupportedBy: another provider supports it, or this one has not noticed yet; ask again in a moment.
         """
         return await self._service.read("get_space", wire.ProviderSpace, ids={"sid": space})
+
+    async def replication(self, space: SpaceId) -> Replication:
+        """Return how the requirements of a space and the copies for them stand (GET P/fs2od/spaces/{sid}/replication).
+
+        Raises:
+            NotFound: The provider is none of our node's, or a plain one's.
+            Forbidden: The user may not see them (space_view_qos).
+        """
+        return await self._service.read("fs2od_get_replication", Replication, ids={"sid": space})
 
     async def transfers(
         self, space: SpaceId, *, state: TransferPhase = "ongoing", page_items: int = 100

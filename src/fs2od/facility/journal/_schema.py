@@ -69,5 +69,14 @@ CREATE TABLE hashed (
 CREATE INDEX hashed_of_part ON hashed (dataset, part, gone);
 """
 
-JOURNAL_SCHEMA = Schema("facility journal", [_FIRST + OUTBOX_SCHEMA_SQL, _CHECKSUMS])
+# What was last heard of the sites that support a dataset: see fs2od.facility._whereabouts.
+_WHEREABOUTS = """
+CREATE TABLE whereabouts (
+    dataset INTEGER PRIMARY KEY REFERENCES dataset (id) ON DELETE CASCADE,
+    at_us INTEGER NOT NULL,
+    sites BLOB NOT NULL
+) STRICT;
+"""
+
+JOURNAL_SCHEMA = Schema("facility journal", [_FIRST + OUTBOX_SCHEMA_SQL, _CHECKSUMS, _WHEREABOUTS])
 """Everything in facility.db."""
