@@ -7,15 +7,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 from fs2od.manifests import SIDECAR
 from fs2od.transfer import bundle
 
-__all__ = ["DOWNLOADERS", "OURS", "Run", "Target", "download", "is_there"]
+__all__ = ["DOWNLOADERS", "OURS", "Run", "Target", "download", "high_water_kb", "is_there", "watched"]
 
 OURS = ("fs2od download", "get.py")
 _LONGEST_S = 1800
@@ -25,12 +27,13 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Target:
-    """What to download, and from where: `files` are the paths and sizes of what has to arrive."""
+    """What to download, and from where: `files` are the paths and sizes of what has to arrive, `token` reads the space."""
 
     link: str
     data: str
     ca: Path | None
     files: dict[str, int]
+    token: str = field(repr=False)
 
     def url(self, path: str) -> str:
         """Return where a file is had."""
@@ -105,11 +108,31 @@ def download(name: str, target: Target, place: Path) -> Run:
     """Download into a new folder below `place`, measure, and remove it again."""
     with tempfile.TemporaryDirectory(dir=place, prefix="out-") as out, tempfile.TemporaryDirectory() as scratch:
         words = DOWNLOADERS[name](target, Path(out), Path(scratch))
-        began = time.perf_counter()
-        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            peak_mb = _watch(process)
-            seconds = time.perf_counter() - began
-        return Run(seconds, peak_mb, process.returncode == 0 and _is_whole(target, Path(out)))
+        seconds, peak_mb, code = watched(words)
+        return Run(seconds, peak_mb, code == 0 and _is_whole(target, Path(out)))
+
+
+def watched(
+    words: Sequence[str], *, given: str = "", environment: Mapping[str, str] | None = None
+) -> tuple[float, float, int]:
+    """Run a program to its end; return its seconds, its peak memory in MB and its exit code."""
+    began = time.perf_counter()
+    with (
+        _holding(given) as told,
+        subprocess.Popen(
+            words, stdin=told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        ) as process,
+    ):
+        peak_mb = _watch(process)
+        return time.perf_counter() - began, peak_mb, process.returncode
+
+
+@contextmanager
+def _holding(text: str) -> Iterator[BinaryIO]:
+    with tempfile.TemporaryFile() as file:
+        file.write(text.encode())
+        file.seek(0)
+        yield file
 
 
 def _watch(process: subprocess.Popen[bytes]) -> float:
@@ -120,14 +143,15 @@ def _watch(process: subprocess.Popen[bytes]) -> float:
         try:
             process.wait(_POLL_S)
         except subprocess.TimeoutExpired:
-            peak_kb = max(peak_kb, _high_water_kb(status))
+            peak_kb = max(peak_kb, high_water_kb(status))
             if time.monotonic() > until:
                 process.kill()
             continue
         return peak_kb / 1000
 
 
-def _high_water_kb(status: Path) -> int:
+def high_water_kb(status: Path) -> int:
+    """Return the most memory that a process had so far, by its /proc/PID/status; 0 when it has ended."""
     try:
         lines = status.read_text().splitlines()
     except OSError:

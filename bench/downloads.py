@@ -298,7 +298,7 @@ def served(place: Path, data: Path, *, tls: bool, distance: Distance | None = No
     files = {path.relative_to(data).as_posix(): path.stat().st_size for path in data.rglob("*") if path.is_file()}
     try:
         said = json.loads(process.stdout.readline())
-        yield Target(said["link"], said["data"], Path(said["ca"]) if tls else None, files)
+        yield Target(said["link"], said["data"], Path(said["ca"]) if tls else None, files, said["token"])
     finally:
         process.stdin.close()
         process.wait(60)

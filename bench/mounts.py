@@ -10,13 +10,13 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.distance import can_be_made, far_away
-from bench.downloaders import Target
+from bench.downloaders import Target, high_water_kb
 from bench.downloads import served
 from bench.report import Section, median
 
@@ -42,17 +42,39 @@ class Sizes:
     rounds: int
 
 
-def measure(folder: Path, *, quick: bool) -> list[Section]:
+def measure(folder: Path, *, quick: bool) -> Iterator[Section]:
+    """Yield the tables of this benchmark."""
     sizes = Sizes(64_000_000, 100, 2_000, 1) if quick else Sizes(1_000_000_000, 2_000, 20_000, 3)
     data = _dataset(folder / "data", sizes)
-    sections = [_table(folder, data, sizes, key="mounts", title="Mounts", delay_ms=0)]
+    yield _table(folder, data, sizes, key="mounts", title="Mounts", delay_ms=0)
     if can_be_made():
         far = Sizes(sizes.large_bytes // 10, sizes.random_reads // 10, sizes.files, 1)
         data_far = _dataset(folder / "data-far", far)
-        sections.append(
-            _table(folder, data_far, far, key="mounts-far", title="Mounts from 20 ms away", delay_ms=_DELAY_MS)
-        )
-    return sections
+        title = f"Mounts from {_DELAY_MS} ms away"
+        yield _table(folder, data_far, far, key="mounts-far", title=title, delay_ms=_DELAY_MS)
+    few = Sizes(sizes.large_bytes // 10, 0, sizes.files // 10, 1)
+    yield _memory(folder, {few: _dataset(folder / "data-few", few), sizes: data})
+
+
+def _memory(folder: Path, datasets: Mapping[Sizes, Path]) -> Section:
+    section = Section(
+        "mounts-memory",
+        "Memory of a mount",
+        "The most memory that the mount's process had while everything was walked and the large file read from front to end, MB.",
+        ("", *(f"{sizes.files:,} files and one of {sizes.large_bytes // 10**6} MB" for sizes in datasets)),
+    )
+    peaks: dict[str, list[str]] = defaultdict(list)
+    for sizes, data in datasets.items():
+        with served(folder, data, tls=True) as target:
+            for name, command in _MOUNTS.items():
+                with _mounted(command(target, folder / "mnt", folder / "cache"), folder / "mnt") as process:
+                    _walk(folder / "mnt", sizes)
+                    _sequential(folder / "mnt", sizes)
+                    peaks[name].append(f"{high_water_kb(Path(f'/proc/{process.pid}/status')) / 1000:.0f}")
+                shutil.rmtree(folder / "cache", ignore_errors=True)
+    for name, found in peaks.items():
+        section.row(name, *found)
+    return section
 
 
 def _table(folder: Path, data: Path, sizes: Sizes, *, key: str, title: str, delay_ms: int) -> Section:
@@ -161,7 +183,7 @@ _MOUNTS: dict[str, _Command] = {"fs2od mount": _fs2od, "rclone mount": _rclone}
 
 
 @contextmanager
-def _mounted(command: Sequence[str], point: Path) -> Iterator[None]:
+def _mounted(command: Sequence[str], point: Path) -> Iterator[subprocess.Popen[bytes]]:
     point.mkdir(exist_ok=True)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -171,7 +193,7 @@ def _mounted(command: Sequence[str], point: Path) -> Iterator[None]:
                 assert time.monotonic() < until
                 # Short beside what is measured, and bounded by the line above.
                 time.sleep(0.02)
-            yield
+            yield process
         finally:
             with suppress(OSError):
                 unmount(point)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import resource
 import shutil
-import subprocess
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.downloaders import Run, watched
 from bench.report import Section, median
 
 from fs2od.node.panel.storage_records import Bucket, Credentials
@@ -64,16 +66,38 @@ def measure(folder: Path, *, quick: bool) -> list[Section]:
             source = _written(Path(memory) / "source", count, size)
             for _ in range(sizes.rounds):
                 for program, run in programs.items():
-                    taken[program, case].append(run(server, source, Path(memory)))
+                    taken[program, case].append(run(server, source, Path(memory)).seconds)
             shutil.rmtree(source)
     for program in programs:
         section.row(program, *(f"{median(taken[program, case]):.2f}" for case in cases))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    section.row("memory of fs2od at most, MB", peak // 1000, "")
-    return [section]
+    return [section, _memory(folder, sizes)]
 
 
-def _programs() -> Mapping[str, Callable[[Radosgw, Path, Path], float] | None]:
+def _memory(folder: Path, sizes: Sizes) -> Section:
+    counts = (sizes.small_files // 10, sizes.small_files)
+    section = Section(
+        "replication-memory",
+        "Memory of replication",
+        "The most memory of the process while it brought so many files of 100 kB into a bucket, MB; fs2od's holds the node, its pages and the import besides.",
+        ("", *(f"{count:,} files" for count in counts)),
+    )
+    peaks: dict[str, list[str]] = defaultdict(list)
+    with shared(folder / "radosgw") as server, tempfile.TemporaryDirectory(dir=_MEMORY) as memory:
+        for count in counts:
+            source = _written(Path(memory) / "source", count, 100_000)
+            for program, run in _programs().items():
+                if run is not None:
+                    peaks[program].append(f"{run(server, source, Path(memory)).peak_mb:.0f}")
+            shutil.rmtree(source)
+    for program, found in peaks.items():
+        section.row(program, *found)
+    return section
+
+
+_Program = Callable[[Radosgw, Path, Path], Run]
+
+
+def _programs() -> Mapping[str, _Program | None]:
     return {
         "fs2od": _fs2od,
         "rclone copy": _rclone if shutil.which("rclone") else None,
@@ -98,8 +122,13 @@ class _Later:
         return int(time.time()) + 60
 
 
-def _fs2od(server: Radosgw, source: Path, memory: Path) -> float:
-    settings = server.bucket()
+def _fs2od(server: Radosgw, source: Path, memory: Path) -> Run:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_replicated, server.bucket(), source, memory).result()
+
+
+def _replicated(settings: S3Settings, source: Path, memory: Path) -> Run:
+    """Replicate in this process, which does nothing else."""
     with tempfile.TemporaryDirectory(dir=memory) as folder, open_world(Path(folder), clock=_Later()) as world:
         owner = world.person()
         space = world.space(owner)
@@ -127,10 +156,10 @@ def _fs2od(server: Radosgw, source: Path, memory: Path) -> float:
         taken_s = time.monotonic() - started_s
         (progress,) = replicator.progress(space)
         assert progress.sum.replicated_files == progress.sum.files, progress
-        return taken_s
+        return Run(taken_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, is_whole=True)
 
 
-def _rclone(server: Radosgw, source: Path, memory: Path) -> float:
+def _rclone(server: Radosgw, source: Path, memory: Path) -> Run:
     settings = server.bucket()
     environment = {
         "PATH": os.environ["PATH"],
@@ -153,7 +182,7 @@ def _rclone(server: Radosgw, source: Path, memory: Path) -> float:
     return _timed(command, environment)
 
 
-def _aws(server: Radosgw, source: Path, memory: Path) -> float:
+def _aws(server: Radosgw, source: Path, memory: Path) -> Run:
     settings: S3Settings = server.bucket()
     environment = {
         "PATH": os.environ["PATH"],
@@ -166,7 +195,7 @@ def _aws(server: Radosgw, source: Path, memory: Path) -> float:
     return _timed(["aws", "s3", "cp", "--recursive", str(source), f"s3://{settings.bucket}", *address], environment)
 
 
-def _timed(command: list[str], environment: Mapping[str, str]) -> float:
-    started_s = time.monotonic()
-    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=3600)
-    return time.monotonic() - started_s
+def _timed(command: list[str], environment: Mapping[str, str]) -> Run:
+    seconds, peak_mb, code = watched(command, environment=environment)
+    assert code == 0, command[:3]
+    return Run(seconds, peak_mb, is_whole=True)

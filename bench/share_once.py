@@ -1,7 +1,7 @@
 """Serve a folder as a shared dataset, zone and provider, as `fs2od node` does, until standard input closes.
 
 Usage: python -m bench.share_once STATE FOLDER plain|tls ADDRESS. Prints JSON: the link, the address of the data, the CA's
-file. The public host name is the address itself, or localhost for 127.0.0.1.
+file, and a token of the space's owner for clients that take no link. The public host name is the address itself, or localhost for 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ async def work(state: Path, folder: Path, address: str, *, tls: bool) -> None:
     certificate = ensure_certificate(state / "tls", [host])
     settings = (NodeSettings if tls else PlainSettings)(state / "node", zone_domain, provider_domain)
     with open_node(settings) as node:
-        _, public = await asyncio.to_thread(imported_share, node, folder)
+        root, public = await asyncio.to_thread(imported_share, node, folder)
+        assert root.caller.user is not None
         stop, ready = asyncio.Event(), asyncio.Event()
         zone = zone_app(node.zone)
         services = [
@@ -76,6 +77,7 @@ async def work(state: Path, folder: Path, address: str, *, tls: bool) -> None:
                 "link": f"{settings.zone_url}/share/{public}",
                 "data": f"{settings.provider_url}/share/{public}",
                 "ca": str(certificate.ca),
+                "token": node.zone.tokens.issue_named(root.caller.user, "bench").token.reveal(),
             }
             print(json.dumps(facts), flush=True)
             await asyncio.to_thread(sys.stdin.read)
