@@ -37,7 +37,7 @@ class Box:
 def delivered(world: World) -> list[tuple[str, str, str]]:
     """Return recipient, subject and text of the letters that were waiting."""
     zone, box = world.node.zone, Box()
-    zone.outbox.deliver(TokenTransport(box, zone.tokens), datetime.now(UTC))
+    zone.outbox.deliver(TokenTransport(box, zone.tokens), zone.clock.now())
     return [(letter["To"], letter["Subject"], body(letter)) for letter in box.letters]
 
 

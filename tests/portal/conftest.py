@@ -23,6 +23,7 @@ from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
 from fs2od.node.serving import Service, listen, serve
+from fs2od.node.settings import ReplicationSettings
 from fs2od.onedata.ids import ShareId
 from fs2od.portal import operator_app, public_pages
 from fs2od.sqlite import Database
@@ -75,12 +76,19 @@ async def pages(tmp_path: Path) -> AsyncIterator[Pages]:
 
 
 @contextmanager
-def serve_portal(folder: Path) -> Iterator[tuple[World, Path]]:
-    """Yield a node with its pages at https://localhost:PORT, and the certificate that its clients trust."""
+def serve_portal(folder: Path, *, settle_s: int = 10) -> Iterator[tuple[World, Path]]:
+    """Yield a node with its pages at https://localhost:PORT, and the certificate that its clients trust.
+
+    Files are copied elsewhere once they have stood for `settle_s` seconds; less than 0 is at once.
+    """
     sockets = [listen(0), listen(0)]
     zone_port, provider_port = (found.getsockname()[1] for found in sockets)
     settings = NodeSettings(
-        folder / "node", f"localhost:{zone_port}", f"localhost:{provider_port}", name="Example node"
+        folder / "node",
+        f"localhost:{zone_port}",
+        f"localhost:{provider_port}",
+        name="Example node",
+        replication=ReplicationSettings(settle_s=settle_s),
     )
     certificate = ensure_certificate(folder / "certificates", ["localhost"])
     with open_node(settings) as node:

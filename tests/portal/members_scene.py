@@ -61,7 +61,7 @@ class Scene:
     def browser(self, who: UserId | Account | None) -> Person:
         """Return the browser of somebody who is signed in, or of a guest."""
         node = self.world.node
-        app = zone_app(node.zone, pages=public_pages(node.zone, node.provider, sites=node.sites))
+        app = zone_app(node.zone, pages=public_pages(node.zone, node.sites.front, sites=node.sites))
         client = httpx.AsyncClient(transport=httpx.ASGITransport(app, client=("127.0.0.1", 1)), base_url=ORIGIN)
         user = who.id if isinstance(who, Account) else who
         if user is not None:

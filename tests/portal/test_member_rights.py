@@ -93,7 +93,8 @@ TABLE: dict[tuple[str, str], tuple[str, Make, Mapping[str, str]]] = {
     ("GET", "/space/{id}/links/{share}/end"): ("1333++", Hall.share, {}),
     ("POST", "/space/{id}/links/{share}/end"): ("1333++", Hall.share, {}),
     ("GET", "/space/{id}/compute"): ("133+++", Hall.nothing, {}),
-    ("POST", "/space/{id}/compute/request"): ("1333++", Hall.nothing, {"gigabytes": "5"}),
+    ("POST", "/space/{id}/compute/use"): ("1333++", Hall.nothing, {"gigabytes": "5"}),
+    ("POST", "/space/{id}/compute/drop"): ("1333++", Hall.nothing, {"site": "0"}),
     ("POST", "/space/{id}/compute/withdraw"): ("133444", Hall.nothing, {"request": "0"}),
     ("POST", "/space/{id}/compute/support-token"): ("1333++", Hall.nothing, {}),
     ("POST", "/space/{id}/compute/job"): ("133+++", Hall.nothing, {"name": "job", "hours": "72"}),
@@ -133,7 +134,7 @@ async def ask(hall: Hall, column: str, method: str, path: str, form: Mapping[str
         await person.open(path)
     else:
         choice = {"choice": f"member@{hall.scene.members}"} if path.endswith("/invites") else {}
-        choice |= {"site": hall.site()} if path.endswith("/compute/request") else {}
+        choice |= {"site": hall.site()} if path.endswith("/compute/use") else {}
         choice |= {"name": f"job of {column}"} if path.endswith("/compute/job") else {}
         await person.send(path, {**form, **choice, "form_key": key_of(hall, person)}, **how)
     return outcome(person)

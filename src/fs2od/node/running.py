@@ -88,6 +88,7 @@ class Node:
     def _tick(self) -> None:
         for provider in self.sites:
             provider.imports.start_due()
+        self.sites.front.wishes.begin_due()
         self.sites.replicator.start_due()
         if self.zone.link_rules.write_down_if_due():
             self.zone.activity.write_down()

@@ -80,6 +80,7 @@ class Sites:
         """The node's own provider, which supports what the facility brings."""
         self.front = front_of(self._shared, self.own)
         """The same as pages and plain addresses know it, where spaces of all sites are served."""
+        self.replicator.listen(self.front.wishes.look)
         self._open: dict[ProviderId, Oneprovider] = {own.id: self.own}
         self._drop_orphans()
         self._shared.trees.settle_all()

@@ -24,6 +24,7 @@ from fs2od.facility import Supported
 from fs2od.facility.journal import Phase
 from fs2od.node.certificates import ensure_certificate
 from fs2od.node.serving import Service, listen
+from fs2od.node.zone.offers import Offer
 from fs2od.onedata.ids import ShareId, UserId
 from fs2od.onedata.tokens import InviteToken, InviteType
 from fs2od.testing.world import Dataset, write_files
@@ -107,7 +108,24 @@ def site(tmp_path: Path) -> Iterator[Site]:
         made = scene.zone.invite_book.make(
             scene.olive.caller, InviteToken(InviteType.USER_JOIN_GROUP, scene.members), label="for Brno"
         )
+        _at_sites(scene)
         yield Site(scene, share, str(made.id))
+
+
+def _at_sites(scene: Scene) -> None:
+    """Have the dataset copied to one site, which never comes to an end, and another one asked for storage."""
+    node, administrator = scene.world.node, scene.world.administrator.caller
+    for name in ("centre", "other", "third"):
+        site, folder = scene.world.site(name).node_provider, scene.world.folder / name
+        folder.mkdir()
+        storage = site.storages.add_posix("results", str(folder))
+        scene.zone.offers.set(administrator, site.record.id, Offer(True, 10**13, "S3", storage))
+        if name == "centre":
+            scene.world.also_support(scene.space, site)
+        if name == "other":
+            scene.zone.support_requests.ask(scene.olive.caller, scene.space, site.record.id, 10**9)
+        if name != "third":
+            node.sites.front.wishes.make(scene.olive.caller, scene.space, site.record.id)
 
 
 def _tell(scene: Scene, dataset: Dataset) -> None:
@@ -181,6 +199,15 @@ def work(reader: Reader, site: Site) -> None:
     reader.press("button[value=make]", "token made")
     page.goto(f"{site.origin}/tokens")
     reader.press("main a[href^='/tokens/']:not([href='/tokens/new'])", "token")
+    compute = f"{site.origin}{site.scene.base}/compute"
+    page.goto(compute)
+    page.locator("select[name=results]").select_option(index=1)
+    reader.press("form[action$='/job'] button", "token for a job made")
+    page.goto(compute)
+    reader.press("form[action$='/support-token'] button", "support token made")
+    page.goto(compute)
+    page.locator("input[name=hours]").fill("none")
+    reader.press("form[action$='/job'] button", "hours that are none")
     page.goto(f"{site.origin}{site.scene.base}/people")
     page.locator("input[name=label]").fill("Group of Novák")
     reader.press("form[action$='/people/invites'] button", "invite made")
@@ -279,11 +306,11 @@ def assert_all_is_well(english: Reader, czech: Reader) -> None:
 # What is written alike in both languages, or is nobody's language.
 SAME = {
     "Role", "Token", "(UTC)", "sha256sum", "shasum", "Id", "Slurm", "addresses.txt", "Onedata",
-    "Olive Owner", "Example node", "Example Facility", "Administrator", "posix",
+    "Olive Owner", "Example node", "Example Facility", "facility", "Administrator", "posix",
 }  # fmt: skip
 SAME_PARTS = (
     # What the journal notes.
     "detected", "https://zone.test", "· Example Facility", "· facility",
-    "70S ribosome", "Titan Krios", "fs2od", "Linux", "macOS", "Windows", "Cluster", "SHA256SUMS", "Metalink",
+    "centre", "other: S3", "third", "70S ribosome", "Titan Krios", "fs2od", "Linux", "macOS", "Windows", "Cluster", "SHA256SUMS", "Metalink",
     "Python", "wget", "curl", "zip", ".tar", "aria2", "rclone", "name@example.org", "@example.org",
 )  # fmt: skip

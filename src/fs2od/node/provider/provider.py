@@ -21,6 +21,7 @@ from fs2od.node.provider.sessions import Sessions
 from fs2od.node.provider.sources import Sources
 from fs2od.node.provider.tickets import Tickets
 from fs2od.node.provider.transfers import Transfers
+from fs2od.node.provider.wishes import Wishes
 from fs2od.node.provider.writing import Bodies, Writing
 from fs2od.node.provider.writing.places import Places
 from fs2od.node.provider.writing.quotas import Quotas
@@ -62,6 +63,7 @@ class Oneprovider:
     access: Access
     files: Files
     qos: QosRequirements
+    wishes: Wishes
     transfers: Transfers
     replicator: Replicator
     tickets: Tickets
@@ -109,10 +111,12 @@ def front_of(shared: Shared, own: Oneprovider) -> Oneprovider:
     access = Access(
         zone.rights, zone.shares, zone.spaces, _Everywhere(own.supports, shared.homes), indexes, zone.epoch, zone.clock
     )
+    files = Files(access, indexes, zone.shares, zone.spaces, zone.rights, own.record.id)
     return replace(
         own,
         access=access,
-        files=Files(access, indexes, zone.shares, zone.spaces, zone.rights, own.record.id),
+        files=files,
+        wishes=_wishes(shared, access, files, own.qos),
         archives=Archives(access, indexes, shared.sources, shared.checksums, zone.settings.limits),
     )
 
@@ -136,6 +140,8 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
         )
 
     access = Access(zone.rights, zone.shares, zone.spaces, supports, indexes, zone.epoch, clock)
+    files = Files(access, indexes, zone.shares, zone.spaces, zone.rights, record.id)
+    qos = QosRequirements(zone.database, zone.rights, indexes, shared.replicator, clock)
     return Oneprovider(
         zone=zone,
         record=record,
@@ -146,8 +152,9 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
         direct=DirectReads(storages, shared.sources, clock, settings.limits),
         imports=Imports(supports, storages, indexes, clock, rules),
         access=access,
-        files=Files(access, indexes, zone.shares, zone.spaces, zone.rights, record.id),
-        qos=QosRequirements(zone.database, zone.rights, indexes, shared.replicator, clock),
+        files=files,
+        qos=qos,
+        wishes=_wishes(shared, access, files, qos),
         transfers=Transfers(zone.rights, shared.replicator, shared.homes, clock),
         replicator=shared.replicator,
         tickets=Tickets(clock),
@@ -169,4 +176,11 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
             most_bytes=settings.limits.upload_bytes,
             silence_s=settings.limits.upload_silence_s,
         ),
+    )
+
+
+def _wishes(shared: Shared, access: Access, files: Files, qos: QosRequirements) -> Wishes:
+    zone = shared.zone
+    return Wishes(
+        zone.database, zone.rights, access, files, shared.indexes, qos, shared.replicator, zone.notices, zone.clock
     )

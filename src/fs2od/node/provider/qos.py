@@ -6,6 +6,7 @@ its present state on each storage that was chosen, and pending until then.
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 
 from fs2od.node.clock import Clock
@@ -54,14 +55,24 @@ class QosRequirements:
             Forbidden: Without space_manage_qos.
             Rejected: invalidQosExpression with the reason.
         """
+        with self._database.writing() as db:
+            requirement = self.insert(db, located, expression, replicas)
+        self._replicator.look_now(located.space)
+        return requirement
+
+    def insert(self, db: sqlite3.Connection, located: Located, expression: str, replicas: int) -> QosRequirementId:
+        """Add a requirement inside a transaction of the caller's, who has the replicator look after it.
+
+        Raises:
+            Forbidden: Without space_manage_qos.
+            Rejected: invalidQosExpression with the reason.
+        """
         located.caller.require_all_access()
         self._rights.require_space(located.caller, located.space, "space_manage_qos")
         printed = qos.print_expression(qos.parse(expression))
         requirement = QosRequirementId(new_entity_id())
         row = (requirement, located.space, located.ref.uuid, printed, replicas, self._clock.now_s())
-        with self._database.writing() as db:
-            db.execute("INSERT INTO qos_requirement VALUES (?, ?, ?, ?, ?, ?)", row)
-        self._replicator.look_now(located.space)
+        db.execute("INSERT INTO qos_requirement VALUES (?, ?, ?, ?, ?, ?)", row)
         return requirement
 
     def get(self, caller: Caller, requirement: QosRequirementId) -> QosRequirement:
@@ -73,7 +84,7 @@ class QosRequirements:
         """
         self._rights.require_user(caller)
         caller.require_all_access()
-        found = self._known(requirement)
+        found = self.known(requirement)
         self._rights.require_space(caller, found.space, "space_view_qos")
         return found
 
@@ -100,7 +111,7 @@ class QosRequirements:
         """
         self._rights.require_user(caller)
         caller.require_all_access()
-        self._rights.require_space(caller, self._known(requirement).space, "space_manage_qos")
+        self._rights.require_space(caller, self.known(requirement).space, "space_manage_qos")
         with self._database.writing() as db:
             db.execute("DELETE FROM qos_requirement WHERE id = ?", (requirement,))
 
@@ -115,7 +126,7 @@ class QosRequirements:
         query = f"SELECT id FROM qos_requirement WHERE space = ? AND file_uuid IN ({marks}) ORDER BY created, id"
         with self._database.reading() as db:
             found = [QosRequirementId(row[0]) for row in db.execute(query, (located.space, *uuids))]
-        return {requirement: self.status(self._known(requirement)) for requirement in found}
+        return {requirement: self.status(self.known(requirement)) for requirement in found}
 
     def status(self, requirement: QosRequirement) -> QosStatus:
         """Return how a requirement stands. Looks at every file that it is about, until one lacks a copy."""
@@ -157,7 +168,12 @@ class QosRequirements:
             if qos.matches(parsed, record.all_qos_parameters)
         ]
 
-    def _known(self, requirement: QosRequirementId) -> QosRequirement:
+    def known(self, requirement: QosRequirementId) -> QosRequirement:
+        """Return a requirement, for callers whose right was judged elsewhere.
+
+        Raises:
+            NotFound: There is none.
+        """
         query = "SELECT id, space, file_uuid, expression, replicas FROM qos_requirement WHERE id = ?"
         with self._database.reading() as db:
             row = db.execute(query, (requirement,)).fetchone()

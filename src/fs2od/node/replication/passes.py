@@ -26,7 +26,7 @@ from fs2od.node.replication.copying import WHOLE_BYTES, Copied, Copying, Errand,
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Storage, Upload
 
-__all__ = ["Outcome", "Pass", "Route", "for_people"]
+__all__ = ["PROBLEMS", "Outcome", "Pass", "Route", "for_people"]
 
 _SMALL_AT_ONCE, _LARGE_AT_ONCE, _IN_FLIGHT = 16, 2, 64
 _PAGE = 200
@@ -41,6 +41,9 @@ _SAID: tuple[tuple[type[Exception], str], ...] = (
     (StorageRefused, "the storage refuses our credentials or what is done: tell the site's administrators"),
     (StorageError, "it cannot be read or written: the site's administrators see why in the log"),
 )
+_USED_UP = "the size that was granted is used up: ask the site for more"
+PROBLEMS = frozenset({_USED_UP, *(said for _, said in _SAID)})
+"""All that is said of whole storages, for those who say it in other languages."""
 _FIRST_PAUSE_S = 30
 _log = logging.getLogger(__name__)
 
@@ -128,7 +131,7 @@ class Pass:
                     break
                 room -= lacks.version.size_bytes if lacks.known is None else 0
                 if room < 0:
-                    outcome.problem = "the size that was granted is used up: ask the site for more"
+                    outcome.problem = _USED_UP
                     break
                 pool = self._large if lacks.version.size_bytes > WHOLE_BYTES else self._small
                 flying[pool.submit(self._one, route, lacks, goes_on)] = lacks

@@ -6,6 +6,7 @@ import concurrent.futures
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -101,7 +102,12 @@ class Replicator:
         self._problems: dict[tuple[SpaceId, StorageId], str] = {}
         self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="replication")
         self._closed = threading.Event()
+        self._listeners: list[Callable[[SpaceId], None]] = []
         indexes.listen(self.wake)
+
+    def listen(self, listener: Callable[[SpaceId], None]) -> None:
+        """Have `listener` called after each look at a space, in the thread that looked: copies may have become complete."""
+        self._listeners.append(listener)
 
     def wake(self, space: SpaceId) -> None:
         """Look at a space soon in which something has moved, if copies of it are or were wanted."""
@@ -146,6 +152,10 @@ class Replicator:
         """Return why a storage does not get what it lacks just now, for people; None if nothing is in the way."""
         return self._problems.get((space, storage))
 
+    def rate(self, space: SpaceId, storage: StorageId) -> float:
+        """Return how many bytes a second come to a storage just now; 0 when none do."""
+        return self._rates.get((space, storage), 0.0) if space in self._running else 0.0
+
     def progress(self, space: SpaceId) -> list[Progress]:
         """Return how the copies of a space stand on each storage for which a requirement asks. Looks at every file."""
         found: dict[StorageId, Progress] = {}
@@ -158,7 +168,7 @@ class Replicator:
                 known = found.get(demand.storage.id)
                 if known is None or there.files > known.sum.files:
                     failed, said = problem(index, demand.storage.id)
-                    rate = self._rates.get(key, 0.0) if space in self._running else 0.0
+                    rate = self.rate(*key)
                     in_the_way = self._problems.get(key) or said
                     found[demand.storage.id] = Progress(demand.storage, there, rate, failed, in_the_way)
         return list(found.values())
@@ -179,6 +189,8 @@ class Replicator:
         more, troubled = False, True
         try:
             more, troubled = self._look(space)
+            for listener in self._listeners:
+                listener(space)
         except Fs2odError as error:
             _log.warning("replication of space %s: %s", space, error)
         finally:

@@ -13,6 +13,7 @@ from typing import assert_never
 
 from fs2od.errors import Fs2odError
 from fs2od.mail import (
+    CopiesNews,
     Letter,
     Mailbox,
     Outbox,
@@ -24,13 +25,24 @@ from fs2od.mail import (
     SupportNews,
     Transport,
     parse_mailbox,
+    render_copies_ready,
     render_sharing,
     render_support,
 )
 from fs2od.node.clock import Clock
 from fs2od.node.zone.accounts import LinkLetters
 from fs2od.node.zone.invite_book import InviteBook
-from fs2od.node.zone.notices import Accepted, AccessEnded, Invited, LinkEnding, Notice, SupportAnswered, SupportAsked
+from fs2od.node.zone.notices import (
+    Accepted,
+    AccessEnded,
+    CopiesReady,
+    Invited,
+    LinkEnding,
+    Notice,
+    SupportAnswered,
+    SupportAsked,
+)
+from fs2od.node.zone.providers import Provider
 from fs2od.node.zone.tokens import Tokens
 from fs2od.node.zone.users import Users
 from fs2od.onedata import errors
@@ -55,16 +67,17 @@ class NoticeLetters:
     book: InviteBook
     clock: Clock
     letters: LinkLetters
-    join_url: str
-    share_url: Callable[[str], str]
-    provider_url: Callable[[ProviderId], str]
-    sites_url: str
+    zone_url: str
+    provider: Callable[[ProviderId], Provider]
 
     def tell(self, notice: Notice) -> None:
         """Write the letter."""
         try:
             if isinstance(notice, SupportAsked | SupportAnswered):
                 self._tell_of_support(notice)
+                return
+            if isinstance(notice, CopiesReady):
+                self._tell_of_copies(notice)
                 return
             found = self._news(notice)
             if found is not None:
@@ -88,9 +101,9 @@ class NoticeLetters:
             self._write_of_support(request.user, event, replace(news, size_bytes=granted))
             return
         command = (
-            f"fs2od support approve {request.id} --storage STORAGE --provider {self.provider_url(request.provider)}"
+            f"fs2od support approve {request.id} --storage STORAGE --provider {self.provider(request.provider).url}"
         )
-        asked = replace(news, note=request.note, command=command, link=f"{self.sites_url}/{request.provider}")
+        asked = replace(news, note=request.note, command=command, link=f"{self.zone_url}/sites/{request.provider}")
         for user in self.users.may_answer_for(request.provider):
             self._write_of_support(user, "support-asked", asked)
 
@@ -100,6 +113,22 @@ class NoticeLetters:
             folder = self.letters.templates_folder
             words = render_support(news, event=event, language=language, templates_folder=folder)
             self._send(mailbox, words)
+
+    def _tell_of_copies(self, notice: CopiesReady) -> None:
+        site, space = self.provider(notice.provider), notice.space
+        news = CopiesNews(
+            facility_name=self.letters.facility_name,
+            dataset=self.book.name_of(space, "space"),
+            site=site.name,
+            files=notice.files,
+            size_bytes=notice.size_bytes,
+            link=f"{self.zone_url}/space/{space}/compute?site={site.id}",
+            command=f"ONECLIENT_PROVIDER_HOST={site.domain} fs2od mirror {space} FOLDER --zone {self.zone_url} --token-file fs2od.token",
+        )
+        for address in self.users.get(notice.user).emails[:1]:
+            mailbox, language = self._reader(address)
+            words = render_copies_ready(news, language=language, templates_folder=self.letters.templates_folder)
+            self._send(mailbox, words, key=f"copies-ready/{notice.wish}")
 
     def _news(
         self, notice: Invited | Accepted | AccessEnded | LinkEnding
@@ -112,7 +141,7 @@ class NoticeLetters:
                 until_s = valid_until_s(self.tokens.named(token).caveats)
                 until = None if until_s is None else datetime.fromtimestamp(until_s, UTC)
                 name = self.users.get(inviter).full_name
-                link = f"{self.join_url}#{seal}"
+                link = f"{self.zone_url}/join#{seal}"
                 news = SharingNews(facility, self._dataset(notice.target, notice.target_type), name, link, seal, until)
                 return address, "invited", news
             case Accepted(inviter, who):
@@ -126,7 +155,7 @@ class NoticeLetters:
             case LinkEnding(user, share, name, until_s):
                 until = datetime.fromtimestamp(until_s, UTC)
                 return self._to(
-                    user, "link-ending", SharingNews(facility, name, link=self.share_url(share), until=until)
+                    user, "link-ending", SharingNews(facility, name, link=f"{self.zone_url}/share/{share}", until=until)
                 )
             case _:
                 assert_never(notice)
@@ -147,11 +176,12 @@ class NoticeLetters:
         mailbox = Mailbox(parse_mailbox(address).address)
         return mailbox, self.letters.language_for(mailbox.address) or self.letters.language
 
-    def _send(self, mailbox: Mailbox, words: Rendered) -> None:
+    def _send(self, mailbox: Mailbox, words: Rendered, *, key: str = "") -> None:
+        """Write a letter down; the second one of the same key is none."""
         letter = Letter(self.letters.sender, (mailbox,), words.subject, words.text, words.html)
-        key = f"sharing/{hashlib.sha256(secrets.token_bytes(16)).hexdigest()}"
+        unique = key or f"sharing/{hashlib.sha256(secrets.token_bytes(16)).hexdigest()}"
         with self.database.writing() as db:
-            self.outbox.enqueue(db, letter, key=key, now=self.clock.now())
+            self.outbox.enqueue(db, letter, key=unique, now=self.clock.now())
 
 
 class TokenTransport:

@@ -6,12 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from fs2od.onedata.ids import ShareId, TokenId, UserId
+from fs2od.onedata.ids import ProviderId, ShareId, SpaceId, TokenId, UserId
 
 if TYPE_CHECKING:
     from fs2od.node.zone.support_requests import SupportRequest
 
-__all__ = ["Accepted", "AccessEnded", "Invited", "LinkEnding", "Notice", "Notices", "SupportAnswered", "SupportAsked"]
+__all__ = [
+    "Accepted",
+    "AccessEnded",
+    "CopiesReady",
+    "Invited",
+    "LinkEnding",
+    "Notice",
+    "Notices",
+    "SupportAnswered",
+    "SupportAsked",
+]
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,19 @@ class SupportAnswered:
     request: SupportRequest
 
 
-Notice: TypeAlias = Invited | Accepted | AccessEnded | LinkEnding | SupportAsked | SupportAnswered
+@dataclass(frozen=True)
+class CopiesReady:
+    """All of a dataset has copies at a site; who wanted it there hears of it, of each `wish` once."""
+
+    wish: str
+    user: UserId
+    space: SpaceId
+    provider: ProviderId
+    files: int
+    size_bytes: int
+
+
+Notice: TypeAlias = Invited | Accepted | AccessEnded | LinkEnding | SupportAsked | SupportAnswered | CopiesReady
 
 
 class Notices:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NETWORKS", "RESULTS", "SITES", "SUPPORT"]
+__all__ = ["NETWORKS", "RESULTS", "SITES", "SUPPORT", "WISHES"]
 
 # A site's host is empty where it is the node's own, its port 0 where any free one does. A support's place tells which
 # came first, for bytes come from there.
@@ -39,3 +39,15 @@ CREATE INDEX results_user ON results (user);
 
 # Where the machines of a site are, separated by spaces.
 NETWORKS = "ALTER TABLE offer ADD COLUMN networks TEXT NOT NULL DEFAULT '';"
+
+# Who wants which space to be where: see fs2od.node.provider.wishes. Without a provider it is whichever site supports the
+# space next, after the one whose place is `after`; the requirement comes with the support, `told` is when the letter was
+# written that all is there.
+WISHES = """
+CREATE TABLE wish (
+    id TEXT PRIMARY KEY, space TEXT NOT NULL REFERENCES space ON DELETE CASCADE, provider TEXT REFERENCES provider ON DELETE CASCADE,
+    user TEXT NOT NULL REFERENCES user ON DELETE CASCADE, requirement TEXT REFERENCES qos_requirement ON DELETE CASCADE,
+    created INTEGER NOT NULL, after INTEGER NOT NULL, told INTEGER, UNIQUE (space, provider)
+) WITHOUT ROWID;
+CREATE INDEX wish_requirement ON wish (requirement);
+"""

@@ -147,10 +147,8 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         book=invite_book,
         clock=clock,
         letters=letters,
-        join_url=f"{settings.zone_url}/join",
-        share_url=lambda share: f"{settings.zone_url}/share/{share}",
-        provider_url=lambda provider: providers.known(provider).url,
-        sites_url=f"{settings.zone_url}/sites",
+        zone_url=settings.zone_url,
+        provider=providers.known,
     )
     notices.listen(notice_letters.tell)
     spaces = Spaces(database, memberships, rights, clock)

@@ -123,6 +123,7 @@ class Live {
       const exact = twin.words[place.dataset.hover];
       if (exact) place.title = exact;
     }
+    for (const bar of this.main.querySelectorAll("[data-value]")) bar.value = twin.words[bar.dataset.value] ?? bar.value;
     for (const place of this.main.querySelectorAll("[data-as-of] time")) place.dateTime = twin.as_of;
     localTimes(this.main);
     const turned = this.state !== null && this.state !== twin.state;
@@ -132,6 +133,8 @@ class Live {
       await this.swap();
       this.version = twin.version;
       this.swapped = Date.now();
+    } else if (twin.version !== this.version) {
+      this.wait = Math.min(this.wait, SWAP_PAUSE_MS / 1000); // what was put off is not forgotten until much later
     }
   }
 

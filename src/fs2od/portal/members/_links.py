@@ -221,7 +221,7 @@ class LinkPages:
     def _path(self, share: Share) -> str | None:
         if share.root.uuid == space_root_uuid(share.space):
             return ""
-        if self.rooms.provider.supports.find(share.space) is None:
+        if not self.rooms.zone.providers.supporting(share.space):
             return None
         with self.rooms.provider.indexes.using(share.space) as index:
             entry = index.find(share.root.uuid)

@@ -48,9 +48,8 @@ class OverviewPages:
 
     def _size(self, visit: Visit) -> tuple[int, int] | None:
         """Return how many files and bytes there are; None where no provider supports the space."""
-        space, provider = visit.space.id, self.rooms.provider
-        if provider.supports.find(space) is None:
+        if not visit.space.supports:
             return None
-        with provider.indexes.using(space) as index:
+        with self.rooms.provider.indexes.using(visit.space.id) as index:
             root = index.get(ROOT)
         return None if root is None else (root.files, root.size_bytes)

@@ -1,0 +1,198 @@
+"""Who wants a dataset to be at which site: copies are asked for as soon as the site lends storage, and its person hears when all is there.
+
+A wish is remembered until then, whoever grants the storage, by request or by support token. All else is the requirement
+that it becomes.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fs2od.errors import Fs2odError
+from fs2od.manifests import SIDECAR
+from fs2od.node.clock import Clock
+from fs2od.node.index import Indexes
+from fs2od.node.index.schema import ROOT
+from fs2od.node.provider.access import Access, Need
+from fs2od.node.provider.files import Files
+from fs2od.node.provider.qos import QosRequirements
+from fs2od.node.replication import Replicator
+from fs2od.node.zone.callers import Caller
+from fs2od.node.zone.notices import CopiesReady, Notices
+from fs2od.node.zone.rights import Rights
+from fs2od.onedata import errors
+from fs2od.onedata.ids import ProviderId, QosRequirementId, SpaceId, UserId, new_entity_id
+from fs2od.sqlite import Database
+
+__all__ = ["Wish", "Wishes"]
+
+_BY_TOKEN_LASTS_S = 7 * 24 * 3600
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A dataset is wanted at a site.
+
+    Attributes:
+        id: Its own.
+        space: The dataset.
+        provider: The site; None: whichever supports the space next, by a support token.
+        user: Who wants it.
+        requirement: What keeps copies there; None as long as the site lends no storage.
+    """
+
+    id: str
+    space: SpaceId
+    provider: ProviderId | None
+    user: UserId
+    requirement: QosRequirementId | None
+
+
+class Wishes:
+    """Takes wishes, makes requirements of them, and tells when they have come true."""
+
+    def __init__(
+        self,
+        database: Database,
+        rights: Rights,
+        access: Access,
+        files: Files,
+        indexes: Indexes,
+        qos: QosRequirements,
+        replicator: Replicator,
+        notices: Notices,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._rights = rights
+        self._access = access
+        self._files = files
+        self._indexes = indexes
+        self._qos = qos
+        self._replicator = replicator
+        self._notices = notices
+        self._clock = clock
+
+    def make(self, caller: Caller, space: SpaceId, provider: ProviderId | None) -> None:
+        """Want a space at a site, or with None wherever it is supported next. Whoever wants what is wanted already changes nothing.
+
+        Raises:
+            Forbidden: Without space_manage_qos.
+        """
+        user = self._require(caller, space)
+        row = (new_entity_id(), space, provider, user, self._clock.now_s())
+        with self._database.writing() as db:
+            if provider is None:
+                db.execute("DELETE FROM wish WHERE space = ? AND user = ? AND provider IS NULL", (space, user))
+            db.execute(
+                """INSERT OR IGNORE INTO wish (id, space, provider, user, created, after)
+                VALUES (?, ?, ?, ?, ?, (SELECT ifnull(max(place), 0) FROM support WHERE space = ?))""",
+                (*row, space),
+            )
+        self.begin_due()
+
+    def drop(self, caller: Caller, space: SpaceId, provider: ProviderId) -> None:
+        """Want it there no more: its requirement ends with it. What was copied stays, and nothing is copied any more.
+
+        Raises:
+            Forbidden: Without space_manage_qos.
+        """
+        self._require(caller, space)
+        with self._database.writing() as db:
+            asked = "SELECT requirement FROM wish WHERE space = ? AND provider = ?"
+            db.execute(f"DELETE FROM qos_requirement WHERE id IN ({asked})", (space, provider))
+            db.execute("DELETE FROM wish WHERE space = ? AND provider = ?", (space, provider))
+
+    def of_space(self, space: SpaceId) -> list[Wish]:
+        """Return the wishes for a space, for callers whose right was judged elsewhere."""
+        with self._database.reading() as db:
+            rows = db.execute("SELECT * FROM wish WHERE space = ? ORDER BY created, id", (space,)).fetchall()
+        return [_wish(row) for row in rows]
+
+    def begin_due(self) -> None:
+        """Make requirements of the wishes whose sites lend storage by now. To be called often."""
+        query = """SELECT w.id, w.space, s.provider, w.user, w.requirement FROM wish AS w JOIN support AS s ON s.space = w.space
+            AND (s.provider = w.provider OR w.provider IS NULL AND s.place > w.after AND w.created > ?)
+            WHERE w.requirement IS NULL AND NOT EXISTS (
+                SELECT 1 FROM wish AS other WHERE other.space = w.space AND other.provider = s.provider AND other.id != w.id
+            ) GROUP BY w.space, s.provider ORDER BY w.created, w.id"""
+        with self._database.reading() as db:
+            rows = db.execute(query, (self._clock.now_s() - _BY_TOKEN_LASTS_S,)).fetchall()
+        for row in rows:
+            self._begin(_wish(row))
+
+    def look(self, space: SpaceId) -> None:
+        """Tell of wishes for a space that have come true, of each once; to be called after its copies were looked at."""
+        query = "SELECT * FROM wish WHERE space = ? AND requirement IS NOT NULL AND told IS NULL"
+        with self._database.reading() as db:
+            waiting = [_wish(row) for row in db.execute(query, (space,))]
+        if not waiting or self._is_growing(space):
+            return
+        files, size_bytes = self._sums(space)
+        for wish in waiting:
+            assert wish.provider is not None
+            assert wish.requirement is not None
+            if not files or self._qos.status(self._qos.known(wish.requirement)) != "fulfilled":
+                continue
+            # The letter first, which is written once for each wish: killed between the two, the next look goes on here.
+            self._notices.tell(CopiesReady(wish.id, wish.user, space, wish.provider, files, size_bytes))
+            with self._database.writing() as db:
+                db.execute("UPDATE wish SET told = ? WHERE id = ?", (self._clock.now_s(), wish.id))
+
+    def _begin(self, wish: Wish) -> None:
+        try:
+            located = self._access.locate(Caller(wish.user), wish.space, Need.MANAGE)
+            with self._database.writing() as db:
+                query = "SELECT 1 FROM wish WHERE id = ? AND requirement IS NULL"
+                if db.execute(query, (wish.id,)).fetchone() is None:
+                    return  # another thread was faster, or it was dropped
+                requirement = self._qos.insert(db, located, f"providerId={wish.provider}", 1)
+                db.execute(
+                    "UPDATE wish SET provider = ?, requirement = ? WHERE id = ?", (wish.provider, requirement, wish.id)
+                )
+        except (errors.Forbidden, errors.Unauthorized):
+            # Who wanted it may not any more.
+            with self._database.writing() as db:
+                db.execute("DELETE FROM wish WHERE id = ?", (wish.id,))
+        except Fs2odError as error:
+            _log.warning("space %s is wanted at site %s, but that has to wait: %s", wish.space, wish.provider, error)
+        else:
+            self._replicator.look_now(wish.space)
+
+    def _is_growing(self, space: SpaceId) -> bool:
+        """Say whether the facility says that a dataset is being written: "ready" would be wrong the next minute."""
+        metadata = self._files.json_metadata_of_space(space)
+        said = metadata.get("fs2od") if isinstance(metadata, Mapping) else None
+        return isinstance(said, Mapping) and said.get("state") == "acquiring"
+
+    def _sums(self, space: SpaceId) -> tuple[int, int]:
+        """Return how many files and bytes people count: without the facility's checksums."""
+        with self._indexes.using(space) as index:
+            root, sidecar = index.get(ROOT), index.child(ROOT, SIDECAR)
+        if root is None:
+            return 0, 0
+        return (
+            (root.files, root.size_bytes)
+            if sidecar is None
+            else (root.files - sidecar.files, root.size_bytes - sidecar.size_bytes)
+        )
+
+    def _require(self, caller: Caller, space: SpaceId) -> UserId:
+        self._rights.require_user(caller)
+        caller.require_all_access()
+        return self._rights.require_space(caller, space, "space_manage_qos")
+
+
+def _wish(row: sqlite3.Row) -> Wish:
+    provider, requirement = row["provider"], row["requirement"]
+    return Wish(
+        row["id"],
+        SpaceId(row["space"]),
+        None if provider is None else ProviderId(provider),
+        UserId(row["user"]),
+        None if requirement is None else QosRequirementId(requirement),
+    )
