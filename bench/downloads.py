@@ -12,17 +12,18 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.distance import Distance, can_be_made, far_away
+from bench.distance import can_be_made, far_away
 from bench.downloaders import DOWNLOADERS, OURS, Run, Target, download, is_there
 from bench.report import Section, median
 
 from fs2od.manifests import SIDECAR
 from fs2od.testing import microscope
+from fs2od.testing.hosts import Host
 from fs2od.testing.sidecars import extend_sidecar
 
 __all__ = ["measure", "served"]
@@ -111,7 +112,7 @@ def _far(place: Path, sizes: Sizes) -> Section:
             "downloads-far",
             "Downloads from far away",
             f"As above, over TLS, from a network namespace whose packets come {_DELAY_MS} ms late and of which {_LOSS_PERCENT} % are "
-            f"lost ({distance.made_by}). Seconds.",
+            f"lost ({distance.late_by}). Seconds.",
             ("", *columns),
         )
         for case, data in cases.items():
@@ -277,13 +278,11 @@ def _without_sidecar(data: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def served(place: Path, data: Path, *, tls: bool, distance: Distance | None = None) -> Iterator[Target]:
+def served(place: Path, data: Path, *, tls: bool, distance: Host | None = None) -> Iterator[Target]:
     """Run a node over `data`, with its state beside it."""
     state = place / f"state-{data.name}-{'tls' if tls else 'plain'}"
-    words = distance.words if distance else ()
     address = distance.address if distance else "127.0.0.1"
     command = [
-        *words,
         sys.executable,
         "-m",
         "bench.share_once",
@@ -292,7 +291,8 @@ def served(place: Path, data: Path, *, tls: bool, distance: Distance | None = No
         "tls" if tls else "plain",
         address,
     ]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT)
+    with distance.entered() if distance else nullcontext():
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT)
     assert process.stdin is not None
     assert process.stdout is not None
     files = {path.relative_to(data).as_posix(): path.stat().st_size for path in data.rglob("*") if path.is_file()}

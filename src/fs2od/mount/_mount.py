@@ -27,6 +27,10 @@ class NotMountable(Fs2odError):
     exit_code = 3
 
 
+_LEAST_S = 3.0
+"""How long an answer may take in any case."""
+
+
 @dataclass(frozen=True)
 class MountOptions:
     """How a mount goes about it.
@@ -41,7 +45,7 @@ class MountOptions:
         prefer: The domain of the provider to ask first.
         ca_file: Certificates (PEM) to trust besides the system's.
         proxies: What stands between this machine and the services.
-        timeouts: How long to wait for one answer.
+        timeouts: How long to wait for one answer; at most `wait_s`, if that is 3 s or more.
         straight: Whether bytes of a space may come straight from a store that has a copy, where the provider leads there.
         say: Told in one sentence why a store is left alone.
     """
@@ -106,7 +110,7 @@ class Mount:
                     token=options.token,
                     prefer=options.prefer,
                     ca_file=options.ca_file,
-                    timeouts=options.timeouts,
+                    timeouts=_within(options.timeouts, options.wait_s),
                     patience=Patience(tries=2),
                     sleep=waiting.sleep,
                     proxies=options.proxies,
@@ -147,6 +151,12 @@ class Mount:
             if error.errno != errno.ENOTCONN:
                 raise StorageError(f"{path} cannot be used as a mountpoint ({error.strerror})") from error
             unmount(path)
+
+
+def _within(timeouts: Timeouts, wait_s: float) -> Timeouts:
+    """Return timeouts that are no longer than reads wait: a cut cable says nothing, so that it is only noticed by them."""
+    longest_s = max(_LEAST_S, wait_s)
+    return Timeouts(min(timeouts.connect_s, longest_s), min(timeouts.stall_s, longest_s))
 
 
 def _is_empty(path: Path) -> bool:

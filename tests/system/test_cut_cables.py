@@ -1,0 +1,313 @@
+"""Facility, node, site and user on hosts of their own, with delay and loss between them; and the cable is cut in the middle of everything."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.storage.conftest import radosgw
+
+from fs2od.cli.first_configuration import ensure_configuration
+from fs2od.mount import unmount
+from fs2od.node import NodeSettings, open_node
+from fs2od.node.apps import provider_app
+from fs2od.node.certificates import ensure_certificate
+from fs2od.node.origins import SocketOrigins
+from fs2od.node.panel.storage_records import Bucket, Credentials
+from fs2od.node.settings import SiteSettings
+from fs2od.storage.s3 import S3Settings, client_of
+from fs2od.testing.hosts import Cable, Host, Network
+from fs2od.testing.network import Proxy
+from fs2od.testing.radosgw import Radosgw
+from fs2od.testing.sidecars import extend_sidecar
+from fs2od.testing.system import System, free_ports, tree, wait_for
+from fs2od.testing.world import Dataset, World, _administrator, write_files
+
+__all__ = ["radosgw"]
+
+CUT_S = 3.0
+LONGEST_S = 90.0
+LARGE = 2 << 20
+SOME = random.Random(5)
+FILES = {
+    "SPA.yml": b"User: {}\n",
+    **{f"Grids/{number}.mrc": SOME.randbytes(LARGE) for number in range(3)},
+    **{f"Thumbs/{number:02}.jpg": SOME.randbytes(20_000) for number in range(30)},
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """The hosts, the node, and what there is at it."""
+
+    facility: Host
+    node: Host
+    site: Host
+    user: Host
+    system: System
+    bucket: S3Settings
+    store: Proxy
+    dataset: Dataset
+    results: Dataset
+    share: str
+    token: Path
+
+    @property
+    def zone(self) -> str:
+        return str(self.system.facts["zone"])
+
+    def command(self, *words: str, at: Host | None = None) -> subprocess.Popen[str]:
+        """Start a command of a person, where the user is."""
+        command = [sys.executable, "-m", "fs2od", *words, "--ca", str(self.system.facts["ca"])]
+        with (at or self.user).entered():
+            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def member(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command with a member's token."""
+        return self.command(*words, "--token-file", str(self.token), "--zone", self.zone)
+
+    def ask(self, method: str, path: str, **told: Any) -> Any:  # noqa: ANN401 - JSON
+        """Return what the node answers an administrator, asked beside it."""
+        with self.node.entered(), self.system.http(administrator=True) as http:
+            answer = http.request(method, path, **told)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, radosgw: Radosgw) -> Iterator[Place]:
+    home = tmp_path_factory.mktemp("node")
+    with ExitStack() as stack:
+        network = stack.enter_context(Network())
+        facility = network.host(Cable(delay_ms=40, loss_percent=0.2))
+        node = network.host()
+        site = network.host(Cable(delay_ms=5, loss_percent=0.2, megabits_s=24))
+        user = network.host(Cable(delay_ms=10, loss_percent=0.2, megabits_s=16))
+        with site.entered():
+            store = Proxy({0: ("127.0.0.1", radosgw.port)}, address=site.address)
+        stack.enter_context(store)
+        system = System(home, port=free_ports(4))
+        bucket = radosgw.bucket()
+        endpoint = f"http://{site.address}:{store.ports[0]}"
+        with node.entered(), _prepared(system, node.address) as world:
+            owner = world.administrator
+            dataset = world.dataset(owner, FILES)
+            extend_sidecar(dataset.folder, seal=True)
+            world.rescan(dataset.space)
+            share, results = world.share(owner, dataset), world.results(owner)
+            (centre,) = [each for each in world.node.sites if each.record.name == "centre"]
+            keys = Credentials(bucket.access_key, bucket.secret_key)
+            storage = centre.storages.add_s3("bucket", Bucket(endpoint, bucket.bucket), keys)
+            with world.node.zone.database.writing() as db:
+                centre.supports.grant(db, dataset.space, storage, size_bytes=1 << 30)
+            token = home / "member.token"
+            token.write_text(owner.token.reveal())
+            token.chmod(0o600)
+        stack.enter_context(system)
+        with node.entered():
+            system.start_node("--host", node.address, "--address", node.address)
+        link = f"{system.facts['zone']}/share/{share}"
+        yield Place(facility, node, site, user, system, bucket, store, dataset, results, link, token)
+
+
+@contextmanager
+def _prepared(system: System, address: str) -> Iterator[World]:
+    """Yield the node before it is started, with a further site: quicker than asking for everything by REST."""
+    sites = (SiteSettings("centre", port=system.port + 3),)
+    domains = f"{address}:{system.port}", f"{address}:{system.port + 1}"
+    with open_node(NodeSettings(system.data / "node", *domains, sites=sites)) as opened:
+        origins = SocketOrigins(address, address, 0, app=provider_app, certify=lambda _: made)
+        made = ensure_certificate(system.data / "node" / "tls", [address])
+        opened.sites.open_all(origins)
+        try:
+            yield World(opened, system.home, _administrator(opened), {})
+        finally:
+            for service in origins.services:
+                service.socket.close()
+
+
+def ends_well(process: subprocess.Popen[str], what: str) -> None:
+    _, said = process.communicate(timeout=LONGEST_S)
+    assert process.returncode == 0, f"{what}: {said}"
+
+
+def holds_in_the_middle(process: subprocess.Popen[str], folder: Path) -> None:
+    """Let a command work until some of its bytes have come, and stand still then, until the others are as far."""
+    wait_for(lambda: is_in_the_middle(folder), what=f"the first bytes in {folder}")
+    process.send_signal(signal.SIGSTOP)
+
+
+def is_in_the_middle(folder: Path) -> bool:
+    """Say whether some bytes have come, in whatever files."""
+    try:
+        return any(path.stat().st_size > 100_000 for path in folder.rglob("*") if path.is_file())
+    except FileNotFoundError:  # one got its name just now
+        return False
+
+
+class Reading(threading.Thread):
+    """Somebody who reads a file, piece by piece."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(daemon=True)
+        self._path = path
+        self.content = b""
+        self.error: OSError | None = None
+
+    def run(self) -> None:
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                while piece := file.read(64 << 10):
+                    self.content += piece
+        except OSError as error:
+            self.error = error
+
+
+@contextmanager
+def mounted(place: Place, folder: Path, *more: str) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
+    point = folder / "mounted"
+    process = place.command("mount", place.share, str(point), *more)
+    try:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        assert "is mounted" in said, said + process.stderr.read()
+        yield point, process
+    finally:
+        process.terminate()
+        process.wait(LONGEST_S)
+        process.communicate()
+        if os.path.ismount(point):
+            unmount(point)
+
+
+def test_what_people_run_waits_while_their_cable_is_cut_and_ends_whole(place: Place, tmp_path: Path) -> None:
+    write_files(tmp_path / "made", {f"run/{number}.star": SOME.randbytes(LARGE) for number in range(3)})
+    got = {name: tmp_path / name for name in ("download", "mirror", "stage")}
+    with mounted(place, tmp_path, "--cache", str(tmp_path / "cache")) as (point, _):
+        reader = Reading(point / "Grids" / "0.mrc")
+        space = place.dataset.space
+        running: dict[str, subprocess.Popen[str]] = {}
+        try:
+            for name, words in {
+                "download": ["download", place.share],
+                "mirror": ["mirror", space],
+                "stage": ["stage", "in", space],
+            }.items():
+                running[name] = place.member(*words, str(got[name]))
+                holds_in_the_middle(running[name], got[name])
+            running["put"] = place.member("put", str(tmp_path / "made" / "run"), f"{place.results.space}/of today")
+            holds_in_the_middle(running["put"], place.results.folder)
+            reader.start()
+            wait_for(lambda: reader.content, what="the first bytes through the mount")
+            with place.user.cut():
+                for process in running.values():
+                    process.send_signal(signal.SIGCONT)
+                time.sleep(CUT_S)
+                unfinished = [name for name, process in running.items() if process.poll() is None]
+            for name, process in running.items():
+                ends_well(process, name)
+            reader.join(LONGEST_S)
+        finally:
+            for process in running.values():
+                process.kill()
+                process.communicate()
+    assert len(unfinished) == 4, f"the cut came too late: only {unfinished} ran"
+    assert reader.error is None
+    assert reader.content == FILES["Grids/0.mrc"]
+    for folder in got.values():
+        assert {path: said for path, said in tree(folder).items() if not path.startswith("fs2od-sidecar")}.items() >= {
+            path: said for path, said in tree(place.dataset.folder).items() if not path.startswith("fs2od-sidecar")
+        }.items()
+        assert not [path for path in folder.rglob("*") if path.suffix in {".partial", ".pieces"}]
+    assert tree(place.results.folder / "of today") == tree(tmp_path / "made")
+
+
+def test_a_read_fails_when_the_cable_is_cut_for_longer_than_was_asked_and_the_mount_ends(
+    place: Place, tmp_path: Path
+) -> None:
+    with mounted(place, tmp_path, "--no-cache", "--wait", "1") as (point, process):
+        reader = Reading(point / "Grids" / "1.mrc")
+        reader.start()
+        wait_for(lambda: reader.content, what="the first bytes through the mount")
+        with place.user.cut():
+            reader.join(LONGEST_S)
+            assert not reader.is_alive()
+            assert reader.error is not None
+            assert reader.error.errno == errno.EIO
+            unmount(point)
+            assert process.wait(LONGEST_S) == 0
+    assert FILES["Grids/1.mrc"].startswith(reader.content)
+
+
+def test_replication_goes_on_after_the_cable_of_the_site_was_cut(place: Place) -> None:
+    body = {"fileId": place.dataset.root, "expression": f"providerId={_centre(place)}", "replicasNum": 1}
+    made = place.ask("POST", f"{place.system.facts['provider']}/api/v3/oneprovider/qos_requirements", json=body)
+    address = f"{place.system.facts['provider']}/api/v3/oneprovider/qos_requirements/{made['qosRequirementId']}"
+    wait_for(lambda: [each for each in place.store.exchanges if each.request.method == "PUT"], what="a first object")
+    with place.site.cut():
+        assert place.ask("GET", address)["status"] == "pending"
+        time.sleep(CUT_S)
+        assert place.ask("GET", address)["status"] == "pending"
+    wait_for(lambda: place.ask("GET", address)["status"] == "fulfilled", within_s=LONGEST_S, what="the copies")
+    client, prefix = client_of(place.bucket), f"{place.dataset.space}/"
+    found = client.list_objects_v2(Bucket=place.bucket.bucket)["Contents"]
+    objects = {
+        each["Key"].removeprefix(prefix): client.get_object(Bucket=place.bucket.bucket, Key=each["Key"])["Body"].read()
+        for each in found
+    }
+    files = [path for path in place.dataset.folder.rglob("*") if path.is_file()]
+    assert objects == {str(path.relative_to(place.dataset.folder)): path.read_bytes() for path in files}
+    assert not client.list_multipart_uploads(Bucket=place.bucket.bucket).get("Uploads")
+
+
+def _centre(place: Place) -> str:
+    (url,) = place.system.facts["sites"].values()
+    return str(place.ask("GET", f"{url}/api/v3/oneprovider/configuration")["providerId"])
+
+
+def test_onboarding_goes_on_after_the_cable_of_the_facility_was_cut_and_makes_everything_once(
+    place: Place, tmp_path: Path
+) -> None:
+    facts, watched, state = place.system.facts, tmp_path / "watched", tmp_path / "facility"
+    write_files(watched / "grid7", {"SPA.yml": b"User: {Email: alex@example.org}\n", "a.mrc": b"movie"})
+    ensure_configuration(tmp_path / "fs2od.toml", node=dict(facts), watch=watched)
+    told = ["--config", str(tmp_path / "fs2od.toml"), "--data", str(state), "--outbox", str(tmp_path / "outbox")]
+    process = place.command("facility", *told, "--port", "0", at=place.facility)
+    try:
+        wait_for(lambda: _spaces(place, "grid7"), within_s=LONGEST_S, what="the space")
+        with place.facility.cut():
+            assert not list((tmp_path / "outbox").glob("*.eml")), "the cut came too late"
+            time.sleep(CUT_S)
+            assert not list((tmp_path / "outbox").glob("*.eml"))
+        wait_for(lambda: list((tmp_path / "outbox").glob("*.eml")), within_s=LONGEST_S, what="the mail")
+    finally:
+        process.terminate()
+        process.communicate(timeout=LONGEST_S)
+    assert len(list((tmp_path / "outbox").glob("*.eml"))) == 1
+    (space,) = _spaces(place, "grid7")
+    zone = f"{place.zone}/api/v3/onezone"
+    assert len(place.ask("GET", f"{zone}/spaces/{space}/shares")["shares"]) == 1
+    groups = [
+        place.ask("GET", f"{zone}/groups/{each}")["name"]
+        for each in place.ask("GET", f"{zone}/spaces/{space}/groups")["groups"]
+    ]
+    # The facility's own, the owners and the members.
+    assert len(groups) == len(set(groups)) == 3
+
+
+def _spaces(place: Place, name: str) -> list[str]:
+    zone = f"{place.zone}/api/v3/onezone"
+    every = place.ask("GET", f"{zone}/user/effective_spaces")["spaces"]
+    return [space for space in every if name in place.ask("GET", f"{zone}/spaces/{space}")["name"]]
