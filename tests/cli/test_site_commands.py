@@ -14,6 +14,7 @@ from tests.storage.conftest import bucket, radosgw
 from fs2od.cli.main import fs2od
 from fs2od.errors import Fs2odError
 from fs2od.onedata import tokens
+from fs2od.onedata.ids import ProviderId
 from fs2od.onedata.tokens import DataPath, DataReadonly, Ip, Time, Token
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.world import Person, ServedWorld, serve_world
@@ -135,3 +136,28 @@ def test_a_token_for_a_job_reads_one_dataset_and_writes_its_results(world: Serve
         raised = refused.exception
         found = raised.exit_code if isinstance(raised, Fs2odError) else refused.exit_code
         assert found == code, (words, refused.output)
+
+
+def test_a_site_is_removed_after_its_supports_were_shown_and_ended(world: ServedWorld, tmp_path: Path) -> None:
+    olive = world.person("Olive Example")
+    dataset, alone = world.dataset(olive, {"a.txt": b"1"}, name="grid 7"), world.space(olive, "class averages")
+    operator = Shell(world, tmp_path, world.administrator)
+    site = world.node.sites.get(ProviderId(operator.json("site", "add", "centre")["providerId"]))
+    storage = world.also_support(dataset.space, site)
+    with world.node.zone.database.writing() as db:
+        site.supports.grant(db, alone, storage, size_bytes=10**9)
+    refused = operator.run("site", "remove", "centre")
+    assert isinstance(refused.exception, Fs2odError)
+    assert (refused.exception.exit_code, "give --end-supports" in str(refused.exception)) == (9, True)
+    first, second = refused.stderr.splitlines()
+    assert "class averages  (nobody else supports it: it can be read no more then)" in first
+    assert second.endswith("grid 7")
+    kept = operator.run("site", "remove", "centre", "--end-supports", given="n\n")
+    assert "centre stays as it is" in str(kept.exception)
+    assert len(site.supports.every()) == 2
+    removed = operator.run("site", "remove", "centre", "--end-supports", "--yes")
+    assert removed.exit_code == 0, removed.output
+    assert "what lies on its storages was left there" in removed.stderr
+    assert [each["name"] for each in operator.json("site", "list")] == ["facility"]
+    missing = operator.run("site", "remove", "centre")
+    assert "there is no site 'centre'; there are: facility" in str(missing.exception)

@@ -145,6 +145,7 @@ TESTED = {
     ("onezone", "fs2od_get_link"): "test_zone.py::test_a_space_has_invites_and_links_with_rules",
     ("onezone", "fs2od_set_link"): "test_zone.py::test_a_space_has_invites_and_links_with_rules",
     ("oneprovider", "fs2od_get_replication"): "test_sites.py::test_it_is_told_how_copies_stand",
+    ("onezone", "remove_provider"): "test_sites.py::test_a_site_is_removed",
     ("onezone", "fs2od_list_sites"): "test_sites.py::test_a_site_is_added_asked_and_answers",
     ("onezone", "fs2od_make_job_token"): "test_sites.py::test_a_token_for_a_job_is_made",
     ("onezone", "fs2od_list_support_requests"): "test_sites.py::test_a_site_is_added_asked_and_answers",

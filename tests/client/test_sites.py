@@ -7,7 +7,7 @@ from tests.client.conftest import Speak
 from tests.storage.conftest import bucket, radosgw
 
 from fs2od.node.panel.storage_records import Bucket, Credentials
-from fs2od.onedata.errors import Conflict, Rejected
+from fs2od.onedata.errors import Conflict, NotFound, Rejected
 from fs2od.onedata.ids import StorageId
 from fs2od.onedata.wire.direct import DirectReading
 from fs2od.onedata.wire.sites import JobTokenRequest, Offer
@@ -84,3 +84,13 @@ async def test_it_is_told_how_copies_stand(world: World, speak: Speak) -> None:
     (requirement,) = told.requirements
     assert (requirement.status, requirement.replicas_num) == ("impossible", 3)
     assert requirement.problem == "2 of the space's storages match, and copies on 3 are asked for"
+
+
+async def test_a_site_is_removed(world: World, speak: Speak) -> None:
+    zone = speak(world.administrator).zone
+    added = await zone.sites.add("centre")
+    await zone.providers.remove(added.provider_id)
+    with pytest.raises(NotFound):
+        await zone.providers.remove(added.provider_id)
+    with pytest.raises(Rejected):
+        await zone.providers.remove(world.node.provider.record.id)

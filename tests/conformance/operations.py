@@ -145,6 +145,8 @@ TESTS: Mapping[str, str] = {
     "oneprovider/get_data_distribution": f"{_MORE}::test_it_is_told_where_data_lies",
     "onepanel/health": f"{_USERS}::test_services_say_what_they_are",
     "onepanel/get_configuration": f"{_USERS}::test_services_say_what_they_are",
+    "onepanel/remove_provider": f"{_PANEL}::test_providers_are_removed_but_not_the_nodes_own",
+    "onezone/remove_provider": f"{_PANEL}::test_providers_are_removed_but_not_the_nodes_own",
     "onepanel/get_provider": f"{_PANEL}::test_storages_are_added_shown_changed_and_removed",
     "onepanel/get_storages": f"{_PANEL}::test_storages_are_added_shown_changed_and_removed",
     "onepanel/add_storage": f"{_PANEL}::test_storages_are_added_shown_changed_and_removed",

@@ -138,3 +138,12 @@ async def test_files_can_be_registered_one_by_one(world: World, ask: Ask) -> Non
     assert "/data/register" in shown
     at = {"id": space}
     await ask("onepanel/get_auto_storage_import_info", admin, status=400, error="requiresAutoStorageImportMode", **at)
+
+
+async def test_providers_are_removed_but_not_the_nodes_own(world: World, ask: Ask) -> None:
+    admin = world.administrator
+    await ask("onepanel/remove_provider", admin, status=400, error="notSupported")
+    site = world.site("centre").node_provider.record.id
+    await ask("onezone/remove_provider", world.person(), status=403, error="forbidden", id=site)
+    await ask("onezone/remove_provider", admin, status=204, id=site)
+    await ask("onezone/remove_provider", admin, status=404, error="notFound", id=site)

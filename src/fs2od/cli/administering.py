@@ -19,7 +19,7 @@ from fs2od.onedata.ids import ProviderId
 from fs2od.onedata.wire.sites import SiteDetails
 from fs2od.transfer import parse_rate
 
-__all__ = ["SIZE", "Speaker", "panel_options", "secret_of", "site_named", "speaker_options"]
+__all__ = ["SIZE", "Speaker", "panel_options", "secret_of", "site_called", "site_named", "speaker_options"]
 
 Done = TypeVar("Done")
 
@@ -100,6 +100,18 @@ def secret_of(file: Path) -> str:
     if not secret:
         raise ConfigurationError(f"{file} is empty: it should hold the secret")
     return str(secret)
+
+
+def site_called(sites: tuple[SiteDetails, ...], wanted: str) -> SiteDetails:
+    """Return the site of a name or an id, whether or not it takes requests.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    for each in sites:
+        if wanted in (each.name, each.provider_id):
+            return each
+    raise ConfigurationError(f"there is no site '{wanted}'; there are: {', '.join(each.name for each in sites)}")
 
 
 def site_named(sites: tuple[SiteDetails, ...], wanted: str) -> ProviderId:

@@ -10,6 +10,7 @@ import click
 from msgspec import structs
 
 from fs2od.cli.administering import SIZE, Speaker, panel_options, speaker_options
+from fs2od.cli.site_removing import remove
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.mail import human_bytes
 from fs2od.onedata import wire
@@ -24,7 +25,7 @@ __all__ = ["site"]
     "\n\n  fs2od site list\n\n  fs2od site offer --accept --largest 50T --hint 'S3, kept for 90 days' --provider https://localhost:8446"
 )
 def site() -> None:
-    """Add and list the sites of a node, and say what one offers."""
+    """Add, list and remove the sites of a node, and say what one offers."""
 
 
 @site.command()
@@ -41,6 +42,9 @@ def add(
     speaker = Speaker.of(token_file, ca_file, zone_url=zone_url)
     added = speaker.at_zone(zone_url, lambda zone: zone.sites.add(name, host=host, port=port))
     click.echo(json.dumps(_facts(added)) if as_json else f"{added.provider_id}  https://{added.domain}")
+
+
+site.add_command(remove)
 
 
 @site.command("list")

@@ -171,6 +171,7 @@ _ZONE = (
         modify_share PATCH /shares/{id}
         modify_named_token PATCH /tokens/named/{id}
         delete_named_token DELETE /tokens/named/{id}
+        remove_provider DELETE /providers/{id}
         revoke_all_temporary_tokens_of_current_user DELETE /user/tokens/temporary
         """,
         repeatable=True,

@@ -14,6 +14,7 @@ from fs2od.node.certificates import ServerCertificate
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.serving import Service, listen
 from fs2od.node.zone.providers import Provider
+from fs2od.onedata.ids import ProviderId
 
 __all__ = ["SocketOrigins"]
 
@@ -42,6 +43,7 @@ class SocketOrigins:
     later: asyncio.Queue[Service] = field(default_factory=lambda: asyncio.Queue(_QUEUED))
     _reserved: dict[str, socket.socket] = field(default_factory=dict)
     _hosts: dict[str, None] = field(default_factory=dict)
+    _served: dict[ProviderId, Service] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop | None = None
 
     def reserve(self, asked: Provider) -> str:
@@ -62,11 +64,18 @@ class SocketOrigins:
     def serve(self, provider: Oneprovider) -> None:
         """Serve a site on the socket that listens for it."""
         listening = self._reserved.pop(provider.record.domain)
+        certificate = None if self._loop is None else self.certify([self.host, *self._hosts])
+        service = self._served[provider.record.id] = Service(self.app(provider), listening, certificate)
         if self._loop is None:
-            self.services.append(Service(self.app(provider), listening))
-            return
-        service = Service(self.app(provider), listening, self.certify([self.host, *self._hosts]))
-        self._loop.call_soon_threadsafe(self.later.put_nowait, service)
+            self.services.append(service)
+        else:
+            self._loop.call_soon_threadsafe(self.later.put_nowait, service)
+
+    def leave(self, provider: Oneprovider) -> None:
+        """Let the socket of a site go. What it answers just now may go out."""
+        service = self._served.pop(provider.record.id, None)
+        if service is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(service.ended.set)
 
     def started(self) -> ServerCertificate:
         """Say, on the event loop, that `services` are taken; return the certificate for all hosts so far."""

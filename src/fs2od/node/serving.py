@@ -7,7 +7,7 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -31,6 +31,8 @@ class Service:
     socket: socket.socket
     certificate: ServerCertificate | None = None
     """Its own certificate, where it is not the common one."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
+    """Set, on the event loop, to serve it no longer while the others go on."""
 
 
 class _Server(uvicorn.Server):
@@ -90,11 +92,18 @@ async def serve(
     Answers under way get five seconds to end. Services that come through `later` are served from then on.
     """
     servers: list[_Server] = []
+    waiting: list[asyncio.Task[None]] = []
     async with asyncio.TaskGroup() as group:
 
+        async def end_early(service: Service, server: _Server) -> None:
+            await service.ended.wait()
+            server.should_exit = True
+
         def start(service: Service) -> None:
-            servers.append(_Server(_configuration(service, service.certificate or certificate)))
-            group.create_task(servers[-1].serve(sockets=[service.socket]))
+            server = _Server(_configuration(service, service.certificate or certificate))
+            servers.append(server)
+            group.create_task(server.serve(sockets=[service.socket]))
+            waiting.append(group.create_task(end_early(service, server)))
 
         async def start_later(queue: asyncio.Queue[Service]) -> None:
             while True:
@@ -105,10 +114,11 @@ async def serve(
         for server in servers:
             await server.up.wait()
         ready.set()
-        waiting = None if later is None else group.create_task(start_later(later))
+        if later is not None:
+            waiting.append(group.create_task(start_later(later)))
         await stop.wait()
-        if waiting is not None:
-            waiting.cancel()
+        for task in waiting:
+            task.cancel()
         for server in servers:
             server.should_exit = True
     for server in servers:

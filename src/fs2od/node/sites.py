@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from fs2od.errors import ConfigurationError
@@ -37,6 +37,9 @@ class Origins(Protocol):
 
     def serve(self, provider: Oneprovider) -> None:
         """Serve a site at the domain that was reserved for it."""
+
+    def leave(self, provider: Oneprovider) -> None:
+        """Serve a site no longer. What it answers just now may go out."""
 
 
 class Sites:
@@ -100,7 +103,9 @@ class Sites:
         for record in self._zone.providers.all_known():
             if record.id not in self._open:
                 self._serve(record, origins)
-        self._zone.providers.serve_with(lambda added: self._serve(added, origins).record)
+        self._zone.providers.serve_with(
+            lambda added: self._serve(added, origins).record, lambda removed: self._leave(removed, origins)
+        )
 
     def grant_results(
         self, db: sqlite3.Connection, provider: ProviderId, space: SpaceId, storage: StorageId, size_bytes: int
@@ -148,6 +153,21 @@ class Sites:
         origins.serve(opened)
         self._open[record.id] = opened
         return opened
+
+    def _leave(self, record: Provider, origins: Origins) -> Callable[[], None]:
+        if record.id == self.own.record.id:
+            raise errors.error_of("notSupported", "The node's own provider cannot be removed.")
+        if any(each.name == record.name for each in self._zone.settings.sites):
+            said = f"'{record.name}' stands in the configuration: take it out there, and restart the node first."
+            raise errors.error_of("notSupported", said)
+
+        def stop_serving() -> None:
+            provider = self._open.pop(record.id, None)
+            if provider is not None:
+                origins.leave(provider)
+                provider.close()
+
+        return stop_serving
 
     def _opened(self, record: Provider, domain: str) -> Oneprovider:
         return open_provider(self._shared, self._zone.providers.went_online(record.id, domain))

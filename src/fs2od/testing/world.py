@@ -300,6 +300,10 @@ class NoSockets:
         app = provider_app(provider)
         self._transports[provider.record.url] = httpx.ASGITransport(app, raise_app_exceptions=False)
 
+    def leave(self, provider: Oneprovider) -> None:
+        """Answer there no more."""
+        del self._transports[provider.record.url]
+
 
 @contextmanager
 def open_world(

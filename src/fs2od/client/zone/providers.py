@@ -32,6 +32,17 @@ class Providers:
         """
         return await self._service.read("get_provider_details", wire.ProviderDetails, ids={"id": provider})
 
+    async def remove(self, provider: ProviderId) -> None:
+        """Remove a provider from the zone (DELETE Z/providers/{id}); what lies on its storages stays there.
+
+        Raises:
+            Forbidden: The user may not (oz_providers_delete).
+            NotFound: It is gone already, perhaps by a try whose answer was lost.
+            Rejected: storageInUse: a provider of our own node that supports spaces; end its supports first. notSupported: it is
+                the node's own, or stands in the configuration.
+        """
+        await self._service.do("remove_provider", ids={"id": provider})
+
     async def spaces(self, provider: ProviderId) -> tuple[SpaceId, ...]:
         """Return the spaces that a provider supports (GET Z/providers/{id}/spaces).
 

@@ -51,6 +51,7 @@ class Providers:
         self._online: frozenset[ProviderId] = frozenset()
         self._adding = threading.Lock()
         self._serve: Callable[[Provider], Provider] | None = None
+        self._leave: Callable[[Provider], Callable[[], None]] = _nobody_serves
 
     def ensure(self, name: str, *, host: str = "", port: int = 0) -> Provider:
         """Return the provider of that name, made at first use; what it asks for follows the configuration."""
@@ -63,9 +64,15 @@ class Providers:
                 db.execute("UPDATE provider SET host = ?, port = ? WHERE id = ?", (host, port, provider))
         return self.known(provider)
 
-    def serve_with(self, serve: Callable[[Provider], Provider]) -> None:
-        """Have `serve` called with each provider that is added from now on; it returns it as it answers then."""
-        self._serve = serve
+    def serve_with(
+        self, serve: Callable[[Provider], Provider], leave: Callable[[Provider], Callable[[], None]]
+    ) -> None:
+        """Have `serve` called with each provider that is added from now on; it returns it as it answers then.
+
+        `leave` is called with each one that is to be removed, and returns what to call once that was done; it raises
+        Rejected for one that has to stay.
+        """
+        self._serve, self._leave = serve, leave
 
     def add(self, caller: Caller, name: str, *, host: str = "", port: int = 0) -> Provider:
         """Make a new provider, administered by the caller, that answers when this returns.
@@ -92,6 +99,37 @@ class Providers:
                 self._forget(provider)
                 raise errors.error_of("badData", str(error), {"key": "port", "hint": str(error)}) from error
 
+    def remove(self, caller: Caller, provider: ProviderId) -> None:
+        """Remove a provider with its storages, its offer and its administrators, in the name of the zone's administrator.
+
+        What lies on its storages stays as it is.
+
+        Raises:
+            Forbidden: Without oz_providers_delete.
+            NotFound: There is none.
+            Rejected: storageInUse, it supports spaces; notSupported, it is the node's own, or stands in the configuration.
+        """
+        self._rights.require_zone(caller, "oz_providers_delete")
+        self.remove_known(provider)
+
+    def remove_known(self, provider: ProviderId) -> None:
+        """Do the same for callers whose right was judged elsewhere.
+
+        Raises:
+            NotFound: There is none.
+            Rejected: As for `remove`.
+        """
+        with self._adding:
+            stop_serving = self._leave(self.known(provider))
+            with self._database.writing() as db:
+                count = db.execute("SELECT count(*) FROM support WHERE provider = ?", (provider,)).fetchone()[0]
+                if count:
+                    said = f"The provider supports {count} space{'s' if count > 1 else ''}: end its supports first."
+                    raise errors.error_of("storageInUse", said)
+                self._delete(db, provider)
+            self._online -= {provider}
+            stop_serving()
+
     def _insert(self, db: sqlite3.Connection, name: str, host: str, port: int) -> ProviderId:
         values = (new_entity_id(), new_entity_id(), name, self._clock.now_s(), host, port)
         columns = "id, cluster, name, domain, created, host, port"
@@ -100,8 +138,13 @@ class Providers:
 
     def _forget(self, provider: ProviderId) -> None:
         with self._database.writing() as db:
-            db.execute("DELETE FROM cluster_user WHERE cluster = ?", (self._cluster_in(db, provider),))
-            db.execute("DELETE FROM provider WHERE id = ?", (provider,))
+            self._delete(db, provider)
+
+    def _delete(self, db: sqlite3.Connection, provider: ProviderId) -> None:
+        db.execute("DELETE FROM offer WHERE provider = ?", (provider,))
+        db.execute("DELETE FROM storage WHERE provider = ?", (provider,))
+        db.execute("DELETE FROM cluster_user WHERE cluster = ?", (self._cluster_in(db, provider),))
+        db.execute("DELETE FROM provider WHERE id = ?", (provider,))
 
     def went_online(self, provider: ProviderId, domain: str) -> Provider:
         """Note that a provider answers from now on, and where."""
@@ -208,6 +251,10 @@ class Providers:
     def _cluster_in(self, db: sqlite3.Connection, provider: ProviderId) -> str:
         row = db.execute("SELECT cluster FROM provider WHERE id = ?", (provider,)).fetchone()
         return "" if row is None else str(row[0])
+
+
+def _nobody_serves(_: Provider) -> Callable[[], None]:
+    raise errors.error_of("serviceUnavailable", "No site can be removed just now.")
 
 
 def _provider(row: sqlite3.Row) -> Provider:

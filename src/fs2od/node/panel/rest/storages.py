@@ -62,6 +62,12 @@ def _panel(provider: Oneprovider) -> list[Endpoint]:
         )
         return json_answer(document)
 
+    def remove(call: Call) -> Answer:
+        require_cluster(provider, call, "cluster_delete")
+        provider.zone.providers.remove_known(record.id)
+        provider.zone.epoch.move()
+        return done()
+
     def health(_: Call) -> Answer:
         return json_answer(wire.Health(status="healthy"))
 
@@ -69,6 +75,7 @@ def _panel(provider: Oneprovider) -> list[Endpoint]:
         Endpoint("GET", "/health", "health", health),
         Endpoint("GET", "/configuration", "get_configuration", configuration),
         Endpoint("GET", "/provider", "get_provider", about),
+        Endpoint("DELETE", "/provider", "remove_provider", remove),
     ]
 
 
