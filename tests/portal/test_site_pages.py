@@ -12,10 +12,15 @@ from typing import Any
 import pytest
 from tests.portal.signing_in import Person
 from tests.portal.sites_scene import TB, Centre, open_centre
+from tests.storage.conftest import bucket, radosgw
 
+from fs2od.node.panel.storage_records import Bucket, Credentials
 from fs2od.node.zone.offers import Offer
 from fs2od.portal.sites._sizes import size_of, written
+from fs2od.storage.s3 import S3Settings
 from fs2od.testing.world import write_files
+
+__all__ = ["bucket", "radosgw"]
 
 
 @pytest.fixture
@@ -190,6 +195,19 @@ async def test_a_storage_that_fails_says_why_and_is_tried_again(centre: Centre, 
     await ada.open(base)
     await ada.press(try_again)
     assert "cannot be used" not in await ada.follow()
+
+
+async def test_a_bucket_that_members_read_straight_from_says_so(
+    centre: Centre, ada: Person, bucket: S3Settings
+) -> None:
+    base, storages = f"{centre.base}/storages", centre.provider.storages
+    keys = Credentials(bucket.access_key, bucket.secret_key)
+    objects = storages.add_s3("objects", Bucket(bucket.endpoint, bucket.bucket), keys)
+    assert "straight from it" not in html.unescape(await ada.open(base))
+    storages.lead_to(objects, allowed=True, endpoint="https://s3.example.org")
+    assert "Members may read straight from it, at https://s3.example.org" in html.unescape(await ada.open(base))
+    told = {each["storage_id"]: each["direct"] for each in (await twin(ada, base))["storages"]}
+    assert told == {centre.storage: None, objects: "https://s3.example.org"}
 
 
 async def test_the_offer_is_said_by_a_form(centre: Centre, ada: Person) -> None:

@@ -12,7 +12,6 @@ from tests.node.replication.moments import Moments
 
 from fs2od.manifests import PIECE_BYTES
 from fs2od.node.panel.storage_records import Bucket, Credentials
-from fs2od.node.settings import Limits
 from fs2od.onedata.ids import StorageId
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.downloading import Downloader, Ended, Published, publish
@@ -94,11 +93,11 @@ def _is_delivery(exchange: Exchange) -> bool:
 
 
 @contextmanager
-def open_centre(folder: Path, bucket: S3Settings, *, port: int, limits: Limits | None = None) -> Iterator[Centre]:
+def open_centre(folder: Path, bucket: S3Settings, *, port: int) -> Iterator[Centre]:
     """Yield a centre whose bucket, at this port of the machine, has a checked copy of everything."""
     moments = Moments()
     with (
-        serve_world(folder / "world", clock=moments, limits=limits) as world,
+        serve_world(folder / "world", clock=moments) as world,
         Proxy({0: ("127.0.0.1", port)}) as proxy,
     ):
         published = publish(world, FILES)

@@ -87,6 +87,7 @@ def _replication(told: Replication) -> ReplicationSettings:
         other_bytes_s=told.other_bytes_per_second,
         from_hour=told.from_hour,
         until_hour=told.until_hour,
+        direct_s=int(told.direct_for.total_seconds()),
         callback_hosts=told.callback_hosts,
     )
 

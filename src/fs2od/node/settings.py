@@ -33,6 +33,8 @@ class ReplicationSettings:
     """The same for the hours of the day from `from_hour` on until `until_hour`, of local time, also over midnight."""
     from_hour: int = 0
     until_hour: int = 0
+    direct_s: int = 60
+    """How long an address works that leads straight to a site's bucket; 0: none is given."""
     callback_hosts: tuple[str, ...] = ()
     """Hosts that may be told of a transfer's end though they have no public address."""
 
@@ -51,12 +53,10 @@ class Limits:
     chunk_bytes: int = 1 << 20
     recheck_bytes: int = 8 << 20
     """How many bytes of an answer may leave before the access that started it is checked again."""
-    direct_s: int = 60
-    """How long an address works that leads straight to a store."""
     direct_bytes: int = 64 << 20
-    """The longest range that such an address gives."""
+    """The longest range that one address of a store gives."""
     direct_ranges: int = 16
-    """How many of them are given at once."""
+    """How many such addresses are given at once."""
 
 
 @dataclass(frozen=True)

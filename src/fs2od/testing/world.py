@@ -24,7 +24,7 @@ from fs2od.node.clock import Clock
 from fs2od.node.origins import SocketOrigins
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.serving import Service, listen, serve
-from fs2od.node.settings import Limits
+from fs2od.node.settings import ReplicationSettings
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.memberships import GROUP_USER, SPACE_GROUP, SPACE_USER
 from fs2od.node.zone.providers import Provider
@@ -307,10 +307,12 @@ class NoSockets:
 
 @contextmanager
 def open_world(
-    folder: Path, *, clock: Clock | None = None, plain: bool = False, limits: Limits | None = None
+    folder: Path, *, clock: Clock | None = None, plain: bool = False, replication: ReplicationSettings | None = None
 ) -> Iterator[World]:
     """Yield a new node in `folder`, at https://zone.test and https://provider.test for its own clients only."""
-    settings = NodeSettings(folder / "node", "zone.test", "provider.test", plain=plain, limits=limits or Limits())
+    settings = NodeSettings(
+        folder / "node", "zone.test", "provider.test", plain=plain, replication=replication or ReplicationSettings()
+    )
     with open_node(settings, clock=clock) as node:
         apps = {
             settings.zone_url: zone_app(node.zone),
@@ -331,7 +333,7 @@ def serve_world(
     plain: bool = False,
     address: str = "127.0.0.1",
     ports: tuple[int, int] = (0, 0),
-    limits: Limits | None = None,
+    replication: ReplicationSettings | None = None,
 ) -> Iterator[ServedWorld]:
     """Yield a new node in `folder` that answers over TLS at https://localhost:PORT, two free ports, in a thread.
 
@@ -345,7 +347,7 @@ def serve_world(
         f"localhost:{zone_port}",
         f"localhost:{provider_port}",
         plain=plain,
-        limits=limits or Limits(),
+        replication=replication or ReplicationSettings(),
     )
     certificate = ensure_certificate(folder / "certificates", ["localhost"])
     with open_node(settings, clock=clock) as node:

@@ -162,11 +162,13 @@ class Store:
         return Content(read_into, first, None, is_straight=True)
 
     def _leave(self, why: str = "", *, for_s: float = _LEFT_ALONE_S) -> None:
-        """Leave the store alone for so long, and say why, unless that was said before or everything is ending."""
+        """Leave the store alone for so long, and say why: once, and not when everything is ending."""
         with self._lock:
             self._works = False
-            self._not_before_s = max(self._not_before_s, self._clock() + for_s)
-            is_news = bool(why) and why not in self._said and not self._http.has_ended
+            now_s = self._clock()
+            # Others that fail beside the first one have nothing new to say.
+            is_news = bool(why) and why not in self._said and now_s >= self._not_before_s and not self._http.has_ended
+            self._not_before_s = max(self._not_before_s, now_s + for_s)
             self._said.add(why)
         if is_news:
             self._say(f"{why}; bytes come through the provider instead")

@@ -12,7 +12,7 @@ from tests.node.replication.moments import Moments
 from fs2od.node.index import replicas
 from fs2od.node.panel.storage_records import Bucket, Credentials
 from fs2od.node.replication import Replicator
-from fs2od.node.settings import Limits
+from fs2od.node.settings import ReplicationSettings
 from fs2od.onedata.ids import StorageId
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.world import Dataset, Person, Site, World, open_world
@@ -85,11 +85,11 @@ def open_bucket_scene(
     files: Mapping[str, bytes] = FILES,
     *,
     granted_bytes: int = 1 << 30,
-    limits: Limits | None = None,
+    replication: ReplicationSettings | None = None,
 ) -> Iterator[Scene]:
     """Yield a scene whose centre has a bucket."""
     moments = Moments()
-    with open_world(folder, clock=moments, limits=limits) as world:
+    with open_world(folder, clock=moments, replication=replication) as world:
         owner = world.person("Owner Example")
         dataset = world.dataset(owner, files)
         centre = world.site("centre")

@@ -15,7 +15,7 @@ import requests
 from tests.node.replication.scenes import FILES, Scene, open_bucket_scene
 
 from fs2od.node.provider.direct import Addressed
-from fs2od.node.settings import Limits
+from fs2od.node.settings import ReplicationSettings
 from fs2od.onedata.caveats import Asn, Consumer, DataPath, DataReadonly, GeoCountry, GeoRegion, Interface, Ip, Service
 from fs2od.onedata.ids import ShareId
 from fs2od.onedata.tokens import Caveat, IdentityToken, Time, Token
@@ -24,6 +24,7 @@ from fs2od.storage.s3 import S3Settings
 from fs2od.testing.world import open_world, write_files
 
 LARGE = os.urandom(1_000_000)
+ODD = "sub dir+č/a&b%25=?#\n'\".mrc"
 LIFETIME_S = 2
 LONGEST_S = 15.0
 
@@ -32,7 +33,10 @@ LONGEST_S = 15.0
 async def scene(tmp_path: Path, bucket: S3Settings) -> AsyncIterator[Scene]:
     """A dataset with a copy in a bucket, to which clients may be led; addresses live for two seconds."""
     with open_bucket_scene(
-        tmp_path, bucket, FILES | {"large.mrc": LARGE}, limits=Limits(direct_s=LIFETIME_S)
+        tmp_path,
+        bucket,
+        FILES | {"large.mrc": LARGE, ODD: b"odd"},
+        replication=ReplicationSettings(direct_s=LIFETIME_S),
     ) as opened:
         await opened.require(f"storageId={opened.storage}")
         opened.look()
@@ -92,6 +96,19 @@ async def test_ranges_come_from_the_store_without_credentials_and_no_others(scen
     assert fetched(url, 0, 10, method="DELETE").status_code == 403
     other = url.replace("large.mrc", "a.mrc")
     assert fetched(other, 0, 10).status_code == 403
+
+
+async def test_a_file_of_any_name_has_an_address_that_is_plain_ascii(scene: Scene) -> None:
+    (url,) = await given(scene, (0, 3), path=ODD)
+    assert url.isascii()
+    assert not set(url) & set(" \n\"'")
+    assert fetched(url, 0, 3).content == b"odd"
+
+
+async def test_the_operator_of_the_node_can_forbid_it_everywhere(tmp_path: Path, bucket: S3Settings) -> None:
+    with open_bucket_scene(tmp_path, bucket, replication=ReplicationSettings(direct_s=0)) as scene:
+        scene.centre.node_provider.storages.lead_to(scene.storage, allowed=True)
+        assert (await ask(scene, (0, 1), path="a.mrc")).json()["error"]["id"] == "notSupported"
 
 
 async def test_a_revoked_token_gets_no_new_address_and_old_ones_end(scene: Scene) -> None:

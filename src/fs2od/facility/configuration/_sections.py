@@ -343,6 +343,12 @@ class Replication(Section):
     check: Duration = Field(
         default=timedelta(hours=6), description="How often it is looked whether copies are still there as they were."
     )
+    direct_for: Duration = Field(
+        default=timedelta(seconds=60),
+        le=timedelta(seconds=60),
+        description="How long an address works by which members read straight from a site's bucket, where the site allows that: "
+        "so long they may do so after their access has ended. '0 s': nobody does.",
+    )
     callback_hosts: tuple[str, ...] = Field(
         default=(), description="Hosts that may be told of a transfer's end though they have no public address."
     )

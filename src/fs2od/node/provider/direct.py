@@ -40,11 +40,12 @@ class DirectReads:
     token that says who may show it, or from where. Links get none: their readers may be anybody.
     """
 
-    def __init__(self, storages: Storages, sources: Sources, clock: Clock, limits: Limits) -> None:
+    def __init__(self, storages: Storages, sources: Sources, clock: Clock, limits: Limits, *, longest_s: int) -> None:
         self._storages = storages
         self._sources = sources
         self._clock = clock
         self._limits = limits
+        self._longest_s = longest_s
 
     def addresses(self, located: Located, ranges: Sequence[tuple[int, int]]) -> Handed:
         """Return addresses of ranges (first byte, how many) of a file that a caller may read; none where no checked copy is.
@@ -60,7 +61,7 @@ class DirectReads:
             )
         self._require_fitting(located, ranges)
         own, valid_s = self._storages.get(located.support.storage), self._valid_s(located)
-        if not isinstance(own.place, Bucket) or not own.place.direct:
+        if not isinstance(own.place, Bucket) or not own.place.direct or not self._longest_s:
             raise errors.error_of("notSupported", "This site leads nobody straight to its storage.")
         path = self._sources.own_copy(located)
         if path is None or valid_s < 1:
@@ -74,8 +75,8 @@ class DirectReads:
 
     def _valid_s(self, located: Located) -> int:
         until_s = located.caller.until_s
-        left_s = self._limits.direct_s if until_s is None else int(until_s - self._clock.now().timestamp())
-        return min(self._limits.direct_s, left_s)
+        left_s = self._longest_s if until_s is None else int(until_s - self._clock.now().timestamp())
+        return min(self._longest_s, left_s)
 
     def _require_fitting(self, located: Located, ranges: Sequence[tuple[int, int]]) -> None:
         limits, end = self._limits, located.entry.size_bytes

@@ -149,7 +149,7 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
         storages=storages,
         supports=supports,
         sources=shared.sources,
-        direct=DirectReads(storages, shared.sources, clock, settings.limits),
+        direct=DirectReads(storages, shared.sources, clock, settings.limits, longest_s=settings.replication.direct_s),
         imports=Imports(supports, storages, indexes, clock, rules),
         access=access,
         files=files,

@@ -21,10 +21,11 @@ __all__ = ["StoragePages"]
 
 @dataclass(frozen=True)
 class Shown:
-    """One storage as the page shows it."""
+    """One storage as the page shows it; `direct` is where members read straight from it, "" if they do not."""
 
     record: StorageRecord
     address: str
+    direct: str
     room: Room
     trial: Trial | None
 
@@ -48,7 +49,11 @@ class StoragePages:
         rooms, provider = granted.of_storages(visit.provider), visit.provider
         found = [
             Shown(
-                each, _address(each), granted.room(each, rooms.get(each.id, Room())), provider.storages.trial(each.id)
+                each,
+                _address(each),
+                _direct(each),
+                granted.room(each, rooms.get(each.id, Room())),
+                provider.storages.trial(each.id),
             )
             for each in visit.storages()
         ]
@@ -69,6 +74,11 @@ def _address(record: StorageRecord) -> str:
     return f"{place.endpoint}/{place.name}" if isinstance(place, Bucket) else str(place)
 
 
+def _direct(record: StorageRecord) -> str:
+    place = record.place
+    return (place.given_endpoint or place.endpoint) if isinstance(place, Bucket) and place.direct else ""
+
+
 def _document(shown: Shown) -> dict[str, Any]:
     record, trial = shown.record, shown.trial
     failure = None if trial is None else trial.failure
@@ -77,6 +87,7 @@ def _document(shown: Shown) -> dict[str, Any]:
         "name": record.name,
         "type": record.type,
         "address": shown.address,
+        "direct": shown.direct or None,
         "imported": record.imported,
         "readonly": record.readonly,
         "spaces": shown.room.spaces,
