@@ -1,7 +1,7 @@
 """Mail: an outbox in a database handed in, letters by templates, and the ways out (a folder of files, SMTP)."""
 
 from fs2od.mail._addresses import Mailbox, Recipients, parse_mailbox, parse_recipients
-from fs2od.mail._copies import CopiesNews, render_copies_ready
+from fs2od.mail._copies import CopiesEvent, CopiesNews, render_copies
 from fs2od.mail._errors import LetterError
 from fs2od.mail._folder import FolderTransport
 from fs2od.mail._letters import Letter
@@ -25,6 +25,7 @@ from fs2od.mail._transports import NotDelivered, Outcome, Transport
 
 __all__ = [
     "OUTBOX_SCHEMA_SQL",
+    "CopiesEvent",
     "CopiesNews",
     "DatasetEvent",
     "DatasetNews",
@@ -55,7 +56,7 @@ __all__ = [
     "parse_recipients",
     "pause_after",
     "render",
-    "render_copies_ready",
+    "render_copies",
     "render_sharing",
     "render_sign_in",
     "render_support",

@@ -1,18 +1,20 @@
-"""The letter about copies: all of a dataset is at a computing centre."""
+"""The letters about copies: all of a dataset is at a computing centre, or something has been in the way for hours."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from fs2od.mail._errors import LetterError
 from fs2od.mail._lines import is_one_word, one_line
 from fs2od.mail._rendering import Rendered, fill, spoken
 
-__all__ = ["CopiesNews", "render_copies_ready"]
+__all__ = ["CopiesEvent", "CopiesNews", "render_copies"]
 
 _OURS = Path(__file__).parent / "notices"
-_EVENT = "copies-ready"
+
+CopiesEvent = Literal["copies-ready", "copies-stuck"]
 
 
 @dataclass(frozen=True)
@@ -23,23 +25,27 @@ class CopiesNews:
         facility_name: Who writes.
         dataset: The space's name.
         site: The site's name.
-        files: How many files are there.
+        link: The page that shows how it stands, and where a job's token is made.
+        files: How many files are there, when all are.
         size_bytes: How many bytes they have.
-        link: The page where a job's token is made.
         command: What brings the data to a cluster, for a shell.
+        problem: What is in the way, when something is: in English, said in other languages by their templates.
     """
 
     facility_name: str
     dataset: str
     site: str
-    files: int
-    size_bytes: int
     link: str
-    command: str
+    files: int = 0
+    size_bytes: int = 0
+    command: str = ""
+    problem: str = ""
 
 
-def render_copies_ready(news: CopiesNews, *, language: str = "en", templates_folder: Path | None = None) -> Rendered:
-    """Write the letter, by the templates `copies-ready.subject.txt`, `copies-ready.txt` and `copies-ready.html`.
+def render_copies(
+    news: CopiesNews, *, event: CopiesEvent, language: str = "en", templates_folder: Path | None = None
+) -> Rendered:
+    """Write the letter about an event, by the templates `EVENT.subject.txt`, `EVENT.txt` and `EVENT.html`.
 
     Raises:
         ConfigurationError: The language or a template is missing, or a template of the facility's own is wrong.
@@ -53,6 +59,7 @@ def render_copies_ready(news: CopiesNews, *, language: str = "en", templates_fol
         dataset=one_line(news.dataset),
         site=one_line(news.site),
         command=one_line(news.command, most=500),
+        problem=one_line(news.problem, most=500),
     )
-    known = spoken(language, _EVENT, templates_folder=templates_folder, ours=_OURS)
-    return fill(_EVENT, shown, language=known, templates_folder=templates_folder, ours=_OURS)
+    known = spoken(language, event, templates_folder=templates_folder, ours=_OURS)
+    return fill(event, shown, language=known, templates_folder=templates_folder, ours=_OURS)

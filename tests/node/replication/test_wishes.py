@@ -9,8 +9,10 @@ import pytest
 from tests.node.replication.moments import Moments
 from tests.node.test_notices import delivered, somebody
 
+from fs2od.mail import CopiesNews, render_copies
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.provider.wishes import Wish
+from fs2od.node.provider.wishes import LOST, Wish
+from fs2od.node.replication import PROBLEMS
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.memberships import SPACE_USER
 from fs2od.node.zone.offers import Offer
@@ -175,3 +177,47 @@ def test_only_who_may_ask_for_copies_can_want_them_and_as_long_as_they_may(stage
     stage.support()
     stage.work()
     assert stage.wishes == []
+
+
+def test_who_waits_for_hours_is_told_once_what_is_in_the_way(stage: Stage) -> None:
+    stage.support()
+    disk = stage.world.folder / "centre disk"
+    disk.rename(disk.with_name("away"))
+    stage.want(stage.site)
+    replicator = stage.world.node.sites.replicator
+    for hours, letters in ((0, 0), (5, 0), (2, 1), (20, 0)):
+        stage.moments.forward(hours * 3600)
+        replicator.look_now(stage.dataset.space)
+        stage.work()
+        told = delivered(stage.world)
+        assert len(told) == letters, (hours, told)
+        for to, subject, text in told:
+            assert (to, subject) == ("olive@example.org", "Something is in the way at centre: grid 7")
+            assert "folder or bucket is not there" in " ".join(text.split())
+    disk.with_name("away").rename(disk)
+    replicator.look_now(stage.dataset.space)
+    stage.work()
+    assert [subject for _, subject, _ in delivered(stage.world)] == ["centre has all of it: grid 7"]
+
+
+def test_who_lost_the_storage_is_told_too(stage: Stage) -> None:
+    stage.say("acquiring")
+    stage.support()
+    stage.want(stage.site)
+    stage.work()
+    stage.centre.supports.end(stage.dataset.space)
+    replicator = stage.world.node.sites.replicator
+    for _ in range(2):
+        stage.moments.forward(7 * 3600)
+        replicator.look_now(stage.dataset.space)
+        stage.work()
+    ((_, _, text),) = delivered(stage.world)
+    assert "lends it no storage any more" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("problem", sorted({LOST, *PROBLEMS}))
+def test_what_is_in_the_way_is_said_in_czech(problem: str) -> None:
+    news = CopiesNews("Facility", "grid 7", "centre", "https://zone.test/space/1/compute", problem=problem)
+    words = render_copies(news, event="copies-stuck", language="cs")
+    assert "se tam už několik hodin nedaří" in " ".join(words.text.split())
+    assert problem not in " ".join(words.text.split())

@@ -15,21 +15,25 @@ from fs2od.errors import Fs2odError
 from fs2od.manifests import SIDECAR
 from fs2od.node.clock import Clock
 from fs2od.node.index import Indexes
+from fs2od.node.index.replicas import problem
 from fs2od.node.index.schema import ROOT
 from fs2od.node.provider.access import Access, Need
 from fs2od.node.provider.files import Files
 from fs2od.node.provider.qos import QosRequirements
 from fs2od.node.replication import Replicator
 from fs2od.node.zone.callers import Caller
-from fs2od.node.zone.notices import CopiesReady, Notices
+from fs2od.node.zone.notices import CopiesReady, CopiesStuck, Notices
 from fs2od.node.zone.rights import Rights
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, QosRequirementId, SpaceId, UserId, new_entity_id
 from fs2od.sqlite import Database
 
-__all__ = ["Wish", "Wishes"]
+__all__ = ["LOST", "Wish", "Wishes"]
 
 _BY_TOKEN_LASTS_S = 7 * 24 * 3600
+_PATIENCE_S = 6 * 3600
+LOST = "the site lends it no storage any more"
+"""What is in the way where a support has ended, for those who say it in other languages."""
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +47,8 @@ class Wish:
         provider: The site; None: whichever supports the space next, by a support token.
         user: Who wants it.
         requirement: What keeps copies there; None as long as the site lends no storage.
+        troubled_s: Since when something is in the way, if something is, in seconds since 1970.
+        is_warned: Whether the person was told of that.
     """
 
     id: str
@@ -50,6 +56,8 @@ class Wish:
     provider: ProviderId | None
     user: UserId
     requirement: QosRequirementId | None
+    troubled_s: int | None = None
+    is_warned: bool = False
 
 
 class Wishes:
@@ -115,7 +123,7 @@ class Wishes:
 
     def begin_due(self) -> None:
         """Make requirements of the wishes whose sites lend storage by now. To be called often."""
-        query = """SELECT w.id, w.space, s.provider, w.user, w.requirement FROM wish AS w JOIN support AS s ON s.space = w.space
+        query = """SELECT w.id, w.space, s.provider, w.user, w.requirement, w.troubled, w.warned FROM wish AS w JOIN support AS s ON s.space = w.space
             AND (s.provider = w.provider OR w.provider IS NULL AND s.place > w.after AND w.created > ?)
             WHERE w.requirement IS NULL AND NOT EXISTS (
                 SELECT 1 FROM wish AS other WHERE other.space = w.space AND other.provider = s.provider AND other.id != w.id
@@ -126,11 +134,16 @@ class Wishes:
             self._begin(_wish(row))
 
     def look(self, space: SpaceId) -> None:
-        """Tell of wishes for a space that have come true, of each once; to be called after its copies were looked at."""
+        """Tell of wishes for a space that have come true, of each once, and of those that cannot; after its copies were looked at."""
         query = "SELECT * FROM wish WHERE space = ? AND requirement IS NOT NULL AND told IS NULL"
         with self._database.reading() as db:
             waiting = [_wish(row) for row in db.execute(query, (space,))]
-        if not waiting or self._is_growing(space):
+        if not waiting:
+            return
+        problems = self._problems(space)
+        for wish in waiting:
+            self._watch(wish, problems.get(wish.provider, LOST))
+        if self._is_growing(space):
             return
         files, size_bytes = self._sums(space)
         for wish in waiting:
@@ -140,8 +153,33 @@ class Wishes:
                 continue
             # The letter first, which is written once for each wish: killed between the two, the next look goes on here.
             self._notices.tell(CopiesReady(wish.id, wish.user, space, wish.provider, files, size_bytes))
-            with self._database.writing() as db:
-                db.execute("UPDATE wish SET told = ? WHERE id = ?", (self._clock.now_s(), wish.id))
+            self._note(wish, "told = ?", self._clock.now_s())
+
+    def _problems(self, space: SpaceId) -> dict[ProviderId | None, str | None]:
+        """Return for each site that lends storage what is in the way there, of the whole storage or of a file; None if nothing is."""
+        with self._indexes.using(space) as index:
+            return {
+                each.provider: self._replicator.problem(space, each.id) or problem(index, each.id)[1]
+                for each in self._replicator.demands.storages(space)
+            }
+
+    def _watch(self, wish: Wish, in_the_way: str | None) -> None:
+        """Tell a person once that something has been in the way for hours; what goes away by itself meanwhile is no news."""
+        now_s = self._clock.now_s()
+        if in_the_way is None:
+            if wish.troubled_s is not None:
+                self._note(wish, "troubled = NULL, warned = NULL")
+        elif wish.troubled_s is None:
+            self._note(wish, "troubled = ?", now_s)
+        elif not wish.is_warned and now_s - wish.troubled_s >= _PATIENCE_S:
+            assert wish.provider is not None
+            trouble = f"{wish.id}/{wish.troubled_s}"
+            self._notices.tell(CopiesStuck(trouble, wish.user, wish.space, wish.provider, in_the_way))
+            self._note(wish, "warned = ?", now_s)
+
+    def _note(self, wish: Wish, change: str, *values: int) -> None:
+        with self._database.writing() as db:
+            db.execute(f"UPDATE wish SET {change} WHERE id = ?", (*values, wish.id))
 
     def _begin(self, wish: Wish) -> None:
         try:
@@ -195,4 +233,6 @@ def _wish(row: sqlite3.Row) -> Wish:
         None if provider is None else ProviderId(provider),
         UserId(row["user"]),
         None if requirement is None else QosRequirementId(requirement),
+        row["troubled"],
+        row["warned"] is not None,
     )

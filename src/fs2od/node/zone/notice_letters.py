@@ -13,6 +13,7 @@ from typing import assert_never
 
 from fs2od.errors import Fs2odError
 from fs2od.mail import (
+    CopiesEvent,
     CopiesNews,
     Letter,
     Mailbox,
@@ -25,7 +26,7 @@ from fs2od.mail import (
     SupportNews,
     Transport,
     parse_mailbox,
-    render_copies_ready,
+    render_copies,
     render_sharing,
     render_support,
 )
@@ -36,6 +37,7 @@ from fs2od.node.zone.notices import (
     Accepted,
     AccessEnded,
     CopiesReady,
+    CopiesStuck,
     Invited,
     LinkEnding,
     Notice,
@@ -76,7 +78,7 @@ class NoticeLetters:
             if isinstance(notice, SupportAsked | SupportAnswered):
                 self._tell_of_support(notice)
                 return
-            if isinstance(notice, CopiesReady):
+            if isinstance(notice, CopiesReady | CopiesStuck):
                 self._tell_of_copies(notice)
                 return
             found = self._news(notice)
@@ -114,21 +116,31 @@ class NoticeLetters:
             words = render_support(news, event=event, language=language, templates_folder=folder)
             self._send(mailbox, words)
 
-    def _tell_of_copies(self, notice: CopiesReady) -> None:
+    def _tell_of_copies(self, notice: CopiesReady | CopiesStuck) -> None:
         site, space = self.provider(notice.provider), notice.space
         news = CopiesNews(
             facility_name=self.letters.facility_name,
             dataset=self.book.name_of(space, "space"),
             site=site.name,
-            files=notice.files,
-            size_bytes=notice.size_bytes,
             link=f"{self.zone_url}/space/{space}/compute?site={site.id}",
-            command=f"ONECLIENT_PROVIDER_HOST={site.domain} fs2od mirror {space} FOLDER --zone {self.zone_url} --token-file fs2od.token",
         )
+        if isinstance(notice, CopiesReady):
+            command = f"fs2od mirror {space} FOLDER --zone {self.zone_url} --token-file fs2od.token"
+            event: CopiesEvent = "copies-ready"
+            key = f"{event}/{notice.wish}"
+            news = replace(
+                news,
+                files=notice.files,
+                size_bytes=notice.size_bytes,
+                command=f"ONECLIENT_PROVIDER_HOST={site.domain} {command}",
+            )
+        else:
+            event, key = "copies-stuck", f"copies-stuck/{notice.trouble}"
+            news = replace(news, problem=notice.problem)
         for address in self.users.get(notice.user).emails[:1]:
             mailbox, language = self._reader(address)
-            words = render_copies_ready(news, language=language, templates_folder=self.letters.templates_folder)
-            self._send(mailbox, words, key=f"copies-ready/{notice.wish}")
+            folder = self.letters.templates_folder
+            self._send(mailbox, render_copies(news, event=event, language=language, templates_folder=folder), key=key)
 
     def _news(
         self, notice: Invited | Accepted | AccessEnded | LinkEnding

@@ -15,6 +15,7 @@ __all__ = [
     "Accepted",
     "AccessEnded",
     "CopiesReady",
+    "CopiesStuck",
     "Invited",
     "LinkEnding",
     "Notice",
@@ -90,7 +91,20 @@ class CopiesReady:
     size_bytes: int
 
 
-Notice: TypeAlias = Invited | Accepted | AccessEnded | LinkEnding | SupportAsked | SupportAnswered | CopiesReady
+@dataclass(frozen=True)
+class CopiesStuck:
+    """For hours something has been in the way of the copies at a site; who wanted them hears of it, of each `trouble` once."""
+
+    trouble: str
+    user: UserId
+    space: SpaceId
+    provider: ProviderId
+    problem: str
+
+
+Notice: TypeAlias = (
+    Invited | Accepted | AccessEnded | LinkEnding | SupportAsked | SupportAnswered | CopiesReady | CopiesStuck
+)
 
 
 class Notices:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NETWORKS", "RESULTS", "SITES", "SUPPORT", "WISHES"]
+__all__ = ["NETWORKS", "RESULTS", "SITES", "SUPPORT", "TROUBLES", "WISHES"]
 
 # A site's host is empty where it is the node's own, its port 0 where any free one does. A support's place tells which
 # came first, for bytes come from there.
@@ -50,4 +50,10 @@ CREATE TABLE wish (
     created INTEGER NOT NULL, after INTEGER NOT NULL, told INTEGER, UNIQUE (space, provider)
 ) WITHOUT ROWID;
 CREATE INDEX wish_requirement ON wish (requirement);
+"""
+
+# Since when something is in the way of a wish, and when its person was told of that.
+TROUBLES = """
+ALTER TABLE wish ADD COLUMN troubled INTEGER;
+ALTER TABLE wish ADD COLUMN warned INTEGER;
 """
