@@ -170,7 +170,9 @@ async def test_a_support_token_is_shown_once(scene: Scene, owner: Person) -> Non
     kind = tokens.examine(Token(text)).identifier.kind
     assert isinstance(kind, InviteToken)
     assert kind.target_id == scene.space
-    assert text not in await owner.open(path(scene))
+    page = await owner.open(path(scene))
+    assert text not in page
+    assert "Where your support token is used" in page
     (wish,) = scene.world.node.sites.front.wishes.of_space(scene.space)
     assert wish.provider is None
 
@@ -206,3 +208,16 @@ async def test_the_token_for_a_job_does_what_the_form_says(scene: Scene, owner: 
     page = await owner.press(f"{path(scene)}/job", {"name": "with results", "hours": "12", "results": site})
     (space,) = re.findall(r"space of their own, which is yours:.*?/space/([0-9a-h]+)", html.unescape(page), re.DOTALL)
     assert site in scene.zone.spaces.known(space).supports
+
+
+async def test_what_was_asked_by_command_is_used_by_one_press_as_well(
+    scene: Scene, owner: Person, centre: Site
+) -> None:
+    site = centre.node_provider.record.id
+    scene.zone.support_requests.ask(scene.olive.caller, scene.space, site, 10**9)
+    page = await owner.open(path(scene))
+    assert "Copies begin by themselves once they approve" not in page
+    await owner.press(f"{path(scene)}/use")
+    assert owner.status == 303, owner.page
+    assert "Copies begin by themselves once they approve" in await owner.follow()
+    assert len(scene.zone.support_requests.of_site(scene.world.administrator.caller, site)) == 1

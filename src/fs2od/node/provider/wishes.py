@@ -116,9 +116,10 @@ class Wishes:
             db.execute("DELETE FROM wish WHERE space = ? AND provider = ?", (space, provider))
 
     def of_space(self, space: SpaceId) -> list[Wish]:
-        """Return the wishes for a space, for callers whose right was judged elsewhere."""
+        """Return the wishes for a space, without those whose support token has ended; for callers whose right was judged elsewhere."""
+        query = "SELECT * FROM wish WHERE space = ? AND (provider IS NOT NULL OR created > ?) ORDER BY created, id"
         with self._database.reading() as db:
-            rows = db.execute("SELECT * FROM wish WHERE space = ? ORDER BY created, id", (space,)).fetchall()
+            rows = db.execute(query, (space, self._clock.now_s() - _BY_TOKEN_LASTS_S)).fetchall()
         return [_wish(row) for row in rows]
 
     def begin_due(self) -> None:

@@ -149,7 +149,7 @@ class Live {
     const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(15000) });
     if (!answer.ok) throw new Error(String(answer.status));
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const focused = document.activeElement?.getAttribute("href");
+    const focused = document.activeElement?.getAttribute("href"), named = document.activeElement?.id;
     for (const old of this.main.querySelectorAll("[data-swap]")) {
       const now = fresh.getElementById(old.id);
       if (!now) continue;
@@ -159,7 +159,8 @@ class Live {
       }
       const held = old.contains(document.activeElement);
       old.replaceChildren(...now.childNodes);
-      if (held && focused) old.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+      const again = named ? `#${CSS.escape(named)}` : `[href="${CSS.escape(focused ?? "")}"]`;
+      if (held) old.querySelector(again)?.focus({ preventScroll: true });
     }
     document.dispatchEvent(new CustomEvent("swapped"));
   }

@@ -183,6 +183,7 @@ class ComputePages:
             "gigabytes": _gigabytes(size_bytes),
             "is_growing": self._is_growing(visit),
             "requests": requests,
+            "wished": {wish.provider for wish in self.rooms.provider.wishes.of_space(visit.space.id)},
             "given": {},
             "here_ip": str(peer_ip(visit.request) or ""),
             "defaults": self._defaults(visit, known),
