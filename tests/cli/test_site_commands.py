@@ -17,6 +17,7 @@ from fs2od.onedata import tokens
 from fs2od.onedata.ids import ProviderId
 from fs2od.onedata.tokens import DataPath, DataReadonly, Ip, Time, Token
 from fs2od.storage.s3 import S3Settings
+from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.world import Person, ServedWorld, serve_world
 
 __all__ = ["bucket", "radosgw"]
@@ -84,6 +85,25 @@ def test_a_site_is_added_gets_a_bucket_offers_is_asked_and_grants(
     assert refused.exit_code != 0
     assert "https://host[:port]" in str(refused.exception)
     assert operator.json("storage", "direct", storage, "--forbid", "--at", "", **place)["allowed"] is False
+
+
+def test_a_store_behind_a_private_authority_is_added_by_naming_it(
+    world: ServedWorld, tmp_path: Path, radosgw: Radosgw, bucket: S3Settings
+) -> None:
+    operator = Shell(world, tmp_path, world.administrator)
+    place = {"FS2OD_PROVIDER": world.node.settings.provider_url}
+    secret = tmp_path / "s3.secret"
+    secret.write_text(bucket.secret_key)
+    where = ("--s3", radosgw.tls_endpoint, "--bucket", bucket.bucket, "--access-key", bucket.access_key)
+    add = ("storage", "add", "objects", *where, "--secret-file", str(secret))
+    assert "name its authority with --store-ca" in str(operator.run(*add, **place).exception)
+    storage = operator.json(*add, "--store-ca", str(radosgw.ca), **place)["id"]
+    assert operator.run("storage", "check", storage, **place).exit_code == 0
+    (tmp_path / "disk").mkdir()
+    wrong = operator.run(
+        "storage", "add", "d", "--posix", str(tmp_path / "disk"), "--store-ca", str(radosgw.ca), **place
+    )
+    assert (wrong.exit_code, "--store-ca belongs to --s3" in wrong.output) == (2, True)
 
 
 def test_a_support_token_is_handed_over_and_granted(world: ServedWorld, tmp_path: Path) -> None:

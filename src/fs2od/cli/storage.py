@@ -41,6 +41,12 @@ def storage() -> None:
     help="File that holds their secret; '-' is standard input.",
 )
 @click.option("--region", default="", help="The region that requests are signed for.")
+@click.option(
+    "--store-ca",
+    "store_ca",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Certificates (PEM) of who signed the store's, where that is no public authority.",
+)
 @click.option("--imported", is_flag=True, help="What lies there becomes the content of the one space that it supports.")
 @click.option("--readonly", is_flag=True, help="Nothing is ever written there; only with --imported.")
 @click.option("--qos", "qos", multiple=True, metavar="KEY=VALUE", help="What QoS expressions can ask for; repeatable.")
@@ -55,6 +61,7 @@ def add(
     access_key: str,
     secret_file: Path | None,
     region: str,
+    store_ca: Path | None,
     imported: bool,
     readonly: bool,
     qos: tuple[str, ...],
@@ -68,10 +75,13 @@ def add(
         raise click.UsageError("give either --posix or --s3")
     if endpoint is not None and (bucket is None or (bool(access_key) != (secret_file is not None))):
         raise click.UsageError("--s3 needs --bucket, and --access-key together with --secret-file")
+    if store_ca is not None and endpoint is None:
+        raise click.UsageError("--store-ca belongs to --s3")
     if any("=" not in each for each in qos):
         raise click.UsageError("--qos is KEY=VALUE")
     parameters: dict[str, str | int | float] = {key: value for key, _, value in (each.partition("=") for each in qos)}
     secret = None if secret_file is None else wire.Secret(secret_of(secret_file))
+    authorities = "" if store_ca is None else secret_of(store_ca)
 
     async def added(panel: Onepanel) -> StorageId:
         if folder is not None:
@@ -84,6 +94,7 @@ def add(
             access_key=wire.Secret(access_key) if access_key else UNSET,
             secret_key=secret or UNSET,
             region=region or UNSET,
+            ca_certificates=authorities or UNSET,
             storage_path_type="canonical",
             imported_storage=imported,
             readonly=readonly,

@@ -28,6 +28,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fs2od.node.certificates import ensure_certificate
 from fs2od.storage.s3 import S3Settings, client_of
 
 __all__ = ["PROGRAMS", "Radosgw", "shared"]
@@ -66,7 +67,7 @@ osd_objectstore = bluestore
 bluestore_block_size = 12884901888
 bluestore_block_create = true
 osd_memory_target = 1000000000
-rgw_frontends = beast endpoint=127.0.0.1:{port}
+rgw_frontends = beast endpoint=127.0.0.1:{port} ssl_endpoint=127.0.0.1:{tls_port} ssl_certificate={home}/tls/server.pem ssl_private_key={home}/tls/server.key
 rgw_dns_name = localhost
 # Quotas are looked up anew at each request, so that a test need not wait.
 rgw_bucket_quota_ttl = 0
@@ -80,6 +81,14 @@ class Radosgw:
 
     home: Path
     port: int
+    tls_port: int
+    ca: Path
+    """The private authority that signed its certificate."""
+
+    @property
+    def tls_endpoint(self) -> str:
+        """Its address with TLS; nobody trusts it who was not told of `ca`."""
+        return f"https://localhost:{self.tls_port}"
 
     @property
     def endpoint(self) -> str:
@@ -128,7 +137,7 @@ def shared(folder: Path) -> Iterator[Radosgw]:
             _until(ready.exists, "the S3 server", folder / "guard.log")
         fcntl.flock(starting, fcntl.LOCK_UN)
         told = json.loads(ready.read_text())
-        yield Radosgw(Path(told["home"]), told["port"])
+        yield Radosgw(Path(told["home"]), told["port"], told["tls_port"], Path(told["ca"]))
 
 
 def _guard(folder: Path) -> None:
@@ -137,9 +146,9 @@ def _guard(folder: Path) -> None:
     daemons: list[subprocess.Popen[bytes]] = []
     ready = folder / "ready"
     try:
-        port = _start(home, daemons)
+        port, tls_port, ca = _start(home, daemons)
         prepared = folder / "ready.partial"
-        prepared.write_text(json.dumps({"home": str(home), "port": port}))
+        prepared.write_text(json.dumps({"home": str(home), "port": port, "tls_port": tls_port, "ca": str(ca)}))
         prepared.rename(ready)
         with (folder / "starting").open() as starting, (folder / "used").open() as used:
             while True:
@@ -174,12 +183,15 @@ def _place(folder: Path) -> Path:
     return folder
 
 
-def _start(home: Path, daemons: list[subprocess.Popen[bytes]]) -> int:
-    """Make a new cluster and start it; return the gateway's port."""
+def _start(home: Path, daemons: list[subprocess.Popen[bytes]]) -> tuple[int, int, Path]:
+    """Make a new cluster and start it; return the gateway's port, that with TLS, and the authority of its certificate."""
     for folder in ("mon", "osd"):
         (home / folder).mkdir(parents=True)
-    fsid, port, mon_port = str(uuid.uuid4()), _free_port(), _free_port()
-    configuration = _CONFIGURATION.format(fsid=fsid, home=home, port=port, mon_port=mon_port)
+    fsid, port, tls_port, mon_port = str(uuid.uuid4()), _free_port(), _free_port(), _free_port()
+    certificate = ensure_certificate(home / "tls", ["localhost", "127.0.0.1"])
+    (home / "tls" / "server.pem").write_bytes(certificate.certificate.read_bytes())
+    (home / "tls" / "server.key").write_bytes(certificate.key.read_bytes())
+    configuration = _CONFIGURATION.format(fsid=fsid, home=home, port=port, tls_port=tls_port, mon_port=mon_port)
     (home / "ceph.conf").write_text(configuration)
     ceph = ("ceph", "-c", "ceph.conf")
     caps = ("--cap", "mon", "allow *", "--cap", "osd", "allow *", "--cap", "mgr", "allow *")
@@ -199,8 +211,8 @@ def _start(home: Path, daemons: list[subprocess.Popen[bytes]]) -> int:
     _until(lambda: "1 up" in _run(home, *ceph, "osd", "stat"), "the store", home / "ceph-osd.out")
     gateway = ("radosgw", "-c", "ceph.conf", "-n", "client.admin", "-f", "--keyring", "keyring")
     daemons.append(_daemon(home, *gateway))
-    _until(lambda: _answers(port), "the gateway", home / "radosgw.out")
-    return port
+    _until(lambda: _answers(port) and _answers(tls_port), "the gateway", home / "radosgw.out")
+    return port, tls_port, certificate.ca
 
 
 def _daemon(home: Path, *command: str) -> subprocess.Popen[bytes]:

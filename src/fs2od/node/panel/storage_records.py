@@ -54,6 +54,7 @@ class Credentials(msgspec.Struct, frozen=True):
 class Bucket(msgspec.Struct, frozen=True):
     """Where a bucket is. `endpoint` has its scheme; all keys are canonical: SPACE ID/path, or the path if imported.
 
+    `ca_pem` holds the certificates of who may have signed the store's, where it is none of the public authorities.
     With `direct`, clients may be given addresses of its objects: at `given_endpoint`, or at `endpoint` where that is empty.
     """
 
@@ -63,6 +64,7 @@ class Bucket(msgspec.Struct, frozen=True):
     path_type: PathType = "canonical"
     direct: bool = False
     given_endpoint: str = ""
+    ca_pem: str = ""
 
 
 Place: TypeAlias = Path | Bucket
@@ -148,6 +150,7 @@ def opened_at(place: Place, credentials: Credentials, *, below: str = "") -> Sto
         secret_key=credentials.secret_key,
         prefix=below,
         region=place.region or S3Settings.region,
+        ca_pem=place.ca_pem,
     )
     return _bucket(settings)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+from cryptography import x509
 from msgspec import structs
 
 from fs2od.node.clock import Clock
@@ -250,7 +251,7 @@ def _is_address(endpoint: str) -> bool:
 
 
 def _require_usable(bucket: Bucket) -> None:
-    """Let only buckets pass whose keys can be made canonical and whose address is one.
+    """Let only buckets pass whose keys can be made canonical, whose address is one, and whose authorities are certificates.
 
     Raises:
         Rejected: badValueNotAllowed, badValueString.
@@ -261,3 +262,12 @@ def _require_usable(bucket: Bucket) -> None:
         raise errors.bad_value("String", "hostname", "must be http(s)://host[:port]")
     if bucket.direct and not _is_private(bucket.given_endpoint or bucket.endpoint):
         raise errors.bad_value("String", "hostname", "must be https://host[:port], for clients are led there")
+    if bucket.ca_pem and not _are_certificates(bucket.ca_pem):
+        raise errors.bad_value("String", "caCertificates", "must hold certificates (PEM)")
+
+
+def _are_certificates(pem: str) -> bool:
+    try:
+        return bool(x509.load_pem_x509_certificates(pem.encode()))
+    except ValueError:
+        return False

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from fs2od.onedata.ids import StorageId
 from fs2od.onedata.wire.codec import Document, JsonObject, Secret
@@ -25,6 +25,7 @@ __all__ = [
 
 PathType = Literal["canonical", "flat"]
 LumaFeed = Literal["auto", "local", "external"]
+_Certificates = Annotated[str, Meta(max_length=65_536)]
 
 
 class _StorageRequest(Document, tag_field="type", frozen=True, kw_only=True):
@@ -45,7 +46,10 @@ class PosixStorageRequest(_StorageRequest, tag="posix", frozen=True, kw_only=Tru
 
 
 class S3StorageRequest(_StorageRequest, tag="s3", frozen=True, kw_only=True):
-    """A bucket, in POST N/provider/storages. Importing wants `block_size` 0 and canonical paths."""
+    """A bucket, in POST N/provider/storages. Importing wants `block_size` 0 and canonical paths.
+
+    `ca_certificates` (PEM) are beyond Onedata: who may have signed the store's certificate.
+    """
 
     hostname: str
     bucket_name: str
@@ -58,6 +62,8 @@ class S3StorageRequest(_StorageRequest, tag="s3", frozen=True, kw_only=True):
     dir_mode: str | UnsetType = UNSET
     maximum_canonical_object_size: int | UnsetType = UNSET
     signature_version: int | UnsetType = UNSET
+    verify_server_certificate: bool | UnsetType = UNSET
+    ca_certificates: _Certificates | UnsetType = UNSET
 
 
 StorageRequests = dict[str, PosixStorageRequest | S3StorageRequest]
@@ -101,6 +107,8 @@ class S3StorageChange(_StorageChange, tag="s3", frozen=True, kw_only=True):
     secret_key: Secret | UnsetType = UNSET
     region: str | UnsetType = UNSET
     block_size: int | UnsetType = UNSET
+    verify_server_certificate: bool | UnsetType = UNSET
+    ca_certificates: _Certificates | UnsetType = UNSET
 
 
 StorageChanges = dict[str, PosixStorageChange | S3StorageChange]
@@ -129,6 +137,8 @@ class StorageDetails(Document, frozen=True, kw_only=True):
     block_size: int | UnsetType = UNSET
     access_key: str | UnsetType = UNSET
     secret_key: str | UnsetType = UNSET
+    verify_server_certificate: bool | UnsetType = UNSET
+    ca_certificates: str | UnsetType = UNSET
 
 
 class StorageIds(Document, frozen=True, kw_only=True):

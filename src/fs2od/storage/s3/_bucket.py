@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
 import botocore.session
@@ -28,7 +28,7 @@ class S3Settings:
         prefix: What all keys begin with, without "/" at its ends; what else lies in the bucket is left alone.
         region: What requests are signed for. Most stores besides Amazon's take any.
         path_style: Whether the bucket stands in the path (true for nearly all stores besides Amazon's) or in the host.
-        ca_file: The authority that signed the store's certificate, where it is not one of the public ones.
+        ca_pem: Certificates (PEM) of who may have signed the store's certificate, where it is none of the public authorities.
         connect_timeout_s: How long a connection may take.
         read_timeout_s: How long the store may be silent.
         attempts: How often a request is made in all while the store is busy or away, before `StorageBusy` is raised.
@@ -41,7 +41,7 @@ class S3Settings:
     prefix: str = ""
     region: str = "us-east-1"
     path_style: bool = True
-    ca_file: Path | None = None
+    ca_pem: str = field(default="", repr=False)
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
     attempts: int = 4
@@ -53,6 +53,17 @@ class S3Settings:
 
 
 _making = threading.Lock()
+
+
+@cache
+def _file_of(pem: str) -> str:
+    """Return the name of a file with these certificates, which the library opens for each connection.
+
+    It is in memory, so that nobody clears it away while the process runs; there are as few as there are authorities.
+    """
+    handle = os.memfd_create("store authorities")
+    os.write(handle, pem.encode())
+    return f"/proc/self/fd/{handle}"
 
 
 @cache
@@ -92,7 +103,7 @@ def client_of(settings: S3Settings) -> Any:  # noqa: ANN401 - the library makes 
             endpoint_url=settings.endpoint,
             aws_access_key_id=settings.access_key,
             aws_secret_access_key=settings.secret_key,
-            verify=str(settings.ca_file) if settings.ca_file else True,
+            verify=_file_of(settings.ca_pem) if settings.ca_pem else True,
             config=config,
         )
     return cast("Any", client)

@@ -30,7 +30,7 @@ def mapped(where: str, path: str) -> Iterator[None]:
     except given.ClientError as error:
         raise _of_answer(where, path, error) from error
     except given.SSLError as error:
-        said = f"{where} shows a certificate that is not trusted: name its authority with ca_file"
+        said = f"{where} shows a certificate that is not trusted: name its authority with --store-ca"
         raise StorageError(said) from error
     except (given.ParamValidationError, given.InvalidEndpointDiscoveryConfigurationError) as error:
         raise StorageError(f"{path!r} cannot be named in {where}") from error

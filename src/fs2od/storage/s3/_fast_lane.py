@@ -33,7 +33,7 @@ class FastLane:
 
     def __init__(self, settings: S3Settings) -> None:
         # An authority of one's own is left to botocore: this library knows the public ones only.
-        self._store = None if settings.ca_file else _store(settings)
+        self._store = None if settings.ca_pem else _store(settings)
 
     def put(self, key: str, content: bytes) -> bool:
         """Put an object whole; return whether that is known to have worked."""

@@ -136,7 +136,7 @@ def _added(
     imported, readonly, storages = request.imported_storage, request.readonly, provider.storages
     try:
         if isinstance(request, wire.S3StorageRequest):
-            bucket, credentials = _bucket(request)
+            bucket, credentials = _bucket(request, _authorities(provider, request))
             storage = storages.add_s3(
                 name, bucket, credentials, imported=imported, readonly=readonly, qos_parameters=parameters
             )
@@ -149,16 +149,27 @@ def _added(
     return wire.StorageResult(id=storage)
 
 
-def _bucket(request: wire.S3StorageRequest) -> tuple[Bucket, Credentials]:
+def _authorities(provider: Oneprovider, given: wire.S3StorageRequest | wire.S3StorageChange) -> str:
+    """Return the certificates that a store's is judged by; it is always judged."""
+    if given.verify_server_certificate is False:
+        said = "must be true: name who signed the store's certificate with 'caCertificates'"
+        raise errors.bad_value("NotAllowed", "verifyServerCertificate", said, allowed=[True])
+    if given.ca_certificates is UNSET:
+        return ""
+    if provider.zone.settings.plain:
+        raise errors.bad_data("caCertificates")
+    return given.ca_certificates
+
+
+def _bucket(request: wire.S3StorageRequest, ca_pem: str) -> tuple[Bucket, Credentials]:
     access_key, secret_key = (
         "" if given is UNSET else given.reveal() for given in (request.access_key, request.secret_key)
     )
     # Canonical by default, where Onedata's is flat: then a dataset is plain objects under readable keys.
     path_type = "canonical" if request.storage_path_type is UNSET else request.storage_path_type
     region = "" if request.region is UNSET else request.region
-    return Bucket(endpoint_of(request.hostname), request.bucket_name, region, path_type), Credentials(
-        access_key, secret_key
-    )
+    bucket = Bucket(endpoint_of(request.hostname), request.bucket_name, region, path_type, ca_pem=ca_pem)
+    return bucket, Credentials(access_key, secret_key)
 
 
 def endpoint_of(hostname: str) -> str:
@@ -168,7 +179,15 @@ def endpoint_of(hostname: str) -> str:
 
 def _moved(provider: Oneprovider, record: StorageRecord, wanted: wire.S3StorageChange) -> None:
     place, known = record.place, record.credentials
-    given = (wanted.hostname, wanted.bucket_name, wanted.region, wanted.access_key, wanted.secret_key)
+    ca_pem = _authorities(provider, wanted)
+    given = (
+        wanted.hostname,
+        wanted.bucket_name,
+        wanted.region,
+        wanted.access_key,
+        wanted.secret_key,
+        wanted.ca_certificates,
+    )
     if not isinstance(place, Bucket) or all(value is UNSET for value in given):
         return
     bucket = structs.replace(
@@ -176,6 +195,7 @@ def _moved(provider: Oneprovider, record: StorageRecord, wanted: wire.S3StorageC
         endpoint=place.endpoint if wanted.hostname is UNSET else endpoint_of(wanted.hostname),
         name=place.name if wanted.bucket_name is UNSET else wanted.bucket_name,
         region=place.region if wanted.region is UNSET else wanted.region,
+        ca_pem=place.ca_pem if wanted.ca_certificates is UNSET else ca_pem,
     )
     credentials = Credentials(
         known.access_key if wanted.access_key is UNSET else wanted.access_key.reveal(),
@@ -206,4 +226,6 @@ def _details(record: StorageRecord, *, verified: bool | None = None) -> wire.Sto
         block_size=0,
         access_key=_MASK,
         secret_key=_MASK,
+        verify_server_certificate=True,
+        ca_certificates=record.place.ca_pem or UNSET,
     )
