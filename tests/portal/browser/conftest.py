@@ -27,13 +27,21 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium. Name it after the site in a test's arguments: it closes first, and no connection is left."""
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium. No longer than for a module: while it is there, no test of its thread can be asynchronous."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+        started = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """A browser that knows nothing yet. Name it after the site in a test's arguments: no connection is left when that ends."""
+    yield chromium
+    for context in chromium.contexts:
+        context.close()
 
 
 def open_page(browser: Browser, url: str, **how: Any) -> Page:  # noqa: ANN401 - Playwright's own options
