@@ -15,11 +15,23 @@ import trustme
 from tests.storage.conftest import radosgw
 from tests.transfer.centre import BIG, Centre, anything, open_centre
 
-from fs2od.testing.downloading import command
+from fs2od.onedata.caveats import Ip
+from fs2od.testing.downloading import command, publish
 from fs2od.testing.network import Cut, Fault, FlipBit, Proxy, Refuse, Relabel, Request
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.system import tree
-from fs2od.transfer import STATE, AccessToken, Download, MalformedAnswer, Mirror, SpaceDataset, parse_link
+from fs2od.testing.world import serve_world
+from fs2od.transfer import (
+    STATE,
+    AccessToken,
+    Download,
+    MalformedAnswer,
+    Mirror,
+    Options,
+    SpaceDataset,
+    SpacePlace,
+    parse_link,
+)
 from fs2od.transfer._download import opened_dataset
 from fs2od.transfer._store import Addressed, Store, address_in
 
@@ -80,6 +92,25 @@ def test_the_store_is_never_shown_the_token(centre: Centre, tmp_path: Path) -> N
 def test_a_link_is_read_through_the_provider(centre: Centre, tmp_path: Path) -> None:
     report = Download(parse_link(centre.published.link), tmp_path / "out", centre.options()).run()
     assert (report.exit_code, report.bytes_straight, centre.proxy.exchanges) == (0, 0, [])
+
+
+def test_a_token_for_a_network_brings_everything_through_the_provider(centre: Centre, tmp_path: Path) -> None:
+    bound = centre.world.token(centre.world.administrator, Ip(("127.0.0.0/8",)))
+    said: list[str] = []
+    options = replace(centre.options(), token=AccessToken(bound.reveal), say=said.append)
+    report = Mirror(centre.place, tmp_path / "out", options).run()
+    assert (report.exit_code, report.bytes_straight, centre.proxy.exchanges, said) == (0, 0, [], [])
+
+
+def test_a_service_that_knows_no_stores_is_read_as_ever(tmp_path: Path) -> None:
+    with serve_world(tmp_path / "plain", plain=True) as world:
+        published = publish(world, {"big.mrc": BIG})
+        token, said = AccessToken(world.administrator.token.reveal), list[str]()
+        place = SpacePlace(world.node.settings.zone_url, published.dataset.space)
+        options = Options(token=token, ca_file=str(world.ca), say=said.append)
+        report = Mirror(place, tmp_path / "out", options).run()
+        assert (report.exit_code, report.bytes_straight, said) == (0, 0, [])
+        assert shown(tmp_path / "out") == published.files()
 
 
 @pytest.mark.parametrize(
