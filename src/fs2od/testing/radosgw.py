@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +31,13 @@ from pathlib import Path
 from fs2od.node.certificates import ensure_certificate
 from fs2od.storage.s3 import S3Settings, client_of
 
-__all__ = ["PROGRAMS", "Radosgw", "shared"]
+__all__ = ["PROGRAMS", "Gateway", "Radosgw", "shared"]
 
 PROGRAMS = ("ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 _STARTED_WITHIN_S = 120.0
 _COMMAND_WITHIN_S = 60.0
 _LOOKS_EVERY_S = 0.1
+_GATEWAY = ("radosgw", "-c", "ceph.conf", "-n", "client.admin", "-f", "--keyring", "keyring")
 
 _CONFIGURATION = """
 [global]
@@ -111,9 +112,52 @@ class Radosgw:
         self.admin("user", "create", "--uid", name, *said)
         return name, access, secret
 
+    @contextmanager
+    def gateway(self, **settings: str) -> Iterator[Gateway]:
+        """Yield a further gateway to the same store, which may be stopped and started; with these settings of Ceph's."""
+        gateway = Gateway(self.home, _free_port(), settings)
+        gateway.start()
+        try:
+            yield gateway
+        finally:
+            gateway.stop()
+
     def admin(self, *arguments: str) -> str:
         """Return what the administrator's command prints."""
         return _run(self.home, "radosgw-admin", "-c", "ceph.conf", *arguments)
+
+
+class Gateway:
+    """A process that answers S3."""
+
+    def __init__(self, home: Path, port: int, settings: Mapping[str, str]) -> None:
+        self.port = port
+        self._home = home
+        self._settings = {
+            "rgw_frontends": f"beast endpoint=127.0.0.1:{port}",
+            "admin_socket": f"{home}/gateway-{port}.asok",
+            "log_file": f"{home}/gateway-{port}.log",
+            **settings,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = [f"--{name}={value}" for name, value in self._settings.items()]
+        self._process = _daemon(self._home, *_GATEWAY, *options)
+        _until(lambda: _answers(self.port), "the gateway", self._home / "radosgw.out")
+
+    def stop(self) -> None:
+        """Kill it, if it runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(_COMMAND_WITHIN_S)
+            self._process = None
 
 
 @contextmanager
@@ -209,8 +253,7 @@ def _start(home: Path, daemons: list[subprocess.Popen[bytes]]) -> tuple[int, int
     _run(home, "ceph-osd", "-c", "ceph.conf", "-i", "0", "--mkfs", "--osd-uuid", osd, "--keyring", "osd/keyring")
     daemons.append(_daemon(home, "ceph-osd", "-c", "ceph.conf", "-i", "0", "-f", "--keyring", "osd/keyring"))
     _until(lambda: "1 up" in _run(home, *ceph, "osd", "stat"), "the store", home / "ceph-osd.out")
-    gateway = ("radosgw", "-c", "ceph.conf", "-n", "client.admin", "-f", "--keyring", "keyring")
-    daemons.append(_daemon(home, *gateway))
+    daemons.append(_daemon(home, *_GATEWAY))
     _until(lambda: _answers(port) and _answers(tls_port), "the gateway", home / "radosgw.out")
     return port, tls_port, certificate.ca
 

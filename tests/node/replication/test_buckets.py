@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.node.replication.buckets import Meanwhile, Objects
 from tests.node.replication.moments import Moments
 from tests.node.replication.scenes import FILES, Scene, open_bucket_scene
 
@@ -20,7 +21,7 @@ from fs2od.node.index import replicas
 from fs2od.node.replication.copying import PART_BYTES
 from fs2od.onedata.ids import SpaceId, StorageId
 from fs2od.storage.s3 import S3Settings, client_of
-from fs2od.testing.network import Broken, Fault, Proxy, Refuse, Reply, Request
+from fs2od.testing.network import Broken, Proxy, Refuse, Request
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.world import open_world, wait_until
 
@@ -47,47 +48,9 @@ def scene(tmp_path: Path, own: S3Settings, proxy: Proxy) -> Iterator[Scene]:
         yield opened
 
 
-class Objects:
-    """What is in a bucket, seen and changed past the node."""
-
-    def __init__(self, settings: S3Settings, space: str) -> None:
-        self._client = client_of(settings)
-        self._bucket = settings.bucket
-        self._space = space
-
-    def all(self) -> dict[str, bytes]:
-        listed = self._client.list_objects_v2(Bucket=self._bucket, Prefix=f"{self._space}/").get("Contents", ())
-        return {found["Key"].removeprefix(f"{self._space}/"): self.get(found["Key"]) for found in listed}
-
-    def get(self, key: str) -> bytes:
-        content: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-        return content
-
-    def flip(self, path: str) -> None:
-        """Change one byte of an object."""
-        content = bytearray(self.get(f"{self._space}/{path}"))
-        content[len(content) // 2] ^= 1
-        self._client.put_object(Bucket=self._bucket, Key=f"{self._space}/{path}", Body=bytes(content))
-
-    def remove(self, *paths: str) -> None:
-        for path in paths:
-            self._client.delete_object(Bucket=self._bucket, Key=f"{self._space}/{path}")
-
-
 @pytest.fixture
 def objects(own: S3Settings, scene: Scene) -> Objects:
     return Objects(own, scene.dataset.space)
-
-
-@dataclass(frozen=True)
-class Meanwhile(Fault):
-    """Something happens just before a request gets through."""
-
-    act: Callable[[], object]
-
-    def before(self, request: Request) -> Request | Reply:
-        self.act()
-        return request
 
 
 def always(_: Request) -> bool:

@@ -17,12 +17,12 @@ from fs2od.node.index.schema import ROOT
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Upload
 
-__all__ = ["Event", "Failure", "Held", "Lacking", "Replica", "Sum", "Version", "counts", "doubt", "drop", "events", "forget_left", "holders", "is_complete", "lacking", "leave", "left", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked", "uploads", "without_copy",]  # fmt: skip
+__all__ = ["Event", "Failure", "Held", "Lacking", "Replica", "Sum", "Version", "check_again", "counts", "doubt", "drop", "events", "forget_left", "holders", "is_complete", "lacking", "leave", "left", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked", "uploads", "without_copy",]  # fmt: skip
 
 _BELOW = """WITH RECURSIVE below (id) AS (
     SELECT ?1 UNION ALL SELECT entry.id FROM below JOIN entry ON entry.parent = below.id
 )"""
-_STANDS = """(r.checked IS NOT NULL AND r.size = e.size AND r.mtime_ns = e.mtime_ns AND r.ctime_ns = e.ctime_ns
+_STANDS = """(r.checked > 0 AND r.size = e.size AND r.mtime_ns = e.mtime_ns AND r.ctime_ns = e.ctime_ns
     AND r.inode = e.inode AND (c.sha256 IS NULL OR c.sha256 = r.sha256))"""
 _JOINED = """FROM entry AS e LEFT JOIN replica AS r ON r.entry = e.id AND r.storage = ?2
     LEFT JOIN checksum AS c ON c.entry = e.id AND c.size = e.size AND c.mtime_ns = e.mtime_ns"""
@@ -287,6 +287,12 @@ def doubt(index: SpaceIndex, storage: StorageId, rows: Sequence[int]) -> None:
     with index.database.writing() as db:
         query = "UPDATE replica SET checked = NULL, sha256 = NULL WHERE storage = ? AND entry = ?"
         db.executemany(query, [(storage, row) for row in rows])
+
+
+def check_again(index: SpaceIndex, storage: StorageId) -> None:
+    """Count on no copy on a storage until it was found to be right once more: what it lay in was gone."""
+    with index.database.writing() as db:
+        db.execute("UPDATE replica SET checked = 0 WHERE storage = ? AND checked IS NOT NULL", (storage,))
 
 
 def registered(index: SpaceIndex, row: int) -> tuple[str, Version] | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fs2od.errors import Fs2odError, StorageMissing
 from fs2od.node.clock import Clock
 from fs2od.node.index import Indexes, SpaceIndex
-from fs2od.node.index.replicas import Sum, counts, problem
+from fs2od.node.index.replicas import Sum, check_again, counts, problem
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.checksums import Checksums
@@ -260,6 +260,8 @@ class Replicator:
         except Fs2odError as error:
             _log.warning("replication of space %s to storage %s: %s", space, storage.name, error)
             in_the_way, more = for_people(error), False
+            if isinstance(error, StorageMissing):
+                check_again(index, storage.id)
         else:
             more = outcome.changed > 0 or outcome.cut_short
         if in_the_way is None:
