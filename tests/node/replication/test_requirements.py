@@ -241,3 +241,13 @@ async def test_the_log_of_a_requirement_says_what_happened_to_each_file(scene: S
     late = whole["logEntries"][-1]["timestamp"] + 1
     assert await log(timestamp=late) == {"isLast": True, "logEntries": []}
     assert (await log(limit=0))["error"]["id"] == "badValueNotInRange"
+
+
+async def test_what_was_written_just_now_is_looked_at_again_as_soon_as_it_has_settled(scene: Scene) -> None:
+    scene.moments.forward(-scene.moments.ahead_s)  # everything was written just now
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.tick()
+    assert scene.copies() == {}
+    scene.moments.forward(12)
+    scene.tick()
+    assert await scene.status(requirement) == "fulfilled"

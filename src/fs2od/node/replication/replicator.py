@@ -144,8 +144,9 @@ class Replicator:
                     _LONGEST_PAUSE_S, self._settings.look_every_s
                 )
                 if is_due and space not in self._running and not self._closed.is_set():
+                    has_moved = space in self._moved
                     self._moved.discard(space)
-                    future = self._running[space] = self._workers.submit(self._run, space)
+                    future = self._running[space] = self._workers.submit(self._run, space, has_moved)
                     future.add_done_callback(_report)
 
     def problem(self, space: SpaceId, storage: StorageId) -> str | None:
@@ -185,7 +186,7 @@ class Replicator:
         self._pass.close()
         self._workers.shutdown(cancel_futures=True)
 
-    def _run(self, space: SpaceId) -> None:
+    def _run(self, space: SpaceId, has_moved: bool) -> None:
         more, troubled = False, True
         try:
             more, troubled = self._look(space)
@@ -201,7 +202,9 @@ class Replicator:
                     state.due_s = now_s + state.pause_s
                     state.pause_s = min(2 * state.pause_s, _LONGEST_PAUSE_S)
                 else:
-                    state.due_s = now_s + (1 if more else self._settings.look_every_s)
+                    # What has just moved may not have settled yet: it is due as soon as it has.
+                    idle_s = self._settings.settle_s + 1 if has_moved else self._settings.look_every_s
+                    state.due_s = now_s + (1 if more else min(max(1, idle_s), self._settings.look_every_s))
                     state.pause_s = _FIRST_PAUSE_S
 
     def _look(self, space: SpaceId) -> tuple[bool, bool]:
