@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import coverage
 import pytest
 
-# Many processes, browsers and bad networks go again over what other tests cover already, and tracing doubles their work.
+# Many processes, browsers, bad networks and whatever is given more time go again over what other tests cover already, and
+# tracing doubles their work.
 _UNMEASURED = ("tests/portal/browser/", "tests/system/", "tests/transfer/bad_days/", "tests/witness/")
 _FOR_CHILDREN = "COVERAGE_PROCESS_CONFIG"
 
@@ -26,7 +27,7 @@ def _given_s(item: pytest.Item) -> float:
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Measure no coverage where it would tell nothing new."""
     measuring = coverage.Coverage.current()
-    if measuring is None or not item.nodeid.startswith(_UNMEASURED):
+    if measuring is None or not (item.nodeid.startswith(_UNMEASURED) or _given_s(item)):
         return (yield)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(_FOR_CHILDREN, raising=False)
