@@ -585,6 +585,25 @@ def test_a_root_that_goes_away_during_a_scan_fails_it_and_removes_nothing(world:
     assert len(world.paths()) == 20
 
 
+def test_a_folder_that_was_emptied_after_its_first_scan_was_stopped_is_empty(world: World) -> None:
+    world.write("a/a")
+    world.write("b/b")
+
+    def stop(path: str, _: Seen) -> None:
+        if path:
+            world.stop.set()
+
+    world.storage.meanwhile = stop
+    with pytest.raises(ScanStopped):
+        world.scan()
+    assert world.paths() == {"a", "b"}
+    world.stop.clear()
+    shutil.rmtree(world.root / "a")
+    shutil.rmtree(world.root / "b")
+    world.scan()
+    assert world.paths() == set()
+
+
 def test_a_stopped_scan_leaves_right_sums_and_the_next_one_finishes(world: World) -> None:
     for number in range(300):
         world.write(f"{number}/file", b"12")

@@ -139,7 +139,9 @@ class _Scan:
 
     def _remove_vanished(self, visit: Visit) -> None:
         missing = list(self._registration.not_seen(visit))
-        if visit.row == ROOT and missing and not visit.seen and visit.stamp[2] != visit.state.stamp[2]:
+        # Which folder it was is known once a listing of it has ended (0 before).
+        is_another = visit.state.stamp[2] not in {0, visit.stamp[2]}
+        if visit.row == ROOT and missing and not visit.seen and is_another:
             raise StorageMissing("the storage's folder is empty and not the one that it was: is its disk mounted?")
         # Listings may leave out what is renamed while they are read: nothing is forgotten on their word alone.
         gone = [row for row, name in missing if not self._is_there(visit, name)]
