@@ -181,3 +181,27 @@ def test_a_site_is_removed_after_its_supports_were_shown_and_ended(world: Served
     assert [each["name"] for each in operator.json("site", "list")] == ["facility"]
     missing = operator.run("site", "remove", "centre")
     assert "there is no site 'centre'; there are: facility" in str(missing.exception)
+
+
+def test_who_administers_a_site_is_listed_invited_and_dismissed(world: ServedWorld, tmp_path: Path) -> None:
+    lee, vic = world.person("Lee Local"), world.person("Vic Viewer")
+    operator, local, viewer = (Shell(world, tmp_path, each) for each in (world.administrator, lee, vic))
+    added = operator.json("site", "add", "centre")
+    place = {"FS2OD_PROVIDER": f"https://{added['domain']}"}
+    assert local.run("storage", "list", **place).exit_code != 0
+    token = operator.run("site", "invite", "centre").stdout
+    assert local.run("site", "join", given=token).exit_code == 0
+    assert local.run("storage", "list", **place).exit_code == 0
+    assert local.run("site", "offer", "--accept", **place).exit_code == 0
+    used_up = viewer.run("site", "join", given=token)
+    assert isinstance(used_up.exception, Fs2odError)
+    token = local.run("site", "invite", "centre", "--role", "viewer").stdout
+    assert viewer.run("site", "join", given=token).exit_code == 0
+    assert viewer.run("site", "offer", "--no-accept", **place).exit_code != 0
+    rows = {each["name"]: each["role"] for each in local.json("site", "members", "centre")}
+    assert rows == {"Administrator": "administrator", "Lee Local": "administrator", "Vic Viewer": "viewer"}
+    unknown = local.run("site", "dismiss", "centre", "Somebody")
+    assert "'Somebody' means 0 members of centre; there are: " in str(unknown.exception)
+    assert local.run("site", "dismiss", "centre", "Vic Viewer").exit_code == 0
+    assert viewer.run("storage", "list", **place).exit_code != 0
+    assert "viewer" not in local.run("site", "members", "centre").stdout

@@ -9,6 +9,7 @@ from tests.storage.conftest import bucket, radosgw
 from fs2od.node.panel.storage_records import Bucket, Credentials
 from fs2od.onedata.errors import Conflict, NotFound, Rejected
 from fs2od.onedata.ids import StorageId
+from fs2od.onedata.tokens import InviteToken, InviteType
 from fs2od.onedata.wire.direct import DirectReading
 from fs2od.onedata.wire.sites import JobTokenRequest, Offer
 from fs2od.storage.s3 import S3Settings
@@ -94,3 +95,18 @@ async def test_a_site_is_removed(world: World, speak: Speak) -> None:
         await zone.providers.remove(added.provider_id)
     with pytest.raises(Rejected):
         await zone.providers.remove(world.node.provider.record.id)
+
+
+async def test_the_members_of_a_cluster_come_and_go(world: World, speak: Speak) -> None:
+    clusters, lee = speak(world.administrator).zone.clusters, world.person("Lee Local")
+    cluster = world.node.provider.record.cluster
+    assert (await clusters.mine(), (await clusters.get(cluster)).type) == ((cluster,), "oneprovider")
+    kind = InviteToken(InviteType.USER_JOIN_CLUSTER, cluster)
+    token = (await speak(world.administrator).zone.tokens.create_named("in", kind, usage_limit=1)).token
+    assert await speak(lee).zone.clusters.join(token) == cluster
+    assert lee.id in await clusters.users(cluster)
+    assert (await clusters.user(cluster, lee.id)).full_name == "Lee Local"
+    assert await clusters.user_privileges(cluster, lee.id) == ("cluster_view",)
+    await clusters.remove_user(cluster, lee.id)
+    with pytest.raises(NotFound):
+        await clusters.remove_user(cluster, lee.id)

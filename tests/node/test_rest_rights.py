@@ -14,7 +14,7 @@ import pytest
 from fs2od.node.apps import endpoints_of
 from fs2od.node.http import Endpoint
 from fs2od.node.provider.transfers import Order
-from fs2od.node.zone.memberships import GROUP_GROUP
+from fs2od.node.zone.memberships import CLUSTER_USER, GROUP_GROUP
 from fs2od.node.zone.offers import Offer
 from fs2od.onedata import privileges
 from fs2od.onedata.ids import GroupId, ShareId, SpaceId
@@ -154,6 +154,18 @@ class Scene:
         self.world.join_space(space, somebody)
         return {"id": space, "uid": somebody.id}
 
+    def member_of_cluster(self) -> dict[str, str]:
+        somebody, cluster = self.new_person(), self.provider.record.cluster
+        self.zone.memberships.add(CLUSTER_USER, cluster, somebody.id, privileges.CLUSTER_MEMBER)
+        return {"id": cluster, "uid": somebody.id}
+
+    def cluster_invite(self) -> dict[str, str]:
+        """Return the body that joins the cluster of another site."""
+        site = self.world.site(f"site {time.monotonic_ns()}").node_provider.record
+        kind = InviteToken(InviteType.USER_JOIN_CLUSTER, site.cluster)
+        host = self.world.administrator.id
+        return {"token": self.zone.tokens.issue_named(host, f"in {time.monotonic_ns()}", kind=kind).token.reveal()}
+
     def group_of_space(self) -> dict[str, str]:
         space, group = self.new_space(), self.new_group()
         self.world.join_space(space, group)
@@ -221,6 +233,10 @@ def space(scene: Scene) -> Request:
 
 def group(scene: Scene) -> Request:
     return Request({"id": scene.group})
+
+
+def cluster(scene: Scene) -> Request:
+    return Request({"id": scene.provider.record.cluster, "cid": scene.provider.record.cluster})
 
 
 def root(scene: Scene) -> Request:
@@ -356,6 +372,23 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "onezone/oz_providers_list": (ZONE_ADMIN_ONLY, nothing),
     "onezone/get_provider_details": ("13++++111", lambda s: Request({"id": s.provider.record.id})),
     "onezone/list_provider_supported_spaces": ("133+++111", lambda s: Request({"id": s.provider.record.id})),
+    "onezone/remove_provider": ("133330111", lambda s: Request({"id": s.provider.record.id})),
+    "onezone/list_cluster_privileges": (PUBLIC, nothing),
+    "onezone/oz_clusters_list": (ZONE_ADMIN_ONLY, nothing),
+    "onezone/get_cluster": ("133+++111", cluster),
+    "onezone/list_cluster_users": ("133+++111", cluster),
+    "onezone/get_cluster_user": ("133+++111", at(Scene.member_of_cluster)),
+    "onezone/add_cluster_user": (
+        ZONE_ADMIN_ONLY,
+        at(lambda s: {"id": s.provider.record.cluster, "uid": s.new_person().id}, {}),
+    ),
+    "onezone/remove_cluster_user": ("1333++111", at(Scene.member_of_cluster)),
+    "onezone/list_user_cluster_privileges": ("1333++111", at(Scene.member_of_cluster)),
+    "onezone/update_user_cluster_privileges": ("1333++111", at(Scene.member_of_cluster, GRANT)),
+    "onezone/list_user_clusters": (ANY_USER, nothing),
+    "onezone/get_user_cluster": ("144++4111", cluster),
+    "onezone/user_leave_cluster": ("144444111", lambda _: Request({"cid": "0" * 32})),
+    "onezone/user_join_cluster": (ANY_USER, lambda s: Request(body=s.cluster_invite())),
     "onezone/create_named_token_for_current_user": (
         ANY_USER,
         lambda _: Request(body={"name": f"token {time.monotonic_ns()}"}),
@@ -466,6 +499,7 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "onepanel/get_configuration": ("++++++111", nothing),
     "onepanel/health": ("++++++111", nothing),
     "onepanel/get_provider": ("133++3111", nothing),
+    "onepanel/remove_provider": ("133303111", nothing),
     "onepanel/get_storages": ("133++3111", nothing),
     "onepanel/add_storage": (
         "1333+3111",

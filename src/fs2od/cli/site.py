@@ -10,6 +10,7 @@ import click
 from msgspec import structs
 
 from fs2od.cli.administering import SIZE, Speaker, panel_options, speaker_options
+from fs2od.cli.site_members import COMMANDS
 from fs2od.cli.site_removing import remove
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.mail import human_bytes
@@ -25,7 +26,7 @@ __all__ = ["site"]
     "\n\n  fs2od site list\n\n  fs2od site offer --accept --largest 50T --hint 'S3, kept for 90 days' --provider https://localhost:8446"
 )
 def site() -> None:
-    """Add, list and remove the sites of a node, and say what one offers."""
+    """Add, list and remove the sites of a node, say what one offers, and who administers it."""
 
 
 @site.command()
@@ -44,7 +45,8 @@ def add(
     click.echo(json.dumps(_facts(added)) if as_json else f"{added.provider_id}  https://{added.domain}")
 
 
-site.add_command(remove)
+for _command in (remove, *COMMANDS):
+    site.add_command(_command)
 
 
 @site.command("list")

@@ -201,11 +201,18 @@ _SITES = (
     *_gets(
         "onezone",
         """
+        list_user_clusters /user/clusters
+        get_cluster /clusters/{id}
+        list_cluster_users /clusters/{id}/users
+        get_cluster_user /clusters/{id}/users/{uid}
+        list_user_cluster_privileges /clusters/{id}/users/{uid}/privileges
         fs2od_list_sites /fs2od/sites
         fs2od_list_support_requests /fs2od/spaces/{id}/support_requests
         """,
     ),
     *_others("onezone", "fs2od_withdraw_support_request DELETE /fs2od/support_requests/{rid}", repeatable=True),
+    *_others("onezone", "remove_cluster_user DELETE /clusters/{id}/users/{uid}", repeatable=True),
+    *_others("onezone", "user_join_cluster POST /user/clusters/join", repeatable=False),
     *_others(
         "onezone",
         """

@@ -28,6 +28,7 @@ from fs2od.node.provider.rest import shares as provider_shares
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.rest import (
     accounts,
+    clusters,
     devices,
     groups,
     jobs,
@@ -57,6 +58,7 @@ _ZONE_NOUNS = (
     sharing,
     tokens,
     providers,
+    clusters,
     sites,
     devices,
     jobs,

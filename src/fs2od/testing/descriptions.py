@@ -35,6 +35,7 @@ _NULLABLE = {
     "AutoStorageImportInfo": ("status",),
     "Configuration": ("name",),
     "UserProtectedInfo": ("username", "login", "alias"),
+    "User": ("username",),
 }
 # … keys that are absent in some states …
 _ABSENT = {("AutoStorageImportInfo", "start"), ("AutoStorageImportInfo", "stop")}

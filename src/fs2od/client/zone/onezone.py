@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fs2od.client._connection import Connection
 from fs2od.client._service import Service
+from fs2od.client.zone.clusters import Clusters
 from fs2od.client.zone.groups import Groups
 from fs2od.client.zone.invites import SpaceInvites
 from fs2od.client.zone.providers import Providers
@@ -36,6 +37,7 @@ class Onezone:
         self.tokens = Tokens(service)
         self.shares = ZoneShares(service)
         self.providers = Providers(service)
+        self.clusters = Clusters(service)
         self.sites = Sites(service)
         self.invites = SpaceInvites(service)
 

@@ -10,7 +10,15 @@ from fs2od.node.clock import Clock
 from fs2od.node.zone.activity import Activity
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.credentials import Credentials
-from fs2od.node.zone.memberships import GROUP_GROUP, GROUP_USER, SPACE_GROUP, SPACE_USER, Kind, Memberships
+from fs2od.node.zone.memberships import (
+    CLUSTER_USER,
+    GROUP_GROUP,
+    GROUP_USER,
+    SPACE_GROUP,
+    SPACE_USER,
+    Kind,
+    Memberships,
+)
 from fs2od.node.zone.notices import Accepted, Notices
 from fs2od.node.zone.rights import Rights
 from fs2od.node.zone.tokens import Tokens
@@ -28,11 +36,13 @@ _SPACE_RIGHTS = {
     InviteType.GROUP_JOIN_SPACE: "space_add_group",
     InviteType.SUPPORT_SPACE: "space_add_support",
 }
+_CLUSTER_RIGHTS = {InviteType.USER_JOIN_CLUSTER: "cluster_add_user"}
 _JOINS: dict[InviteType, tuple[Kind, frozenset[str]]] = {
     InviteType.USER_JOIN_GROUP: (GROUP_USER, frozenset(privileges.GROUP_MEMBER)),
     InviteType.GROUP_JOIN_GROUP: (GROUP_GROUP, frozenset(privileges.GROUP_MEMBER)),
     InviteType.USER_JOIN_SPACE: (SPACE_USER, frozenset(privileges.SPACE_MEMBER)),
     InviteType.GROUP_JOIN_SPACE: (SPACE_GROUP, frozenset(privileges.SPACE_MEMBER)),
+    InviteType.USER_JOIN_CLUSTER: (CLUSTER_USER, frozenset(privileges.CLUSTER_MEMBER)),
 }
 
 
@@ -71,6 +81,9 @@ class Invites:
         elif kind.invite_type in _SPACE_RIGHTS:
             needed = {_SPACE_RIGHTS[kind.invite_type], *(["space_set_privileges"] if with_privileges else [])}
             held = self._rights.space_privileges(user, SpaceId(kind.target_id), needed=needed)
+        elif kind.invite_type in _CLUSTER_RIGHTS:
+            needed = {_CLUSTER_RIGHTS[kind.invite_type], *(["cluster_set_privileges"] if with_privileges else [])}
+            held = self._rights.cluster_privileges(user, kind.target_id)
         else:
             raise errors.error_of("notSupported", f"Invites of type {kind.invite_type.value} are not supported here.")
         if held is None and not self._exists(kind):
@@ -115,11 +128,13 @@ class Invites:
             self._tokens.count_use(db, identifier)
             row = (membership.table, kind.target_id, child, identifier.token_id, self._clock.now_s())
             db.execute("INSERT INTO joined_through (kind, parent, child, token, at) VALUES (?, ?, ?, ?, ?)", row)
-            parent_type = membership.parent_type
-            self._activity.note_member(db, parent_type, kind.target_id, "joined", actor=user, who=child)
+            if membership is not CLUSTER_USER:
+                parent_type = membership.parent_type
+                self._activity.note_member(db, parent_type, kind.target_id, "joined", actor=user, who=child)
         self._memberships.moved()
-        inviter = UserId(identifier.subject.id)
-        self._notices.tell(Accepted(inviter, who=user, target=kind.target_id, target_type=membership.parent_type))
+        if membership is not CLUSTER_USER:  # its letter speaks of a dataset
+            inviter = UserId(identifier.subject.id)
+            self._notices.tell(Accepted(inviter, who=user, target=kind.target_id, target_type=membership.parent_type))
         return kind.target_id
 
     def verified(
@@ -147,6 +162,10 @@ class Invites:
         return identifier, kind
 
     def _exists(self, kind: InviteToken) -> bool:
-        table = "user_group" if kind.invite_type in _GROUP_RIGHTS else "space"
+        query = "SELECT 1 FROM space WHERE id = ?"
+        if kind.invite_type in _GROUP_RIGHTS:
+            query = "SELECT 1 FROM user_group WHERE id = ?"
+        elif kind.invite_type in _CLUSTER_RIGHTS:
+            query = "SELECT 1 FROM provider WHERE cluster = ?"
         with self._database.reading() as db:
-            return db.execute(f"SELECT 1 FROM {table} WHERE id = ?", (kind.target_id,)).fetchone() is not None
+            return db.execute(query, (kind.target_id,)).fetchone() is not None

@@ -1,4 +1,4 @@
-"""The four kinds of membership (who belongs to what, with which privileges), stored alike and handled alike."""
+"""The kinds of membership (who belongs to what, with which privileges), stored alike and handled alike."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fs2od.node.zone.epoch import Epoch
 from fs2od.onedata import errors
 from fs2od.sqlite import Database
 
-__all__ = ["GROUP_GROUP", "GROUP_USER", "SPACE_GROUP", "SPACE_USER", "Kind", "Memberships"]
+__all__ = ["CLUSTER_USER", "GROUP_GROUP", "GROUP_USER", "SPACE_GROUP", "SPACE_USER", "Kind", "Memberships"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ GROUP_USER = Kind("group_user", "user", "group")
 GROUP_GROUP = Kind("group_group", "group", "group")
 SPACE_USER = Kind("space_user", "user", "space")
 SPACE_GROUP = Kind("space_group", "group", "space")
+CLUSTER_USER = Kind("cluster_user", "user", "cluster")
 
 
 class Memberships:

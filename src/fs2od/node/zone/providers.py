@@ -92,7 +92,7 @@ class Providers:
                     raise errors.bad_value("IdentifierOccupied", "name", "is the name of another provider")
                 provider = self._insert(db, name, host, port)
                 row = (self._cluster_in(db, provider), user, json.dumps(sorted(privileges.CLUSTER_ADMIN)))
-                db.execute("INSERT INTO cluster_user (cluster, user, privileges) VALUES (?, ?, ?)", row)
+                db.execute("INSERT INTO cluster_user (parent, child, privileges) VALUES (?, ?, ?)", row)
             try:
                 return self._serve(self.known(provider))
             except ConfigurationError as error:
@@ -143,7 +143,7 @@ class Providers:
     def _delete(self, db: sqlite3.Connection, provider: ProviderId) -> None:
         db.execute("DELETE FROM offer WHERE provider = ?", (provider,))
         db.execute("DELETE FROM storage WHERE provider = ?", (provider,))
-        db.execute("DELETE FROM cluster_user WHERE cluster = ?", (self._cluster_in(db, provider),))
+        db.execute("DELETE FROM cluster_user WHERE parent = ?", (self._cluster_in(db, provider),))
         db.execute("DELETE FROM provider WHERE id = ?", (provider,))
 
     def went_online(self, provider: ProviderId, domain: str) -> Provider:
@@ -164,7 +164,7 @@ class Providers:
 
     def of_member(self, user: UserId) -> list[Provider]:
         """Return the providers in whose cluster a user is, by name."""
-        query = """SELECT p.* FROM provider AS p JOIN cluster_user AS c ON c.cluster = p.cluster AND c.user = ?
+        query = """SELECT p.* FROM provider AS p JOIN cluster_user AS c ON c.parent = p.cluster AND c.child = ?
             ORDER BY p.name"""
         with self._database.reading() as db:
             return [_provider(row) for row in db.execute(query, (user,))]
@@ -177,6 +177,18 @@ class Providers:
         """
         with self._database.reading() as db:
             row = db.execute("SELECT * FROM provider WHERE id = ?", (provider,)).fetchone()
+        if row is None:
+            raise errors.not_found()
+        return _provider(row)
+
+    def of_cluster(self, cluster: str) -> Provider:
+        """Return the provider whose cluster this is.
+
+        Raises:
+            NotFound: There is none.
+        """
+        with self._database.reading() as db:
+            row = db.execute("SELECT * FROM provider WHERE cluster = ?", (cluster,)).fetchone()
         if row is None:
             raise errors.not_found()
         return _provider(row)

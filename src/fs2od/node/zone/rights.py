@@ -72,8 +72,7 @@ class Rights:
 
     def cluster_privileges(self, user: UserId, cluster: str) -> frozenset[str] | None:
         """Return what `user` may do in a cluster, that is a provider's or the zone's panel, or None if no member."""
-        query = "SELECT privileges FROM cluster_user WHERE child = :user AND parent = :in"
-        return self._union(query.replace("child", "user").replace("parent", "cluster"), user, cluster)
+        return self._union("SELECT privileges FROM cluster_user WHERE child = :user AND parent = :in", user, cluster)
 
     def zone_privileges(self, user: UserId) -> frozenset[str]:
         """Return the administrative privileges (oz_…) of `user`."""
@@ -116,8 +115,10 @@ class Rights:
         self._judge(user, held, needed, None if caller.data_only else admin)
         return user
 
-    def require_cluster(self, caller: Caller, cluster: str, privilege: str) -> UserId:
-        """Return the caller's user, who holds a privilege in a provider's cluster: no other site's members do.
+    def require_cluster(self, caller: Caller, cluster: str, *needed: str, admin: str | None = None) -> UserId:
+        """Return the caller's user, who holds every one of `needed` in a provider's cluster, or the zone's privilege `admin`.
+
+        No other site's members do.
 
         Raises:
             Unauthorized: A guest.
@@ -125,8 +126,7 @@ class Rights:
         """
         user = self.require_user(caller)
         caller.require_all_access()
-        if privilege not in (self.cluster_privileges(user, cluster) or ()):
-            raise errors.forbidden()
+        self._judge(user, self.cluster_privileges(user, cluster), needed, admin)
         return user
 
     def require_group(self, caller: Caller, group: GroupId, *needed: str, admin: str | None = None) -> UserId:

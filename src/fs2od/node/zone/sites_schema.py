@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NETWORKS", "RESULTS", "SITES", "SUPPORT", "TROUBLES", "WISHES"]
+__all__ = ["CLUSTERS", "NETWORKS", "RESULTS", "SITES", "SUPPORT", "TROUBLES", "WISHES"]
 
 # A site's host is empty where it is the node's own, its port 0 where any free one does. A support's place tells which
 # came first, for bytes come from there.
@@ -56,4 +56,10 @@ CREATE INDEX wish_requirement ON wish (requirement);
 TROUBLES = """
 ALTER TABLE wish ADD COLUMN troubled INTEGER;
 ALTER TABLE wish ADD COLUMN warned INTEGER;
+"""
+
+# The members of clusters are kept as those of groups and spaces are.
+CLUSTERS = """
+ALTER TABLE cluster_user RENAME COLUMN cluster TO parent;
+ALTER TABLE cluster_user RENAME COLUMN user TO child;
 """

@@ -92,18 +92,18 @@ class Users:
         """Make a user a member of a cluster, which is what a panel's rights are about."""
         with self._database.writing() as db:
             row = (cluster, user, json.dumps(sorted(privileges)))
-            db.execute("INSERT OR REPLACE INTO cluster_user (cluster, user, privileges) VALUES (?, ?, ?)", row)
+            db.execute("INSERT OR REPLACE INTO cluster_user (parent, child, privileges) VALUES (?, ?, ?)", row)
 
     def of_cluster(self, cluster: str) -> list[UserId]:
         """Return the members of a cluster, sorted by id."""
         with self._database.reading() as db:
-            rows = db.execute("SELECT user FROM cluster_user WHERE cluster = ? ORDER BY user", (cluster,))
+            rows = db.execute("SELECT child FROM cluster_user WHERE parent = ? ORDER BY child", (cluster,))
             return [UserId(row[0]) for row in rows]
 
     def may_answer_for(self, provider: ProviderId) -> list[UserId]:
         """Return who may answer requests at a site: the members of its cluster who hold cluster_update, sorted by id."""
-        query = """SELECT user, privileges FROM cluster_user JOIN provider AS p USING (cluster)
-            WHERE p.id = ? ORDER BY user"""
+        query = """SELECT child, privileges FROM cluster_user JOIN provider AS p ON p.cluster = parent
+            WHERE p.id = ? ORDER BY child"""
         with self._database.reading() as db:
             rows = db.execute(query, (provider,)).fetchall()
         return [UserId(user) for user, held in rows if "cluster_update" in json.loads(held)]

@@ -1,4 +1,4 @@
-"""Direct members of groups and spaces: adding, removing, and what each may do. Four kinds, handled alike."""
+"""Direct members of groups, spaces and clusters: adding, removing, and what each may do. Five kinds, handled alike."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from fs2od.node.http import Answer, Call, Endpoint, created, done, json_answer
 from fs2od.node.zone.activity import Happening
-from fs2od.node.zone.memberships import GROUP_GROUP, GROUP_USER, SPACE_GROUP, SPACE_USER, Kind
+from fs2od.node.zone.memberships import CLUSTER_USER, GROUP_GROUP, GROUP_USER, SPACE_GROUP, SPACE_USER, Kind
 from fs2od.node.zone.notices import AccessEnded
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import privileges, wire
@@ -53,11 +53,16 @@ _KINDS = (
         frozenset(privileges.SPACE_MEMBER), privileges.parse_space_privileges,
         ("add_group_to_space", "remove_space_group", "list_group_space_privileges", "update_group_space_privileges"),
     ),
+    _Words(
+        CLUSTER_USER, "/clusters/{id}/users/{uid}", "cluster_add_user", "", "cluster_remove_user",
+        frozenset(privileges.CLUSTER_MEMBER), privileges.parse_cluster_privileges,
+        ("add_cluster_user", "remove_cluster_user", "list_user_cluster_privileges", "update_user_cluster_privileges"),
+    ),
 )  # fmt: skip
 
 
 def endpoints(zone: Zone) -> list[Endpoint]:
-    """Return the endpoints of all four kinds."""
+    """Return the endpoints of all kinds."""
     return [endpoint for words in _KINDS for endpoint in _of_kind(zone, words)]
 
 
@@ -66,12 +71,7 @@ def _of_kind(zone: Zone, words: _Words) -> list[Endpoint]:
     noun = words.kind.parent_type
 
     def require(call: Call, *needed: str, admin: str) -> None:
-        parent = call.path("id")
-        if noun == "group":
-            zone.rights.require_group(call.caller, GroupId(parent), *needed, admin=admin)
-        else:
-            call.caller.require_all_access()
-            zone.rights.require_space(call.caller, SpaceId(parent), *needed, admin=admin)
+        _require(zone, call, noun, *needed, admin=admin)
 
     def require_add(call: Call) -> None:
         child, admin = call.path(child_key), f"oz_{noun}s_add_relationships"
@@ -86,6 +86,8 @@ def _of_kind(zone: Zone, words: _Words) -> list[Endpoint]:
             zone.rights.require_zone(call.caller, "oz_users_add_relationships")
 
     def note(call: Call, kind: Happening) -> None:
+        if noun == "cluster":
+            return  # no dataset's people read of it
         with zone.database.writing() as db:
             actor, who = call.caller.user, call.path(child_key)
             zone.activity.note_member(db, noun, call.path("id"), kind, actor=actor, who=who)
@@ -98,6 +100,8 @@ def _of_kind(zone: Zone, words: _Words) -> list[Endpoint]:
         granted = words.parse(list(request.privileges)) if request.privileges is not UNSET else words.default
         zone.memberships.add(words.kind, call.path("id"), call.path(child_key), frozenset(granted))
         note(call, "joined")
+        if noun == "cluster":
+            return done()
         return created(f"{zone.settings.zone_url}{call.request.url.path.rstrip('/')}")
 
     def remove(call: Call) -> Answer:
@@ -105,7 +109,7 @@ def _of_kind(zone: Zone, words: _Words) -> list[Endpoint]:
         child = call.path(child_key)
         zone.memberships.remove(words.kind, call.path("id"), child)
         note(call, "left" if child == call.caller.user else "removed")
-        if words.kind.child_type == "user" and child != call.caller.user:
+        if words.kind.child_type == "user" and noun != "cluster" and child != call.caller.user:
             zone.notices.tell(AccessEnded(UserId(child), call.path("id"), noun))
         return done()
 
@@ -129,3 +133,15 @@ def _of_kind(zone: Zone, words: _Words) -> list[Endpoint]:
         Endpoint("GET", f"{words.path}/privileges", listing, get),
         Endpoint("PATCH", f"{words.path}/privileges", updating, update),
     ]
+
+
+def _require(zone: Zone, call: Call, noun: str, *needed: str, admin: str) -> None:
+    parent = call.path("id")
+    if noun == "group":
+        zone.rights.require_group(call.caller, GroupId(parent), *needed, admin=admin)
+    elif noun == "cluster":
+        zone.rights.require_cluster(call.caller, parent, *needed, admin=admin)
+        zone.providers.of_cluster(parent)
+    else:
+        call.caller.require_all_access()
+        zone.rights.require_space(call.caller, SpaceId(parent), *needed, admin=admin)

@@ -105,6 +105,8 @@ def _parsed(invite_type: InviteType, chosen: list[str] | None) -> list[str] | No
         return None
     if invite_type in (InviteType.USER_JOIN_GROUP, InviteType.GROUP_JOIN_GROUP):
         return [str(held) for held in privileges.parse_group_privileges(chosen)]
+    if invite_type is InviteType.USER_JOIN_CLUSTER:
+        return [str(held) for held in privileges.parse_cluster_privileges(chosen)]
     return [str(held) for held in privileges.parse_space_privileges(chosen)]
 
 
