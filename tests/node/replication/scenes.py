@@ -63,9 +63,10 @@ class Scene:
         self.replicator.start_due()
         self.replicator.wait(self.dataset.space, 60)
 
-    async def require(self, expression: str, replicas: int = 1, path: str = "") -> str:
+    async def require(self, expression: str, replicas: int = 1, path: str = "", *, at: Site | None = None) -> str:
         body = {"fileId": self.world.id_of(self.dataset, path), "expression": expression, "replicasNum": replicas}
-        answer = await self.world.provider.post("/qos_requirements", json=body, headers=self.owner.headers)
+        provider = self.world.provider if at is None else at.provider
+        answer = await provider.post("/qos_requirements", json=body, headers=self.owner.headers)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["qosRequirementId"])
 

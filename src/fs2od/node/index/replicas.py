@@ -17,7 +17,7 @@ from fs2od.node.index.schema import ROOT
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Upload
 
-__all__ = ["Event", "Failure", "Held", "Lacking", "Replica", "Sum", "Version", "check_again", "counts", "doubt", "drop", "events", "forget_left", "holders", "is_complete", "lacking", "leave", "left", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked", "uploads", "without_copy",]  # fmt: skip
+__all__ = ["Event", "Failure", "Held", "Lacking", "Replica", "Sum", "Version", "check_again", "counts", "doubt", "drop", "events", "forget_left", "holders", "inherits", "is_complete", "lacking", "leave", "left", "lost", "not_on", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked", "uploads", "without_copy"]  # fmt: skip
 
 _BELOW = """WITH RECURSIVE below (id) AS (
     SELECT ?1 UNION ALL SELECT entry.id FROM below JOIN entry ON entry.parent = below.id
@@ -185,6 +185,30 @@ def without_copy(index: SpaceIndex, storages: Sequence[StorageId]) -> int:
         SELECT e.id {_COPIED} WHERE r.storage IN (SELECT value FROM json_each(?)) AND {_STANDS})"""
     with index.database.reading() as db:
         return int(db.execute(query, (msgspec.json.encode(storages).decode(),)).fetchone()[0])
+
+
+def not_on(index: SpaceIndex, storage: StorageId) -> list[tuple[int, Version]]:
+    """Return the files, by their rows, that have no checked copy of their present state on a storage, and that state."""
+    query = f"""SELECT e.id, e.size, e.mtime_ns, e.ctime_ns, e.inode {_JOINED}
+        WHERE e.kind = 'REG' AND ?1 > 0 AND NOT ifnull({_STANDS}, 0)"""
+    with index.database.reading() as db:
+        return [(row[0], Version(*row[1:])) for row in db.execute(query, (ROOT, storage))]
+
+
+def inherits(index: SpaceIndex, home: StorageId) -> bool:
+    """Say whether a home got files as copies before it was one."""
+    with index.database.reading() as db:
+        return db.execute("SELECT 1 FROM replica WHERE storage = ? LIMIT 1", (home,)).fetchone() is not None
+
+
+def lost(index: SpaceIndex, home: StorageId, *, top: int = ROOT) -> bool:
+    """Say whether a file at or below `top`, in its present state, never came to a home that inherited the others."""
+    narrowed = "AND ?1 > 0" if top == ROOT else "AND e.id IN below"
+    query = f"""{"" if top == ROOT else _BELOW} SELECT EXISTS (SELECT 1 FROM replica AS r JOIN entry AS e ON e.id = r.entry
+        WHERE r.storage = ?2 AND r.checked IS NULL AND r.size = e.size AND r.mtime_ns = e.mtime_ns
+        AND r.ctime_ns = e.ctime_ns AND r.inode = e.inode {narrowed})"""
+    with index.database.reading() as db:
+        return bool(db.execute(query, (top, home)).fetchone()[0])
 
 
 def holders(index: SpaceIndex, row: int) -> list[Held]:

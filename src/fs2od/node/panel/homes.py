@@ -1,6 +1,8 @@
 """The home of a space: the support whose storage holds all that was imported or written, whichever provider is asked.
 
 What was imported lies where it was imported from; else the provider that supported the space first keeps what is written.
+When a home ends, the storage with most of its copies is the next one (fs2od.node.panel.support), and what it got as copies keeps
+the state that is registered (fs2od.node.provider.sources).
 """
 
 from __future__ import annotations

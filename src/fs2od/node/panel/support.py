@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fs2od.node.clock import Clock
-from fs2od.node.index import Indexes, replicas
+from fs2od.node.index import Indexes, SpaceIndex, replicas
 from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.storages import Storages
 from fs2od.node.zone.epoch import Epoch
@@ -27,6 +27,7 @@ Value = TypeVar("Value")
 HOME = """FROM support AS s JOIN storage AS t ON t.id = s.storage
     WHERE s.space = ? ORDER BY t.imported DESC, s.place LIMIT 1"""
 """The end of a query for a space's home: see fs2od.node.panel.homes."""
+_LOST = "its home ended before it was copied"
 _LARGEST_SIZE = 2**63 - 1
 _LARGEST_NUMBER = 2**31 - 1
 
@@ -225,21 +226,38 @@ class Supports:
     def end(self, space: SpaceId) -> None:
         """End the support of a space; what was registered is forgotten with the last one.
 
-        What is at home there stays as it is; copies of what is at home elsewhere are removed in a while.
+        What is at home there stays as it is; copies of what is at home elsewhere are removed in a while. When a home ends, the
+        storage with most of its copies is the next one. What it lacks is remembered: no requirement is met by it.
 
         Raises:
             NotFound: The provider does not support it.
         """
-        ended = self.get(space)
+        ended, heir = self.get(space), self._heir(space)
+        if heir is not None:
+            # Before anything else: what is not there must never be taken for what is.
+            with self._indexes.using(space) as index:
+                _note_missing(index, heir, now_s=self._clock.now_s())
         with self._database.writing() as db:
             db.execute("DELETE FROM support WHERE space = ? AND provider = ?", (space, self.provider))
-            is_last = db.execute("SELECT 1 FROM support WHERE space = ?", (space,)).fetchone() is None
+            least = db.execute("SELECT min(place) FROM support WHERE space = ?", (space,)).fetchone()[0]
+            if heir is not None:
+                db.execute("UPDATE support SET place = ? WHERE space = ? AND storage = ?", (least - 1, space, heir))
         self._epoch.move()
-        if is_last:
+        if least is None:
             self._indexes.drop(space)
         else:
             with self._indexes.using(space) as index:
                 replicas.leave(index, ended.storage)
+
+    def _heir(self, space: SpaceId) -> StorageId | None:
+        """Return the storage that is a space's home once its home here ends; None if it stays where it is, or has none then."""
+        if not self.is_home(space):
+            return None
+        query = "SELECT storage FROM support WHERE space = ? AND provider != ? ORDER BY place"
+        with self._database.reading() as db:
+            others = [StorageId(row[0]) for row in db.execute(query, (space, self.provider))]
+        with self._indexes.using(space) as index:
+            return max(others, key=lambda each: replicas.counts(index, each).replicated_files, default=None)
 
     def occupancy_bytes(self, space: SpaceId) -> int:
         """Return how many bytes of a space lie on the storage that supports it here."""
@@ -254,6 +272,15 @@ class Supports:
         with self._database.reading() as db:
             row = db.execute(f"SELECT s.provider {HOME}", (space,)).fetchone()
         return row is not None and row[0] == self.provider
+
+
+def _note_missing(index: SpaceIndex, heir: StorageId, *, now_s: int) -> None:
+    missing = []
+    for row, version in replicas.not_on(index, heir):
+        entry = index.get(row)
+        if entry is not None:
+            missing.append(replicas.Failure(row, index.path(entry), version, _LOST, now_s))
+    replicas.note_failure(index, heir, missing, now_s=now_s)
 
 
 def support_record(row: sqlite3.Row) -> Support:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fs2od.node.clock import Clock
 from fs2od.node.index import Indexes
-from fs2od.node.index.replicas import Event, events, is_complete
+from fs2od.node.index.replicas import Event, events, is_complete, lost
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.access import Located
 from fs2od.node.replication import Replicator, Requirement
@@ -139,6 +139,8 @@ class QosRequirements:
             if top is None:
                 return "fulfilled"  # what it was about is gone
             is_met = all(is_complete(index, demand.storage.id, top=top.row) for demand in wanted)
+            home = self._replicator.home(requirement.space)
+            is_met = is_met and (home is None or not lost(index, home.id, top=top.row))
         return "fulfilled" if is_met else "pending"
 
     def events(

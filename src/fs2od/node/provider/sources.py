@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
+
+from msgspec import structs
 
 from fs2od.errors import Fs2odError, StorageError
 from fs2od.node.index import Entry, Indexes, replicas
@@ -15,9 +18,9 @@ from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.located import Located
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
-from fs2od.storage import Facts, Kind, Seen, Storage, facts_of
+from fs2od.storage import Facts, Kind, Seen, facts_of
 
-__all__ = ["CopyReader", "Files", "Share", "Sources", "SpaceTree"]
+__all__ = ["CopyReader", "Files", "HomeTree", "Share", "Sources", "SpaceTree"]
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +31,74 @@ class Files(Protocol):
     def open(self, path: str) -> BinaryIO:
         """Return a file, opened for reading."""
         ...
+
+
+@dataclass(frozen=True)
+class HomeTree:
+    """The files of a space where they are at home, for reading.
+
+    What came there as a copy, before that was the home, has the state that is registered, as it had where it lay before.
+    """
+
+    indexes: Indexes
+    space: SpaceId
+    record: StorageRecord
+
+    def open(self, path: str) -> BinaryIO:
+        """Return a file, opened for reading.
+
+        Raises:
+            FileNotFoundError: It is not there.
+            StorageError: It cannot be read.
+        """
+        copy = self._copy(path)
+        if copy is None:
+            return self.record.opened_for(self.space).open(path)
+        return cast("BinaryIO", CopyReader(copy.open(), copy.facts, None))
+
+    def stat(self, path: str) -> Seen:
+        """Return what stands there.
+
+        Raises:
+            FileNotFoundError: Nothing.
+            StorageError: It cannot be looked at.
+        """
+        copy = self._copy(path)
+        if copy is None:
+            return self.record.opened_for(self.space).stat(path)
+        return structs.replace(self.record.opened_for(self.space).stat(copy.path), **copy.facts._asdict())
+
+    def _copy(self, path: str) -> _Copy | None:
+        """Return the copy that stands for a file, if one does.
+
+        Raises:
+            FileNotFoundError: The file never came here in its present state.
+        """
+        if self.record.imported:
+            return None  # it was home from the beginning
+        with self.indexes.using(self.space) as index:
+            if not replicas.inherits(index, self.record.id):
+                return None
+            entry = index.lookup(path.split("/"))
+            if entry is None or entry.kind is not Kind.FILE:
+                return None
+            if replicas.lost(index, self.record.id, top=entry.row):
+                raise FileNotFoundError(errno.ENOENT, "its home ended before it was copied here", path)
+            held = [each for each in replicas.holders(index, entry.row) if each.storage == self.record.id]
+            known = replicas.registered(index, entry.row)
+            if not held or known is None:
+                return None  # it was written here
+            # A folder that was renamed here took its files along.
+            is_at_old = held[0].path != path and index.lookup(held[0].path.split("/")) is None
+            at = held[0].path if is_at_old and self._has(held[0].path) else path
+        return _Copy(self.space, self.record, at, _facts_of(known[1]))
+
+    def _has(self, path: str) -> bool:
+        try:
+            self.record.opened_for(self.space).stat(path)
+        except FileNotFoundError:
+            return False
+        return True
 
 
 class Sources:
@@ -62,7 +133,11 @@ class Sources:
         Raises:
             PosixError: enoent, the space is not supported any more.
         """
-        return SpaceTree(self, space, self.of_space(space).opened_for(space))
+        return SpaceTree(self, space, self.home_tree(self.of_space(space), space))
+
+    def home_tree(self, home: StorageRecord, space: SpaceId) -> HomeTree:
+        """Return the files of a space as they are at home."""
+        return HomeTree(self._indexes, space, home)
 
     def copy_by_path(self, space: SpaceId, path: str, error: Exception) -> BinaryIO:
         """Return a checked copy of a file that cannot be had at home; there is `error` instead if there is none.
@@ -88,7 +163,7 @@ class Sources:
         own = _own_of(located, home, copies)
 
         def at_home() -> BinaryIO:
-            return home.opened_for(located.space).open(located.path)
+            return self.home_tree(home, located.space).open(located.path)
 
         for copy in own:
             try:
@@ -98,7 +173,8 @@ class Sources:
         try:
             return at_home()
         except (FileNotFoundError, Fs2odError) as error:
-            return self._from_elsewhere([copy for copy in copies if copy not in own], error)
+            elsewhere = [copy for copy in copies if copy not in own and copy.storage.id != home.id]
+            return self._from_elsewhere(elsewhere, error, imported=home.imported)
 
     def own_copy(self, located: Located) -> str | None:
         """Return where the asked provider's own storage has a checked copy of a file in its registered state, if it has.
@@ -120,7 +196,11 @@ class Sources:
         found = []
         for storage in self._homes.storages(located.space):
             if storage.id == home.id:
-                found.append(Share(storage, entry.size_bytes, f"/{located.path}"))
+                with self._indexes.using(located.space) as index:
+                    is_lost = entry.kind is Kind.FILE and replicas.lost(index, home.id, top=entry.row)
+                found.append(
+                    Share(storage, 0 if is_lost else entry.size_bytes, None if is_lost else f"/{located.path}")
+                )
             elif entry.kind is Kind.DIRECTORY:
                 with self._indexes.using(located.space) as index:
                     there = replicas.counts(index, storage.id, top=entry.row)
@@ -130,18 +210,18 @@ class Sources:
                 found.append(Share(storage, entry.size_bytes if location else 0, location))
         return found
 
-    def _from_elsewhere(self, copies: Iterable[_Copy], error: Exception) -> BinaryIO:
+    def _from_elsewhere(self, copies: Iterable[_Copy], error: Exception, *, imported: bool = True) -> BinaryIO:
         """Return another provider's copy of what cannot be had at home, for it is away."""
-        if isinstance(error, FileNotFoundError):
-            raise errors.posix(
-                "enoent"
-            ) from error  # it is gone, and no scan has noticed: a copy must not bring it back
+        # What was imported and is gone has gone on purpose, and no scan has noticed: a copy must not bring it back.
+        is_gone = isinstance(error, FileNotFoundError)
+        if is_gone and imported:
+            raise errors.posix("enoent") from error
         for copy in copies:
             try:
                 return cast("BinaryIO", CopyReader(copy.open(), copy.facts, None))
             except (FileNotFoundError, Fs2odError) as further:
                 _log.info("a copy on storage %s cannot be read either: %s", copy.storage.name, further)
-        raise error
+        raise errors.posix("enoent") if is_gone else error
 
     def _copies(self, space: SpaceId, entry: Entry) -> list[_Copy]:
         storages = {storage.id: storage for storage in self._homes.storages(space)}
@@ -151,8 +231,7 @@ class Sources:
             registered, held = replicas.registered(index, entry.row), replicas.holders(index, entry.row)
         if registered is None:
             return []
-        version = registered[1]
-        facts = Facts(version.size_bytes, version.mtime_ns, version.ctime_ns, version.inode)
+        facts = _facts_of(registered[1])
         return [_Copy(space, storages[each.storage], each.path, facts) for each in held if each.storage in storages]
 
     def _distrust(self, located: Located, copy: _Copy, error: Exception) -> None:
@@ -168,7 +247,7 @@ class SpaceTree:
 
     sources: Sources
     space: SpaceId
-    home: Storage
+    home: HomeTree
 
     def open(self, path: str) -> BinaryIO:
         """Return a file, opened for reading, in its registered state if it is a copy.
@@ -212,6 +291,11 @@ class _Copy:
 
     def open(self) -> BinaryIO:
         return self.storage.opened_for(self.space).open(self.path)
+
+
+def _facts_of(version: replicas.Version) -> Facts:
+    """Return what an open file says that is in a registered state."""
+    return Facts(version.size_bytes, version.mtime_ns, version.ctime_ns, version.inode)
 
 
 def _own_of(located: Located, home: StorageRecord, copies: Iterable[_Copy]) -> list[_Copy]:

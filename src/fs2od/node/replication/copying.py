@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from fs2od.errors import IntegrityFailure, Interrupted
 from fs2od.node.index.replicas import Version
@@ -22,6 +22,18 @@ WHOLE_BYTES = 8 << 20
 """The largest file that is written at once; its bytes are held in memory."""
 _PARTS_AT_ONCE = 4
 _BLOCK_BYTES = 4 << 20
+
+
+class Readable(Protocol):
+    """Where a file is read from."""
+
+    def open(self, path: str) -> BinaryIO:
+        """Return a file, opened for reading."""
+        ...
+
+    def stat(self, path: str) -> Seen:
+        """Return the state of a file."""
+        ...
 
 
 class SourceChanged(Exception):  # no failure: the file is looked at again once it has settled
@@ -73,7 +85,7 @@ class Copying:
 
     def copy(
         self,
-        source: Storage,
+        source: Readable,
         target: Storage,
         errand: Errand,
         *,
@@ -113,7 +125,7 @@ class Copying:
             return self._whole(source, target, errand, check_stop)
         return self._in_parts(source, target, errand, began, check_stop)
 
-    def _whole(self, source: Storage, target: Storage, errand: Errand, check_stop: Callable[[], None]) -> Copied:
+    def _whole(self, source: Readable, target: Storage, errand: Errand, check_stop: Callable[[], None]) -> Copied:
         with source.open(errand.path) as file:
             content = _exactly(file, errand.version.size_bytes)
             if content is None or file.read(1):
@@ -128,7 +140,7 @@ class Copying:
 
     def _in_parts(
         self,
-        source: Storage,
+        source: Readable,
         target: Storage,
         errand: Errand,
         began: Callable[[Upload], None],
@@ -165,7 +177,7 @@ class Copying:
 
     def _sent(
         self,
-        source: Storage,
+        source: Readable,
         target: Storage,
         errand: Errand,
         upload: Upload,
@@ -229,7 +241,7 @@ class Copying:
             raise Interrupted("the copy was told to stop")
 
 
-def _require(source: Storage, errand: Errand) -> None:
+def _require(source: Readable, errand: Errand) -> None:
     """Make sure that a file is in the state that is to be copied."""
     try:
         seen = source.stat(errand.path)
@@ -253,7 +265,7 @@ def _read_back(target: Storage, errand: Errand, sha256: bytes, check_stop: Calla
         raise IntegrityFailure(f"the copy of {errand.path!r} has other bytes than were sent")
 
 
-def _sha256(storage: Storage, path: str, check_stop: Callable[[], None]) -> bytes:
+def _sha256(storage: Readable, path: str, check_stop: Callable[[], None]) -> bytes:
     digest = hashlib.sha256()
     with storage.open(path) as file:
         for block in _blocks(file):

@@ -22,6 +22,7 @@ from fs2od.node.index import SpaceIndex
 from fs2od.node.index import replicas as book
 from fs2od.node.index.replicas import Failure, Lacking, Replica
 from fs2od.node.index.schema import ROOT
+from fs2od.node.provider.sources import HomeTree
 from fs2od.node.replication.copying import WHOLE_BYTES, Copied, Copying, Errand, SourceChanged
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Storage, Upload
@@ -61,7 +62,7 @@ class Route:
     """
 
     index: SpaceIndex
-    source: Storage
+    source: HomeTree
     target: Storage
     storage: StorageId
     granted_bytes: int

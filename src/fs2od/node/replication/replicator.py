@@ -17,6 +17,7 @@ from fs2od.node.index.replicas import Sum, check_again, counts, problem
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.checksums import Checksums
+from fs2od.node.provider.sources import HomeTree
 from fs2od.node.replication.clearing import clear_left, sweep
 from fs2od.node.replication.copying import Copying
 from fs2od.node.replication.demands import Demands
@@ -157,6 +158,10 @@ class Replicator:
         """Return how many bytes a second come to a storage just now; 0 when none do."""
         return self._rates.get((space, storage), 0.0) if space in self._running else 0.0
 
+    def home(self, space: SpaceId) -> StorageRecord | None:
+        """Return the storage that is a space's home; None if nobody supports it."""
+        return self._homes.storage(space)
+
     def progress(self, space: SpaceId) -> list[Progress]:
         """Return how the copies of a space stand on each storage for which a requirement asks. Looks at every file."""
         found: dict[StorageId, Progress] = {}
@@ -292,7 +297,7 @@ class Replicator:
         storage.opened().make_directory("" if storage.imported else space)
         return Route(
             index,
-            home.opened_for(space),
+            HomeTree(self._indexes, space, home),
             storage.opened_for(space),
             storage.id,
             self.demands.granted_bytes(space, storage),

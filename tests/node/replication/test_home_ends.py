@@ -1,0 +1,132 @@
+"""The home of a space ends while copies of it exist: what was copied is read on, what was not is never taken for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.node.replication.scenes import FILES, Scene, open_bucket_scene, open_scene
+
+from fs2od.node.panel.granted import ending
+from fs2od.testing.radosgw import Radosgw
+
+
+@pytest.fixture(params=["disk", "bucket"])
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+    if request.param == "disk":
+        with open_scene(tmp_path) as opened:
+            yield opened
+    else:
+        radosgw: Radosgw = request.getfixturevalue("radosgw")
+        with open_bucket_scene(tmp_path, radosgw.bucket()) as opened:
+            yield opened
+
+
+async def end_home(scene: Scene) -> None:
+    """End the home as its administrator does, and take its files out of reach."""
+    path = f"/provider/spaces/{scene.dataset.space}"
+    answer = await scene.world.panel.delete(path, headers=scene.world.administrator.headers)
+    assert answer.status_code == 204, answer.text
+    assert (scene.dataset.folder / "a.mrc").exists()  # raw data stays where it is
+    scene.dataset.folder.rename(scene.dataset.folder.with_name("away"))
+
+
+async def read(scene: Scene, path: str) -> tuple[int, bytes, str]:
+    """Return how the centre answers for a file: status, bytes and entity tag."""
+    address = f"/data/{scene.world.id_of(scene.dataset, path)}/content"
+    answer = await scene.centre.provider.get(address, headers=scene.owner.headers)
+    return answer.status_code, answer.content, answer.headers.get("ETag", "")
+
+
+async def write(scene: Scene, path: str, content: bytes) -> None:
+    """Write a file anew, or a new one."""
+    try:
+        address = f"/data/{scene.world.id_of(scene.dataset, path)}/content"
+    except FileNotFoundError:
+        address = f"/data/{scene.dataset.root}/path/{path}"
+    answer = await scene.centre.provider.put(address, content=content, headers=scene.owner.headers)
+    assert answer.status_code in (200, 201, 204), answer.text
+
+
+async def test_everything_that_was_copied_is_read_on_as_it_was(scene: Scene) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    before = {path: await read(scene, path) for path in FILES}
+    share = scene.world.share(scene.owner, scene.dataset)
+    assert ending(scene.world.node.provider, scene.dataset.space).lost_files == 0
+    await end_home(scene)
+    assert {path: await read(scene, path) for path in FILES} == before
+    assert {path: content for path, (_, content, _) in before.items()} == FILES
+    listed = await scene.centre.provider.get(f"/data/{scene.dataset.root}/children", headers=scene.owner.headers)
+    assert [child["name"] for child in listed.json()["children"]] == ["a.mrc", "deep", "empty"]
+    plain = scene.world.client(scene.centre.node_provider.record.url)
+    archive = await plain.get(f"/share/{share}/archive.tar")
+    assert archive.status_code == 200
+    assert FILES["deep/b.mrc"] in archive.content
+    scene.look()
+    assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_what_was_not_copied_is_told_before_and_is_never_called_replicated(scene: Scene) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    (scene.dataset.folder / "late.mrc").write_bytes(b"not copied yet")
+    scene.world.rescan(scene.dataset.space)
+    assert ending(scene.world.node.provider, scene.dataset.space).lost_files == 1
+    await end_home(scene)
+    assert (await read(scene, "a.mrc"))[1] == FILES["a.mrc"]
+    status, _, _ = await read(scene, "late.mrc")
+    assert status == 400
+    scene.moments.forward(7 * 3600)
+    scene.look()
+    assert await scene.status(requirement) == "pending"
+    await write(scene, "late.mrc", b"brought again")
+    assert (await read(scene, "late.mrc"))[1] == b"brought again"
+    assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_a_copy_of_an_earlier_state_is_never_given_for_the_file(scene: Scene) -> None:
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    (scene.dataset.folder / "a.mrc").write_bytes(b"9876543210")
+    scene.world.rescan(scene.dataset.space)
+    await end_home(scene)
+    assert (await read(scene, "a.mrc"))[0] == 400
+    assert (await read(scene, "deep/b.mrc"))[1] == FILES["deep/b.mrc"]
+
+
+async def test_the_new_home_is_written_to_and_copied_from(scene: Scene) -> None:
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    await end_home(scene)
+    await write(scene, "a.mrc", b"written anew")
+    await write(scene, "deep/new.mrc", b"new")
+    further = scene.world.site("further")
+    storage = scene.world.also_support(scene.dataset.space, further.node_provider)
+    requirement = await scene.require(f"storageId={storage}", at=scene.centre)
+    scene.moments.forward(60)
+    scene.look()
+    assert await scene.status(requirement) == "fulfilled"
+    place = further.node_provider.storages.get(storage).place
+    assert isinstance(place, Path)
+    folder = place / scene.dataset.space
+    copies = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert copies == FILES | {"a.mrc": b"written anew", "deep/new.mrc": b"new"}
+    # And when that home ends as well, the next one has everything.
+    scene.centre.node_provider.supports.end(scene.dataset.space)
+    address = f"/data/{scene.world.id_of(scene.dataset, 'deep/b.mrc')}/content"
+    answer = await further.provider.get(address, headers=scene.owner.headers)
+    assert answer.content == FILES["deep/b.mrc"]
+
+
+async def test_what_only_a_third_site_has_is_read_from_there(scene: Scene) -> None:
+    further = scene.world.site("further")
+    storage = scene.world.also_support(scene.dataset.space, further.node_provider)
+    await scene.require(f"storageId={storage}", path="a.mrc")
+    await scene.require(f"storageId={scene.storage}", path="deep")
+    await scene.require(f"storageId={scene.storage}", path="empty")
+    scene.look()
+    assert ending(scene.world.node.provider, scene.dataset.space).lost_files == 0
+    await end_home(scene)
+    assert {path: (await read(scene, path))[1] for path in FILES} == FILES
