@@ -24,23 +24,24 @@ __all__ = ["download", "endpoints"]
 def endpoints(provider: Oneprovider) -> list[Endpoint]:
     """Return the endpoints of this noun."""
 
-    async def content(call: Call) -> Answer:
-        return await answer(call, partial(provider.access.locate, call.caller, call.path("id")))
+    # Synchronous, so that a request costs one change of threads: mounts and downloads ask for very many ranges.
+    def content(call: Call) -> Answer:
+        return answer(call, partial(provider.access.locate, call.caller, call.path("id")))
 
-    async def by_path(call: Call) -> Answer:
+    def by_path(call: Call) -> Answer:
         def find() -> Located:
             top = provider.access.locate_private(call.caller, call.path("id"), Need.LOOK)
             return provider.access.locate_below(top, call.path("path"))
 
-        return await answer(call, find)
+        return answer(call, find)
 
-    async def answer(call: Call, find: Callable[[], Located]) -> Answer:
+    def answer(call: Call, find: Callable[[], Located]) -> Answer:
         follows = _flag(call, "follow_symlinks", default=True)
-        located = await anyio.to_thread.run_sync(find)
+        located = find()
         if follows and located.entry.kind is Kind.SYMLINK:
-            located = await anyio.to_thread.run_sync(provider.access.followed, located)
+            located = provider.access.followed(located)
         say_who_takes(call.request.scope, located)
-        return await answer_with(provider, located, call.request)
+        return _answer_with(provider, located, call.request)
 
     def link_value(call: Call) -> Answer:
         located = provider.access.locate(call.caller, call.path("id"), Need.LOOK)
@@ -62,7 +63,7 @@ def _flag(call: Call, key: str, *, default: bool) -> bool:
     return given == "true"
 
 
-async def answer_with(provider: Oneprovider, located: Located, request: Request) -> Response:
+def _answer_with(provider: Oneprovider, located: Located, request: Request) -> Response:
     """Return the bytes of a file, the way to a directory's archive, or a link's target."""
     match located.entry.kind:
         case Kind.DIRECTORY:
@@ -70,7 +71,7 @@ async def answer_with(provider: Oneprovider, located: Located, request: Request)
             return RedirectResponse(f"{provider.record.url}/download/{secret}", 302)
         case Kind.SYMLINK:
             return Response(located.entry.target or "", media_type="application/octet-stream")
-    return await anyio.to_thread.run_sync(_file_answer, provider, located, request)
+    return _file_answer(provider, located, request)
 
 
 async def download(provider: Oneprovider, secret: str) -> Response:
