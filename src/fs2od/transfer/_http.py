@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from fs2od.errors import Interrupted
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NeverReached, UntrustedCertificate
 from fs2od.transfer._proxies import Proxies
+from fs2od.transfer._tls import TlsConnection
 
 __all__ = ["Answer", "Http", "Proxies", "Timeouts", "is_loopback"]
 
@@ -214,8 +215,7 @@ class Http:
         for sock in sockets:
             if sock is not None:
                 with contextlib.suppress(OSError):
-                    # Not SSLSocket's own: it takes the TLS state away from the thread that reads.
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                    sock.shutdown(socket.SHUT_RDWR)
         self.close()
 
     def _asked(
@@ -272,7 +272,7 @@ class Http:
             return http.client.HTTPConnection(host, port, timeout=timeouts.connect_s)
         proxy = self._proxies.before(host, port)
         beside = (host, port) if proxy is None else (proxy.host, proxy.port)
-        connection = http.client.HTTPSConnection(*beside, timeout=timeouts.connect_s, context=self._context)
+        connection = TlsConnection(*beside, timeout=timeouts.connect_s, context=self._context, service=host)
         if proxy is not None:
             connection.set_tunnel(host, port, proxy.headers())
         return connection

@@ -1,0 +1,149 @@
+"""TLS on a connection that is read in large steps.
+
+The library's own `SSLSocket` asks the system twice for each record of 16 KB, which costs more than to decrypt it. Here all that
+has come is taken at once, and its records are opened in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import socket
+import ssl
+from typing import Any, Final, cast
+
+__all__ = ["TlsConnection"]
+
+_TAKEN_BYTES: Final = 256 << 10
+
+
+class TlsConnection(http.client.HTTPConnection):
+    """Speaks HTTP over TLS, also through a proxy's tunnel."""
+
+    default_port = http.client.HTTPS_PORT
+
+    def __init__(self, host: str, port: int, *, timeout: float, context: ssl.SSLContext, service: str) -> None:
+        """Prepare a connection.
+
+        Args:
+            host: Where to connect to: the service, or a proxy before it.
+            port: Its port.
+            timeout: How long to wait for the connection, in seconds.
+            context: Which certificates are trusted.
+            service: The host that the certificate must be for.
+        """
+        super().__init__(host, port, timeout=timeout)
+        self._context = context
+        self._service = service
+
+    def connect(self) -> None:
+        """Connect, through the tunnel if there is one, and shake hands.
+
+        Raises:
+            OSError: It cannot be reached, or cannot be trusted.
+        """
+        super().connect()
+        # Of a socket, the library uses only what `_TlsStream` has.
+        self.sock = cast("socket.socket", _TlsStream(self.sock, self._context, self._service))
+
+
+class _TlsStream:
+    """What `http.client` needs of a socket. One thread at a time may use it; any may shut it down."""
+
+    def __init__(self, plain: socket.socket, context: ssl.SSLContext, service: str) -> None:
+        self._plain = plain
+        self._came, self._goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._came, self._goes, server_hostname=service)
+        self._room = memoryview(bytearray(_TAKEN_BYTES))
+        self._users = 1
+        try:
+            self._shake_hands()
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self._send()  # why it is refused
+            plain.close()
+            raise
+
+    def settimeout(self, seconds: float) -> None:
+        """Wait so long, at most, for each step from now on."""
+        self._plain.settimeout(seconds)
+
+    def sendall(self, data: bytes) -> None:
+        """Send everything."""
+        self._tls.write(data)
+        self._send()
+
+    def recv_into(self, view: memoryview) -> int:
+        """Fill `view` with what has come, wait if that is nothing, and return how many bytes; 0 when no more will come."""
+        filled = 0
+        while filled < len(view):
+            try:
+                count = self._tls.read(len(view) - filled, cast("bytearray", view[filled:]))
+            except ssl.SSLWantReadError:
+                if filled:
+                    break
+                self._take()
+                continue
+            except ssl.SSLEOFError:
+                break  # HTTP knows itself whether something is missing
+            if not count:
+                break
+            filled += int(count)
+        return filled
+
+    def makefile(self, mode: str, **_: int) -> io.BufferedReader:
+        """Return what comes as a file for reading; it can be read also after `close`."""
+        assert mode == "rb"
+        self._users += 1
+        return io.BufferedReader(_Incoming(self))
+
+    def shutdown(self, how: int) -> None:
+        """Let nothing more come or go, also for a thread that waits."""
+        self._plain.shutdown(how)
+
+    def close(self) -> None:
+        """Close the connection once its last user has done so."""
+        self._users -= 1
+        if not self._users:
+            self._plain.close()
+
+    def _shake_hands(self) -> None:
+        while True:
+            try:
+                self._tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                self._take()
+        self._send()
+
+    def _take(self) -> None:
+        """Wait for the next bytes; what TLS itself has to say goes first."""
+        self._send()
+        count = self._plain.recv_into(self._room)
+        if count:
+            self._came.write(self._room[:count])
+        else:
+            self._came.write_eof()
+
+    def _send(self) -> None:
+        if self._goes.pending:
+            self._plain.sendall(self._goes.read())
+
+
+class _Incoming(io.RawIOBase):
+    """The bytes of one answer after the other."""
+
+    def __init__(self, stream: _TlsStream) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever has room
+        return self._stream.recv_into(memoryview(buffer))
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._stream.close()

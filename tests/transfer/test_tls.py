@@ -1,0 +1,121 @@
+"""Connections over TLS as the downloader makes them: read in large steps, cut, refused, shut down by another thread."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from fs2od.errors import Fs2odError, Interrupted
+from fs2od.node.certificates import ServerCertificate, ensure_certificate
+from fs2od.transfer._errors import ConnectionLost, UntrustedCertificate
+from fs2od.transfer._http import Http
+
+_BODY = bytes(range(256)) * 4001  # no multiple of a record
+
+Answering = Callable[[ssl.SSLSocket], None]
+
+
+@contextmanager
+def service(certificate: ServerCertificate, answer: Answering, *, host: str = "localhost") -> Iterator[str]:
+    """Answer each connection's first request, then close it without TLS's own goodbye; yield the address."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+
+    def serve() -> None:
+        while True:
+            try:
+                plain, _ = listening.accept()
+            except OSError:
+                return
+            plain.settimeout(10)
+            try:
+                with context.wrap_socket(plain, server_side=True) as connection:
+                    connection.recv(65536)
+                    answer(connection)
+            except OSError:
+                plain.close()
+
+    with closing(socket.create_server((host, 0))) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"https://{host}:{listening.getsockname()[1]}/"
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> ServerCertificate:
+    return ensure_certificate(tmp_path_factory.mktemp("tls"), ["localhost"])
+
+
+def read(url: str, ca: Path) -> bytes:
+    with closing(Http(ca_file=str(ca))) as http, http.opened("GET", url) as answer:
+        return answer.read_all(len(_BODY) + 1)
+
+
+@pytest.mark.parametrize("length", [f"Content-Length: {len(_BODY)}\r\n", ""], ids=["with a length", "until it closes"])
+def test_an_answer_arrives_whole_from_a_connection_that_closes(certificate: ServerCertificate, length: str) -> None:
+    def answer(connection: ssl.SSLSocket) -> None:
+        connection.sendall(f"HTTP/1.1 200 OK\r\n{length}Connection: close\r\n\r\n".encode() + _BODY)
+
+    with service(certificate, answer) as url:
+        assert read(url, certificate.ca) == _BODY
+
+
+def test_an_answer_that_ends_early_is_told_from_a_whole_one(certificate: ServerCertificate) -> None:
+    def answer(connection: ssl.SSLSocket) -> None:
+        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(_BODY)}\r\n\r\n".encode() + _BODY[:-1])
+
+    with service(certificate, answer) as url, pytest.raises(ConnectionLost, match=r"before it was whole|broke off"):
+        read(url, certificate.ca)
+
+
+def test_bytes_that_are_no_tls_record_are_a_lost_connection(certificate: ServerCertificate) -> None:
+    def answer(connection: ssl.SSLSocket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + _BODY[:100_000])
+        socket.socket.sendall(connection, b"\x17\x03\x03\x00\x20" + bytes(32))
+
+    with service(certificate, answer) as url, pytest.raises(ConnectionLost, match="broke off"):
+        read(url, certificate.ca)
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["another host", "unknown authority"])
+def test_a_certificate_that_does_not_fit_is_not_trusted(
+    tmp_path: Path, certificate: ServerCertificate, is_known: bool
+) -> None:
+    trusted = certificate if is_known else ensure_certificate(tmp_path, [])
+    host = "127.0.0.2" if is_known else "localhost"  # no certificate of ours names the former
+    with service(certificate, lambda _: None, host=host) as url, pytest.raises(UntrustedCertificate):
+        read(url, trusted.ca)
+
+
+def test_a_thread_that_waits_for_bytes_is_released(certificate: ServerCertificate) -> None:
+    waits, released = threading.Event(), threading.Event()
+
+    def answer(connection: ssl.SSLSocket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + bytes(10))
+        waits.set()
+        released.wait(10)
+
+    failures: list[Fs2odError] = []
+
+    def ask() -> None:
+        try:
+            with http.opened("GET", url) as opened:
+                opened.read_all(1000)
+        except Fs2odError as error:
+            failures.append(error)
+
+    with service(certificate, answer) as url, closing(Http(ca_file=str(certificate.ca))) as http:
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert waits.wait(10)
+        http.abort()
+        thread.join(10)
+        released.set()
+        assert not thread.is_alive()
+    assert isinstance(failures[0], (ConnectionLost, Interrupted))
