@@ -42,7 +42,9 @@ def test_a_large_file_is_stopped_at_a_part_and_taken_up_there(copying: Copying, 
     assert not (target.mount_point / "a.mrc").exists()
     there = len(target.parts_of(upload))
     assert 0 < there < upload.count
-    copied = copying.copy(source, target, Errand("a.mrc", version, upload=upload))
+    arrived: list[int] = []
+    copied = copying.copy(source, target, Errand("a.mrc", version, upload=upload), sent=arrived.append)
+    assert sum(arrived) == len(CONTENT)
     assert copied.sha256 == hashlib.sha256(CONTENT).digest()
     assert copied.sent_bytes == len(CONTENT) - there * PART
     assert (target.mount_point / "a.mrc").read_bytes() == CONTENT

@@ -91,6 +91,7 @@ class Copying:
         *,
         began: Callable[[Upload], None] = lambda _: None,
         goes_on: Callable[[], bool] = lambda: True,
+        sent: Callable[[int], None] = lambda _: None,
     ) -> Copied:
         """Copy one file and check the copy.
 
@@ -100,6 +101,7 @@ class Copying:
             errand: What is to be copied.
             began: Told of an upload before its first part leaves.
             goes_on: Asked at every part of a large file and of what is read back.
+            sent: Told by any thread how many bytes more of a large file are there.
 
         Raises:
             SourceChanged: The file is another one by now; nothing of the copy stays but what stood there before.
@@ -123,7 +125,7 @@ class Copying:
             target.make_directory(above)
         if errand.version.size_bytes <= WHOLE_BYTES:
             return self._whole(source, target, errand, check_stop)
-        return self._in_parts(source, target, errand, began, check_stop)
+        return self._in_parts(source, target, errand, began, check_stop, sent)
 
     def _whole(self, source: Readable, target: Storage, errand: Errand, check_stop: Callable[[], None]) -> Copied:
         with source.open(errand.path) as file:
@@ -145,6 +147,7 @@ class Copying:
         errand: Errand,
         began: Callable[[Upload], None],
         check_stop: Callable[[], None],
+        told: Callable[[int], None],
     ) -> Copied:
         upload, there = self._taken_up(target, errand)
         is_finished = errand.upload is not None and upload is None and self._may_be_there(target, errand)
@@ -155,7 +158,7 @@ class Copying:
             upload = target.begin_upload(errand.path, size_bytes=size, part_bytes=self._part_bytes)
             began(upload)
         skip = frozenset(range(upload.count)) if is_finished else there
-        sha256, digests, sent = self._sent(source, target, errand, upload, skip, check_stop)
+        sha256, digests, sent = self._sent(source, target, errand, upload, skip, check_stop, told)
         md5 = md5_of_parts(digests, uploaded=True) if Can.TELL_MD5 in target.can else None
         seen = target.stat(errand.path) if is_finished else target.complete_upload(upload)
         return Copied(sha256, self._checked(target, errand, seen, sha256, md5, check_stop), sent, seen.md5)
@@ -183,6 +186,7 @@ class Copying:
         upload: Upload,
         skip: frozenset[int],
         check_stop: Callable[[], None],
+        told: Callable[[int], None],
     ) -> tuple[bytes, list[bytes], int]:
         """Read the file once from its beginning, and send the parts that are not there yet, several at once."""
         tells_md5 = Can.TELL_MD5 in target.can
@@ -195,6 +199,7 @@ class Copying:
             if number not in skip:
                 self._wait(len(content))
                 target.put_part(upload, number, content)
+            told(len(content))
             return _md5(content) if tells_md5 else b""
 
         try:

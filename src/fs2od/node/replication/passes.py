@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ _USED_UP = "the size that was granted is used up: ask the site for more"
 PROBLEMS = frozenset({_USED_UP, *(said for _, said in _SAID)})
 """All that is said of whole storages, for those who say it in other languages."""
 _FIRST_PAUSE_S = 30
+_TOLD_EVERY_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -70,11 +72,14 @@ class Route:
 
 @dataclass
 class Outcome:
-    """What a pass did. `problem` ended it early, for it concerns the whole storage."""
+    """What a pass did. `problem` ended it early, for it concerns the whole storage.
+
+    `size_bytes` are those of files that are copied, `under_way_bytes` those of large ones that are not yet.
+    """
 
     files: int = 0
     size_bytes: int = 0
-    sent_bytes: int = 0
+    under_way_bytes: int = 0
     failed: int = 0
     changed: int = 0
     problem: str | None = None
@@ -87,6 +92,19 @@ class _Noting:
 
     done: list[Replica] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
+
+
+class _Flight:
+    """A file that is being copied. `there_bytes` are at the target already; any thread may add."""
+
+    def __init__(self, lacks: Lacking) -> None:
+        self.lacks = lacks
+        self.there_bytes = 0
+        self._lock = threading.Lock()
+
+    def add(self, size_bytes: int) -> None:
+        with self._lock:
+            self.there_bytes += size_bytes
 
 
 class Pass:
@@ -123,7 +141,13 @@ class Pass:
             told: Told now and then how far it is.
         """
         outcome, noting = Outcome(), _Noting()
-        flying: dict[Future[Copied], Lacking] = {}
+        flying: dict[Future[Copied], _Flight] = {}
+
+        def land() -> None:
+            self._land(route, flying, outcome, noting)
+            outcome.under_way_bytes = sum(flight.there_bytes for flight in flying.values())
+            told(outcome)
+
         room = route.granted_bytes - book.occupied_bytes(route.index, route.storage)
         try:
             for lacks in self._lacking(route, top, settle_s):
@@ -135,15 +159,16 @@ class Pass:
                     outcome.problem = _USED_UP
                     break
                 pool = self._large if lacks.version.size_bytes > WHOLE_BYTES else self._small
-                flying[pool.submit(self._one, route, lacks, goes_on)] = lacks
+                flight = _Flight(lacks)
+                flying[pool.submit(self._one, route, flight, goes_on)] = flight
                 while len(flying) >= _IN_FLIGHT:
-                    self._land(route, flying, outcome, noting)
-                    told(outcome)
+                    land()
             while flying:
-                self._land(route, flying, outcome, noting)
+                land()
         finally:
             wait(flying)
             self._write_down(route, noting, at_least=1)
+        outcome.under_way_bytes = 0
         told(outcome)
         return outcome
 
@@ -183,18 +208,20 @@ class Pass:
                 return
             after = page[-1].row
 
-    def _one(self, route: Route, lacks: Lacking, goes_on: Callable[[], bool]) -> Copied:
+    def _one(self, route: Route, flight: _Flight, goes_on: Callable[[], bool]) -> Copied:
+        lacks = flight.lacks
         errand = Errand(lacks.path, lacks.version, lacks.expected, lacks.known, lacks.upload)
 
         def began(upload: Upload) -> None:
             book.note_upload(route.index, route.storage, lacks, upload)
 
-        return self._copying.copy(route.source, route.target, errand, began=began, goes_on=goes_on)
+        return self._copying.copy(route.source, route.target, errand, began=began, goes_on=goes_on, sent=flight.add)
 
-    def _land(self, route: Route, flying: dict[Future[Copied], Lacking], outcome: Outcome, noting: _Noting) -> None:
-        landed, _ = wait(flying, return_when=FIRST_COMPLETED)
+    def _land(self, route: Route, flying: dict[Future[Copied], _Flight], outcome: Outcome, noting: _Noting) -> None:
+        """Take note of what has ended; after a second at most, so that it can be told how far large files are."""
+        landed, _ = wait(flying, timeout=_TOLD_EVERY_S, return_when=FIRST_COMPLETED)
         for future in landed:
-            lacks = flying.pop(future)
+            lacks = flying.pop(future).lacks
             try:
                 copied = future.result()
             except SourceChanged:
@@ -212,7 +239,6 @@ class Pass:
             else:
                 outcome.files += 1
                 outcome.size_bytes += lacks.version.size_bytes
-                outcome.sent_bytes += copied.sent_bytes
                 noting.done.append(
                     Replica(lacks.row, lacks.path, lacks.version, copied.sha256, copied.method, copied.md5)
                 )

@@ -36,6 +36,17 @@ _SWEEP_EVERY_S = 24 * 3600
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Pace:
+    """How fast copies come to a storage, and how much of large files has."""
+
+    bytes_s: float
+    under_way_bytes: int
+
+
+_STILL = _Pace(0.0, 0)
+
+
 @dataclass
 class _State:
     """When a space is looked at next, and what keeps a storage of it from getting its copies."""
@@ -52,6 +63,7 @@ class Progress:
         storage: The storage.
         sum: How many files and bytes there are, and how many of them have a checked copy.
         bytes_s: How fast they come just now; 0 when none do.
+        under_way_bytes: How much has come of large files that are not copied to their end.
         failed: How many files could not be copied so far.
         problem: What is in the way: of the whole storage, or else of one of those files; None if nothing is.
     """
@@ -59,13 +71,14 @@ class Progress:
     storage: StorageRecord
     sum: Sum
     bytes_s: float
+    under_way_bytes: int
     failed: int
     problem: str | None
 
     @property
     def left_s(self) -> float | None:
         """In how many seconds all will be there at this rate; None if nobody can say."""
-        missing = self.sum.size_bytes - self.sum.replicated_bytes
+        missing = max(0, self.sum.size_bytes - self.sum.replicated_bytes - self.under_way_bytes)
         return missing / self.bytes_s if self.bytes_s else None
 
 
@@ -97,7 +110,7 @@ class Replicator:
         self._states: dict[SpaceId, _State] = {}
         self._moved: set[SpaceId] = set()
         self._gone: set[SpaceId] = set()
-        self._rates: dict[tuple[SpaceId, StorageId], float] = {}
+        self._paces: dict[tuple[SpaceId, StorageId], _Pace] = {}
         self._swept_s: dict[tuple[SpaceId, StorageId], int] = {}
         self._running: dict[SpaceId, Future[None]] = {}
         self._problems: dict[tuple[SpaceId, StorageId], str] = {}
@@ -156,7 +169,11 @@ class Replicator:
 
     def rate(self, space: SpaceId, storage: StorageId) -> float:
         """Return how many bytes a second come to a storage just now; 0 when none do."""
-        return self._rates.get((space, storage), 0.0) if space in self._running else 0.0
+        return self._pace(space, storage).bytes_s
+
+    def under_way_bytes(self, space: SpaceId, storage: StorageId) -> int:
+        """Return how many bytes have come of large files that are not copied to their end."""
+        return self._pace(space, storage).under_way_bytes
 
     def home(self, space: SpaceId) -> StorageRecord | None:
         """Return the storage that is a space's home; None if nobody supports it."""
@@ -176,7 +193,8 @@ class Replicator:
                     failed, said = problem(index, demand.storage.id)
                     rate = self.rate(*key)
                     in_the_way = self._problems.get(key) or said
-                    found[demand.storage.id] = Progress(demand.storage, there, rate, failed, in_the_way)
+                    under_way = self.under_way_bytes(*key)
+                    found[demand.storage.id] = Progress(demand.storage, there, rate, under_way, failed, in_the_way)
         return list(found.values())
 
     def wait(self, space: SpaceId, limit_s: float) -> None:
@@ -254,7 +272,9 @@ class Replicator:
             began_s = time.monotonic()
 
             def told(so_far: Outcome) -> None:
-                self._rates[key] = so_far.sent_bytes / max(0.1, time.monotonic() - began_s)
+                come_bytes = so_far.size_bytes + so_far.under_way_bytes
+                bytes_s = come_bytes / max(0.1, time.monotonic() - began_s)
+                self._paces[key] = _Pace(bytes_s, so_far.under_way_bytes)
 
             outcome = self._pass.run(
                 route,
@@ -278,6 +298,9 @@ class Replicator:
             _log.warning("replication of space %s to storage %s: %s", space, storage.name, in_the_way)
             self._problems[key] = in_the_way
         return more
+
+    def _pace(self, space: SpaceId, storage: StorageId) -> _Pace:
+        return self._paces.get((space, storage), _STILL) if space in self._running else _STILL
 
     def _goes_on(self, space: SpaceId) -> bool:
         return not self._closed.is_set() and space not in self._gone

@@ -113,15 +113,17 @@ class Counting:
                 size_bytes - (sidecar.size_bytes if sidecar else 0),
             )
             return Copies(files, size_bytes, files, size_bytes)
+        replicator = self._provider.replicator
         found = replicas.counts(index, storage.id)
         less = replicas.Sum(0, 0, 0, 0) if sidecar is None else replicas.counts(index, storage.id, top=sidecar.row)
+        whole_bytes, there_bytes = found.size_bytes - less.size_bytes, found.replicated_bytes - less.replicated_bytes
         failed, why = replicas.problem(index, storage.id)
-        replicator = self._provider.replicator
         return Copies(
             files=found.files - less.files,
-            size_bytes=found.size_bytes - less.size_bytes,
+            size_bytes=whole_bytes,
             copied_files=found.replicated_files - less.replicated_files,
-            copied_bytes=found.replicated_bytes - less.replicated_bytes,
+            # What has come of large files counts for the eye; only whole and checked ones count as copied files.
+            copied_bytes=min(whole_bytes, there_bytes + replicator.under_way_bytes(index.space, storage.id)),
             bytes_s=replicator.rate(index.space, storage.id),
             failed=failed,
             problem=replicator.problem(index.space, storage.id) or why,
