@@ -5,6 +5,7 @@ Usage: python -m bench.import_once FOLDER STATE. Prints JSON: seconds of each sc
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -45,6 +46,8 @@ def main() -> None:
     indexes, clock = Indexes(state, limit=1), Clock()
     seconds: list[float] = []
     counts = Counts()
+    watch = Watch()
+    watch.start()
     with indexes.using(SpaceId("a" * 32)) as index:
         for number in (1, 2, 3):
             counts = Counts()
@@ -61,12 +64,31 @@ def main() -> None:
             seconds.append(time.perf_counter() - began)
             clock.ahead_s += rules.quiet_s
     indexes.close()
-    print(json.dumps({"seconds": seconds, "entries": counts.unmodified, "peak_mb": peak_mb()}))
+    watch.ended.set()
+    watch.join()
+    print(json.dumps({"seconds": seconds, "entries": counts.unmodified, "peak_mb": peak_mb("self") + watch.peak_mb}))
 
 
-def peak_mb() -> float:
-    """Return this program's own peak: what getrusage tells begins with that of the process that started it."""
-    status = Path("/proc/self/status").read_text()
+class Watch(threading.Thread):
+    """Follows the peak of the process that looks at files while it lives."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.ended = threading.Event()
+        self.peak_mb = 0.0
+
+    def run(self) -> None:
+        """Look ten times a second."""
+        while not self.ended.wait(0.1):
+            for task in Path("/proc/self/task").iterdir():
+                with contextlib.suppress(OSError, StopIteration):
+                    for child in (task / "children").read_text().split():
+                        self.peak_mb = max(self.peak_mb, peak_mb(child))
+
+
+def peak_mb(process: str) -> float:
+    """Return a process's own peak: what getrusage tells begins with that of the process that started it."""
+    status = Path(f"/proc/{process}/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
 
 

@@ -55,7 +55,7 @@ def measure(folder: Path, *, quick: bool) -> list[Section]:
         f"Entries per second, file system warm, {_ROUNDS} alternating rounds, medians. The import is a process of its own: it "
         "lists, asks for every file's facts and writes them into a new index on disk. *Again* is a second scan, which "
         "looks at every file; *quiet* a third, a minute later, which passes over folders whose times stand. Peak memory is "
-        "that of the whole process with the node loaded.",
+        "that of the whole process with the node loaded, and of the one beside it that looks at files.",
         ("", "find -printf", "os.scandir + stat", "first import", "of find's rate", "again", "quiet", "peak memory"),
     )
     for case in _SMALL if quick else _SMALL + _LARGE:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from fs2od.node.index.visits import FolderState
 from fs2od.node.panel.lookahead import may_pass_over
 from fs2od.node.panel.scanning import Counts, ScanRules, ScanStopped, scan
 from fs2od.onedata.ids import SpaceId
-from fs2od.storage import Kind, PosixStorage, Seen, Storage
+from fs2od.storage import Begin, Kind, PosixStorage, Seen, Storage
 
 SPACE = SpaceId("a" * 32)
 RULES = ScanRules(file_mode=0o664, directory_mode=0o775, excluded_names=frozenset({"fs2od-access.yml", ".fs2od"}))
@@ -48,6 +49,9 @@ class Spy(PosixStorage):
         super().__init__(mount_point)
         self.listed: list[str] = []
         self.meanwhile: Callable[[str, Seen], None] = lambda _path, _seen: None
+
+    def listing(self) -> AbstractContextManager[Begin]:
+        return Storage.listing(self)
 
     def list(self, path: str) -> Iterator[Seen]:
         self.listed.append(path)
@@ -663,6 +667,24 @@ with Indexes(Path(sys.argv[2]), limit=1).using(sys.argv[3]) as index:
                   stop=threading.Event(), clock=SystemClock())
     print("ends", flush=True)
 """
+
+
+def test_a_large_folder_that_a_second_process_looks_at_is_followed(world: World) -> None:
+    for number in range(3000):
+        world.write(f"large/movie{number}", b"1" * (number % 7))
+    world.write("large/fs2od-access.yml")
+    world.write("large/deeper/file")
+    (world.root / "large" / "link").symlink_to("movie1")
+    assert world.scan(storage=PosixStorage(world.root)).created == 3004
+    assert world.scan(storage=PosixStorage(world.root)) == Counts(unmodified=3004)
+    assert "large/fs2od-access.yml" not in world.paths()
+    (world.root / "large" / "fs2od-access.yml").unlink()
+    world.check()
+    world.write("large/movie7", b"changed")
+    (world.root / "large" / "movie8").unlink()
+    world.write("large/new")
+    assert world.scan(storage=PosixStorage(world.root)) == Counts(created=1, modified=1, deleted=1, unmodified=3002)
+    world.check()
 
 
 def test_a_scan_that_is_killed_again_and_again_is_finished_by_the_next(tmp_path: Path) -> None:

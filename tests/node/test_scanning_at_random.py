@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from fs2od.node.index import Entry, Indexes
 from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.scanning import Counts, ScanRules, ScanStopped, scan
 from fs2od.onedata.ids import SpaceId
-from fs2od.storage import Kind, PosixStorage, Seen
+from fs2od.storage import Begin, Kind, PosixStorage, Seen, Storage
 
 NAMES = st.sampled_from(["a", "b", "A", "c d", "é"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
@@ -47,6 +47,9 @@ class Stopping(PosixStorage):
         super().__init__(mount_point)
         self.entries = entries
         self.stop = stop
+
+    def listing(self) -> AbstractContextManager[Begin]:
+        return Storage.listing(self)
 
     def list(self, path: str) -> Iterator[Seen]:
         for seen in super().list(path):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import abc
 import hashlib
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from enum import Flag, StrEnum, auto
+from itertools import compress, islice, repeat
 from typing import BinaryIO, ClassVar, NamedTuple, TypeAlias
 
 import msgspec
 
 Chunk: TypeAlias = bytes | bytearray | memoryview
+_BATCH = 500
 
 
 class Kind(StrEnum):
@@ -58,6 +61,41 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     target: str | None = None
     refused: str | None = None
     md5: str | None = None
+
+
+Wanted: TypeAlias = Callable[[Seen], bool]
+
+
+class Files(NamedTuple):
+    """Plain files that can be delivered, column by column: for a million of them, an object each would take too long."""
+
+    names: Sequence[str]
+    sizes_bytes: Sequence[int]
+    mtimes_ns: Sequence[int]
+    ctimes_ns: Sequence[int]
+    inodes: Sequence[int]
+
+    def chosen(self, chosen: Sequence[bool]) -> Files:
+        """Return some of them."""
+        names = list(compress(self.names, chosen))
+        return Files(names, *(list(compress(column, chosen)) for column in self[1:]))
+
+    def seen(self) -> Iterator[Seen]:
+        """Yield them one by one."""
+        return map(Seen, self.names, repeat(Kind.FILE), *self[1:])
+
+
+NO_FILES = Files((), (), (), (), ())
+
+
+class Listed(NamedTuple):
+    """Some entries of a directory. Plain files may be in either."""
+
+    files: Files
+    others: Sequence[Seen]
+
+
+Begin: TypeAlias = Callable[[str, Wanted], Iterator[Listed] | None]
 
 
 class Facts(NamedTuple):
@@ -151,6 +189,19 @@ class Storage(abc.ABC):
         An entry that is there and cannot be delivered is yielded, too, with the reason in `refused`; one bad entry never
         ends the listing.
         """
+
+    def listing(self) -> AbstractContextManager[Begin]:
+        """Yield what begins to list a directory, for one thread that lists many.
+
+        It is called with a path and what says, by the directory's own facts, whether it is to be listed; it returns the
+        entries in batches of up to some hundred, None if they are not wanted, and raises what `list` raises. Several
+        may be begun before the first is read. They are read before the block ends.
+        """
+
+        def begin(path: str, wanted: Wanted) -> Iterator[Listed] | None:
+            return _in_batches(self.list(path)) if wanted(self.stat(path)) else None
+
+        return nullcontext(begin)
 
     @abc.abstractmethod
     def open(self, path: str) -> BinaryIO:
@@ -268,3 +319,8 @@ class Storage(abc.ABC):
         The request must carry exactly `Range: bytes=OFFSET-LAST`. Whether the file is there is not looked at.
         """
         raise NotImplementedError
+
+
+def _in_batches(entries: Iterator[Seen]) -> Iterator[Listed]:
+    while batch := list(islice(entries, _BATCH)):
+        yield Listed(NO_FILES, batch)

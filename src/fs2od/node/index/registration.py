@@ -17,7 +17,7 @@ from fs2od.node.index.removal import remove
 from fs2od.node.index.schema import ROOT
 from fs2od.node.index.visits import Batch, Counts, ScanRules, Visit
 from fs2od.node.index.writing import Writer, is_same
-from fs2od.storage import Seen
+from fs2od.storage import Kind, Seen
 
 __all__ = ["Registration"]
 
@@ -45,16 +45,17 @@ class Registration:
 
     def register(self, batches: Sequence[Batch], finished: Sequence[Visit] = ()) -> None:
         """Register what is new and what changed, and that visits have ended, in one transaction if there is anything."""
-        new: list[tuple[Visit, list[Seen]]] = []
+        new: list[Batch] = []
         changed: list[tuple[Visit, list[Seen]]] = []
         for batch in batches:
             missing, different = self._judged(batch)
-            batch.visit.changed |= bool(missing or different)
-            batch.visit.registered += len(batch.entries)
-            new.append((batch.visit, missing))
+            batch.visit.changed |= bool(missing.count or different)
+            batch.visit.registered += batch.count
+            batch.visit.deeper |= any(seen.kind is Kind.DIRECTORY for seen in batch.entries)
+            new.append(missing)
             changed.append((batch.visit, different))
         refused = [(batch.visit.row, *one, self._number) for batch in batches for one in batch.refused]
-        if refused or any(entries for _, entries in (*new, *changed)):
+        if refused or any(batch.count for batch in new) or any(entries for _, entries in changed):
             self._write(new, changed, refused, finished)
         elif finished:
             self.finish(finished)
@@ -71,10 +72,7 @@ class Registration:
 
     def _finish(self, db: sqlite3.Connection, visits: Sequence[Visit]) -> None:
         query = "UPDATE folder SET mtime_ns = ?, ctime_ns = ?, inode = ?, listed = ?, changed = ? WHERE entry = ?"
-        for visit in visits:
-            changed = visit.changed or visit.stamp != visit.state.stamp
-            changed_s = visit.listed_s if changed else visit.state.changed_s
-            db.execute(query, (*visit.stamp, visit.listed_s, changed_s, visit.row))
+        db.executemany(query, [(*visit.stamp, visit.listed_s, _changed_s(visit), visit.row) for visit in visits])
         moved = [(*visit.stamp, visit.row) for visit in visits if visit.stamp != visit.state.stamp]
         db.executemany("UPDATE entry SET mtime_ns = ?, ctime_ns = ?, inode = ? WHERE id = ?", moved)
         done = [(visit.row, self._number, visit.parent, visit.name) for visit in visits]
@@ -106,16 +104,16 @@ class Registration:
             count = db.execute("SELECT count(*) FROM entry WHERE parent = ?", (visit.row,)).fetchone()[0]
         self._counts.unmodified += int(count)
 
-    def _judged(self, batch: Batch) -> tuple[list[Seen], list[Seen]]:
+    def _judged(self, batch: Batch) -> tuple[Batch, list[Seen]]:
         """Return what of a batch is not registered yet, and what is registered otherwise."""
         visit = batch.visit
         if visit.fresh:
-            return batch.entries, []
+            return batch, []
         missing: list[Seen] = []
         different: list[Seen] = []
         replaced: list[int] = []
         known_of_all = self._known_of_all(visit.row) if batch.is_all else None
-        for entries in _pieces(batch.entries, _NAMES):
+        for entries in _pieces(batch.all_entries(), _NAMES):
             known = self._known(visit.row, entries) if known_of_all is None else known_of_all
             for seen in entries:
                 row = known.get(seen.name)
@@ -133,7 +131,7 @@ class Registration:
                     different.append(seen)
         if replaced:
             self.remove(visit, replaced)
-        return missing, different
+        return Batch(visit, missing), different
 
     def _known(self, parent: int, entries: list[Seen]) -> dict[str, _Row]:
         names = [seen.name for seen in entries]
@@ -151,7 +149,7 @@ class Registration:
 
     def _write(
         self,
-        new: list[tuple[Visit, list[Seen]]],
+        new: list[Batch],
         changed: list[tuple[Visit, list[Seen]]],
         refused: list[tuple[int, str, str, int]],
         finished: Sequence[Visit],
@@ -167,11 +165,16 @@ class Registration:
             # A name came twice: listings may repeat one that is renamed meanwhile, and others write here, too.
             with self._index.database.writing() as db:
                 writer = Writer(db, self._rules, self._now_s)
-                _settle(writer, [*new, *changed])
+                _settle(writer, [*((batch.visit, batch.all_entries()) for batch in new), *changed])
                 _refuse(db, refused)
                 self._finish(db, finished)
         self._counts.created += writer.created
         self._counts.modified += writer.modified
+
+
+def _changed_s(visit: Visit) -> int:
+    changed = visit.changed or visit.stamp != visit.state.stamp
+    return visit.listed_s if changed else visit.state.changed_s
 
 
 def _settle(writer: Writer, changed: list[tuple[Visit, list[Seen]]]) -> None:

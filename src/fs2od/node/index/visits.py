@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 
-from fs2od.storage import Seen
+from fs2od.storage import NO_FILES, Files, Seen
 
 __all__ = ["Batch", "Counts", "FolderState", "ScanRules", "Stamp", "Visit"]
 
@@ -55,7 +55,7 @@ class FolderState:
 class Visit:
     """One directory in one scan.
 
-    `fresh` says that nothing in it was registered before, `registered` counts what is by now, `seen` holds the rows that were found again, and `changed`
+    `fresh` says that nothing in it was registered before, `registered` counts what is by now, `deeper` says that there are directories in it, `seen` holds the rows that were found again, and `changed`
     says that something in it was new, different or gone, or may be readable tomorrow.
     """
 
@@ -70,6 +70,7 @@ class Visit:
     listed_s: int = 0
     changed: bool = False
     registered: int = 0
+    deeper: bool = False
     seen: array[int] = field(default_factory=lambda: array("q"))
 
 
@@ -78,6 +79,16 @@ class Batch:
     """Some entries of a visited directory, or all, and what of it cannot be delivered, with the reasons."""
 
     visit: Visit
-    entries: list[Seen]
-    refused: list[tuple[str, str]]
+    entries: list[Seen] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    files: Files = NO_FILES
     is_all: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many entries there are."""
+        return len(self.entries) + len(self.files.names)
+
+    def all_entries(self) -> list[Seen]:
+        """Return the entries one by one."""
+        return [*self.entries, *self.files.seen()]

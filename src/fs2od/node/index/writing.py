@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Sequence
-from itertools import chain, repeat
-from operator import attrgetter, itemgetter
+from itertools import chain
+from operator import attrgetter
 
 from fs2od.node.index.sums import Sums
-from fs2od.node.index.visits import ScanRules, Visit
-from fs2od.storage import Kind, Seen
+from fs2od.node.index.visits import Batch, ScanRules
+from fs2od.storage import NO_FILES, Files, Kind, Seen
 
 __all__ = ["Writer", "is_same"]
 
@@ -22,7 +23,6 @@ _MANY_FILES = f"INSERT INTO entry ({_COLUMNS}) VALUES " + ", ".join(
     for first in range(3, 3 + _EACH * _ROWS, _EACH)
 )
 _FACTS = attrgetter("name", "size_bytes", "mtime_ns", "ctime_ns", "inode")
-_SIZE = itemgetter(1)
 
 
 class Writer:
@@ -36,27 +36,32 @@ class Writer:
         self.created = 0
         self.modified = 0
 
-    def add(self, new: list[tuple[Visit, list[Seen]]]) -> None:
+    def add(self, new: list[Batch]) -> None:
         """Register what is not registered yet.
 
         Raises:
             IntegrityError: Some of it is.
         """
-        by_row: dict[int, list[Seen]] = {}
-        for visit, entries in new:
-            by_row.setdefault(visit.row, []).extend(entries)
-        values: list[object] = []
-        for row, entries in sorted(by_row.items()):
-            # In the order of the index, and without a step in Python for each file: there may be a million.
-            files = sorted(map(_FACTS, [seen for seen in entries if seen.kind is Kind.FILE]))
-            values.extend(chain.from_iterable(zip(repeat(row, len(files)), *zip(*files, strict=True), strict=True)))
-            self.sums.add(row, files=len(files), size_bytes=sum(map(_SIZE, files)))
-            self.created += len(files)
-            if len(files) < len(entries):
-                for seen in entries:
+        by_row: dict[int, list[Files]] = {}
+        for batch in new:
+            plain = [seen for seen in batch.entries if seen.kind is Kind.FILE]
+            by_row.setdefault(batch.visit.row, []).extend((batch.files, _columns(plain)))
+            if len(plain) < len(batch.entries):
+                for seen in batch.entries:
                     if seen.kind is not Kind.FILE:
-                        self._create(row, seen)
-        self._add_files(values)
+                        self._create(batch.visit.row, seen)
+        values: list[object] = []
+        for row, pieces in sorted(by_row.items()):
+            files = _joined(pieces)
+            # In the order of the index, and without a step in Python for each file: there may be a million.
+            order = sorted(range(len(files.names)), key=files.names.__getitem__)
+            for first in range(0, len(order), _ROWS):
+                values += _flat(row, files, order[first : first + _ROWS])
+                self._add_whole(values)
+            self.sums.add(row, files=len(order), size_bytes=sum(files.sizes_bytes))
+            self.created += len(order)
+        rest = zip(*(values[position::_EACH] for position in range(_EACH)), strict=True)
+        self._db.executemany(_ONE_FILE, [(*one, self._rules.file_mode, self._now_s) for one in rest])
 
     def settle(self, parent: int, seen: Seen) -> None:
         """Bring one entry in line with what was seen, whatever is registered by now."""
@@ -76,13 +81,11 @@ class Writer:
         """Add what came and went to the directories' sums."""
         self.sums.apply(self._db)
 
-    def _add_files(self, values: list[object]) -> None:
-        mode, width = self._rules.file_mode, _EACH * _ROWS
-        whole = len(values) - len(values) % width
-        for first in range(0, whole, width):
-            self._db.execute(_MANY_FILES, (mode, self._now_s, *values[first : first + width]))
-        rest = [(*values[first : first + _EACH], mode, self._now_s) for first in range(whole, len(values), _EACH)]
-        self._db.executemany(_ONE_FILE, rest)
+    def _add_whole(self, values: list[object]) -> None:
+        """Register as many files as fill a statement, and leave the others."""
+        if len(values) >= (width := _EACH * _ROWS):
+            self._db.execute(_MANY_FILES, (self._rules.file_mode, self._now_s, *values[:width]))
+            del values[:width]
 
     def _create(self, parent: int, seen: Seen) -> None:
         is_directory = seen.kind is Kind.DIRECTORY
@@ -95,6 +98,23 @@ class Writer:
             self._db.execute("INSERT INTO folder (entry, parent) VALUES (?, ?)", (row, parent))
         self.sums.add_entry(parent, seen.kind, seen.size_bytes)
         self.created += 1
+
+
+def _columns(files: list[Seen]) -> Files:
+    return Files(*map(list, zip(*map(_FACTS, files), strict=True))) if files else NO_FILES
+
+
+def _joined(pieces: list[Files]) -> Files:
+    names, *numbers = zip(*pieces, strict=True)
+    return Files(list(chain.from_iterable(names)), *(array("q", chain.from_iterable(column)) for column in numbers))
+
+
+def _flat(row: int, files: Files, chosen: list[int]) -> list[object]:
+    """Return what the statements want of some files, one after another."""
+    values: list[object] = [row] * (len(chosen) * _EACH)
+    for position, column in enumerate(files, start=1):
+        values[position::_EACH] = map(column.__getitem__, chosen)
+    return values
 
 
 def is_same(row: Sequence[int | str], seen: Seen) -> bool:

@@ -1,28 +1,32 @@
 """Directories listed ahead in a thread of their own, while what was listed is registered.
 
-Half of a scan's time goes into asking the file system, half into the database; both let other threads run meanwhile.
+Half of a scan's time goes into asking the file system, half into the database; both let other threads run meanwhile. Some
+directories are opened before the first of them is read, so that whoever looks at their files never waits for the next.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import islice
 
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.node.clock import Clock
 from fs2od.node.index.visits import Batch, FolderState, ScanRules, Stamp, Visit
-from fs2od.storage import Seen, Storage
+from fs2od.storage import NO_FILES, Begin, Listed, Seen, Storage
 
 __all__ = ["Lookahead", "Looked", "Outcome", "looking_ahead", "may_pass_over"]
 
 _BATCH = 500
-_WAITING = 10
+# As much as the largest transaction takes, so that listing goes on while it is written.
+_WAITING = 64
+# How many directories are opened before the first of them is read.
+_BEGUN = 4
 _POLL_S = 0.2
 
 
@@ -33,6 +37,15 @@ class Outcome(Enum):
     PASSED_OVER = auto()
     GONE = auto()
     REFUSED = auto()
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A visit whose directory is open, or of which it is known what became of it."""
+
+    visit: Visit
+    outcome: Outcome
+    entries: Iterable[Listed] = ()
 
 
 @dataclass(frozen=True)
@@ -98,46 +111,61 @@ class Lookahead:
         self._visits.put(None)
 
     def _run(self) -> None:
-        while (visit := self._visits.get()) is not None and not self._closed.is_set():
-            last = Batch(visit, [], [])
-            outcome = Outcome.LISTED
-            try:
-                for batch in self._batches(visit):
-                    self._put(Looked(last))
-                    last = batch
-            except _PassedOver:
-                outcome = Outcome.PASSED_OVER
-            except FileNotFoundError:
-                outcome = Outcome.GONE
-            except StorageError as error:
-                if visit.parent is None or isinstance(error, StorageMissing):
-                    raise
-                outcome = Outcome.REFUSED
-            self._put(Looked(last, outcome))
+        begun: deque[_Begun] = deque()
+        with self._storage.listing() as begin:
+            while not self._closed.is_set():
+                if len(begun) < _BEGUN and not (begun and self._visits.empty()):
+                    visit = self._visits.get()
+                    if visit is None:
+                        return
+                    begun.append(self._begin(visit, begin))
+                else:
+                    self._list(begun.popleft())
 
-    def _batches(self, visit: Visit) -> Iterator[Batch]:
+    def _begin(self, visit: Visit, begin: Begin) -> _Begun:
         visit.listed_s = self._clock.now_s()
-        # Before the listing: whatever changes while it is read changes these times, and is looked at again.
-        facts = self._storage.stat(visit.path)
-        visit.stamp = (facts.mtime_ns, facts.ctime_ns, facts.inode)
-        if may_pass_over(visit.state, visit.stamp, visit.listed_s, self._rules):
-            raise _PassedOver
-        entries = iter(self._storage.list(visit.path))
-        is_first = True
-        while seen := list(islice(entries, _BATCH)):
-            yield self._sorted_out(visit, seen, is_all=is_first and len(seen) < _BATCH)
-            is_first = False
 
-    def _sorted_out(self, visit: Visit, seen: list[Seen], *, is_all: bool) -> Batch:
-        excluded = self._rules.excluded_names
+        def wanted(directory: Seen) -> bool:
+            # Before the listing: whatever changes while it is read changes these times, and is looked at again.
+            visit.stamp = (directory.mtime_ns, directory.ctime_ns, directory.inode)
+            return not may_pass_over(visit.state, visit.stamp, visit.listed_s, self._rules)
+
+        try:
+            entries = begin(visit.path, wanted)
+        except (FileNotFoundError, StorageError) as error:
+            return _Begun(visit, _failed(visit, error))
+        return _Begun(visit, Outcome.PASSED_OVER) if entries is None else _Begun(visit, Outcome.LISTED, entries)
+
+    def _list(self, begun: _Begun) -> None:
+        last, outcome = Batch(begun.visit), begun.outcome
+        try:
+            for batch in self._batches(begun):
+                self._put(Looked(last))
+                last = batch
+        except (FileNotFoundError, StorageError) as error:
+            outcome = _failed(begun.visit, error)
+        self._put(Looked(last, outcome))
+
+    def _batches(self, begun: _Begun) -> Iterator[Batch]:
+        is_first = True
+        for listed in begun.entries:
+            count = len(listed.files.names) + len(listed.others)
+            if count:
+                yield self._sorted_out(begun.visit, listed, is_all=is_first and count < _BATCH)
+                is_first = False
+
+    def _sorted_out(self, visit: Visit, listed: Listed, *, is_all: bool) -> Batch:
+        excluded, files, seen = self._rules.excluded_names, listed.files, listed.others
+        if not excluded.isdisjoint(files.names):
+            files, seen = NO_FILES, [*seen, *files.seen()]
         wanted = [one for one in seen if one.name not in excluded]
         refused = [(one.name, one.refused) for one in wanted if one.refused is not None]
         if refused:
             wanted = [one for one in wanted if one.refused is None]
-        return Batch(visit, wanted, refused, is_all)
+        return Batch(visit, wanted, refused, files, is_all)
 
     def _put(self, looked: Looked) -> None:
-        if looked.outcome is None and not looked.batch.entries and not looked.batch.refused:
+        if looked.outcome is None and not looked.batch.count and not looked.batch.refused:
             return
         while not self._closed.is_set():
             try:
@@ -147,8 +175,17 @@ class Lookahead:
             return
 
 
-class _PassedOver(Exception):  # no error: the directory need not be listed
-    pass
+def _failed(visit: Visit, error: FileNotFoundError | StorageError) -> Outcome:
+    """Return what became of a visit that failed.
+
+    Raises:
+        StorageError: It was that of the root, or the storage is not there.
+    """
+    if isinstance(error, FileNotFoundError):
+        return Outcome.GONE
+    if visit.parent is None or isinstance(error, StorageMissing):
+        raise error
+    return Outcome.REFUSED
 
 
 @contextmanager

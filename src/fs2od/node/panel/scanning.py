@@ -20,8 +20,8 @@ __all__ = ["Counts", "ScanRules", "ScanStopped", "scan"]
 
 # How many rows a transaction has: few, so that listing and registering overlap; more for a directory that is already large,
 # because each transaction then touches most of its part of the sorted index.
-_ROWS, _MOST_ROWS = 4_000, 16_000
-_MOST_WAITING = 1000
+_ROWS, _MOST_ROWS = 4_000, 32_000
+_MOST_WAITING = 200
 _AHEAD = 32
 _PAGE = 200
 # How much of the index the writer keeps in memory (KiB) and in the write-ahead log (pages): during a scan, and otherwise. A
@@ -96,7 +96,7 @@ class _Scan:
                 raise ScanStopped
             looked = ahead.take()
             self._waiting.append(looked)
-            self._rows += len(looked.batch.entries)
+            self._rows += looked.batch.count
             if self._rows >= self._enough(looked.batch.visit) or len(self._waiting) >= _MOST_WAITING:
                 self._flush()
         self._registration.finish(self._ended)
@@ -134,7 +134,8 @@ class _Scan:
             self._counts.failed += 1
         if outcome is Outcome.PASSED_OVER:
             self._registration.pass_over(visit)
-        if outcome in (Outcome.LISTED, Outcome.PASSED_OVER) and visit.depth + 1 < self._rules.max_depth:
+        has_more = outcome is Outcome.PASSED_OVER or (outcome is Outcome.LISTED and (visit.deeper or not visit.fresh))
+        if has_more and visit.depth + 1 < self._rules.max_depth:
             self._ways.append(self._below(visit))
 
     def _remove_vanished(self, visit: Visit) -> None:

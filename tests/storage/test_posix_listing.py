@@ -1,0 +1,209 @@
+"""Listing many directories with a second process that looks at files: it tells what one process alone tells, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from fs2od.storage import PosixStorage, Seen, Storage
+from fs2od.storage import _posix_assistant as assistant_module
+from fs2od.storage._posix_assistant import Assistant
+from fs2od.storage._posix_looking import FACTS, answer
+
+LONGEST_S = 30
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the second process be there from the first directory on."""
+    start = Assistant._start
+
+    def start_and_wait(self: Assistant) -> None:
+        start(self)
+        assert self._channel is not None
+        select.select([self._channel], [], [], LONGEST_S)
+
+    monkeypatch.setattr(assistant_module, "_ALONE", 0)
+    monkeypatch.setattr(Assistant, "_start", start_and_wait)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    root.mkdir()
+    return root
+
+
+def fill(folder: Path, count: int) -> None:
+    folder.mkdir(exist_ok=True)
+    for number in range(count):
+        (folder / f"movie{number}").write_bytes(b"1" * (number % 7))
+
+
+def listed(storage: Storage, *paths: str) -> tuple[dict[str, Seen], int]:
+    """Return all entries of directories that are begun together, and how many of them came in columns."""
+    found: dict[str, Seen] = {}
+    in_columns = 0
+    with storage.listing() as begin:
+        for path, batches in [(path, begin(path, lambda _: True)) for path in paths]:
+            for batch in batches or ():
+                in_columns += len(batch.files.names)
+                found |= {f"{path}/{seen.name}": seen for seen in (*batch.files.seen(), *batch.others)}
+    return found, in_columns
+
+
+def alone(storage: Storage, *paths: str) -> dict[str, Seen]:
+    return {f"{path}/{seen.name}": seen for path in paths for seen in storage.list(path)}
+
+
+@pytest.mark.usefixtures("waiting")
+def test_what_a_second_process_looks_at_is_what_one_alone_sees(root: Path) -> None:
+    for folder in ("a", "b", "c", "d", "few"):
+        fill(root / folder, 3 if folder == "few" else 700)
+    fill(root / "large", 2600)
+    (root / "a" / "inside").symlink_to("movie1")
+    (root / "b" / "outside").symlink_to("/etc")
+    os.mkfifo(root / "b" / "pipe")
+    (root / "c" / "deeper").mkdir()
+    (root / "c" / "větší").write_bytes(b"123")
+    (Path(os.fsdecode(os.fsencode(root) + b"/d/\xff")).write_bytes(b"1"))
+    os.utime(root / "d" / "movie1", ns=(-5, -5))
+    storage = PosixStorage(root)
+    paths = ("a", "large", "b", "c", "few", "d")
+    found, in_columns = listed(storage, *paths)
+    assert found == alone(storage, *paths)
+    assert in_columns == 4 * 700 + 2600
+    assert listed(storage, "") == (alone(storage, ""), 0)
+
+
+@pytest.mark.usefixtures("waiting")
+def test_a_directory_that_is_not_wanted_is_not_read(root: Path) -> None:
+    fill(root / "dir", 30)
+    storage, asked = PosixStorage(root), list[Seen]()
+
+    def refuse(directory: Seen) -> bool:
+        asked.append(directory)
+        return False
+
+    with storage.listing() as begin:
+        assert begin("dir", refuse) is None
+        with pytest.raises(FileNotFoundError):
+            begin("missing", lambda _: True)
+    assert asked == [storage.stat("dir")]
+
+
+@pytest.mark.usefixtures("waiting")
+def test_when_the_second_process_dies_listing_goes_on_without_it(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    fill(root / "dir", 2600)
+    storage = PosixStorage(root)
+    with storage.listing() as begin:
+        batches = begin("dir", lambda _: True)
+        assert batches is not None
+        first = next(batches)
+        (child,) = children(os.getpid())
+        os.kill(child, signal.SIGKILL)
+        rest = list(batches)
+    seen = [seen for batch in (first, *rest) for seen in (*batch.files.seen(), *batch.others)]
+    assert first.files.names
+    assert sorted(one.name for one in seen) == sorted(one.name for one in storage.list("dir"))
+    assert "going on without it" in caplog.text
+    assert children(os.getpid()) == []
+
+
+def test_without_a_second_process_listing_goes_on(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(root / "dir", 2000)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    storage = PosixStorage(root)
+    assert listed(storage, "dir") == (alone(storage, "dir"), 0)
+
+
+def test_where_there_is_little_no_process_is_started(root: Path) -> None:
+    fill(root / "dir", 300)
+    with PosixStorage(root).listing() as begin:
+        batches = begin("dir", lambda _: True)
+        assert batches is not None
+        assert sum(len(batch.others) for batch in batches) == 300
+        assert children(os.getpid()) == []
+
+
+def test_what_cannot_be_told_is_zeros(root: Path) -> None:
+    fill(root, 2)
+    handle = os.open(root, os.O_RDONLY)
+    try:
+        told = list(answer(handle, [b"missing", b"movie1", b"x" * 300]))
+    finally:
+        os.close(handle)
+    facts = (root / "movie1").stat()
+    assert told[:FACTS] == told[-FACTS:] == [0] * FACTS
+    numbers = [facts.st_mode, facts.st_uid, facts.st_gid, 1, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino]
+    assert told[FACTS:-FACTS] == numbers
+
+
+@pytest.mark.usefixtures("waiting")
+def test_names_of_the_greatest_length_fit_into_a_request(root: Path) -> None:
+    names = [f"{number:04}".ljust(255, "x") for number in range(500)]
+    for name in names:
+        (root / name).touch()
+    handle = os.open(root, os.O_RDONLY)
+    try:
+        with closing(Assistant()) as assistant:
+            requests = [assistant.ask(handle, names) for _ in range(9)]
+            answers = [assistant.answer(request) for request in requests]
+    finally:
+        os.close(handle)
+    assert None not in requests
+    assert all(told is not None and len(told) == FACTS * len(names) and 0 not in told[::FACTS] for told in answers)
+
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from fs2od.storage import PosixStorage
+with PosixStorage(Path(sys.argv[1])).listing() as begin:
+    for batch in begin("", lambda _: True): pass
+    print("listed", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_second_process_ends_when_the_first_is_killed(root: Path) -> None:
+    fill(root, 2000)
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, str(root)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"listed\n"
+        (child,) = children(process.pid)
+        process.kill()
+    until = time.monotonic() + LONGEST_S
+    while is_alive(child):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def children(process: int) -> list[int]:
+    """Return the living processes that this one started and that look at files."""
+    return [child for child in _processes() if _parent(child) == process and is_alive(child)]
+
+
+def is_alive(process: int) -> bool:
+    with suppress(OSError):
+        return b"_posix_looking.py" in Path(f"/proc/{process}/cmdline").read_bytes()
+    return False
+
+
+def _processes() -> Iterator[int]:
+    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+
+
+def _parent(process: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
