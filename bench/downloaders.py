@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -133,6 +134,11 @@ def _holding(text: str) -> Iterator[BinaryIO]:
         file.write(text.encode())
         file.seek(0)
         yield file
+
+
+def _as_installed() -> dict[str, str]:
+    """Return this environment, but for what lets Python compile a program anew at each start: nobody's installation does."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _watch(process: subprocess.Popen[bytes]) -> float:

@@ -59,15 +59,15 @@ class Sizes:
         """Return sizes for a line on which a single connection reaches a megabyte per second or two."""
         return replace(
             self,
-            small_files=self.small_files // 10,
-            large_bytes=min(self.large_bytes, 1 << 30) // 20,
-            mixed_files=max(self.mixed_files // 10, 60),
-            mixed_bytes=self.mixed_bytes // 10,
+            small_files=self.small_files // 20,
+            large_bytes=min(self.large_bytes, 1 << 30) // 40,
+            mixed_files=max(self.mixed_files // 20, 60),
+            mixed_bytes=self.mixed_bytes // 20,
         )
 
 
 def measure(folder: Path, *, quick: bool) -> Iterator[Section]:
-    """Yield the tables of this benchmark, each as soon as it is measured: all of them take half an hour."""
+    """Yield the tables of this benchmark, each as soon as it is measured: all of them take twenty minutes."""
     sizes = Sizes.chosen(quick=quick)
     with _in_memory(folder / "memory", sizes) as place:
         cases = _cases(place, sizes)
