@@ -111,6 +111,7 @@ def node(
         page_texts=reception.page_texts,
         sites=reception.sites,
         replication=reception.replication,
+        own_authority=True,
     )
 
     async def work(stop: asyncio.Event) -> None:

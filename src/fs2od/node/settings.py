@@ -59,6 +59,10 @@ class Limits:
     """How many such addresses are given at once."""
 
 
+AUTHORITY_FILE = "fs2od-ca.pem"
+"""What people call the file with our own authority's certificate, as pages offer it and commands name it."""
+
+
 @dataclass(frozen=True)
 class NodeSettings:
     """Where the node keeps its state, under which addresses it is reached, and how it behaves.
@@ -97,6 +101,8 @@ class NodeSettings:
     sites: tuple[SiteSettings, ...] = ()
     """Further sites; others may have been added while the node ran."""
     replication: ReplicationSettings = field(default_factory=ReplicationSettings)
+    own_authority: bool = False
+    """Whether certificates are signed by an authority of our own, which commands have to name."""
     limits: Limits = field(default_factory=Limits)
 
     @property

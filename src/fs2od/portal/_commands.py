@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from fs2od.node.settings import AUTHORITY_FILE
 from fs2od.portal._sentences import sentence
 from fs2od.portal._words import folder_name
 
@@ -25,7 +26,7 @@ __all__ = [
     "file_commands",
 ]
 
-CA_FILE = "fs2od-ca.pem"
+CA_FILE = AUTHORITY_FILE
 """What the certificate is called in commands, and when it is downloaded."""
 
 TOKEN_FILE, HEADER_FILE = "fs2od.token", "fs2od.header"

@@ -311,7 +311,12 @@ def open_world(
 ) -> Iterator[World]:
     """Yield a new node in `folder`, at https://zone.test and https://provider.test for its own clients only."""
     settings = NodeSettings(
-        folder / "node", "zone.test", "provider.test", plain=plain, replication=replication or ReplicationSettings()
+        folder / "node",
+        "zone.test",
+        "provider.test",
+        plain=plain,
+        replication=replication or ReplicationSettings(),
+        own_authority=True,
     )
     with open_node(settings, clock=clock) as node:
         apps = {

@@ -100,6 +100,7 @@ async def test_copies_begin_when_the_request_is_approved_and_one_letter_says_whe
     assert "2 files, 266 B" in text
     assert f"https://zone.test/space/{stage.dataset.space}/compute?site={stage.site}\r\n" in text
     assert f"ONECLIENT_PROVIDER_HOST=centre.test fs2od mirror {stage.dataset.space} FOLDER" in text
+    assert " --token-file fs2od.token --ca fs2od-ca.pem\r\n" in text
     stage.work()
     assert delivered(stage.world) == []
 

@@ -31,6 +31,7 @@ from fs2od.mail import (
     render_support,
 )
 from fs2od.node.clock import Clock
+from fs2od.node.settings import AUTHORITY_FILE, NodeSettings
 from fs2od.node.zone.accounts import LinkLetters
 from fs2od.node.zone.invite_book import InviteBook
 from fs2od.node.zone.notices import (
@@ -69,7 +70,7 @@ class NoticeLetters:
     book: InviteBook
     clock: Clock
     letters: LinkLetters
-    zone_url: str
+    settings: NodeSettings
     provider: Callable[[ProviderId], Provider]
 
     def tell(self, notice: Notice) -> None:
@@ -105,7 +106,9 @@ class NoticeLetters:
         command = (
             f"fs2od support approve {request.id} --storage STORAGE --provider {self.provider(request.provider).url}"
         )
-        asked = replace(news, note=request.note, command=command, link=f"{self.zone_url}/sites/{request.provider}")
+        asked = replace(
+            news, note=request.note, command=command, link=f"{self.settings.zone_url}/sites/{request.provider}"
+        )
         for user in self.users.may_answer_for(request.provider):
             self._write_of_support(user, "support-asked", asked)
 
@@ -122,17 +125,18 @@ class NoticeLetters:
             facility_name=self.letters.facility_name,
             dataset=self.book.name_of(space, "space"),
             site=site.name,
-            link=f"{self.zone_url}/space/{space}/compute?site={site.id}",
+            link=f"{self.settings.zone_url}/space/{space}/compute?site={site.id}",
         )
         if isinstance(notice, CopiesReady):
-            command = f"fs2od mirror {space} FOLDER --zone {self.zone_url} --token-file fs2od.token"
+            command = f"fs2od mirror {space} FOLDER --zone {self.settings.zone_url} --token-file fs2od.token"
+            trust = f" --ca {AUTHORITY_FILE}" if self.settings.own_authority else ""
             event: CopiesEvent = "copies-ready"
             key = f"{event}/{notice.wish}"
             news = replace(
                 news,
                 files=notice.files,
                 size_bytes=notice.size_bytes,
-                command=f"ONECLIENT_PROVIDER_HOST={site.domain} {command}",
+                command=f"ONECLIENT_PROVIDER_HOST={site.domain} {command}{trust}",
             )
         else:
             event, key = "copies-stuck", f"copies-stuck/{notice.trouble}"
@@ -153,7 +157,7 @@ class NoticeLetters:
                 until_s = valid_until_s(self.tokens.named(token).caveats)
                 until = None if until_s is None else datetime.fromtimestamp(until_s, UTC)
                 name = self.users.get(inviter).full_name
-                link = f"{self.zone_url}/join#{seal}"
+                link = f"{self.settings.zone_url}/join#{seal}"
                 news = SharingNews(facility, self._dataset(notice.target, notice.target_type), name, link, seal, until)
                 return address, "invited", news
             case Accepted(inviter, who):
@@ -167,7 +171,9 @@ class NoticeLetters:
             case LinkEnding(user, share, name, until_s):
                 until = datetime.fromtimestamp(until_s, UTC)
                 return self._to(
-                    user, "link-ending", SharingNews(facility, name, link=f"{self.zone_url}/share/{share}", until=until)
+                    user,
+                    "link-ending",
+                    SharingNews(facility, name, link=f"{self.settings.zone_url}/share/{share}", until=until),
                 )
             case _:
                 assert_never(notice)

@@ -147,7 +147,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         book=invite_book,
         clock=clock,
         letters=letters,
-        zone_url=settings.zone_url,
+        settings=settings,
         provider=providers.known,
     )
     notices.listen(notice_letters.tell)
