@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,5 +130,10 @@ async def test_what_only_a_third_site_has_is_read_from_there(scene: Scene) -> No
     await scene.require(f"storageId={scene.storage}", path="empty")
     scene.look()
     assert ending(scene.world.node.provider, scene.dataset.space).lost_files == 0
+    share = scene.world.share(scene.owner, scene.dataset)
     await end_home(scene)
     assert {path: (await read(scene, path))[1] for path in FILES} == FILES
+    archive = await scene.world.client(scene.centre.node_provider.record.url).get(f"/share/{share}/archive.tar")
+    with tarfile.open(fileobj=io.BytesIO(archive.content)) as opened:
+        members = {each.name.partition("/")[2]: opened.extractfile(each) for each in opened if each.isfile()}
+        assert {path: file.read() for path, file in members.items() if file is not None} == FILES

@@ -140,15 +140,14 @@ class Sources:
         return HomeTree(self._indexes, space, home)
 
     def copy_by_path(self, space: SpaceId, path: str, error: Exception) -> BinaryIO:
-        """Return a checked copy of a file that cannot be had at home; there is `error` instead if there is none.
+        """Return a checked copy of a file that cannot be had at home.
 
         Raises:
-            PosixError: enoent, there is no such file.
-            Fs2odError: `error`.
+            Exception: `error`, there is none.
         """
         with self._indexes.using(space) as index:
             entry = index.lookup(path.split("/"))
-        return self._from_elsewhere([] if entry is None else self._copies(space, entry), error)
+        return _from_elsewhere([] if entry is None else self._copies(space, entry), error)
 
     def open(self, located: Located) -> BinaryIO:
         """Return a located file, opened for reading: the asked provider's own checked copy, else from where it is at home.
@@ -174,7 +173,10 @@ class Sources:
             return at_home()
         except (FileNotFoundError, Fs2odError) as error:
             elsewhere = [copy for copy in copies if copy not in own and copy.storage.id != home.id]
-            return self._from_elsewhere(elsewhere, error, imported=home.imported)
+            try:
+                return _from_elsewhere([] if _is_gone(home, error) else elsewhere, error)
+            except FileNotFoundError as gone:
+                raise errors.posix("enoent") from gone
 
     def own_copy(self, located: Located) -> str | None:
         """Return where the asked provider's own storage has a checked copy of a file in its registered state, if it has.
@@ -209,19 +211,6 @@ class Sources:
                 location = held.get(storage.id)
                 found.append(Share(storage, entry.size_bytes if location else 0, location))
         return found
-
-    def _from_elsewhere(self, copies: Iterable[_Copy], error: Exception, *, imported: bool = True) -> BinaryIO:
-        """Return another provider's copy of what cannot be had at home, for it is away."""
-        # What was imported and is gone has gone on purpose, and no scan has noticed: a copy must not bring it back.
-        is_gone = isinstance(error, FileNotFoundError)
-        if is_gone and imported:
-            raise errors.posix("enoent") from error
-        for copy in copies:
-            try:
-                return cast("BinaryIO", CopyReader(copy.open(), copy.facts, None))
-            except (FileNotFoundError, Fs2odError) as further:
-                _log.info("a copy on storage %s cannot be read either: %s", copy.storage.name, further)
-        raise errors.posix("enoent") if is_gone else error
 
     def _copies(self, space: SpaceId, entry: Entry) -> list[_Copy]:
         storages = {storage.id: storage for storage in self._homes.storages(space)}
@@ -258,7 +247,9 @@ class SpaceTree:
         """
         try:
             return self.home.open(path)
-        except Fs2odError as error:
+        except (FileNotFoundError, Fs2odError) as error:
+            if _is_gone(self.home.record, error):
+                raise
             return self.sources.copy_by_path(self.space, path, error)
 
     def stat(self, path: str) -> Seen:
@@ -296,6 +287,21 @@ class _Copy:
 def _facts_of(version: replicas.Version) -> Facts:
     """Return what an open file says that is in a registered state."""
     return Facts(version.size_bytes, version.mtime_ns, version.ctime_ns, version.inode)
+
+
+def _is_gone(home: StorageRecord, error: Exception) -> bool:
+    """Say whether a file is gone on purpose, and no scan has noticed: a copy must not bring it back."""
+    return home.imported and isinstance(error, FileNotFoundError)
+
+
+def _from_elsewhere(copies: Iterable[_Copy], error: Exception) -> BinaryIO:
+    """Return a copy of what cannot be had at home for `error`, which is raised if there is none."""
+    for copy in copies:
+        try:
+            return cast("BinaryIO", CopyReader(copy.open(), copy.facts, None))
+        except (FileNotFoundError, Fs2odError) as further:
+            _log.info("a copy on storage %s cannot be read either: %s", copy.storage.name, further)
+    raise error
 
 
 def _own_of(located: Located, home: StorageRecord, copies: Iterable[_Copy]) -> list[_Copy]:
