@@ -168,5 +168,5 @@ def every_key() -> list[str]:
         key
         for _, section, _ in _sections(Configuration)
         for key, info in section.model_fields.items()
-        if not is_section(info) and key not in {"smtp", "watch", "oidc", "grants"}
+        if not is_section(info) and key not in {"smtp", "watch", "oidc", "grants", "storage"}
     ]

@@ -9,10 +9,10 @@ from pydantic import SecretStr
 
 from fs2od.errors import ConfigurationError
 from fs2od.facility import NodeConfiguration, load_node_configuration, mail_transport
-from fs2od.facility.configuration import Replication, SignIn
+from fs2od.facility.configuration import Replication, SignIn, SiteStorage
 from fs2od.mail import FolderTransport, Transport
 from fs2od.node import NodeSettings
-from fs2od.node.settings import ReplicationSettings, SiteSettings
+from fs2od.node.settings import ReplicationSettings, SiteSettings, StorageSettings
 from fs2od.node.zone.accounts import Grant
 from fs2od.onedata.ids import GroupId
 from fs2od.portal.signin import ClaimGrant, IdentityProvider, SignInSettings
@@ -54,7 +54,9 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
     """
     told = NodeConfiguration() if config is None or not config.exists() else load_node_configuration(config)
     sign_in = _settings(told.signin)
-    sites = tuple(SiteSettings(each.name, each.host, each.port) for each in told.site)
+    sites = tuple(
+        SiteSettings(each.name, each.host, each.port, tuple(map(_storage, each.storage))) for each in told.site
+    )
     common = Reception(
         FolderTransport(outbox or data / "outbox"),
         told.facility.name if told.facility else "",
@@ -126,3 +128,17 @@ def _secret(path: Path) -> str:
     if not secret:
         raise ConfigurationError(f"signin.oidc.client_secret_file {path} is empty")
     return secret
+
+
+def _storage(told: SiteStorage) -> StorageSettings:
+    return StorageSettings(
+        told.name,
+        told.folder,
+        told.endpoint.rstrip("/"),
+        told.bucket,
+        told.access_key,
+        told.secret_file,
+        told.region,
+        told.ca_file,
+        told.qos,
+    )

@@ -9,10 +9,12 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from fs2od.errors import Fs2odError, StorageMissing
 from fs2od.mail import FolderTransport, Transport
 from fs2od.node.clock import Clock, SystemClock
+from fs2od.node.configured_storages import ensure_storages
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.settings import NodeSettings
 from fs2od.node.sites import Sites
@@ -27,6 +29,8 @@ __all__ = ["Node", "open_node"]
 
 _ADMINISTRATOR = "admin"
 _TICK_S = 0.5
+_STORAGES_EVERY_S = 60
+Done = TypeVar("Done")
 _log = logging.getLogger(__name__)
 
 
@@ -47,7 +51,8 @@ class Node:
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Start due imports and deliver due letters as long as the block runs."""
-        clockwork = [asyncio.create_task(self._start_imports()), asyncio.create_task(self._deliver())]
+        work = (self._start_imports(), self._deliver(), self._ensure_storages())
+        clockwork = [asyncio.create_task(each) for each in work]
         try:
             yield
         finally:
@@ -84,6 +89,13 @@ class Node:
             except Fs2odError as error:
                 _log.warning("imports could not be started: %s", error)
             await asyncio.sleep(_TICK_S)
+
+    async def _ensure_storages(self) -> None:
+        """Bring the configured storages about; one that cannot be used yet is tried again."""
+        while True:
+            if await _to_its_end(ensure_storages, self.sites):
+                return
+            await asyncio.sleep(_STORAGES_EVERY_S)
 
     def _tick(self) -> None:
         for provider in self.sites:
@@ -140,11 +152,11 @@ def open_node(
             node.close()
 
 
-async def _to_its_end(work: Callable[..., object], *arguments: object) -> None:
+async def _to_its_end(work: Callable[..., Done], *arguments: object) -> Done:
     """Do something in a thread; who cancels us waits for its end, for databases may be closed only after it."""
     doing = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
     try:
-        await asyncio.shield(doing)
+        return await asyncio.shield(doing)
     except asyncio.CancelledError:
         await asyncio.wait([doing])
         raise

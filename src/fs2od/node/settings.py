@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Limits", "NodeSettings", "ReplicationSettings", "SiteSettings"]
+__all__ = ["Limits", "NodeSettings", "ReplicationSettings", "SiteSettings", "StorageSettings"]
+
+
+@dataclass(frozen=True)
+class StorageSettings:
+    """A storage of a site, as it is configured: a folder, or a bucket at an endpoint. Secret and authorities stand in files."""
+
+    name: str
+    folder: Path | None = None
+    endpoint: str = ""
+    bucket: str = ""
+    access_key: str = ""
+    secret_file: Path | None = None
+    region: str = ""
+    ca_file: Path | None = None
+    qos: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -15,6 +31,7 @@ class SiteSettings:
     name: str
     host: str = ""
     port: int = 0
+    storages: tuple[StorageSettings, ...] = ()
 
 
 @dataclass(frozen=True)

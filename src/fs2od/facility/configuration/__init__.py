@@ -19,6 +19,7 @@ from fs2od.facility.configuration._sections import (
     Watch,
 )
 from fs2od.facility.configuration._sign_in import SignIn
+from fs2od.facility.configuration._sites import SiteStorage
 
 __all__ = [
     "Access",
@@ -34,6 +35,7 @@ __all__ = [
     "Publish",
     "Replication",
     "SignIn",
+    "SiteStorage",
     "Smtp",
     "Watch",
     "example",

@@ -73,7 +73,7 @@ def _sentence(model: type[BaseModel]) -> str:
 
 def _off(name: str) -> str:
     # Only sections that need not be there are shown switched off.
-    return "# " if name in ("mail.smtp", "site") or name.startswith("signin.") else ""
+    return "# " if name in ("mail.smtp", "site", "site.storage") or name.startswith("signin.") else ""
 
 
 def _example_lines(path: str, key: str, info: FieldInfo, *, optional: bool) -> list[str]:

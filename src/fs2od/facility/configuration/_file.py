@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from fs2od.errors import ConfigurationError
 from fs2od.facility.configuration._sections import Configuration, Mail, Network, NodeConfiguration, Pages
 from fs2od.facility.configuration._sign_in import SignIn
+from fs2od.facility.configuration._sites import Site, SiteStorage
 
 __all__ = ["load_configuration", "load_node_configuration"]
 
@@ -43,6 +44,7 @@ def load_node_configuration(path: Path) -> NodeConfiguration:
             "signin": _anchored_sign_in(configuration.signin, folder),
             "pages": _anchored_pages(configuration.pages, folder),
             "network": _anchored_network(configuration.network, folder),
+            "site": _anchored_sites(configuration.site, folder),
         }
     )
 
@@ -91,8 +93,17 @@ def _anchored(configuration: Configuration, folder: Path) -> Configuration:
             "signin": _anchored_sign_in(configuration.signin, folder),
             "pages": _anchored_pages(configuration.pages, folder),
             "network": _anchored_network(configuration.network, folder),
+            "site": _anchored_sites(configuration.site, folder),
         }
     )
+
+
+def _anchored_sites(sites: tuple[Site, ...], folder: Path) -> tuple[Site, ...]:
+    def anchored(storage: SiteStorage) -> SiteStorage:
+        files = {"secret_file": _under(folder, storage.secret_file), "ca_file": _under(folder, storage.ca_file)}
+        return storage.model_copy(update=files)
+
+    return tuple(each.model_copy(update={"storage": tuple(map(anchored, each.storage))}) for each in sites)
 
 
 def _anchored_pages(pages: Pages, folder: Path) -> Pages:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from fs2od.facility.configuration._sign_in import SignIn
+from fs2od.facility.configuration._sites import Site, require_different
 from fs2od.facility.configuration._values import Address, Duration, KeyPath, NetworkRange, Size
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "Onedata",
     "Pages",
     "Publish",
-    "Site",
     "Smtp",
     "Watch",
 ]
@@ -354,18 +353,6 @@ class Replication(Section):
     )
 
 
-class Site(Section):
-    """A further site of the node: a provider with an origin, a panel and storages of its own, such as a computing centre's."""
-
-    name: Annotated[str, StringConstraints(pattern=r"^[\w()][\w() .-]{0,126}[\w()]$")] = Field(
-        description="Its name. It is known by it: under another name it is another site."
-    )
-    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{0,253}$")] = Field(
-        default="", description="Its public host name; by default the node's."
-    )
-    port: int = Field(default=0, ge=0, le=65535, description="Its port; 0: the next free one after the node's own.")
-
-
 class Configuration(Section):
     """Everything that the facility side is told."""
 
@@ -397,7 +384,7 @@ class Configuration(Section):
 
     @model_validator(mode="after")
     def _sites_differ(self) -> Configuration:
-        _require_different(self.site)
+        require_different(self.site)
         return self
 
 
@@ -424,11 +411,5 @@ class NodeConfiguration(BaseModel):
 
     @model_validator(mode="after")
     def _sites_differ(self) -> NodeConfiguration:
-        _require_different(self.site)
+        require_different(self.site)
         return self
-
-
-def _require_different(sites: Iterable[Site]) -> None:
-    names = [site.name for site in sites]
-    if len(set(names)) != len(names):
-        raise ValueError("site: the same name is given twice")
