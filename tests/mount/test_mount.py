@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from fs2od.manifests import PIECE_BYTES
-from fs2od.mount import check_machine, unmount
+from fs2od.mount import check_machine
 from fs2od.testing.downloading import BehindProxy, Published, behind_proxy, publish
+from fs2od.testing.mounting import Mounted, mounted
 from fs2od.testing.network import FlipBit, Refuse
 from fs2od.testing.small_disks import small_disk
 from fs2od.testing.system import tree
@@ -26,48 +27,6 @@ BIG = random.Random(3).randbytes(3 * PIECE_BYTES + 4321)
 FILES = {"SPA.yml": b"User: {}\n", "Grids/a.mrc": bytes(range(256)) * 4000, "Grids/empty": b"", "big.mrc": BIG}
 FILES |= {f"many/{number:04}.jpg": f"picture {number}".encode() for number in range(300)}
 LONGEST_S = 60.0
-
-
-class Mounted:
-    """`fs2od mount` as people run it, in the background."""
-
-    def __init__(self, link: str, folder: Path, ca: Path, *more: str) -> None:
-        self.point = folder / "mnt"
-        self.cache = folder / "cache"
-        words = [sys.executable, "-m", "fs2od", "mount", link, str(self.point), "--ca", str(ca), *more]
-        words += [] if "--no-cache" in more or "--cache" in more else ["--cache", str(self.cache)]
-        environment = {**os.environ, "HOME": str(folder)}
-        self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment)
-
-    def wait(self) -> None:
-        assert self.process.stderr is not None
-        said = self.process.stderr.readline()
-        assert "is mounted" in said, said + self.process.stderr.read()
-
-    def end(self) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(LONGEST_S)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate(timeout=LONGEST_S)
-
-
-@contextmanager
-def mounted(link: str, folder: Path, ca: Path, *more: str) -> Iterator[Mounted]:
-    folder.mkdir(exist_ok=True)
-    found = Mounted(link, folder, ca, *more)
-    try:
-        found.wait()
-        yield found
-    finally:
-        try:
-            found.end()
-        finally:
-            found.close()
-            if os.path.ismount(found.point):
-                unmount(found.point)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.mount.test_mount import mounted
 from tests.storage.conftest import radosgw
 from tests.transfer.centre import BIG, Centre, anything, open_centre
 
+from fs2od.testing.mounting import mounted
 from fs2od.testing.network import Cut, Fault, FlipBit, Refuse
 from fs2od.testing.radosgw import Radosgw
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options
+from fs2od.cli.unsent import kept_folder, tell_unsent
 
 if TYPE_CHECKING:
     from fs2od.cli.access import Access
@@ -28,10 +29,11 @@ _LOOK_S = 20.0
 
 
 @click.command(
-    epilog="Exit codes: 0 unmounted, 2 wrong usage, 3 this machine cannot mount, 4 network or service, 5 not permitted, "
+    epilog="Exit codes: 0 unmounted, 2 wrong usage, 3 this machine cannot mount, 4 network or service, or something was not sent, 5 not permitted, "
     "6 not found, 7 the mountpoint or the cache cannot be used.\n\n"
     "Examples:\n\n  fs2od mount https://zone.example.org/share/1a2b3c /mnt/grid2 --daemon\n\n"
     "  fs2od mount 'my space' $TMPDIR/data --token-file job.token --cache /scratch/blocks --cache-size 200G --daemon\n\n"
+    "  fs2od mount 'grid 7 results' ~/results --token-file job.token --spool /scratch/unsent --daemon\n\n"
     "  fs2od unmount /mnt/grid2"
 )
 @click.argument("place", required=False)
@@ -57,6 +59,13 @@ _LOOK_S = 20.0
     help="How many seconds a read waits for a service that is away, before it fails.",
 )
 @THROUGH_PROVIDER_OPTION
+@click.option("--read-only", is_flag=True, help="Write nothing, also where the token would allow it.")
+@click.option(
+    "--spool",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of what is written and not sent yet. Default: fs2od/unsent in XDG_CACHE_HOME or ~/.cache.",
+)
+@click.option("--spool-size", default="20G", show_default=True, metavar="SIZE", help="How much that may be.")
 @click.option("--allow-other", is_flag=True, help="Let other users of this machine look into it.")
 @click.option("--daemon", is_flag=True, help="Come back as soon as it is mounted, and serve it in the background.")
 @click.option("--check", is_flag=True, help="Say what this machine lacks, and mount nothing.")
@@ -74,19 +83,25 @@ def mount(
     fresh: float,
     wait_s: float,
     through_provider: bool,
+    read_only: bool,
+    spool: Path | None,
+    spool_size: str,
     allow_other: bool,
     daemon: bool,
     check: bool,
     ready_fd: int | None,
 ) -> None:
-    """Show the dataset PLACE (a link, or a space or a folder in it) as the folder MOUNTPOINT, for reading.
+    """Show the dataset PLACE (a link, or a space or a folder in it) as the folder MOUNTPOINT.
+
+    A link is for reading. A space can be written to where the token and its owner may: a file is sent when it is closed.
 
     The whole tree is there at once; bytes come when they are read, are checked where the dataset has checksums, and are kept
     in the cache for every later reader on this machine. End it with Ctrl-C, fs2od unmount or fusermount3 -u.
     """
-    folder = None if no_cache else cache or _default_cache()
+    folder = None if no_cache else cache or kept_folder("blocks")
+    top = spool or kept_folder("unsent")
     if check:
-        _check(folder)
+        _check(folder, top)
         return
     if place is None or mountpoint is None:
         raise click.UsageError("give what to mount, and where; or --check")
@@ -94,14 +109,20 @@ def mount(
         _in_background()
         return
     from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.connecting import connection_of  # noqa: PLC0415 - the same
     from fs2od.mount import Mount, MountOptions  # noqa: PLC0415 - the same
 
+    tell_unsent(top)
     access = access_of(zone_url, token_file, ca_file, text=place, wait_s=wait_s)
     options = MountOptions(
         cache=folder,
-        cache_bytes=_size(cache_size),
+        cache_bytes=_size(cache_size, "--cache-size"),
         fresh_s=fresh,
         wait_s=wait_s,
+        read_only=read_only,
+        spool=top,
+        spool_bytes=_size(spool_size, "--spool-size"),
+        connect=lambda: connection_of(access),
         allow_other=allow_other,
         token=access.token,
         prefer=access.prefer,
@@ -115,23 +136,19 @@ def mount(
         Mount(access.place(place), mountpoint, options).run(stop, lambda: _ready(mountpoint, ready_fd))
 
 
-def _default_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fs2od" / "blocks"
-
-
-def _size(text: str) -> int:
+def _size(text: str, option: str) -> int:
     from fs2od.transfer import parse_rate  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     try:
         return int(parse_rate(text))
     except ValueError as error:
-        raise click.BadParameter("a size is written as 500M, 20G or 1.5T", param_hint="--cache-size") from error
+        raise click.BadParameter("a size is written as 500M, 20G or 1.5T", param_hint=option) from error
 
 
-def _check(folder: Path | None) -> None:
+def _check(folder: Path | None, top: Path) -> None:
     from fs2od.mount import check_machine  # noqa: PLC0415 - keeps `fs2od --help` quick
 
-    found = check_machine(folder)
+    found = check_machine(folder, top)
     for each in found:
         mark = "ok" if each.is_there else "MISSING" if each.needed else "note"
         click.echo(f"{mark:<8} {each.name:<14} {each.said}")

@@ -6,13 +6,32 @@ from pathlib import Path
 
 import click
 
+from fs2od.cli.unsent import kept_folder, tell_unsent
+
 __all__ = ["unmount"]
 
+_NOT_SENT = 4
 
-@click.command()
+
+@click.command(
+    epilog="Exit codes: 0 taken away, 4 taken away and not everything that was written could be sent, 7 it cannot be taken away."
+)
 @click.argument("mountpoint", type=click.Path(path_type=Path))
-def unmount(*, mountpoint: Path) -> None:
-    """Take the mount at MOUNTPOINT away, also one that is in use or whose process is dead."""
+@click.option(
+    "--spool", type=click.Path(path_type=Path, file_okay=False), help="What --spool said when it was mounted."
+)
+@click.option(
+    "--wait",
+    "wait_s",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="How many seconds to wait until what was written is sent.",
+)
+def unmount(*, mountpoint: Path, spool: Path | None, wait_s: float) -> None:
+    """Take the mount at MOUNTPOINT away, also one that is in use or whose process is dead, and say what was not sent."""
     from fs2od.mount import unmount as take_away  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     take_away(mountpoint)
+    if tell_unsent(spool or kept_folder("unsent"), mountpoint=mountpoint, wait_s=wait_s):
+        raise SystemExit(_NOT_SENT)

@@ -5,20 +5,24 @@ Only `Mount.run` needs pyfuse3 (the extra `fs2od[mount]`) and the system's FUSE;
 
 from fs2od.mount._blocks import BlockStore
 from fs2od.mount._machine import Finding, check_machine, unmount
-from fs2od.mount._mount import Mount, MountOptions, NotMountable
+from fs2od.mount._mount import Mount, MountOptions, NotMountable, NotSent
 from fs2od.mount._reading import Handle, Reader
+from fs2od.mount._spool import Kept, kept_in
 from fs2od.mount._tree import Node, Tree
 
 __all__ = [
     "BlockStore",
     "Finding",
     "Handle",
+    "Kept",
     "Mount",
     "MountOptions",
     "Node",
     "NotMountable",
+    "NotSent",
     "Reader",
     "Tree",
     "check_machine",
+    "kept_in",
     "unmount",
 ]

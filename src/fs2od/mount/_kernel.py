@@ -20,14 +20,15 @@ import pyfuse3
 import trio
 
 from fs2od.errors import Fs2odError, IntegrityFailure, StorageError
+from fs2od.mount._errnos import errno_of
 from fs2od.mount._machine import set_read_ahead
 from fs2od.mount._mount import MountOptions
 from fs2od.mount._reading import Handle, Reader
 from fs2od.mount._tree import ROOT, Node, Tree
 from fs2od.mount._waiting import Waiting
-from fs2od.transfer import EntryKind, Forbidden, NotFound
+from fs2od.transfer import EntryKind, NotFound
 
-__all__ = ["serve"]
+__all__ = ["Answers", "failed", "serve"]
 
 T = TypeVar("T")
 _NS = 1_000_000_000
@@ -44,9 +45,7 @@ _MODES = {
 
 
 def serve(
-    tree: Tree,
-    reader: Reader,
-    waiting: Waiting,
+    answers: Answers,
     mountpoint: Path,
     options: MountOptions,
     *,
@@ -57,9 +56,7 @@ def serve(
     """Mount, answer until somebody unmounts or `stop` is set, and unmount.
 
     Args:
-        tree: What is there.
-        reader: The bytes.
-        waiting: For listings while the service is away.
+        answers: What answers the kernel.
         mountpoint: An empty folder.
         options: How to go about it.
         stop: Ends the mount.
@@ -69,10 +66,11 @@ def serve(
     Raises:
         StorageError: The system does not mount.
     """
-    chosen = {*pyfuse3.default_options, "fsname=fs2od", "subtype=fs2od", "ro", "default_permissions"}
+    chosen = {*pyfuse3.default_options, "fsname=fs2od", "subtype=fs2od", "default_permissions"}
+    chosen |= set() if answers.may_write else {"ro"}
     chosen |= {"allow_other"} if options.allow_other else set()
     try:
-        pyfuse3.init(_Answers(tree, reader, waiting), str(mountpoint), chosen)
+        pyfuse3.init(answers, str(mountpoint), chosen)
     except RuntimeError as error:
         raise StorageError(
             f"{mountpoint} cannot be mounted ({error}); `fs2od mount --check` says what is missing"
@@ -107,9 +105,10 @@ async def _served(
         nursery.cancel_scope.cancel()
 
 
-class _Answers(pyfuse3.Operations):
-    """Answers FUSE's questions. Whatever fails becomes an errno."""
+class Answers(pyfuse3.Operations):
+    """Answers FUSE's questions about what is only read. Whatever fails becomes an errno."""
 
+    may_write = False
     supports_dot_lookup = False
     enable_writeback_cache = False
 
@@ -166,11 +165,12 @@ class _Answers(pyfuse3.Operations):
             raise pyfuse3.FUSEError(errno.EROFS)
         node = self._node(inode)
         number = self._numbered()
-        self._handles[number] = Handle(node.path, node.entry, ctx.pid)
+        handle = self._handles[number] = Handle(node.path, node.entry, ctx.pid)
         state = node.entry.state()
         # What the kernel keeps of the bytes holds as long as the file is the same one. Of a file that is opened for the first time it
         # keeps none: to have it drop them would make the opener wait, beyond any signal, for whoever reads already.
-        is_same, node.shown = node.shown in {"", state}, state
+        is_same = not node.shown or (node.shown == state and not handle.age)
+        node.shown = state
         return pyfuse3.FileInfo(fh=number, keep_cache=is_same)
 
     async def read(self, fh: int, off: int, size: int) -> bytes:
@@ -185,7 +185,7 @@ class _Answers(pyfuse3.Operations):
         except Fs2odError as error:
             if isinstance(error, (IntegrityFailure, NotFound)):
                 self._listed_anew(handle)
-            _fail(error)
+            failed(error)
 
     async def release(self, fh: int) -> None:
         self._handles.pop(fh, None)
@@ -210,7 +210,7 @@ class _Answers(pyfuse3.Operations):
         try:
             return self._tree.node(number)
         except Fs2odError as error:
-            _fail(error)
+            failed(error)
 
     def _listed_anew(self, handle: Handle) -> None:
         node = self._tree.node(ROOT)
@@ -230,7 +230,7 @@ class _Answers(pyfuse3.Operations):
         try:
             return await trio.to_thread.run_sync(wait, limiter=self._listings, abandon_on_cancel=True)
         except Fs2odError as error:
-            _fail(error)
+            failed(error)
 
     def _attributes(self, node: Node) -> pyfuse3.EntryAttributes:
         entry, told = node.entry, pyfuse3.EntryAttributes()
@@ -245,7 +245,6 @@ class _Answers(pyfuse3.Operations):
         return told
 
 
-def _fail(error: Fs2odError) -> NoReturn:
-    if isinstance(error, NotFound):
-        raise pyfuse3.FUSEError(errno.ENOENT) from error
-    raise pyfuse3.FUSEError(errno.EACCES if isinstance(error, Forbidden) else errno.EIO) from error
+def failed(error: Fs2odError) -> NoReturn:
+    """Tell the kernel of an error."""
+    raise pyfuse3.FUSEError(errno_of(error)) from error

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fs2od.errors import StorageError
+from fs2od.mount._spool import kept_in
 
 __all__ = ["Finding", "check_machine", "set_read_ahead", "unmount"]
 
@@ -37,13 +38,16 @@ class Finding:
     said: str
 
 
-def check_machine(cache: Path | None = None) -> list[Finding]:
+def check_machine(cache: Path | None = None, spool: Path | None = None) -> list[Finding]:
     """Return what was found on this machine; nothing is changed.
 
     Args:
         cache: The folder of the block cache that is meant to be used.
+        spool: The folder of what is written and not sent yet.
     """
-    return [*_binding(), *_device(), *_helper(), *_sharing(), *(_cache(cache) if cache is not None else ())]
+    found = [*_binding(), *_device(), *_helper(), *_sharing()]
+    found += [_room("cache", cache)] if cache is not None else []
+    return found + ([_room("spool", spool), *_unsent(spool)] if spool is not None else [])
 
 
 def _binding() -> Iterator[Finding]:
@@ -89,12 +93,18 @@ def _sharing() -> Iterator[Finding]:
     yield Finding("read_ahead_kb", is_root, needed=False, said=said)
 
 
-def _cache(folder: Path) -> Iterator[Finding]:
+def _unsent(folder: Path) -> Iterator[Finding]:
+    kept = kept_in(folder)
+    if kept:
+        yield Finding("unsent", is_there=False, needed=False, said=f"{len(kept):,} files were not sent: see {folder}")
+
+
+def _room(name: str, folder: Path) -> Finding:
     existing = next((each for each in (folder, *folder.absolute().parents) if each.exists()), Path("/"))
     may = os.access(existing, os.W_OK)
     free = shutil.disk_usage(existing).free
-    yield Finding(
-        "cache", may, needed=False, said=f"{folder}: {free / 1e9:.0f} GB free" if may else f"{folder} cannot be written"
+    return Finding(
+        name, may, needed=False, said=f"{folder}: {free / 1e9:.0f} GB free" if may else f"{folder} cannot be written"
     )
 
 

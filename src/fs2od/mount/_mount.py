@@ -9,16 +9,32 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fs2od.client import Connection
 from fs2od.errors import Fs2odError, StorageError
 from fs2od.mount._blocks import BlockStore
 from fs2od.mount._machine import unmount
 from fs2od.mount._promises import Promises
 from fs2od.mount._reading import Reader
+from fs2od.mount._remote import Remote
+from fs2od.mount._spool import Spool
 from fs2od.mount._tree import Tree
 from fs2od.mount._waiting import Waiting
-from fs2od.transfer import AccessToken, Patience, Place, Proxies, SpacePlace, Timeouts, open_dataset
+from fs2od.mount._writing import Writer
+from fs2od.onedata.ids import FileId
+from fs2od.results import NotWritable
+from fs2od.transfer import (
+    AccessToken,
+    Entry,
+    EntryKind,
+    Patience,
+    Place,
+    Proxies,
+    SpacePlace,
+    Timeouts,
+    open_dataset,
+)
 
-__all__ = ["Mount", "MountOptions", "NotMountable"]
+__all__ = ["Mount", "MountOptions", "NotMountable", "NotSent"]
 
 
 class NotMountable(Fs2odError):
@@ -40,6 +56,10 @@ class MountOptions:
         cache_bytes: How much it may hold.
         fresh_s: How old listings and attributes may be.
         wait_s: How long a read waits for a service that is away, before it fails with EIO.
+        read_only: Whether nothing is written, also where the token would allow it.
+        spool: The folder of what is written and not sent yet; None writes nothing either.
+        spool_bytes: How much that may be.
+        connect: Makes the connection by which is written, with the token; None writes nothing either.
         allow_other: Whether other users of the machine may look into it.
         token: For spaces, and for links that are for members.
         prefer: The domain of the provider to ask first.
@@ -47,13 +67,17 @@ class MountOptions:
         proxies: What stands between this machine and the services.
         timeouts: How long to wait for one answer; at most `wait_s`, if that is 3 s or more.
         straight: Whether bytes of a space may come straight from a store that has a copy, where the provider leads there.
-        say: Told in one sentence why a store is left alone.
+        say: Told in one sentence what a person should know: a store is left alone, a file could not be sent.
     """
 
     cache: Path | None = None
     cache_bytes: int = 20 << 30
     fresh_s: float = 30.0
     wait_s: float = 300.0
+    read_only: bool = False
+    spool: Path | None = None
+    spool_bytes: int = 20 << 30
+    connect: Callable[[], Connection] | None = None
     allow_other: bool = False
     token: AccessToken | None = None
     prefer: str | None = None
@@ -61,11 +85,17 @@ class MountOptions:
     proxies: Proxies = field(default_factory=Proxies)
     timeouts: Timeouts = field(default_factory=Timeouts)
     straight: bool = True
-    say: Callable[[str], None] | None = None
+    say: Callable[[str], None] = lambda _: None
+
+
+class NotSent(Fs2odError):
+    """The mount has ended, and not everything that was written could be sent; the message says where it is."""
+
+    exit_code = 4
 
 
 class Mount:
-    """A dataset as a folder, for reading.
+    """A dataset as a folder, for reading, and for writing where its place and the token allow that.
 
     ```python
     Mount(parse_link(text), Path("/mnt/grid2"), MountOptions(cache=Path("/scratch/blocks"))).run(stop)
@@ -93,12 +123,14 @@ class Mount:
 
         Raises:
             NotMountable: This machine cannot mount.
+            NotSent: What was written could not be sent; it is kept.
             NoSuchDataset: There is no such dataset.
             StorageError: The mountpoint or the cache cannot be used.
             ConnectionLost, ServiceError, MalformedAnswer: The dataset cannot be read at all.
         """
         try:
-            from fs2od.mount._kernel import serve  # noqa: PLC0415 - what only this needs may be missing
+            from fs2od.mount._kernel import Answers, serve  # noqa: PLC0415 - what only this needs may be missing
+            from fs2od.mount._kernel_writing import WritingAnswers  # noqa: PLC0415 - the same
         except ImportError as error:
             raise NotMountable(f"mounting needs the extra fs2od[mount] and the system's FUSE ({error})") from error
         options, ending = self._options, threading.Event()
@@ -136,7 +168,51 @@ class Mount:
 
             stack.callback(end)
             promises.start(waiting)
-            serve(tree, reader, waiting, self._mountpoint, options, stop=stop, ready=ready, end=end)
+            remote = self._opened_for_writing(root, waiting, stack)
+            if remote is None:
+                answers = Answers(tree, reader, waiting)
+                serve(answers, self._mountpoint, options, stop=stop, ready=ready, end=end)
+                return
+            spool = self._spool(stack)
+            writer = Writer(dataset, tree, reader, remote, spool, waiting, say=options.say)
+            answers = WritingAnswers(tree, reader, waiting, writer)
+            try:
+                serve(answers, self._mountpoint, options, stop=stop, ready=ready, end=end)
+            finally:
+                unsent = writer.finish()
+            if unsent:
+                raise NotSent(f"not everything was sent. What was not is kept: {'; '.join(unsent)}")
+
+    def _opened_for_writing(self, root: Entry, waiting: Waiting, stack: ExitStack) -> Remote | None:
+        """Return where what is written goes; None where nothing is."""
+        options, place = self._options, self._place
+        if (
+            options.read_only
+            or options.spool is None
+            or options.token is None
+            or options.connect is None
+            or not isinstance(place, SpacePlace)
+        ):
+            return None
+        if root.kind is not EntryKind.FOLDER:
+            return None
+        remote = Remote(place, options.token, options.connect, prefer=options.prefer)
+        stack.callback(remote.close)
+        try:
+            remote.open(FileId(root.file_id), waiting)
+        except NotWritable as error:
+            options.say(f"{place} is mounted read-only: {error}")
+            return None
+        return remote
+
+    def _spool(self, stack: ExitStack) -> Spool:
+        options = self._options
+        assert options.spool is not None
+        spool = Spool(
+            options.spool, limit_bytes=options.spool_bytes, place=str(self._place), mountpoint=self._mountpoint
+        )
+        stack.callback(spool.close)
+        return spool
 
     def _prepare_mountpoint(self) -> None:
         """Make the folder; a mount whose process was killed is taken away first."""

@@ -7,7 +7,10 @@ the manifest's, and is checked against it where it knows the file: what a progra
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
 import threading
+import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -29,6 +32,8 @@ _STREAK = 3
 _MOST_AHEAD = 4
 _MOST_WRONG = 3
 _IN_MEMORY = 8
+_YOUNG_S = 5.0
+_HANDLES = itertools.count(1)
 _FETCHERS = 64
 _FETCHERS_AHEAD = 8
 
@@ -41,14 +46,28 @@ class Handle:
         path: The names from the root.
         entry: The file in the state in which it was opened.
         process: Who opened it; 0 where nobody knows.
+        age: "" for a file that has been as it is for a while. One that was just written may change and look the same to the
+            second, so that what is read of it holds for this handle alone, and this says which.
     """
 
     path: tuple[str, ...]
     entry: Entry
     process: int = 0
+    age: str = field(init=False, default="")
     _high: int = 0
     _streak: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        if time.time() - self.entry.mtime_s < _YOUNG_S:
+            self.age = str(next(_HANDLES))
+
+    def follow(self, entry: Entry) -> None:
+        """Go on with the same file in another state."""
+        if entry is not self.entry:
+            self.entry = entry
+            self.age = ""
+            self.__post_init__()
 
     def note(self, start: int, count: int) -> int:
         """Take note of a read, and return how many came one after the other."""
@@ -91,6 +110,7 @@ class Reader:
         self._promises = promises
         self._lock = threading.Lock()
         self._coming: dict[str, Future[bytes]] = {}
+        self._begun_ahead: set[str] = set()
         self._recent: OrderedDict[str, bytes] = OrderedDict()
         self._fetchers = ThreadPoolExecutor(_FETCHERS, "fs2od-read")
         self._ahead = ThreadPoolExecutor(_FETCHERS_AHEAD, "fs2od-ahead")
@@ -156,7 +176,7 @@ class Reader:
         known = self._promises.checksums(handle.path, entry)
         sha256 = known[number] if number < len(known) else ""
         # What is alike has one name, in whatever file or dataset it stands.
-        key = f"s{sha256}" if sha256 else self._key(entry, f"piece {number}")
+        key = f"s{sha256}" if sha256 else self._key(handle, f"piece {number}")
         return _Block(key, start, count, sha256)
 
     def _page(self, handle: Handle, start: int) -> _Block | None:
@@ -164,10 +184,12 @@ class Reader:
         if entry.size_bytes <= _SMALL_BYTES:
             return None
         first = number * PAGE_BYTES
-        return _Block(self._key(entry, f"page {number}"), first, min(PAGE_BYTES, entry.size_bytes - first))
+        return _Block(self._key(handle, f"page {number}"), first, min(PAGE_BYTES, entry.size_bytes - first))
 
-    def _key(self, entry: Entry, part: str) -> str:
-        said = "\0".join((self._identity, entry.file_id, str(entry.size_bytes), str(entry.mtime_s), part))
+    def _key(self, handle: Handle, part: str) -> str:
+        entry = handle.entry
+        age = (f"{os.getpid()} {handle.age}",) if handle.age else ()
+        said = "\0".join((self._identity, entry.file_id, str(entry.size_bytes), str(entry.mtime_s), part, *age))
         return f"i{hashlib.sha256(said.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
     def _at_hand(self, block: _Block, start: int, count: int) -> bytes | None:
@@ -193,8 +215,10 @@ class Reader:
         """Return the block as it will be once it has come; it is asked for once, however many want it."""
         with self._lock:
             coming = self._coming.get(block.key)
-            # What waits to be read ahead is read at once as soon as somebody wants it.
-            if coming is None or (fetchers is self._fetchers and coming.cancel()):
+            # What waits to be read ahead, for which nobody waits yet, is read at once as soon as somebody wants it.
+            is_ahead = block.key in self._begun_ahead
+            if coming is None or (fetchers is self._fetchers and is_ahead and coming.cancel()):
+                (self._begun_ahead.add if fetchers is self._ahead else self._begun_ahead.discard)(block.key)
                 coming = self._coming[block.key] = fetchers.submit(self._bring, entry, block)
         return coming
 
@@ -217,6 +241,7 @@ class Reader:
         finally:
             with self._lock:
                 self._coming.pop(block.key, None)
+                self._begun_ahead.discard(block.key)
 
     def _asked(self, entry: Entry, block: _Block) -> bytes:
         """Return a block's bytes as the service sends them, checked where that can be done.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fs2od.transfer import Dataset, Entry, EntryKind, NotFound, plan_download
 
@@ -28,6 +28,8 @@ class Node:
         children: Numbers by name, of a folder that was listed.
         listed_s: When it was listed; None before.
         shown: The state of the file whose bytes the kernel may still keep.
+        changes: Names in a folder that this mount has changed, and when: a listing that began before does not know.
+        mtime_ns: The time that a program has given the file, which services do not take; None for what the service says.
     """
 
     number: int
@@ -37,6 +39,8 @@ class Node:
     children: dict[str, int] = field(default_factory=dict)
     listed_s: float | None = None
     shown: str = ""
+    changes: dict[str, float] = field(default_factory=dict)
+    mtime_ns: int | None = None
 
 
 class Tree:
@@ -74,7 +78,7 @@ class Tree:
         with self._lock:
             self._nodes.setdefault(ROOT, root)
         if entry.kind is not EntryKind.FOLDER:
-            self._take(root, [entry])
+            self._take(root, [entry], 0.0)
             root.listed_s = float("inf")
         return self._nodes[ROOT]
 
@@ -123,6 +127,47 @@ class Tree:
         if node is not None and node.listed_s != float("inf"):
             node.listed_s = None
 
+    def add(self, folder: Node, entry: Entry) -> Node:
+        """Put into a folder what this mount has made there, and return it; what had its name is no longer there."""
+        with self._lock:
+            number = self._numbered(folder, entry, None)
+            folder.children[entry.name] = number
+            folder.changes[entry.name] = self._clock()
+            return self._nodes[number]
+
+    def drop(self, node: Node) -> None:
+        """Take out of its folder what this mount has removed; whoever has it open keeps its number."""
+        with self._lock:
+            folder, name = self._nodes[node.parent], node.path[-1]
+            if folder.children.get(name) == node.number:
+                del folder.children[name]
+            folder.changes[name] = self._clock()
+
+    def move(self, node: Node, folder: Node, name: str) -> None:
+        """Give what this mount has moved its new place, with all below it."""
+        self.drop(node)
+        with self._lock:
+            node.entry = replace(node.entry, name=name)
+            node.parent = folder.number
+            folder.children[name] = node.number
+            folder.changes[name] = self._clock()
+            waiting = [(node, (*folder.path, name))]
+            while waiting:
+                each, path = waiting.pop()
+                each.path = path
+                waiting += [(self._nodes[number], (*path, child)) for child, number in each.children.items()]
+
+    def changed(self, node: Node, entry: Entry) -> None:
+        """Remember what the service says of a file after this mount has changed it."""
+        with self._lock:
+            node.entry = replace(entry, name=node.path[-1])
+            self._nodes[node.parent].changes[node.path[-1]] = self._clock()
+
+    def is_there(self, node: Node) -> bool:
+        """Say whether a file or folder still has its place, as far as is known."""
+        folder = self._nodes[node.parent]
+        return node.number == ROOT or folder.children.get(node.path[-1]) == node.number
+
     def _is_fresh(self, folder: Node) -> bool:
         return folder.listed_s is not None and self._clock() - folder.listed_s < self.fresh_s
 
@@ -137,23 +182,33 @@ class Tree:
             if self._is_fresh(folder):
                 return
             began_s = self._clock()
-            self._take(folder, self._dataset.children(folder.entry))
+            self._take(folder, self._dataset.children(folder.entry), began_s)
             folder.listed_s = began_s
 
-    def _take(self, folder: Node, entries: list[Entry]) -> None:
-        """Remember a listing. What is as it was keeps its number."""
+    def _take(self, folder: Node, entries: list[Entry], began_s: float) -> None:
+        """Remember a listing. What is as it was keeps its number, and what was changed here meanwhile stays so."""
         plan = plan_download(entries, {}, depth=len(folder.path))
         good = {entry.name for entry in (*(fetch.entry for fetch in plan.fetch), *plan.folders, *plan.links)}
         with self._lock:
-            before, now = folder.children, dict[str, int]()
+            before = folder.children
+            mine = {name for name in folder.changes if self._is_mine(folder, name, began_s)}
+            now = {name: before[name] for name in mine if name in before}
             for entry in entries:
-                if entry.name in good and entry.name not in now:
+                if entry.name in good and entry.name not in now and entry.name not in mine:
                     now[entry.name] = self._numbered(folder, entry, before.get(entry.name))
+            folder.changes = {name: folder.changes[name] for name in mine}
             folder.children = now
+
+    def _is_mine(self, folder: Node, name: str, began_s: float) -> bool:
+        """Say whether a listing that began at a time knows less of a name than this mount, which may not have sent it yet."""
+        number = folder.children.get(name)
+        return folder.changes[name] >= began_s or (number is not None and not self._nodes[number].entry.file_id)
 
     def _numbered(self, folder: Node, entry: Entry, before: int | None) -> int:
         known = self._nodes.get(before) if before is not None else None
         if known is not None and (known.entry.kind, known.entry.file_id) == (entry.kind, entry.file_id):
+            if known.entry.size_bytes != entry.size_bytes:
+                known.mtime_ns = None
             known.entry = entry
             return known.number
         number = len(self._nodes) + 1

@@ -11,7 +11,9 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
+from fs2od.client import is_transient
 from fs2od.errors import Fs2odError, Interrupted
+from fs2od.onedata.errors import OnedataError
 from fs2od.transfer import Busy, ConnectionLost, UntrustedCertificate
 
 __all__ = ["Waiting", "is_killed"]
@@ -20,6 +22,7 @@ T = TypeVar("T")
 _POLL_S = 0.25
 _PAUSE_S = 1.0
 _SIGKILL_BIT = 1 << 8
+_EXITING = 0x4
 
 
 class Waiting:
@@ -29,6 +32,10 @@ class Waiting:
         self._wait_s = wait_s
         self._ending = ending
         self._monotonic_s = monotonic_s
+
+    def is_over(self) -> bool:
+        """Say whether the mount ends."""
+        return self._ending.is_set()
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not beyond the mount's end.
@@ -53,8 +60,7 @@ class Waiting:
             try:
                 return call()
             except Fs2odError as error:
-                passes = isinstance(error, (ConnectionLost, Busy)) and not isinstance(error, UntrustedCertificate)
-                if not passes or self._monotonic_s() >= until_s:
+                if not _passes(error) or self._monotonic_s() >= until_s:
                     raise
             self.sleep(_PAUSE_S)
 
@@ -90,13 +96,31 @@ class Waiting:
             raise Interrupted("nobody waits any more")
 
 
+def _passes(error: Fs2odError) -> bool:
+    if isinstance(error, OnedataError):
+        return is_transient(error)
+    return isinstance(error, (ConnectionLost, Busy)) and not isinstance(error, UntrustedCertificate)
+
+
 def is_killed(process: int) -> bool:
     """Say whether a process is to die, and only waits for an answer of ours: the kernel lets it wait for nothing else."""
     if not process:
         return False
+    if _dies_of_signal(process):
+        return True
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
         return False
     masks = [line.split()[1] for line in lines if line.startswith(("SigPnd:", "ShdPnd:"))]
     return any(int(mask, 16) & _SIGKILL_BIT for mask in masks)
+
+
+def _dies_of_signal(process: int) -> bool:
+    """Say whether a process that a signal ended is closing its files just now: nobody reads what closing them says."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        flags, code = int(fields[6]), int(fields[-1])
+    except (OSError, ValueError, IndexError):
+        return False
+    return bool(flags & _EXITING and code & 0x7F)

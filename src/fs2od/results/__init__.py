@@ -4,6 +4,7 @@ A room of its own beside `transfer`: that one is made into a single file of the 
 speaks through `fs2od.client`, whose retry and errors it shares.
 """
 
+from fs2od.results._checking import digest_there
 from fs2od.results._decide import Choice, Found, decide, partial_name
 from fs2od.results._errors import NameTaken, NotWritable, TargetFull
 from fs2od.results._provenance import Origin, find_origin, record_origin
@@ -30,6 +31,7 @@ __all__ = [
     "Target",
     "TargetFull",
     "decide",
+    "digest_there",
     "find_origin",
     "find_target",
     "gather",

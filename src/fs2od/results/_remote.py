@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fs2od.onedata.errors import PosixError
 from fs2od.onedata.ids import FileId
 from fs2od.results._decide import Found
@@ -12,7 +10,6 @@ from fs2od.results._target import Target
 __all__ = ["Remote"]
 
 _ATTRIBUTES = ("fileId", "name", "type", "size")
-_DIGEST_PAUSE_S = 0.5
 
 
 class Remote:
@@ -54,16 +51,6 @@ class Remote:
         self._folders.pop(folder, None)
         if not await self.exists(folder):
             raise PosixError("posix", f"{path} is no folder", details={"errno": "enotdir"})
-
-    async def digest(self, file: FileId) -> str | None:
-        """Return the SHA-256 of a file as our own node knows or computes it; None where there is no such thing."""
-        if not self.target.is_ours:
-            return None
-        while True:
-            known = await self.target.provider.files.checksum(file)
-            if known.status != "computing":
-                return known.sha256 if isinstance(known.sha256, str) else None
-            await asyncio.sleep(_DIGEST_PAUSE_S)
 
     async def _listing(self, folder: str) -> dict[str, Found] | None:
         if folder not in self._folders:

@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 from fs2od.errors import IntegrityFailure, StorageError
 from fs2od.onedata.errors import Busy, ConnectionLost, PosixError
 from fs2od.onedata.ids import FileId
+from fs2od.results._checking import digest_there
 from fs2od.results._decide import Choice, Found, decide, partial_name
 from fs2od.results._errors import NameTaken
 from fs2od.results._remote import Remote
@@ -76,7 +77,7 @@ class Sending:
         choice = decide(source, there, replace=self._replace)
         if choice is Choice.COMPARE and there is not None:
             digest = await asyncio.to_thread(_digest_of, source)
-            if await self._digest_there(there.file_id, source.size_bytes) == digest:
+            if await digest_there(self._remote.target, there.file_id, source.size_bytes) == digest:
                 self._moved(source.size_bytes)
                 return PutFile(source.path, "kept", source.size_bytes, digest)
             choice = Choice.REPLACE if self._replace else Choice.REFUSE
@@ -101,7 +102,7 @@ class Sending:
             path = self._remote.target.path_of(source.path)
             made = await self._files.create_at(self._remote.target.root, path, content=content)
             file, said = made.file_id, made.sha256
-        if (said or await self._digest_there(file, len(content))) != digest:
+        if (said or await digest_there(self._remote.target, file, len(content))) != digest:
             await self._files.remove(file)
             raise _broken(source)
         self._moved(len(content))
@@ -126,7 +127,7 @@ class Sending:
                 await asyncio.to_thread(_take_in, digest, local, source.size_bytes)
                 self._moved(source.size_bytes)
             await self._require_unchanged(source, local, file)
-        if (said or await self._digest_there(file, source.size_bytes)) != digest.hexdigest():
+        if (said or await digest_there(self._remote.target, file, source.size_bytes)) != digest.hexdigest():
             await self._files.remove(file)
             raise _broken(source)
         await self._moved_into_place(source, partial, gives_way)
@@ -141,7 +142,7 @@ class Sending:
         digest = hashlib.sha256()
         if 0 < size_there <= source.size_bytes:
             await asyncio.to_thread(_take_in, digest, local, size_there)
-            if await self._digest_there(file, size_there) == digest.hexdigest():
+            if await digest_there(self._remote.target, file, size_there) == digest.hexdigest():
                 self._moved(size_there)
                 return digest, size_there
         if size_there:
@@ -185,18 +186,6 @@ class Sending:
             # A provider whose moves replace nothing.
             await self._files.remove(gives_way.file_id)
             await self._files.move(here, there, replaces=False)
-
-    async def _digest_there(self, file: FileId, size_bytes: int) -> str:
-        """Return the SHA-256 of a file in the space: as our own node says it, or by reading it back."""
-        said = await self._remote.digest(file)
-        if said is not None:
-            return said
-        digest = hashlib.sha256()
-        if size_bytes:
-            async with self._files.content(file) as content:
-                async for chunk in content:
-                    digest.update(chunk)
-        return digest.hexdigest()
 
 
 async def _pieces(local: BinaryIO) -> AsyncIterator[bytes]:

@@ -19,6 +19,7 @@ __all__ = ["Content", "DataAddress", "checked_range", "data_address", "document_
 _LATEST_S: Final = 253_402_300_799
 _LARGEST_ANSWER_BYTES: Final = 64 << 20
 _MOST_BULK_PATHS: Final = 20_000
+_OCTAL: Final = re.compile(r"[0-7]{1,5}", re.ASCII)
 _RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _KINDS: Final[Mapping[str, EntryKind]] = {
     "REG": EntryKind.FILE,
@@ -101,7 +102,13 @@ def entry_of(facts: Mapping[str, Any]) -> Entry:
         size_bytes=0 if kind is EntryKind.FOLDER else -1 if size is None else size,
         mtime_s=max(0, min(number_of(facts.get("mtime")) or 0, _LATEST_S)),
         target=target if isinstance(target, str) else None,
+        mode=_mode_of(facts.get("posixPermissions")),
     )
+
+
+def _mode_of(value: object) -> int | None:
+    """Return permission bits, which services write as octal digits."""
+    return int(value, 8) if isinstance(value, str) and _OCTAL.fullmatch(value) else None
 
 
 def checked_range(answer: Answer, size: int, start: int, count: int) -> int:

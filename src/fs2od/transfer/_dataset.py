@@ -22,7 +22,7 @@ from fs2od.transfer._tokens import AccessToken
 __all__ = ["Dataset"]
 
 T = TypeVar("T")
-_ATTRIBUTES: Final = ("fileId", "name", "type", "size", "mtime", "symlinkValue")
+_ATTRIBUTES: Final = ("fileId", "name", "type", "size", "mtime", "symlinkValue", "posixPermissions")
 _PAGE: Final = 2_000
 _MOST_ENTRIES: Final = 1_000_000
 

@@ -34,6 +34,7 @@ class Entry:
         size_bytes: Its size; 0 for a folder.
         mtime_s: When it was modified, in whole seconds since 1970, as listings have it.
         target: Where a symbolic link leads, if the service told.
+        mode: Its permission bits, if the service told.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Entry:
     size_bytes: int = 0
     mtime_s: int = 0
     target: str | None = None
+    mode: int | None = None
 
     def state(self) -> str:
         """Return 12 characters that stand for this state of this file: another size or time gives others."""

@@ -1,0 +1,42 @@
+"""What mounts that have ended could not send, told to whoever mounts or unmounts next."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+__all__ = ["kept_folder", "tell_unsent"]
+
+_MOST_LINES = 20
+
+
+def kept_folder(name: str) -> Path:
+    """Return where mounts keep something of a user on this machine, unless they are told where."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fs2od" / name
+
+
+def tell_unsent(top: Path, *, mountpoint: Path | None = None, wait_s: float = 0.0) -> int:
+    """Say what mounts that have ended did not send and where it is, and return how many files that are.
+
+    Args:
+        top: The folder of what is not sent.
+        mountpoint: Only what was written there.
+        wait_s: How long to wait for a mount that is just ending.
+    """
+    from fs2od.mount import kept_in  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.transfer import shown_path  # noqa: PLC0415 - the same
+
+    kept = kept_in(top, mountpoint=mountpoint, wait_s=wait_s)
+    for each in kept[:_MOST_LINES]:
+        why = each.reason or "the mount was killed"
+        what = "its bytes are" if each.is_whole else "what was written of it is, each byte at its place,"
+        click.echo(
+            f"fs2od: {shown_path((each.place, each.path))} was not sent ({why}); {what} in {each.file}", err=True
+        )
+    if len(kept) > _MOST_LINES:
+        click.echo(f"fs2od: and {len(kept) - _MOST_LINES:,} more in {top}", err=True)
+    if kept:
+        click.echo(f"fs2od: copy from there what you need, then remove it: rm -r {kept[0].file.parent}", err=True)
+    return len(kept)

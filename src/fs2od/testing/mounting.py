@@ -1,0 +1,75 @@
+"""Mounts as people run them: the command, a folder, and its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fs2od.mount import unmount
+
+__all__ = ["Mounted", "mounted"]
+
+_LONGEST_S = 60.0
+
+
+class Mounted:
+    """`fs2od mount` as people run it, in the foreground of a process of its own. Its home is `folder`, the mount `point` in it."""
+
+    def __init__(self, place: str, folder: Path, ca: Path, *more: str) -> None:
+        self.point = folder / "mnt"
+        self.cache = folder / "cache"
+        words = [sys.executable, "-m", "fs2od", "mount", place, str(self.point), "--ca", str(ca), *more]
+        words += [] if "--no-cache" in more or "--cache" in more else ["--cache", str(self.cache)]
+        self.environment = {name: value for name, value in os.environ.items() if name != "XDG_CACHE_HOME"}
+        self.environment["HOME"] = str(folder)
+        self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=self.environment)
+        assert self.process.stderr is not None
+        self._err = self.process.stderr
+        self.said_before = ""
+        self.said_after = ""
+
+    def wait(self) -> None:
+        """Return once it is mounted.
+
+        Raises:
+            AssertionError: It says something else and ends.
+        """
+        while "end it with Ctrl-C" not in (line := self._err.readline()):
+            self.said_before += line
+            assert line, self.said_before
+
+    def end(self) -> int:
+        """End it, unless it has ended, and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        if not self._err.closed:
+            _, self.said_after = self.process.communicate(timeout=_LONGEST_S)
+        return self.process.returncode
+
+    def close(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        if not self._err.closed:
+            self.process.communicate(timeout=_LONGEST_S)
+
+
+@contextmanager
+def mounted(place: str, folder: Path, ca: Path, *more: str) -> Iterator[Mounted]:
+    """Yield a mount of a place in a new or known home; it is taken away afterwards."""
+    folder.mkdir(exist_ok=True)
+    found = Mounted(place, folder, ca, *more)
+    try:
+        found.wait()
+        yield found
+    finally:
+        try:
+            found.end()
+        finally:
+            found.close()
+            if os.path.ismount(found.point):
+                unmount(found.point)
