@@ -16,6 +16,8 @@ from tests.storage.conftest import bucket, radosgw
 
 from fs2od.node.panel.storage_records import Bucket, Credentials
 from fs2od.node.zone.offers import Offer
+from fs2od.onedata import privileges
+from fs2od.onedata.tokens import InviteToken, InviteType
 from fs2od.portal.sites._sizes import size_of, written
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.world import write_files
@@ -234,6 +236,22 @@ async def test_whoever_only_looks_is_shown_no_buttons(centre: Centre) -> None:
         assert vic.status == 200
         shown = re.findall(r"<button[^>]*>([^<]*)", page)
         assert not {"Approve", "Grant", "Change the size", "Try again", "Save"} & set(shown)
+
+
+async def test_who_is_invited_joins_a_site_on_the_join_page(centre: Centre) -> None:
+    scene, olive = centre.scene, centre.browser(centre.scene.olive)
+    kind = InviteToken(InviteType.USER_JOIN_CLUSTER, centre.provider.record.cluster)
+    made = scene.zone.tokens.issue_named(
+        centre.ada.id, "in", kind=kind, usage_limit=1, privileges=sorted(map(str, privileges.CLUSTER_ADMIN))
+    )
+    await olive.open("/join")
+    await olive.press("/join", {"token": made.token.reveal()})
+    page = html.unescape(await olive.follow())
+    assert ("centre" in page, "administer the site" in page, "Ada Administrator" in page) == (True, True, True)
+    await olive.press("/join/accept")
+    assert olive.place == centre.base
+    assert "Nobody waits for anything." in await olive.follow()
+    assert 'href="/sites"' in olive.page
 
 
 @pytest.mark.parametrize(

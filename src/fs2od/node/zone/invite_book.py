@@ -263,7 +263,8 @@ class InviteBook:
             groups = partial(self._rights.effective_groups, caller.user)
             context = replace(context, consumer=Subject("user", caller.user), consumer_groups=groups)
         identifier, kind = self._credentials.invitation(token, context)
-        if kind.invite_type not in _KINDS:
+        is_of_site = kind.invite_type is InviteType.USER_JOIN_CLUSTER
+        if kind.invite_type not in _KINDS and not is_of_site:
             details = {"expectedInviteType": "any", "received": tokens.kind_to_json(kind)}
             raise errors.error_of("notAnInviteToken", "The token is not an invite for people or groups.", details)
         named = self._tokens.named(identifier.token_id) if isinstance(identifier.persistence, Named) else None
@@ -273,6 +274,10 @@ class InviteBook:
         left = None if named is None or named.usage_limit is None else max(0, named.usage_limit - named.usage_count)
         if left == 0:
             raise errors.error_of("inviteTokenUsageLimitReached", "The invite token has been used up.")
+        if is_of_site:
+            until_s = tokens.valid_until_s(tokens.examine(token).caveats)
+            seen = self._site_preview(caller, kind, carried)
+            return replace(seen, inviter_name=self._names([inviter]).get(inviter, ""), until_s=until_s, uses_left=left)
         return Preview(
             kind=kind.invite_type,
             target_name=self._target_name(kind),
@@ -283,6 +288,22 @@ class InviteBook:
             until_s=tokens.valid_until_s(tokens.examine(token).caveats),
             uses_left=left,
             is_member=self._is_member(caller, kind),
+        )
+
+    def _site_preview(self, caller: Caller, kind: InviteToken, carried: Sequence[str]) -> Preview:
+        with self._database.reading() as db:
+            row = db.execute("SELECT name FROM provider WHERE cluster = ?", (kind.target_id,)).fetchone()
+        held = None if caller.user is None else self._rights.cluster_privileges(caller.user, kind.target_id)
+        return Preview(
+            kind=kind.invite_type,
+            target_name=str(row[0]) if row else "",
+            spaces=(),
+            inviter_name="",
+            from_manager=False,
+            rights=("look", "administer") if "cluster_update" in carried else ("look",),
+            until_s=None,
+            uses_left=None,
+            is_member=held is not None,
         )
 
     def name_of(self, target: str, target_type: str) -> str:

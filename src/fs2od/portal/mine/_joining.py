@@ -32,7 +32,12 @@ from fs2od.portal.signin import HEADERS, Desk, Form, to, vouch
 __all__ = ["JoinPages"]
 
 _TOO_LONG = sentence("This token is longer than a browser can keep while you sign in: ask for a shorter one.")
-_FOR_PEOPLE = (InviteType.USER_JOIN_GROUP, InviteType.USER_JOIN_SPACE)
+_OPERATIONS = {
+    InviteType.USER_JOIN_GROUP: "join_group",
+    InviteType.USER_JOIN_SPACE: "join_space",
+    InviteType.USER_JOIN_CLUSTER: "user_join_cluster",
+}
+_FOR_PEOPLE = tuple(_OPERATIONS)
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,9 @@ class JoinPages:
             joined = zone.invites.join(caller, held.token, wanted, peer_ip=peer_ip(request))
         except ServiceError as error:
             return self._refused(request, error, held.token)
-        operation = "join_group" if wanted is InviteType.USER_JOIN_GROUP else "join_space"
-        zone.audit.record(caller.user, operation, "/join/accept")
-        answer = to(f"/joined/{joined}")
+        zone.audit.record(caller.user, _OPERATIONS[wanted], "/join/accept")
+        is_site = wanted is InviteType.USER_JOIN_CLUSTER
+        answer = to(f"/sites/{zone.providers.of_cluster(joined).id}" if is_site else f"/joined/{joined}")
         forget(answer)
         return answer
 
@@ -136,6 +141,7 @@ class JoinPages:
             "mark": held.mark,
             "for_people": seen.kind in _FOR_PEOPLE,
             "target": kind.target_id if isinstance(kind, InviteToken) else "",
+            "is_site": seen.kind is InviteType.USER_JOIN_CLUSTER,
         }
         return self.desk.page(request, "join.html", values)
 
