@@ -19,8 +19,9 @@ from fs2od.storage import Storage
 __all__ = ["Counts", "ScanRules", "ScanStopped", "scan"]
 
 # How many rows a transaction has: few, so that listing and registering overlap; more for a directory that is already large,
-# because each transaction then touches most of its part of the sorted index.
-_ROWS, _MOST_ROWS = 4_000, 32_000
+# because each transaction then touches most of its part of the sorted index. The first ones are smaller: there is nothing to
+# register before them.
+_FIRST_ROWS, _ROWS, _MOST_ROWS = 1_000, 4_000, 32_000
 _MOST_WAITING = 200
 _AHEAD = 32
 _PAGE = 200
@@ -83,6 +84,7 @@ class _Scan:
         self._waiting: list[Looked] = []
         self._ended: list[Visit] = []
         self._rows = 0
+        self._registered = 0
 
     def run(self, ahead: Lookahead) -> None:
         while True:
@@ -104,7 +106,8 @@ class _Scan:
             self._counts.failed = int(db.execute("SELECT count(*) FROM undeliverable").fetchone()[0])
 
     def _enough(self, visit: Visit) -> int:
-        return min(_MOST_ROWS, max(_ROWS, visit.registered // 2))
+        usual = min(_ROWS, max(_FIRST_ROWS, self._registered))
+        return min(_MOST_ROWS, max(usual, visit.registered // 2))
 
     def _feed(self, ahead: Lookahead) -> None:
         while self._ways and ahead.in_flight < _AHEAD:
@@ -116,6 +119,7 @@ class _Scan:
 
     def _flush(self) -> None:
         """Register what is waiting, then what ended with it: what vanished, the times, and the way further down."""
+        self._registered += self._rows
         waiting, self._waiting, self._rows = self._waiting, [], 0
         if not waiting:
             return
