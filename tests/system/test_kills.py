@@ -18,7 +18,9 @@ from fs2od.testing.system import System, wait_for
 
 # Forked from a process that has everything imported already: real processes, but each starts in a blink.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["fs2od.cli.facility", "fs2od.cli.main", "fs2od.testing.faults"])
+_LATE = ["anyio._backends._asyncio", "httpcore", "uvicorn.protocols.http.httptools_impl"]
+"""What is imported only with the first connection."""
+FORKS.set_forkserver_preload(["fs2od.cli.facility", "fs2od.cli.main", "fs2od.testing.faults", *_LATE])
 STRIDE = 4
 """Each test takes every fourth fault point, so that the work can be shared out."""
 MOST = 400
