@@ -10,6 +10,7 @@ from tests.node.replication.moments import Moments
 from tests.node.test_notices import delivered, somebody
 
 from fs2od.mail import CopiesNews, render_copies
+from fs2od.node.provider.access import Located, Need
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.provider.wishes import LOST, Wish
 from fs2od.node.replication import PROBLEMS
@@ -178,6 +179,36 @@ def test_only_who_may_ask_for_copies_can_want_them_and_as_long_as_they_may(stage
     stage.support()
     stage.work()
     assert stage.wishes == []
+
+
+def test_who_is_out_of_the_dataset_by_now_reads_nothing_of_it_in_letters(stage: Stage) -> None:
+    other = somebody(stage.world, "Olga Owner")
+    stage.world.join_space(stage.dataset.space, other, roles.OWNER_IN_SPACE)
+    stage.support()
+    stage.world.node.sites.front.wishes.make(other.caller, stage.dataset.space, stage.site)
+    stage.world.node.zone.memberships.remove(SPACE_USER, stage.dataset.space, other.id)
+    stage.work()
+    (wish,) = stage.wishes
+    assert wish.requirement is not None, "what was asked for while they might stays until somebody ends it"
+    assert delivered(stage.world) == []
+
+
+def test_two_wishes_for_one_site_that_come_due_at_once_are_one(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.want(None)
+    stage.support()
+    access = stage.world.node.sites.front.access
+    locate = access.locate
+
+    def overtaken(caller: Caller, given: str, need: Need = Need.READ) -> Located:
+        monkeypatch.undo()
+        stage.want(stage.site)  # after the other one was found due, and before it begins
+        return locate(caller, given, need)
+
+    monkeypatch.setattr(access, "locate", overtaken)
+    stage.work()
+    begun = [wish for wish in stage.wishes if wish.requirement is not None]
+    assert [wish.provider for wish in begun] == [stage.site]
+    assert len(delivered(stage.world)) == 1
 
 
 def test_who_waits_for_hours_is_told_once_what_is_in_the_way(stage: Stage) -> None:

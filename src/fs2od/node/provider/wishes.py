@@ -138,7 +138,9 @@ class Wishes:
         """Tell of wishes for a space that have come true, of each once, and of those that cannot; after its copies were looked at."""
         query = "SELECT * FROM wish WHERE space = ? AND requirement IS NOT NULL AND told IS NULL"
         with self._database.reading() as db:
-            waiting = [_wish(row) for row in db.execute(query, (space,))]
+            wanted = [_wish(row) for row in db.execute(query, (space,))]
+        # Letters name the dataset and what is in it: none goes to people who are out of it by now.
+        waiting = [wish for wish in wanted if self._rights.space_privileges(wish.user, space) is not None]
         if not waiting:
             return
         problems = self._problems(space)
@@ -186,9 +188,10 @@ class Wishes:
         try:
             located = self._access.locate(Caller(wish.user), wish.space, Need.MANAGE)
             with self._database.writing() as db:
-                query = "SELECT 1 FROM wish WHERE id = ? AND requirement IS NULL"
-                if db.execute(query, (wish.id,)).fetchone() is None:
-                    return  # another thread was faster, or it was dropped
+                query = """SELECT 1 FROM wish AS w WHERE w.id = ? AND w.requirement IS NULL AND NOT EXISTS (
+                    SELECT 1 FROM wish AS other WHERE other.space = w.space AND other.provider = ? AND other.id != w.id)"""
+                if db.execute(query, (wish.id, wish.provider)).fetchone() is None:
+                    return  # another thread was faster, it was dropped, or somebody else wants it there by now
                 requirement = self._qos.insert(db, located, f"providerId={wish.provider}", 1)
                 db.execute(
                     "UPDATE wish SET provider = ?, requirement = ? WHERE id = ?", (wish.provider, requirement, wish.id)
