@@ -205,3 +205,14 @@ def test_a_full_spool_is_said_when_it_is_written_and_ends_nothing(desk: FarDesk)
             (mount.point / f"small{number}").write_bytes(BIG[: 900 << 10])
         assert mount.end() == 0
     assert len(desk.there()) == 4
+
+
+def test_unmounting_in_the_middle_is_said_and_sends_what_is_open_when_it_is_closed(desk: FarDesk) -> None:
+    with desk.mounted() as mount:
+        handle = os.open(mount.point / "a", os.O_CREAT | os.O_WRONLY)
+        os.write(handle, b"open")
+        code, said = run(desk, "unmount", str(mount.point), "--wait", "1")
+        assert (code, "still have files open" in said) == (4, True)
+        os.close(handle)
+        assert mount.process.wait(LONGEST_S) == 0
+    assert (desk.dataset.folder / "a").read_bytes() == b"open"

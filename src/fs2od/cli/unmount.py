@@ -30,8 +30,15 @@ _NOT_SENT = 4
 )
 def unmount(*, mountpoint: Path, spool: Path | None, wait_s: float) -> None:
     """Take the mount at MOUNTPOINT away, also one that is in use or whose process is dead, and say what was not sent."""
-    from fs2od.mount import unmount as take_away  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.mount import is_served  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.mount import unmount as take_away  # noqa: PLC0415 - the same
 
     take_away(mountpoint)
-    if tell_unsent(spool or kept_folder("unsent"), mountpoint=mountpoint, wait_s=wait_s):
+    top = spool or kept_folder("unsent")
+    unsent = tell_unsent(top, mountpoint=mountpoint, wait_s=wait_s)
+    if is_served(top, mountpoint):
+        unsent += 1
+        said = "is taken away; programs still have files open in it, or they are being sent: they are sent when they are closed"
+        click.echo(f"fs2od: {mountpoint} {said}", err=True)
+    if unsent:
         raise SystemExit(_NOT_SENT)

@@ -7,7 +7,7 @@ from fs2od.mount._blocks import BlockStore
 from fs2od.mount._machine import Finding, check_machine, unmount
 from fs2od.mount._mount import Mount, MountOptions, NotMountable, NotSent
 from fs2od.mount._reading import Handle, Reader
-from fs2od.mount._spool import Kept, kept_in
+from fs2od.mount._spool import Kept, is_served, kept_in
 from fs2od.mount._tree import Node, Tree
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Reader",
     "Tree",
     "check_machine",
+    "is_served",
     "kept_in",
     "unmount",
 ]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from fs2od.errors import StorageError, StorageFull, StorageMissing
 
-__all__ = ["Kept", "Spool", "SpoolFile", "kept_in"]
+__all__ = ["Kept", "Spool", "SpoolFile", "is_served", "kept_in"]
 
 _LOCK, _ABOUT = "lock", "mount.json"
 _STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
@@ -190,6 +190,12 @@ def kept_in(top: Path, *, mountpoint: Path | None = None, wait_s: float = 0.0) -
             if not kept:
                 shutil.rmtree(folder, ignore_errors=True)
     return found
+
+
+def is_served(top: Path, mountpoint: Path) -> bool:
+    """Say whether a mount of a place goes on: somebody has files open in it, or they are being sent."""
+    wanted = str(mountpoint.absolute())
+    return top.is_dir() and any(_mountpoint_of(each) == wanted and not _is_over(each) for each in top.iterdir())
 
 
 def _files_in(folder: Path) -> Iterator[Kept]:

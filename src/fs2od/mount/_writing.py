@@ -244,8 +244,10 @@ class Writer:
     def finish(self) -> list[str]:
         """Send what is not sent when a mount ends, and return one line for each file that could not be sent."""
         self._background.shutdown(wait=True, cancel_futures=True)
-        waiting = Waiting(_LONGEST_END_S, threading.Event())
+        until_s = time.monotonic() + _LONGEST_END_S
         for draft in list(self._drafts.values()):
+            # All together wait no longer for a service that is away than one would.
+            waiting = Waiting(max(0.0, until_s - time.monotonic()), threading.Event())
             if draft.failed is None:
                 with suppress(Fs2odError):
                     self.flush(draft, waiting)
