@@ -501,8 +501,8 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "onepanel/get_provider": ("133++3111", nothing),
     "onepanel/remove_provider": ("133303111", nothing),
     "onepanel/get_storages": ("133++3111", nothing),
-    "onepanel/add_storage": (
-        "1333+3111",
+    "onepanel/add_storage": (  # a folder of the node's machine: see test_storages_of_the_machine
+        "133333111",
         lambda s: Request(body={"disk": {"type": "posix", "mountPoint": str(s.world.folder)}}),
     ),
     "onepanel/get_storage_details": ("133++3111", at(lambda s: {"id": s.dataset.storage})),

@@ -87,6 +87,8 @@ def _storages(provider: Oneprovider) -> list[Endpoint]:
     def add(call: Call) -> Answer:
         require_cluster(provider, call, "cluster_update")
         requests = call.read(wire.StorageRequests)
+        if any(isinstance(request, wire.PosixStorageRequest) for request in requests.values()):
+            _require_operator(provider, call)
         results = {name: _added(provider, name, request) for name, request in requests.items()}
         failed = any(result.error is not UNSET for result in results.values())
         return json_answer(results, status=400 if failed else 200)
@@ -126,6 +128,21 @@ def _storages(provider: Oneprovider) -> list[Endpoint]:
         Endpoint("PATCH", "/provider/storages/{id}", "modify_storage", change),
         Endpoint("DELETE", "/provider/storages/{id}", "remove_storage", remove),
     ]
+
+
+def _require_operator(provider: Oneprovider, call: Call) -> None:
+    """Let only those pass who run the node: a folder of its machine may be anything, also the node's own keys.
+
+    Elsewhere a site has machines of its own, and whoever administers it may name their folders; all of ours share one.
+
+    Raises:
+        Forbidden: The caller may not add sites to the node, and so does not run it.
+    """
+    user = provider.zone.rights.require_user(call.caller)
+    if "oz_providers_invite" not in provider.zone.rights.zone_privileges(user):
+        raise errors.forbidden(
+            "Folders of the node's machine are added by who runs the node: ask them, or add a bucket."
+        )
 
 
 def _added(
