@@ -15,6 +15,7 @@ process that made them ends, however it does, the kernel removes them with all t
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import shutil
 import subprocess
@@ -31,8 +32,10 @@ __all__ = ["Cable", "Host", "Network"]
 
 _NEW_NETWORK = 0x40000000
 _HERE = "/proc/thread-self/ns/net"
-_ADDRESS = "10.231.77.{}"
+_ADDRESSES = "10.231.77.{}"
 _QUEUE_PACKETS = 20_000
+# Names that no other process has either, for hosts may be plugged in where there are devices already.
+_DEVICES = itertools.count(1)
 _CARRIED = "a process between two TAP devices, for this kernel has no netem"
 
 
@@ -48,8 +51,9 @@ class Cable:
 class Host:
     """A network namespace with an address."""
 
-    def __init__(self, address: str, namespace: int, switch: int, port: str, late_by: str) -> None:
+    def __init__(self, address: str, device: str, namespace: int, switch: int, port: str, late_by: str) -> None:
         self.address = address
+        self.device = device
         self.late_by = late_by
         """What makes its packets late."""
         self._namespace = namespace
@@ -79,8 +83,9 @@ class Host:
 class Network:
     """A switch and its hosts. Use it as a context manager."""
 
-    def __init__(self) -> None:
-        """Prepare nothing yet."""
+    def __init__(self, *, addresses: str = _ADDRESSES) -> None:
+        """Prepare nothing yet. `addresses` has a place for the host's number: networks that are plugged in together need others."""
+        self._addresses = addresses
         self._stack = ExitStack()
         self._hosts = 0
         self._switch = -1
@@ -118,18 +123,18 @@ class Network:
         namespace = os.open(_HERE, os.O_RDONLY)
         self._stack.callback(os.close, namespace)
         host = self._joined(namespace, Cable())
-        self._stack.callback(_ip, "link", "delete", _device())  # at once: the kernel takes its time with the rest
+        self._stack.callback(_ip, "link", "delete", host.device)  # at once: the kernel takes its time with the rest
         return host
 
     def _joined(self, namespace: int, cable: Cable) -> Host:
         self._hosts += 1
-        port, device = f"port{self._hosts}", _device()
+        port, device = f"port{self._hosts}", f"h{os.getpid()}-{next(_DEVICES)}"
         by_process = (cable.delay_ms or cable.loss_percent) and not self._has_netem
         if by_process:
             self._carried(namespace, device, port, cable)
         else:
             _wired(namespace, device, self._switch, port)
-        address = _ADDRESS.format(self._hosts)
+        address = self._addresses.format(self._hosts)
         with _inside(self._switch):
             _ip("link", "set", port, "master", "switch")
             _ip("link", "set", port, "up")
@@ -143,7 +148,7 @@ class Network:
                 _delay(device, cable)
             elif cable.megabits_s:
                 _limit(device, cable)
-        return Host(address, namespace, self._switch, port, "netem" if self._has_netem else _CARRIED)
+        return Host(address, device, namespace, self._switch, port, "netem" if self._has_netem else _CARRIED)
 
     def _namespace(self) -> int:
         """Return the handle of a new network namespace, which goes with the network."""
@@ -193,11 +198,6 @@ def _inside(namespace: int) -> Iterator[None]:
             _call("setns", before, _NEW_NETWORK)
     finally:
         os.close(before)
-
-
-def _device() -> str:
-    """Return what a host's network device is called, here unlike that of any other process."""
-    return f"host{os.getpid()}"
 
 
 def _call(name: str, *given: int) -> None:
