@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -38,5 +39,6 @@ def tell_unsent(top: Path, *, mountpoint: Path | None = None, wait_s: float = 0.
     if len(kept) > _MOST_LINES:
         click.echo(f"fs2od: and {len(kept) - _MOST_LINES:,} more in {top}", err=True)
     if kept:
-        click.echo(f"fs2od: copy from there what you need, then remove it: rm -r {kept[0].file.parent}", err=True)
+        folder = shlex.quote(str(kept[0].file.parent))
+        click.echo(f"fs2od: copy from there what you need, then remove it: rm -r {folder}", err=True)
     return len(kept)

@@ -143,8 +143,11 @@ class Draft:
         for first, last in parts:
             data = self.read(first, last - first)
             with self._lock:
-                self.spooled.write(first, data, new=len(data))
-                self._held.add(first, last)
+                # What was written meanwhile is newer.
+                lacking = [(at, end) for at, end, is_here in self._held.parts(first, first + len(data)) if not is_here]
+                for at, end in lacking:
+                    self.spooled.write(at, data[at - first : end - first], new=end - at)
+                    self._held.add(at, end)
 
     def take_unsent(self) -> Unsent:
         """Return what is to be sent. Whoever takes it says `sent` or `not_sent` afterwards."""

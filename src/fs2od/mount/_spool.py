@@ -24,6 +24,8 @@ from fs2od.errors import StorageError, StorageFull, StorageMissing
 __all__ = ["Kept", "Spool", "SpoolFile", "is_served", "kept_in"]
 
 _LOCK, _ABOUT = "lock", "mount.json"
+_NOTE, _PARTIAL = ".note", ".partial"
+_LOST = "the note that said what it is was lost"
 _STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -50,7 +52,7 @@ class Kept:
 
 
 class SpoolFile:
-    """The bytes of one file. Reading and writing raise OSError as the disk does."""
+    """The bytes of one file."""
 
     def __init__(self, spool: Spool, kept: Kept) -> None:
         self._spool = spool
@@ -71,18 +73,31 @@ class SpoolFile:
                 done = os.pwrite(self._handle, data, start)
                 start, data = start + done, data[done:]
         except OSError as error:
-            if error.errno in _FULL:
-                raise StorageFull(f"the disk of {self._spool.folder} is full") from error
-            raise StorageError(f"{self._spool.folder} cannot be written ({error.strerror})") from error
+            self.give_back(new)
+            raise _refused(self._spool.folder, error) from error
 
     def read(self, start: int, count: int) -> bytes:
-        """Return bytes; zeros where nothing was written."""
-        data = os.pread(self._handle, count, start)
+        """Return bytes; zeros where nothing was written.
+
+        Raises:
+            StorageError: The disk refuses.
+        """
+        try:
+            data = os.pread(self._handle, count, start)
+        except OSError as error:
+            raise StorageError(f"{self.kept.file} cannot be read ({error.strerror})") from error
         return data + bytes(count - len(data))
 
     def cut(self, size: int, *, dropped: int) -> None:
-        """Give the file a size; `dropped` bytes that were there are not any more."""
-        os.ftruncate(self._handle, size)
+        """Give the file a size; `dropped` bytes that were there are not any more.
+
+        Raises:
+            StorageError: The disk refuses.
+        """
+        try:
+            os.ftruncate(self._handle, size)
+        except OSError as error:
+            raise _refused(self._spool.folder, error) from error
         self.give_back(dropped)
 
     def give_back(self, count: int) -> None:
@@ -91,16 +106,17 @@ class SpoolFile:
         self._spool.take(-count)
 
     def describe(self, kept: Kept) -> None:
-        """Write down what the file is by now."""
+        """Write down what the file is by now. Where the disk refuses, what was written down before stays."""
         self.kept = kept
-        _write_note(kept)
+        with suppress(OSError):
+            _write_note(kept)
 
     def close(self, *, keep: bool) -> None:
         """Close it; its bytes go unless they are to be kept."""
         os.close(self._handle)
         if not keep:
             self._spool.take(-self._held)
-            for each in (_note_of(self.kept.file), self.kept.file):
+            for each in (self.kept.file, _note_of(self.kept.file)):
                 each.unlink(missing_ok=True)
 
 
@@ -124,11 +140,14 @@ class Spool:
             facts = top.stat()
             if facts.st_uid != os.getuid() or facts.st_mode & 0o022:
                 raise StorageError(f"the spool {top} is open to others: it must be your own, and writable by you alone")
-            self.folder.mkdir(mode=0o700)
-            self._locked = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            # Others see it once it is locked, or they would take it for one that was left behind.
+            made = top / f".{self.folder.name}"
+            made.mkdir(mode=0o700)
+            self._locked = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
             about = {"place": self._place, "mountpoint": self._mountpoint}
-            (self.folder / _ABOUT).write_text(json.dumps(about))
+            (made / _ABOUT).write_text(json.dumps(about))
+            made.rename(self.folder)
         except OSError as error:
             raise StorageMissing(f"the spool {top} cannot be made or opened ({error.strerror})") from error
 
@@ -147,8 +166,7 @@ class Spool:
             _write_note(kept)
             return SpoolFile(self, kept)
         except OSError as error:
-            full = StorageFull if error.errno in _FULL else StorageError
-            raise full(f"{self.folder} cannot be written ({error.strerror})") from error
+            raise _refused(self.folder, error) from error
 
     def take(self, count: int) -> None:
         """Take room for so many bytes more, or give some back.
@@ -179,8 +197,8 @@ def kept_in(top: Path, *, mountpoint: Path | None = None, wait_s: float = 0.0) -
     wanted = str(mountpoint.absolute()) if mountpoint is not None else None
     until_s = time.monotonic() + wait_s
     found: list[Kept] = []
-    for folder in sorted(top.iterdir()) if top.is_dir() else ():
-        if wanted is not None and _mountpoint_of(folder) != wanted:
+    for folder in _spools(top):
+        if wanted is not None and _about(folder)["mountpoint"] != wanted:
             continue
         while not (is_over := _is_over(folder)) and time.monotonic() < until_s:
             time.sleep(0.1)
@@ -195,16 +213,23 @@ def kept_in(top: Path, *, mountpoint: Path | None = None, wait_s: float = 0.0) -
 def is_served(top: Path, mountpoint: Path) -> bool:
     """Say whether a mount of a place goes on: somebody has files open in it, or they are being sent."""
     wanted = str(mountpoint.absolute())
-    return top.is_dir() and any(_mountpoint_of(each) == wanted and not _is_over(each) for each in top.iterdir())
+    return any(_about(each)["mountpoint"] == wanted and not _is_over(each) for each in _spools(top))
 
 
 def _files_in(folder: Path) -> Iterator[Kept]:
-    for note in sorted(folder.glob("*.note")):
-        with suppress(OSError, ValueError, TypeError):
-            told = json.loads(note.read_text())
-            kept = Kept(**{**told, "file": Path(told["file"])})
-            if kept.file.exists():
-                yield kept
+    """Yield the files that wait in a folder, also those whose note is lost: bytes are never taken for nothing."""
+    about = _about(folder)
+    for file in sorted(folder.glob("[0-9]*")):
+        note = _note_of(file)
+        if note.exists() or file.suffix not in (_NOTE, _PARTIAL):
+            lost = Kept(file, file.name, about["place"], about["mountpoint"], is_whole=False, reason=_LOST)
+            yield _told_by(note, file) or lost
+
+
+def _told_by(note: Path, file: Path) -> Kept | None:
+    with suppress(OSError, ValueError, TypeError):
+        return Kept(**{**json.loads(note.read_text()), "file": file})
+    return None
 
 
 def _is_over(folder: Path) -> bool:
@@ -223,17 +248,34 @@ def _is_over(folder: Path) -> bool:
         os.close(handle)
 
 
-def _mountpoint_of(folder: Path) -> str | None:
+def _about(folder: Path) -> dict[str, str]:
+    """Return what was mounted and where, as far as that can still be read."""
     try:
         told = json.loads((folder / _ABOUT).read_text())
     except (OSError, ValueError):
-        return None
-    return str(told.get("mountpoint")) if isinstance(told, dict) else None
+        told = None
+    known = told if isinstance(told, dict) else {}
+    return {key: str(known.get(key, "")) for key in ("place", "mountpoint")}
+
+
+def _spools(top: Path) -> list[Path]:
+    """Return the folders of all mounts; not those that are just being made."""
+    return sorted(each for each in top.iterdir() if not each.name.startswith(".")) if top.is_dir() else []
 
 
 def _note_of(file: Path) -> Path:
-    return file.with_name(f"{file.name}.note")
+    return file.with_name(f"{file.name}{_NOTE}")
 
 
 def _write_note(kept: Kept) -> None:
-    _note_of(kept.file).write_text(json.dumps({**asdict(kept), "file": str(kept.file)}))
+    """Write a note as a whole or not at all: who finds bytes without one takes them for nothing."""
+    note = _note_of(kept.file)
+    partial = note.with_suffix(_PARTIAL)
+    partial.write_text(json.dumps({**asdict(kept), "file": str(kept.file)}))
+    partial.replace(note)
+
+
+def _refused(folder: Path, error: OSError) -> StorageError:
+    if error.errno in _FULL:
+        return StorageFull(f"the disk of {folder} is full")
+    return StorageError(f"{folder} cannot be written ({error.strerror})")
