@@ -21,7 +21,7 @@ from tests.mount.desk import Desk
 from fs2od.testing.downloading import BehindProxy, behind_proxy
 from fs2od.testing.killed_writing import serve_until_killed
 from fs2od.testing.mounting import mounted
-from fs2od.testing.network import Broken, Fault, Refuse, Reply, Request
+from fs2od.testing.network import Broken, Fault, Refuse, Reply, Request, Stall
 from fs2od.testing.system import free_ports
 from fs2od.testing.world import wait_until
 
@@ -193,6 +193,21 @@ def test_what_took_effect_although_its_answer_was_lost_happens_once(desk: FarDes
         assert mount.end() == 0
     assert list(desk.there()) == ["g"]
     assert (desk.dataset.folder / "g").read_bytes() == BIG[1 : size + 1]
+
+
+@pytest.mark.parametrize(("size", "method", "part"), [(10, "POST", "/children"), (5 << 20, "PUT", "/cdmi/")])
+def test_what_arrived_unheard_when_a_mount_ends_is_not_called_unsent(
+    desk: FarDesk, size: int, method: str, part: str
+) -> None:
+    write = "import sys; f = open(sys.argv[1], 'wb'); f.write(bytes(int(sys.argv[2]))); f.close()"
+    with desk.mounted() as mount:
+        desk.proxy.strike(Stall(0), when=lambda asked: asked.method == method and part in asked.path, times=1)
+        with subprocess.Popen([sys.executable, "-c", write, mount.point / "new", str(size)]) as writer:
+            wait_until((desk.dataset.folder / "new").exists, LONGEST_S)
+            assert mount.end() == 0, mount.said_after
+            writer.kill()
+    assert list(desk.there()) == ["new"]
+    assert (desk.dataset.folder / "new").read_bytes() == bytes(size)
 
 
 def test_a_full_spool_is_said_when_it_is_written_and_ends_nothing(desk: FarDesk) -> None:

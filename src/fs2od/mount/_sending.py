@@ -54,7 +54,14 @@ class Sender:
         """
         name, size = draft.node.path[-1], unsent.size_bytes
         if unsent.base is None:
-            file = (self._made if size <= SMALL_BYTES else self._brought)(draft, unsent, folder, waiting)
+            try:
+                file = (self._made if size <= SMALL_BYTES else self._brought)(draft, unsent, folder, waiting)
+            except PosixError as error:
+                # It may be ours: of a sending that was broken off, as when a mount ends, nobody heard whether it arrived.
+                arrived = self._arrived(draft, size, waiting) if error.errno == "eexist" else None
+                if arrived is None:
+                    raise
+                file = arrived
         else:
             file = FileId(unsent.base.file_id)
             if size <= SMALL_BYTES:
@@ -66,6 +73,16 @@ class Sender:
             else:
                 self._changed(draft, file, unsent, waiting)
         return Entry(name, EntryKind.FILE, file, size, int(time.time()), mode=draft.mode)
+
+    def _arrived(self, draft: Draft, size: int, waiting: Waiting) -> FileId | None:
+        """Return the file that has a draft's name and bytes; None if it has others."""
+        digest = _digest_of(draft, size)
+
+        async def same(target: Target) -> FileId | None:
+            found = await id_at(target, draft.node.path)
+            return found if found is not None and await digest_there(target, found, size) == digest else None
+
+        return self._remote.ask(same, waiting)
 
     def _made(self, draft: Draft, unsent: Unsent, folder: FileId, waiting: Waiting) -> FileId:
         """Make a small file in one request."""
