@@ -54,6 +54,14 @@ def test_storages_of_both_kinds_are_added_once_they_can_be_used(
     assert found(tmp_path, replace(disk, folder=tmp_path / "elsewhere"), plain)[1]["scratch"] == folder
 
 
+def test_a_file_that_is_too_large_is_not_taken_in_part(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    authorities = tmp_path / "all-authorities.pem"
+    authorities.write_text("#" * 70_000)
+    wanted = StorageSettings("objects", endpoint="https://127.0.0.1:9", bucket="b", ca_file=authorities)
+    assert found(tmp_path, wanted) == (False, {})
+    assert f"{authorities} is larger than 65536 bytes" in caplog.text
+
+
 def test_the_configuration_file_names_them_with_files_beside_it(tmp_path: Path) -> None:
     config = tmp_path / "fs2od.toml"
     config.write_text("""

@@ -23,6 +23,8 @@ __all__ = ["SIZE", "Speaker", "panel_options", "secret_of", "site_called", "site
 
 Done = TypeVar("Done")
 
+_MOST_CHARACTERS = 65_536
+
 _TOKEN_OPTION = click.option(
     "--token-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -90,15 +92,17 @@ def secret_of(file: Path) -> str:
     """Return the secret that a file or standard input ("-") holds, without what stands around it.
 
     Raises:
-        ConfigurationError: It cannot be read, or is empty.
+        ConfigurationError: It cannot be read, is empty, or too large.
     """
     try:
         with click.open_file(str(file)) as opened:
-            secret = opened.read(65_536).strip()
+            secret = opened.read(_MOST_CHARACTERS + 1).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file} cannot be read") from error
     if not secret:
         raise ConfigurationError(f"{file} is empty: it should hold the secret")
+    if len(secret) > _MOST_CHARACTERS:
+        raise ConfigurationError(f"{file} is larger than {_MOST_CHARACTERS} characters: is it the right file?")
     return str(secret)
 
 

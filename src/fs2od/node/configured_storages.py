@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from fs2od.errors import ConfigurationError, Fs2odError
 from fs2od.node.panel.storage_records import Bucket, Credentials, StorageRecord
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.settings import StorageSettings
@@ -31,14 +32,14 @@ def ensure_storages(sites: Sites) -> bool:
 
 def _ensure(provider: Oneprovider, wanted: StorageSettings) -> bool:
     storages = provider.storages
-    there = {record.name: record for record in map(storages.get, storages.every())}.get(wanted.name)
     try:
+        there = {record.name: record for record in map(storages.get, storages.every())}.get(wanted.name)
         if there is None:
             _add(provider, wanted)
             _log.info("storage '%s' of site '%s' is added", wanted.name, provider.record.name)
         elif not _is_like(there, wanted):
             _move(provider, there, wanted)
-    except (ServiceError, OSError, UnicodeDecodeError) as error:
+    except (Fs2odError, OSError, UnicodeDecodeError) as error:
         said = error.description if isinstance(error, ServiceError) else error
         _log.warning("storage '%s' of site '%s' waits: %s", wanted.name, provider.record.name, said)
         return False
@@ -87,4 +88,7 @@ def _text(path: Path | None) -> str:
     if path is None:
         return ""
     with path.open(encoding="utf-8") as file:
-        return file.read(_MOST_BYTES)
+        text = file.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise ConfigurationError(f"{path} is larger than {_MOST_BYTES} bytes: is it the right file?")
+    return text
