@@ -1,4 +1,4 @@
-"""The pages of a site's administrators: what it is asked for, what it grants, its storages, its offer, its people.
+"""The pages of a site's administrators: what it is asked for, what it grants, its storages, its offer.
 
 A plain node has none of them.
 """
