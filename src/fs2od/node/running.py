@@ -53,6 +53,8 @@ class Node:
         """Start due imports and deliver due letters as long as the block runs."""
         work = (self._start_imports(), self._deliver(), self._ensure_storages())
         clockwork = [asyncio.create_task(each) for each in work]
+        for task in clockwork:
+            task.add_done_callback(_tell_if_broken)
         try:
             yield
         finally:
@@ -93,8 +95,11 @@ class Node:
     async def _ensure_storages(self) -> None:
         """Bring the configured storages about; one that cannot be used yet is tried again."""
         while True:
-            if await _to_its_end(ensure_storages, self.sites):
-                return
+            try:
+                if await _to_its_end(ensure_storages, self.sites):
+                    return
+            except Fs2odError as error:
+                _log.warning("configured storages wait: %s", error)
             await asyncio.sleep(_STORAGES_EVERY_S)
 
     def _tick(self) -> None:
@@ -150,6 +155,12 @@ def open_node(
             yield node
         finally:
             node.close()
+
+
+def _tell_if_broken(task: asyncio.Task[None]) -> None:
+    """Say that a part of the clockwork has stopped by a mistake of ours: nothing else would show it for long."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.critical("a part of the node has stopped: restart it, and tell its developers", exc_info=error)
 
 
 async def _to_its_end(work: Callable[..., Done], *arguments: object) -> Done:
