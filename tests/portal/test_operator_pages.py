@@ -51,6 +51,18 @@ async def test_it_is_seen_where_datasets_are_supported_and_which_copies_do_not_c
     assert cloud["problem"] == "the storage's quota is used up"
 
 
+async def test_what_is_in_the_way_of_copies_is_said_in_the_readers_language(operator: OperatorPages) -> None:
+    said = "the storage is busy or away; it is tried again by itself"
+    stuck = Supported("p2", "cloud", 10**12, files=3, size_bytes=9, problem=said)
+    operator.world.supported(operator.world.add("B", Phase.COMPLETE), OWN, stuck)
+    await operator.sign_in()
+    operator.client.headers["Accept-Language"] = "cs"
+    for path in ("/", "/dataset/B"):
+        page = await operator.get(path)
+        assert "úložiště je vytížené nebo nedostupné" in page
+        assert said not in page
+
+
 async def test_where_nothing_is_supported_elsewhere_no_column_speaks_of_it(operator: OperatorPages) -> None:
     operator.world.supported(operator.world.add("A", Phase.COMPLETE), OWN)
     await operator.sign_in()

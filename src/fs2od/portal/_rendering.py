@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fs2od.portal._commands import LINUX, Command
+from fs2od.portal._copy_problems import said_problem
 from fs2od.portal._language import Language
 from fs2od.portal._texts import CHOICE, language_of, languages_for
 from fs2od.portal._visitors import visitor_of
@@ -168,6 +169,7 @@ def _environment(language: Language) -> Environment:
         "moment": language.moment,
         "on": _on,
         "plural": plural,
+        "problem": partial(said_problem, language),
         "shown": shown_name,
         "since": partial(_since, language),
         "time": partial(_time, language),

@@ -14,11 +14,11 @@ from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.provider.wishes import Wish
-from fs2od.node.replication import PROBLEMS
 from fs2od.node.zone.offers import SiteView
 from fs2od.node.zone.spaces import Space
 from fs2od.onedata.ids import ProviderId, SpaceId
 from fs2od.portal._background import Background
+from fs2od.portal._copy_problems import said_problem
 from fs2od.portal._language import Language
 from fs2od.transfer import readable_duration
 
@@ -205,5 +205,4 @@ def said_of(at: AtSite, language: Language) -> str:
 def problem_of(at: AtSite, language: Language) -> str:
     """Say in one sentence what is in the way of the copies at a site; empty if nothing is."""
     said = at.copies.problem if at.copies and at.stage == "copying" else None
-    # Only our own sentences are texts; the others may be of a file.
-    return language.text(said) if said in PROBLEMS else said or ""
+    return said_problem(language, said or "")
