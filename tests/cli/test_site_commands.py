@@ -198,6 +198,9 @@ def test_who_administers_a_site_is_listed_invited_and_dismissed(world: ServedWor
     token = local.run("site", "invite", "centre", "--role", "viewer").stdout
     assert viewer.run("site", "join", given=token).exit_code == 0
     assert viewer.run("site", "offer", "--no-accept", **place).exit_code != 0
+    assert [each["role"] for each in viewer.json("site", "members", "centre")] == [None, None, None]
+    refused = local.run("storage", "add", "keys", "--posix", str(tmp_path), **place)
+    assert "ask them, or add a bucket" in str(refused.exception)
     rows = {each["name"]: each["role"] for each in local.json("site", "members", "centre")}
     assert rows == {"Administrator": "administrator", "Lee Local": "administrator", "Vic Viewer": "viewer"}
     unknown = local.run("site", "dismiss", "centre", "Somebody")

@@ -14,6 +14,8 @@ from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.client import Onezone
 from fs2od.errors import ConfigurationError
 from fs2od.onedata import privileges
+from fs2od.onedata.errors import Forbidden
+from fs2od.onedata.ids import UserId
 from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import InviteToken, InviteType, Time
 
@@ -28,16 +30,16 @@ _ROLES = {"administrator": privileges.CLUSTER_ADMIN, "viewer": privileges.CLUSTE
 @speaker_options
 @JSON_OPTION
 def members(*, name: str, zone_url: str, token_file: Path | None, ca_file: Path | None, as_json: bool) -> None:
-    """List who is in the site NAME (or its id): its administrators, and those who only look."""
+    """List who is in the site NAME (or its id): its administrators, and those who only look, who are not told who is what."""
 
     async def listed(zone: Onezone) -> list[dict[str, Any]]:
         cluster = await _cluster(zone, name)
         found = []
         for user in await zone.clusters.users(cluster):
-            held = await zone.clusters.user_privileges(cluster, user)
             known = await zone.clusters.user(cluster, user)
-            role = "administrator" if "cluster_update" in held else "viewer"
-            found.append({"userId": user, "name": known.full_name, "role": role, "privileges": list(held)})
+            held = await _held(zone, cluster, user)
+            role = None if held is None else "administrator" if "cluster_update" in held else "viewer"
+            found.append({"userId": user, "name": known.full_name, "role": role, "privileges": held})
         return found
 
     rows = Speaker.of(token_file, ca_file, zone_url=zone_url).at_zone(zone_url, listed)
@@ -45,7 +47,7 @@ def members(*, name: str, zone_url: str, token_file: Path | None, ca_file: Path 
         click.echo(json.dumps(rows))
         return
     for row in rows:
-        click.echo(f"{row['userId']}  {row['role']:<13}  {row['name']}")
+        click.echo(f"{row['userId']}  {row['role'] or '-':<13}  {row['name']}")
 
 
 @click.command()
@@ -116,6 +118,14 @@ def dismiss(*, name: str, who: str, zone_url: str, token_file: Path | None, ca_f
 
 
 COMMANDS = (members, invite, join, dismiss)
+
+
+async def _held(zone: Onezone, cluster: str, user: UserId) -> list[str] | None:
+    """Return what a member may do; None to those who may not know."""
+    try:
+        return list(await zone.clusters.user_privileges(cluster, user))
+    except Forbidden:
+        return None
 
 
 async def _cluster(zone: Onezone, name: str) -> str:
