@@ -104,13 +104,17 @@ async def test_no_route_takes_a_token_of_another_kind_or_a_caveat_that_does_not_
             assert answer.json()["error"]["details"]["authError"]["id"] == expected, who
 
 
+# What is handed on without asking who has it, or from where, is for no token whose caveats ask that.
+NEVER_BOUND = {"oneprovider/fs2od_get_direct_addresses"}
+
+
 @pytest.mark.parametrize("operation", sorted(TABLE))
 async def test_caveats_that_hold_take_nothing_away(matrix: Matrix, operation: str) -> None:
     expected, make = TABLE[operation]
     for endpoint in routes(matrix.scene, operation):
         proof = {"X-Onedata-Consumer-Token": matrix.identity}
         answer = await matrix.ask(operation, endpoint, "holding", make(matrix.scene), **proof)
-        assert outcome(answer) == expected[OWNER], answer.text
+        assert outcome(answer) == ("3" if operation in NEVER_BOUND else expected[OWNER]), answer.text
         if expected != PUBLIC:
             answer = await matrix.ask(operation, endpoint, "holding", make(matrix.scene))
             assert outcome(answer) == "1", "without the proof of who consumes it"

@@ -136,10 +136,12 @@ UNDESCRIBED = {
     ("oneprovider", "Configuration"): {"rtransferPort", "compatibilityRegistryRevision"},
     ("oneprovider", "Share"): {"publicRestUrl"},
     ("onepanel", "SpaceDetails"): {"importedStorage"},
+    ("onezone", "Cluster"): {"online"},
     ("oneprovider", "QosRequirement"): {"qosRequirementId"},
     ("onepanel", "TimeStats"): {"name"},
 }
 
+VERSION = wire.ClusterVersion(release="21.02.8", build="1", gui="")
 EXAMPLES: list[tuple[str, str, wire.Document]] = [
     ("onezone", "Configuration", wire.ZoneConfiguration(
         version="21.02.8", name="z", domain="localhost", build="1", subdomain_delegation_supported=False,
@@ -152,6 +154,12 @@ EXAMPLES: list[tuple[str, str, wire.Document]] = [
         linked_accounts=(), basic_auth_enabled=False, blocked=False, name="Alex Example", login="alex", alias="alex",
         email_list=("alex@example.org",))),
     ("onezone", "Users", wire.UserIds(users=(USER,))),
+    ("onezone", "Clusters", wire.ClusterIds(clusters=("c1",))),
+    ("onezone", "VersionInfo", VERSION),
+    ("onezone", "Cluster", wire.ClusterDetails(
+        cluster_id="c1", type="oneprovider", worker_version=VERSION, onepanel_version=VERSION, online=True,
+        onepanel_proxy=True, creator=CREATOR, creation_time=1)),
+    ("onezone", "User", wire.MemberDetails(user_id=USER, full_name="Alex Example", username="alex", creation_time=1)),
     ("onezone", "Groups", wire.GroupIds(groups=(GROUP,))),
     ("onezone", "Spaces", wire.SpaceIds(spaces=(SPACE,))),
     ("onezone", "Providers", wire.ProviderIds(providers=(PROVIDER,))),

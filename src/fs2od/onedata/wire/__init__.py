@@ -4,6 +4,7 @@ Z stands for a zone's /api/v3/onezone, P for a provider's /api/v3/oneprovider, N
 names its endpoint. `read_request`, `read_answer` and `write` turn them into bytes and back.
 """
 
+from fs2od.onedata.wire.clusters import ClusterDetails, ClusterIds, ClusterVersion, MemberDetails
 from fs2od.onedata.wire.codec import (
     Document,
     JsonObject,
@@ -161,6 +162,9 @@ __all__ = [
     "AttributesRequest",
     "AutoImportConfig",
     "Children",
+    "ClusterDetails",
+    "ClusterIds",
+    "ClusterVersion",
     "ConfineRequest",
     "DataAccessScope",
     "DirStatsStatus",
@@ -190,6 +194,7 @@ __all__ = [
     "ManualImportExample",
     "MatchingStorage",
     "MatchingStorages",
+    "MemberDetails",
     "MembershipRequest",
     "NamedTokenChange",
     "NamedTokenCreated",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from fs2od.onedata.ids import UserId
 from fs2od.onedata.wire.codec import Document
 from fs2od.onedata.wire.users import SubjectRef
@@ -26,13 +28,13 @@ class ClusterVersion(Document, frozen=True, kw_only=True):
 
 
 class ClusterDetails(Document, frozen=True, kw_only=True):
-    """GET Z/clusters/{id} and Z/user/clusters/{id}."""
+    """GET Z/clusters/{id} and Z/user/clusters/{id}. `online` is not in the published description."""
 
     cluster_id: str
     type: Literal["oneprovider", "onezone"]
     worker_version: ClusterVersion
     onepanel_version: ClusterVersion
-    online: bool
+    online: bool | UnsetType = UNSET
     onepanel_proxy: bool
     creator: SubjectRef
     creation_time: int
