@@ -121,7 +121,7 @@ def watched(
     with (
         _holding(given) as told,
         subprocess.Popen(
-            words, stdin=told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+            words, stdin=told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_as_installed(environment)
         ) as process,
     ):
         peak_mb = _watch(process)
@@ -136,9 +136,10 @@ def _holding(text: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def _as_installed() -> dict[str, str]:
-    """Return this environment, but for what lets Python compile a program anew at each start: nobody's installation does."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+def _as_installed(environment: Mapping[str, str] | None) -> dict[str, str]:
+    """Return an environment, or this one, but for what lets Python compile a program anew at each start."""
+    found = os.environ if environment is None else environment
+    return {name: value for name, value in found.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _watch(process: subprocess.Popen[bytes]) -> float:

@@ -19,18 +19,26 @@ def walked(pace: Pace, rate_at: dict[int, float], windows: int, *, now: float = 
 
 
 def test_while_more_connections_bring_more_there_are_more() -> None:
-    assert walked(Pace(16), {2: 10e6, 4: 20e6, 8: 40e6, 16: 80e6}, 5)[-1] == 16
+    assert walked(Pace(16), {2: 10e6, 4: 20e6, 8: 40e6, 16: 80e6}, 6)[-1] == 16
 
 
 def test_a_line_that_is_full_is_not_given_more_connections() -> None:
-    seen = walked(Pace(16), {2: 100e6, 4: 102e6, 8: 102e6, 16: 102e6}, 10)
-    assert seen[:3] == [4, 2, 2]
-    assert max(seen) == 4
+    seen = walked(Pace(16), {4: 100e6, 8: 102e6, 16: 102e6}, 10)
+    assert seen[:5] == [4, 8, 8, 4, 4]
+    assert max(seen) == 8
+
+
+def test_connections_that_are_still_coming_up_to_speed_are_not_given_more() -> None:
+    pace, now, moved = Pace(16), 0.0, 0
+    for rate in (0, 5e6, 10e6, 20e6, 40e6):
+        now, moved = now + 0.5, moved + int(rate * 0.5)
+        pace.observe(now, moved)
+        assert pace.allowed == 4
 
 
 def test_a_busy_service_gets_half_as_many() -> None:
     pace = Pace(16)
-    walked(pace, {2: 10e6, 4: 20e6, 8: 40e6, 16: 80e6}, 5)
+    walked(pace, {2: 10e6, 4: 20e6, 8: 40e6, 16: 80e6}, 6)
     pace.busy()
     assert walked(pace, dict.fromkeys(range(1, 17), 1e6), 2, now=10.0)[-1] == 8
 

@@ -119,3 +119,26 @@ def test_a_thread_that_waits_for_bytes_is_released(certificate: ServerCertificat
         released.set()
         assert not thread.is_alive()
     assert isinstance(failures[0], (ConnectionLost, Interrupted))
+
+
+@pytest.mark.parametrize(("rest", "connections"), [(1024, 1), (4 << 20, 2)], ids=["a little", "much"])
+def test_a_connection_is_kept_where_little_was_left_unread(
+    certificate: ServerCertificate, rest: int, connections: int
+) -> None:
+    made: list[ssl.SSLSocket] = []
+
+    def answer(connection: ssl.SSLSocket) -> None:
+        made.append(connection)
+        body = b"x" * rest
+        while True:
+            said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            connection.sendall(said + b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n")
+            if not connection.recv(65536):
+                return
+
+    with service(certificate, answer) as url, closing(Http(ca_file=str(certificate.ca))) as http:
+        for _ in range(2):
+            with http.opened("GET", url) as answered:
+                answered.read_exactly(memoryview(bytearray(100)))
+        http.close()
+    assert len(made) == connections

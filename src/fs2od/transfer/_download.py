@@ -255,7 +255,7 @@ class _Course:
         options = self._options
         self._tally = self._tally.following(with_files=options.with_files)
         run = self._surroundings(destination)
-        known = self._sidecar.refresh(self._shared, root, most=options.limits.folder_entries)
+        known = self._sidecar.look(self._shared, root, most=options.limits.folder_entries)
         errand = Errand(run, self._sidecar, self._selection, options.limits, jobs=options.jobs, address=address)
         if self._crew is not None:
             self._crew.work()

@@ -22,6 +22,7 @@ from fs2od.transfer._partial_files import PartialGone
 from fs2od.transfer._partials import partial_name
 from fs2od.transfer._patience import may_pass
 from fs2od.transfer._plan import Plan, plan_download
+from fs2od.transfer._promises import Promises
 from fs2od.transfer._run import Changed, Run, Wanted
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._sidecar import Promise, Sidecar
@@ -64,6 +65,7 @@ class Errand:
         self._lost_in_a_row = 0
         self._link_stood_s = float("-inf")
         self._seen: dict[str, None] = {}
+        self._promises = Promises(run, sidecar)
         self._crashed: list[BaseException] = []
         self._mates = Mates(run)
 
@@ -136,9 +138,11 @@ class Errand:
             walk = Walk(
                 self._run.shared, self._run.ending, self._limits, visit=self._visit, failed=self._failed, known=known
             )
-            walk.run(root)
+            with self._promises.being_read(self._safely):
+                walk.run(root)
         else:
             # Its promise is unknown: the sidecar lies in the dataset's root, outside of this share.
+            self._promises.read()
             self._visit((), root, [root])
         self._name_absent()
         self._run.tally.listing_ended()
@@ -156,6 +160,7 @@ class Errand:
 
     def _visit(self, folder: Names, entry: Entry, listing: list[Entry]) -> list[Entry]:
         self._work.wait_for_room()
+        self._promises.wait_for_room()
         wanted = [each for each in listing if self._wants(folder, each)]
         plan = plan_download(
             wanted,
@@ -177,7 +182,6 @@ class Errand:
         refused = [refusal.entry for refusal in plan.refuse if refusal.entry.kind is EntryKind.FILE]
         tally.listed([*here, *refused, *(fetch.entry for fetch in plan.fetch)])
         for refusal in plan.refuse:
-            self._remember((*folder, refusal.entry.name))
             tally.failed((*folder, refusal.entry.name), IntegrityFailure(refusal.reason))
         for name in plan.remove:
             self._on_disk((*folder, name), partial(disk.remove, (*folder, name)))
@@ -185,7 +189,8 @@ class Errand:
             path = (*folder, link.name)
             self._on_disk(path, partial(disk.make_link, path, link.target or ""))
         entered = [each for each in plan.folders if self._entered((*folder, each.name))]
-        self._hand_out(folder, entry, plan, here)
+        hand_out = partial(self._hand_out, folder, entry, plan, here)
+        self._promises.once_read(partial(self._on_disk, folder, hand_out), len(plan.fetch) + len(here))
         return entered
 
     def _entered(self, path: Names) -> bool:
@@ -195,6 +200,8 @@ class Errand:
 
     def _hand_out(self, folder: Names, entry: Entry, plan: Plan, here: list[Entry]) -> None:
         checks: list[Wanted] = []
+        for refusal in plan.refuse:
+            self._remember((*folder, refusal.entry.name))
         for each in here:
             wanted = self._wanted(folder, each)
             if wanted.promise is None:

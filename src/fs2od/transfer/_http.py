@@ -105,13 +105,16 @@ class Answer:
         """Say whether the connection may serve another request; a short rest is read for that."""
         if self._response.isclosed():
             return True
-        if self.left is None or self.left > _MOST_DRAINED_BYTES:
-            # How long a body of unknown length goes on, nobody knows; its end marker has often not been read yet.
-            return self.left is None and not self.read_into(memoryview(bytearray(1)))
-        rest = memoryview(bytearray(64 << 10))
-        while self.read_into(rest):
-            pass
-        return True
+        if self.left is not None and self.left > _MOST_DRAINED_BYTES:
+            return False
+        # How long a body of unknown length goes on, nobody knows; its end marker has often not been read yet.
+        rest, drained = memoryview(bytearray(64 << 10)), 0
+        while drained <= _MOST_DRAINED_BYTES:
+            count = self.read_into(rest)
+            if not count:
+                return True
+            drained += count
+        return False
 
 
 class Http:

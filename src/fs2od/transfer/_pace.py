@@ -9,8 +9,9 @@ __all__ = ["Pace", "RateLimit"]
 
 _WINDOW_S: Final = 0.5
 _GAIN: Final = 1.1
-_FIRST: Final = 2
+_FIRST: Final = 4
 _REST_WINDOWS: Final = 20
+_MOST_GROWING: Final = 6
 
 
 class Pace:
@@ -20,7 +21,7 @@ class Pace:
     """
 
     def __init__(self, most: int) -> None:
-        """Begin with two connections, or one, if `most` is one."""
+        """Begin with four connections, if `most` allows so many."""
         self._most = most
         self.allowed = min(most, _FIRST)
         self._best = 0.0
@@ -28,6 +29,8 @@ class Pace:
         self._began_s: float | None = None
         self._began_bytes = 0
         self._resting = 0
+        self._last = 0.0
+        self._growing = 0
         self._was_busy = False
 
     def busy(self) -> None:
@@ -55,6 +58,8 @@ class Pace:
             self._resting -= 1
             # The line may have become another one meanwhile: try again from time to time.
             self._best = rate if not self._resting else self._best
+        elif self._is_growing(rate):
+            return
         elif rate > self._best * _GAIN:
             self._best = rate
             self._before = self.allowed
@@ -63,6 +68,14 @@ class Pace:
         else:
             self.allowed = self._before
             self._resting = _REST_WINDOWS
+
+    def _is_growing(self, rate: float) -> bool:
+        """Say whether these connections are still coming up to speed: what they will bring is not known before."""
+        if rate > self._last * _GAIN and self._growing < _MOST_GROWING:
+            self._last, self._growing = rate, self._growing + 1
+            return True
+        self._last, self._growing = 0.0, 0
+        return False
 
 
 class RateLimit:

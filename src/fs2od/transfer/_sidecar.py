@@ -43,6 +43,7 @@ class Sidecar:
     def __init__(self) -> None:
         self.manifest = Manifest()
         self.sealed = False
+        self._inside: list[Entry] = []
 
     def promise(self, path: str, entry: Entry) -> Promise | None:
         """Return what a file must be, if the manifest knows it in the state that the service lists."""
@@ -52,8 +53,8 @@ class Sidecar:
         # A file that was touched since is not vouched for: its checksum may be of bytes that it had before.
         return known if known.mtime_ns // 1_000_000_000 == entry.mtime_s else None
 
-    def refresh(self, shared: Dataset, root: Entry, *, most: int) -> dict[str, list[Entry]]:
-        """Read the parts that are new in the share, as far as they are sound; return the listings this took, by folder.
+    def refresh(self, shared: Dataset, root: Entry, *, most: int) -> None:
+        """Read the parts that are new in the share, as far as they are sound.
 
         Args:
             shared: The share.
@@ -63,21 +64,39 @@ class Sidecar:
         Raises:
             ConnectionLost: The share cannot be read just now.
         """
+        self.look(shared, root, most=most)
+        self.read(shared)
+
+    def look(self, shared: Dataset, root: Entry, *, most: int) -> dict[str, list[Entry]]:
+        """Look which parts there are, for `read`; return the listings this took, by folder.
+
+        Whatever is listed after this look has at least the files of a dataset that it saw to be complete.
+
+        Raises:
+            ConnectionLost: The share cannot be read just now.
+        """
         listings: dict[str, list[Entry]] = {}
+        self._inside = []
         if root.kind is not EntryKind.FOLDER:
             return listings
-        try:
+        # Of what cannot be listed, whoever lists it for its files says what is wrong.
+        with contextlib.suppress(ServiceError, MalformedAnswer):
             listings[root.file_id] = shared.children(root, most=most)
             folder = _named(listings[root.file_id], SIDECAR)
             if folder is not None:
-                self._read(shared, folder)
-        except (ServiceError, MalformedAnswer):
-            # Whoever lists them for their files says what is wrong.
-            pass
+                self._inside = listings[folder.file_id] = shared.children(folder, most=most)
         return listings
 
-    def _read(self, shared: Dataset, folder: Entry) -> None:
-        inside = shared.children(folder)
+    def read(self, shared: Dataset) -> None:
+        """Read the parts that are new since `look` saw the sidecar, as far as they are sound.
+
+        Raises:
+            ConnectionLost: The share cannot be read just now.
+        """
+        with contextlib.suppress(ServiceError, MalformedAnswer):
+            self._read(shared, self._inside)
+
+    def _read(self, shared: Dataset, inside: list[Entry]) -> None:
         manifest = _named(inside, MANIFEST)
         files = {e.name: e for e in shared.children(manifest)} if manifest is not None else {}
         seal = next((e for e in inside if e.name == SEAL and e.kind is EntryKind.FILE), None)

@@ -1,0 +1,64 @@
+"""The manifest, read while folders are listed already: what is found meanwhile waits for what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import Callable, Final, Iterator
+
+from fs2od.transfer._run import Run
+from fs2od.transfer._sidecar import Sidecar
+
+__all__ = ["Promises"]
+
+_MOST_WAITING: Final = 20_000
+_POLL_S: Final = 0.2
+
+
+class Promises:
+    """Holds back what needs the promises of a manifest until they are known. Safe for any number of threads."""
+
+    def __init__(self, run: Run, sidecar: Sidecar) -> None:
+        self._run = run
+        self._sidecar = sidecar
+        self._lock = threading.Lock()
+        self._is_read = threading.Event()
+        self._waiting: list[Callable[[], object]] = []
+        self._files = 0
+
+    @contextlib.contextmanager
+    def being_read(self, safely: Callable[[Callable[[], None]], None]) -> Iterator[None]:
+        """Read the manifest in a thread of its own, which `safely` keeps from failing unnoticed; at the end, all is done."""
+        thread = threading.Thread(target=safely, args=(self.read,), name="fs2od-manifest", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
+
+    def read(self) -> None:
+        """Read what `Sidecar.look` saw, and do what waits for it.
+
+        Raises:
+            ConnectionLost: The share cannot be read just now.
+        """
+        self._sidecar.read(self._run.shared)
+        with self._lock:
+            self._is_read.set()
+            waiting, self._waiting = self._waiting, []
+        for call in waiting:
+            call()
+
+    def once_read(self, call: Callable[[], object], files: int) -> None:
+        """Do something as soon as the manifest was read: now, or by the thread that reads it. `files` is how much that is."""
+        with self._lock:
+            if not self._is_read.is_set():
+                self._files += files
+                self._waiting.append(call)
+                return
+        call()
+
+    def wait_for_room(self) -> None:
+        """Wait while so much waits for the manifest that more need not be known yet."""
+        while self._files > _MOST_WAITING and not self._run.ending.has_come and not self._is_read.wait(_POLL_S):
+            pass
