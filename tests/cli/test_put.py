@@ -20,7 +20,7 @@ from fs2od.testing.world import Dataset, ServedWorld, serve_world, wait_until
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["fs2od.testing.killed_writing"])
-BIG = os.urandom(40 << 20)
+BIG = os.urandom(40 << 20) * 5
 
 
 class Desk:
@@ -47,6 +47,13 @@ class Desk:
         with self.started(*arguments) as process:
             out, said = process.communicate(timeout=90)
         return process.returncode, out, said
+
+    def has_begun(self) -> bool:
+        """Say whether some of a large file has arrived; quickly, for the rest of it comes soon."""
+        try:
+            return any(path.stat().st_size >= 4 << 20 for path in self.dataset.folder.rglob("*"))
+        except FileNotFoundError:
+            return False  # it has just got another name
 
     def there(self) -> dict[str, bytes]:
         folder = self.dataset.folder
@@ -98,7 +105,7 @@ def test_wrong_words_are_said_with_their_codes(desk: Desk) -> None:
 def test_a_run_that_is_killed_goes_on_where_it_was(desk: Desk) -> None:
     (desk.home / "big").write_bytes(BIG)
     with desk.started("big", "results", "-j", "1") as process:
-        wait_until(lambda: any(len(content) >= 4 << 20 for content in desk.there().values()), 60)
+        wait_until(desk.has_begun, 60)
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
     assert "big" not in desk.there()
@@ -110,7 +117,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(desk: Desk) -> None:
 def test_a_run_that_is_stopped_says_how_to_go_on(desk: Desk) -> None:
     (desk.home / "big").write_bytes(BIG)
     with desk.started("big", "results") as process:
-        wait_until(lambda: any(len(content) >= 4 << 20 for content in desk.there().values()), 60)
+        wait_until(desk.has_begun, 60)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -123,7 +130,7 @@ def test_a_token_that_ends_in_the_middle_is_waited_for(desk: Desk) -> None:
     first = desk.world.node.zone.tokens.issue_named(desk.alex.id, "first")
     desk.token_file.write_text(first.token.reveal())
     with desk.started("big", "results", "-j", "1") as process:
-        wait_until(lambda: any(len(content) >= 4 << 20 for content in desk.there().values()), 60)
+        wait_until(desk.has_begun, 60)
         desk.world.node.zone.tokens.change(first.id, revoked=True)
         assert process.stderr is not None
         told = process.stderr.readline()

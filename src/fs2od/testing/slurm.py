@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -25,7 +26,7 @@ AuthType=auth/munge
 AuthInfo=socket={home}/munge.socket
 SlurmUser=root
 StateSaveLocation={home}/state
-SlurmdSpoolDir={home}/spool
+SlurmdSpoolDir={spool}
 SlurmctldPidFile={home}/slurmctld.pid
 SlurmdPidFile={home}/slurmd.pid
 SlurmctldLogFile={home}/slurmctld.log
@@ -59,6 +60,8 @@ class Slurm:
         self.home = home
         self._scripts = {"prolog": prolog, "epilog": epilog}
         self._daemons: list[subprocess.Popen[bytes]] = []
+        # With a short name, whatever the home is called: a job's socket lies in it, whose path has 107 bytes at most.
+        self._spool = tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -66,8 +69,7 @@ class Slurm:
         return {**os.environ, "SLURM_CONF": str(self.home / "slurm.conf")}
 
     def __enter__(self) -> Self:
-        for folder in ("state", "spool"):
-            (self.home / folder).mkdir(parents=True)
+        (self.home / "state").mkdir(parents=True)
         for name, text in self._scripts.items():
             script = self.home / name
             script.write_text(f"#!/bin/sh\n{text}\n")
@@ -95,6 +97,7 @@ class Slurm:
                 daemon.wait(10)
             daemon.kill()
             daemon.wait()
+        self._spool.cleanup()
 
     def submit(self, script: str, output: Path) -> str:
         """Return the id of a job that was queued.
@@ -129,6 +132,7 @@ class Slurm:
         (self.home / "slurm.conf").write_text(
             _CONFIGURATION.format(
                 home=self.home,
+                spool=self._spool.name,
                 control=control,
                 node=control + 1,
                 prolog=self.home / "prolog",
