@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import coverage
@@ -11,6 +12,12 @@ import pytest
 # tracing doubles their work.
 _UNMEASURED = ("tests/portal/browser/", "tests/system/", "tests/transfer/bad_days/", "tests/witness/")
 _FOR_CHILDREN = "COVERAGE_PROCESS_CONFIG"
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C mean something to the commands that tests start, also where a shell runs the tests in its background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
