@@ -48,7 +48,7 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Section]:
     data = _dataset(folder / "data", sizes)
     yield _table(folder, data, sizes, key="mounts", title="Mounts", delay_ms=0)
     if can_be_made():
-        far = Sizes(sizes.large_bytes // 10, sizes.random_reads // 10, sizes.files, 1)
+        far = Sizes(sizes.large_bytes // 10, sizes.random_reads // 10, sizes.files // 20, 1)
         data_far = _dataset(folder / "data-far", far)
         title = f"Mounts from {_DELAY_MS} ms away"
         yield _table(folder, data_far, far, key="mounts-far", title=title, delay_ms=_DELAY_MS)

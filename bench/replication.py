@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.downloaders import Run, watched
-from bench.report import Section, median
+from bench.report import Section
 
 from fs2od.node.panel.storage_records import Bucket, Credentials
 from fs2od.storage.s3 import S3Settings
@@ -33,16 +33,15 @@ _MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured, and how often."""
+    """How much is measured."""
 
     small_files: int
     large_files: int
     large_bytes: int
-    rounds: int
 
     @classmethod
     def chosen(cls, *, quick: bool) -> Sizes:
-        return cls(500, 1, 100_000_000, 1) if quick else cls(5_000, 4, 1_000_000_000, 3)
+        return cls(500, 1, 100_000_000) if quick else cls(5_000, 4, 1_000_000_000)
 
 
 def measure(folder: Path, *, quick: bool) -> Iterator[Section]:
@@ -56,21 +55,20 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Section]:
         "replication",
         "Replication to a bucket",
         "Seconds until all is there, out of a file system in memory into Ceph's object gateway on the same machine, which is the "
-        f"limit of all; {sizes.rounds} alternating rounds of the small files, medians, and one of the large ones. fs2od compares every copy with the SHA-256 that it computes "
+        "limit of all; each once, one after the other. fs2od compares every copy with the SHA-256 that it computes "
         "meanwhile, through the store's own MD5; rclone and aws compare single requests.",
         ("program", *cases),
     )
     programs = {name: run for name, run in _programs().items() if run is not None}
-    taken: dict[tuple[str, str], list[float]] = defaultdict(list)
+    taken: dict[tuple[str, str], float] = {}
     with shared(folder / "radosgw") as server, tempfile.TemporaryDirectory(dir=_MEMORY) as memory:
         for case, (count, size) in cases.items():
             source = _written(Path(memory) / "source", count, size)
-            for _ in range(sizes.rounds if size <= _SMALL_BYTES else 1):
-                for program, run in programs.items():
-                    taken[program, case].append(run(server, source, Path(memory)).seconds)
+            for program, run in programs.items():
+                taken[program, case] = run(server, source, Path(memory)).seconds
             shutil.rmtree(source)
     for program in programs:
-        section.row(program, *(f"{median(taken[program, case]):.2f}" for case in cases))
+        section.row(program, *(f"{taken[program, case]:.2f}" for case in cases))
     yield section
     yield _memory(folder, sizes)
 
