@@ -159,8 +159,7 @@ def _memory(place: Path, sizes: Sizes) -> Section:
             for name in filter(is_there, DOWNLOADERS):
                 peaks[name].append(f"{download(name, target, place).peak_mb:.0f}")
         shutil.rmtree(data)
-    for name, found in peaks.items():
-        section.row(name, *found)
+    section.fill(peaks)
     return section
 
 

@@ -99,8 +99,7 @@ def _memory(folder: Path, datasets: Mapping[int, Path]) -> Section:
             for name, mirror in _MIRRORS.items():
                 peaks[name].append(f"{_run(mirror, target, folder / 'out').peak_mb:.0f}")
                 shutil.rmtree(folder / "out")
-    for name, found in peaks.items():
-        section.row(name, *found)
+    section.fill(peaks)
     return section
 
 

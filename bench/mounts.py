@@ -72,8 +72,7 @@ def _memory(folder: Path, datasets: Mapping[Sizes, Path]) -> Section:
                     _sequential(folder / "mnt", sizes)
                     peaks[name].append(f"{high_water_kb(Path(f'/proc/{process.pid}/status')) / 1000:.0f}")
                 shutil.rmtree(folder / "cache", ignore_errors=True)
-    for name, found in peaks.items():
-        section.row(name, *found)
+    section.fill(peaks)
     return section
 
 

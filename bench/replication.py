@@ -84,13 +84,12 @@ def _memory(folder: Path, sizes: Sizes) -> Section:
     peaks: dict[str, list[str]] = defaultdict(list)
     with shared(folder / "radosgw") as server, tempfile.TemporaryDirectory(dir=_MEMORY) as memory:
         for count in counts:
-            source = _written(Path(memory) / "source", count, 100_000)
+            source = _written(Path(memory) / "source", count, _SMALL_BYTES)
             for program, run in _programs().items():
                 if run is not None:
                     peaks[program].append(f"{run(server, source, Path(memory)).peak_mb:.0f}")
             shutil.rmtree(source)
-    for program, found in peaks.items():
-        section.row(program, *found)
+    section.fill(peaks)
     return section
 
 

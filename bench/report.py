@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,11 @@ class Section:
         """Add a row and show it."""
         self.rows.append(tuple(str(cell) for cell in cells))
         print(" | ".join(self.rows[-1]), flush=True)
+
+    def fill(self, found: Mapping[str, Iterable[object]]) -> None:
+        """Add a row for each name, with what was found for it."""
+        for name, cells in found.items():
+            self.row(name, *cells)
 
     def text(self) -> str:
         """Return the section as Markdown."""

@@ -8,11 +8,10 @@ from typing import Literal
 
 from fs2od.mail._errors import LetterError
 from fs2od.mail._lines import is_one_word, one_line
-from fs2od.mail._rendering import Rendered, fill, spoken
+from fs2od.mail._rendering import Rendered, notice
 
 __all__ = ["CopiesEvent", "CopiesNews", "render_copies"]
 
-_OURS = Path(__file__).parent / "notices"
 
 CopiesEvent = Literal["copies-ready", "copies-stuck"]
 
@@ -61,5 +60,4 @@ def render_copies(
         command=one_line(news.command, most=500),
         problem=one_line(news.problem, most=500),
     )
-    known = spoken(language, event, templates_folder=templates_folder, ours=_OURS)
-    return fill(event, shown, language=known, templates_folder=templates_folder, ours=_OURS)
+    return notice(event, shown, language=language, templates_folder=templates_folder)

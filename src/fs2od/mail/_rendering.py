@@ -22,9 +22,10 @@ from fs2od.mail._lines import one_line
 from fs2od.mail._news import DatasetEvent, DatasetNews, checked
 from fs2od.mail._numbers import human_bytes, human_count
 
-__all__ = ["Rendered", "fill", "render", "spoken"]
+__all__ = ["Rendered", "fill", "notice", "render", "spoken"]
 
 _OURS = Path(__file__).parent / "templates"
+_NOTICES = Path(__file__).parent / "notices"
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
 _WIDTH = 72
 
@@ -71,6 +72,16 @@ def spoken(language: str, event: str, *, templates_folder: Path | None, ours: Pa
     """Return somebody's language if there is this mail in it, and else English: better that than no letter."""
     has_own = templates_folder is not None and (templates_folder / language / f"{event}.txt").is_file()
     return language if has_own or (_LANGUAGE.fullmatch(language) and (ours / language).is_dir()) else "en"
+
+
+def notice(event: str, news: object, *, language: str, templates_folder: Path | None) -> Rendered:
+    """Write one of the zone's letters, in English where there is none in the reader's language.
+
+    Raises:
+        ConfigurationError: As for `render`.
+    """
+    known = spoken(language, event, templates_folder=templates_folder, ours=_NOTICES)
+    return fill(event, news, language=known, templates_folder=templates_folder, ours=_NOTICES)
 
 
 def _filled(environment: Environment, name: str, news: object) -> str:

@@ -9,11 +9,10 @@ from typing import Literal
 
 from fs2od.mail._errors import LetterError
 from fs2od.mail._lines import is_one_word, one_line
-from fs2od.mail._rendering import Rendered, fill, spoken
+from fs2od.mail._rendering import Rendered, notice
 
 __all__ = ["SharingEvent", "SharingNews", "render_sharing"]
 
-_OURS = Path(__file__).parent / "notices"
 
 SharingEvent = Literal["invited", "accepted", "access-ended", "link-ending"]
 
@@ -57,5 +56,4 @@ def render_sharing(
         dataset=one_line(news.dataset),
         person=one_line(news.person),
     )
-    known = spoken(language, event, templates_folder=templates_folder, ours=_OURS)
-    return fill(event, shown, language=known, templates_folder=templates_folder, ours=_OURS)
+    return notice(event, shown, language=language, templates_folder=templates_folder)

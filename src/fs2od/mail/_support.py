@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from fs2od.mail._lines import one_line
-from fs2od.mail._rendering import Rendered, fill, spoken
+from fs2od.mail._rendering import Rendered, notice
 
 __all__ = ["SupportEvent", "SupportNews", "render_support"]
 
-_OURS = Path(__file__).parent / "notices"
 
 SupportEvent = Literal["support-asked", "support-approved", "support-declined"]
 
@@ -59,5 +58,4 @@ def render_support(
         command=one_line(news.command, most=500),
         link=one_line(news.link, most=500),
     )
-    known = spoken(language, event, templates_folder=templates_folder, ours=_OURS)
-    return fill(event, shown, language=known, templates_folder=templates_folder, ours=_OURS)
+    return notice(event, shown, language=language, templates_folder=templates_folder)

@@ -18,9 +18,10 @@ from fs2od.node.zone.zone import Zone
 from fs2od.onedata.ids import UserId
 from fs2od.portal._problems import Problem
 from fs2od.portal._rendering import wants_json
+from fs2od.portal._sentences import sentence
 from fs2od.portal.signin import Desk, Form, to
 
-__all__ = ["Guarded", "Guest", "json_wanted"]
+__all__ = ["Guarded", "Guest", "json_wanted", "sign_in_first"]
 
 
 class Guest(Protocol):
@@ -97,6 +98,11 @@ class Guarded(ABC, Generic[Let]):
         if done_at and answer.status_code < 400:
             self.zone.audit.record(visit.user, f"page {done_at}", request.url.path)
         return answer
+
+
+def sign_in_first(who_sees_it: str) -> Problem:
+    """Return the words for programs of those who are not signed in; `who_sees_it` is one sentence, marked for translation."""
+    return Problem(401, sentence("Sign in first"), who_sees_it, sentence("Open /sign-in in a browser."))
 
 
 def json_wanted(request: Request) -> bool:

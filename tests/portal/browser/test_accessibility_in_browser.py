@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.portal.browser.conftest import DESKTOP, PHONE, open_page, shoot, violations
+from tests.portal.browser.conftest import DESKTOP, PHONE, let_in, open_page, shoot, violations
 from tests.portal.conftest import KEY, describe, in_thread, needs_you, open_operator_world, serve_portal
 from tests.portal.members_scene import Scene
 from tests.portal.signing_in import HandClock, links_in
@@ -93,7 +93,7 @@ class Site:
 
     def sign_in(self, page: Page, user: UserId) -> None:
         cookie = self.scene.zone.accounts.sessions.open(user, browser="Firefox on Linux", address="127.0.0.1")
-        page.context.add_cookies([{"name": "__Host-fs2od", "value": cookie, "url": self.origin, "secure": True}])
+        let_in(page, cookie, self.origin)
 
 
 @pytest.fixture

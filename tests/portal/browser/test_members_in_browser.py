@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.portal.browser.conftest import PHONE, assert_accessible, assert_fits, open_page, shoot
+from tests.portal.browser.conftest import PHONE, assert_accessible, assert_fits, let_in, open_page, shoot
 from tests.portal.conftest import serve_portal
 from tests.portal.members_scene import Scene
 from tests.portal.signing_in import HandClock, links_in
@@ -53,11 +53,7 @@ class Site:
         """Return a page of somebody of the scene who is signed in."""
         user = {"olive": self.scene.olive, "mary": self.scene.mary}[person].id
         cookie = self.scene.zone.accounts.sessions.open(user, browser="Chromium", address="127.0.0.1")
-        page = open_page(browser, "about:blank", **how)
-        page.context.add_cookies(
-            [{"name": "__Host-fs2od", "value": cookie, "url": self.origin, "secure": True, "httpOnly": True}]
-        )
-        return page
+        return let_in(open_page(browser, "about:blank", **how), cookie, self.origin)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.portal.browser.conftest import PHONE, assert_accessible, assert_fits, open_page, shoot
+from tests.portal.browser.conftest import PHONE, assert_accessible, assert_fits, let_in, open_page, shoot
 from tests.portal.conftest import serve_portal
 from tests.portal.members_scene import Scene
 from tests.portal.signing_in import HandClock
@@ -32,11 +32,7 @@ class Hall:
 
     def signed_in(self, browser: Browser, person: Person, **how: object) -> Page:
         cookie = self.centre.scene.zone.accounts.sessions.open(person.id, browser="Chromium", address="127.0.0.1")
-        page = open_page(browser, "about:blank", **how)
-        page.context.add_cookies(
-            [{"name": "__Host-fs2od", "value": cookie, "url": self.origin, "secure": True, "httpOnly": True}]
-        )
-        return page
+        return let_in(open_page(browser, "about:blank", **how), cookie, self.origin)
 
 
 @pytest.fixture

@@ -172,7 +172,10 @@ def test_of_two_processes_one_may_be_killed(net: BehindProxy, downloader: Making
         one.communicate()
         ended = download.wait(two)
     assert ended.code == 0, ended
-    # A small file that the dead one was just writing, and the other had already: its rest goes with the next run.
+    # Every file is whole at once. What the dead one was just writing, when the other had it already, nobody could take away
+    # but the next run.
+    rests = {str(path.relative_to(download.out)) for path in download.partials()}
+    assert {path: said for path, said in download.tree().items() if path not in rests} == published.files()
     with download.start() as again:
         ended = download.wait(again)
     assert ended.code == 0, ended

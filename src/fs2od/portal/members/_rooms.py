@@ -16,7 +16,7 @@ from fs2od.node.zone.people import Standing
 from fs2od.node.zone.spaces import Space
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId, UserId
-from fs2od.portal._guarding import Guarded, json_wanted
+from fs2od.portal._guarding import Guarded, json_wanted, sign_in_first
 from fs2od.portal._problems import Problem
 from fs2od.portal._rendering import json_twin
 from fs2od.portal._sentences import sentence
@@ -35,12 +35,7 @@ _FOR_MEMBERS = Problem(
     "/datasets",
     sentence("To your datasets"),
 )
-_SIGN_IN = Problem(
-    401,
-    sentence("Sign in first"),
-    sentence("Only members of the dataset see this."),
-    sentence("Open /sign-in in a browser."),
-)
+_SIGN_IN = sign_in_first(sentence("Only members of the dataset see this."))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.support_requests import SupportRequest
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, UserId
-from fs2od.portal._guarding import Guarded, json_wanted
+from fs2od.portal._guarding import Guarded, json_wanted, sign_in_first
 from fs2od.portal._problems import Problem
 from fs2od.portal._rendering import json_twin
 from fs2od.portal._sentences import sentence
@@ -36,12 +36,7 @@ _FOR_ADMINISTRATORS = Problem(
     sentence("Ask one of its administrators to invite you."),
     **_TO_SITES,
 )
-_SIGN_IN = Problem(
-    401,
-    sentence("Sign in first"),
-    sentence("Only the administrators of the site see this."),
-    sentence("Open /sign-in in a browser."),
-)
+_SIGN_IN = sign_in_first(sentence("Only the administrators of the site see this."))
 
 
 @dataclass(frozen=True)
