@@ -158,6 +158,15 @@ def test_the_node_knows_of_addresses_what_the_file_says(tmp_path: Path) -> None:
         read_reception(written(tmp_path, '[network]\ntrusted_proxies = ["my proxy"]\n'), tmp_path)
 
 
+def test_stores_that_sites_may_use_are_named_by_host_with_or_without_a_port(tmp_path: Path) -> None:
+    named = '"S3.example.org", "10.0.0.5:9000", "::1", "[fd00::5]:9000"'
+    found = read_reception(written(tmp_path, f"{MAIL}[network]\nstore_hosts = [{named}]\n"), tmp_path)
+    assert found.store_hosts == ("s3.example.org", "10.0.0.5:9000", "[::1]", "[fd00::5]:9000")
+    for wrong in ("https://s3.example.org", "s3.example.org/", "10.0.0.0/8", "my store", "", "a:0", "a:99999", "k@a"):
+        with pytest.raises(ConfigurationError, match=r"network\.store_hosts\.?\[1\]: expected a host"):
+            read_reception(written(tmp_path, f'[network]\nstore_hosts = ["{wrong}"]\n'), tmp_path)
+
+
 def test_up_hands_the_database_files_to_the_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     files = {"--asn-database": Path("asn.mmdb"), "--country-database": None}

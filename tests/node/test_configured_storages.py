@@ -50,6 +50,7 @@ def test_storages_of_both_kinds_are_added_once_they_can_be_used(
     assert isinstance(place, Bucket)
     assert (place.endpoint, place.ca_pem) == (radosgw.tls_endpoint, radosgw.ca.read_text())
     plain = replace(objects, endpoint=radosgw.endpoint, ca_file=None)
+    # These stand in the configuration, so that their stores may be where only the node reaches them.
     assert found(tmp_path, disk, plain)[1]["objects"] == Bucket(radosgw.endpoint, bucket.bucket)
     assert found(tmp_path, replace(disk, folder=tmp_path / "elsewhere"), plain)[1]["scratch"] == folder
 

@@ -69,7 +69,7 @@ async def test_a_store_of_another_authority_is_not_trusted(
     assert refused.json()["objects"]["error"]["id"] == "storageTestFailed"
     place = Bucket(str(body["hostname"]), str(body["bucketName"]), ca_pem=other)
     with pytest.raises(StorageError, match="not trusted"):
-        next(iter(opened_at(place, Credentials()).list("")), None)
+        next(iter(opened_at(place, Credentials(), only_public=False).list("")), None)
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, radosgw: Radosgw) -> Iterato
         system = System(home, port=free_ports(4))
         bucket = radosgw.bucket()
         endpoint = f"http://{site.address}:{store.ports[0]}"
-        with node.entered(), _prepared(system, node.address) as world:
+        with node.entered(), _prepared(system, node.address, site.address) as world:
             owner = world.administrator
             dataset = world.dataset(owner, FILES)
             extend_sidecar(dataset.folder, seal=True)
@@ -117,17 +117,19 @@ def place(tmp_path_factory: pytest.TempPathFactory, radosgw: Radosgw) -> Iterato
             token.chmod(0o600)
         stack.enter_context(system)
         with node.entered():
-            system.start_node("--host", node.address, "--address", node.address)
+            config = home / "node.toml"
+            config.write_text(f'[network]\nstore_hosts = ["{site.address}"]\n')
+            system.start_node("--host", node.address, "--address", node.address, "--config", str(config))
         link = f"{system.facts['zone']}/share/{share}"
         yield Place(facility, node, site, user, system, bucket, store, dataset, results, link, token)
 
 
 @contextmanager
-def _prepared(system: System, address: str) -> Iterator[World]:
+def _prepared(system: System, address: str, store: str) -> Iterator[World]:
     """Yield the node before it is started, with a further site: quicker than asking for everything by REST."""
     sites = (SiteSettings("centre", port=system.port + 3),)
     domains = f"{address}:{system.port}", f"{address}:{system.port + 1}"
-    with open_node(NodeSettings(system.data / "node", *domains, sites=sites)) as opened:
+    with open_node(NodeSettings(system.data / "node", *domains, sites=sites, store_hosts=(store,))) as opened:
         origins = SocketOrigins(address, address, 0, app=provider_app, certify=lambda _: made)
         made = ensure_certificate(system.data / "node" / "tls", [address])
         opened.sites.open_all(origins)

@@ -103,6 +103,7 @@ def node(
         asn_database=asn_database or reception.asn_database,
         country_database=country_database or reception.country_database,
         trusted_proxies=reception.trusted_proxies,
+        store_hosts=reception.store_hosts,
         facility_name=reception.facility_name,
         mail_sender=reception.sender,
         mail_language=reception.language,

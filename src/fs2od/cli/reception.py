@@ -37,6 +37,7 @@ class Reception:
     sites: tuple[SiteSettings, ...] = ()
     replication: ReplicationSettings = field(default_factory=ReplicationSettings)
     trusted_proxies: tuple[str, ...] = ()
+    store_hosts: tuple[str, ...] = ()
     asn_database: Path | None = None
     country_database: Path | None = None
 
@@ -66,6 +67,7 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
         sites=sites,
         replication=_replication(told.replication),
         trusted_proxies=told.network.trusted_proxies,
+        store_hosts=told.network.store_hosts,
         asn_database=told.network.asn_database,
         country_database=told.network.country_database,
     )

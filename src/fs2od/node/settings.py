@@ -105,6 +105,8 @@ class NodeSettings:
     """The same for countries and regions."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of our own proxies: X-Forwarded-For counts from there, and from nowhere else."""
+    store_hosts: tuple[str, ...] = ()
+    """Hosts (host or host:port) whose S3 stores sites may use though they have no public address."""
     facility_name: str = ""
     """Who writes, as mails say it; empty: the node's name."""
     mail_sender: str = "fs2od <fs2od@localhost.localdomain>"

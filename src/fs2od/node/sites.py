@@ -11,6 +11,7 @@ from fs2od.errors import ConfigurationError
 from fs2od.node.index import Indexes
 from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.homes import Homes
+from fs2od.node.panel.named_stores import NamedStores
 from fs2od.node.provider.checksums import Checksums
 from fs2od.node.provider.provider import Oneprovider, Shared, front_of, open_provider
 from fs2od.node.provider.sources import Sources
@@ -49,7 +50,7 @@ class Sites:
         self._zone = zone
         settings = zone.settings
         indexes = Indexes(settings.data / "spaces", limit=settings.limits.open_indexes)
-        homes = Homes(zone.database, indexes, zone.keys)
+        homes = Homes(zone.database, indexes, zone.keys, NamedStores(settings))
         sources = Sources(homes, indexes)
         modes = (settings.file_mode, settings.directory_mode)
         checksums = Checksums(indexes, sources)

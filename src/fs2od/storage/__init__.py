@@ -16,6 +16,7 @@ from fs2od.storage._contract import (
     md5_of_parts,
 )
 from fs2od.storage._posix import PosixStorage
+from fs2od.storage._public import is_public
 
 __all__ = [
     "NO_FILES",
@@ -31,5 +32,6 @@ __all__ = [
     "Storage",
     "Upload",
     "facts_of",
+    "is_public",
     "md5_of_parts",
 ]

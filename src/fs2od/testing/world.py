@@ -34,11 +34,14 @@ from fs2od.onedata.ids import FileId, FileRef, GroupId, ShareId, SpaceId, Storag
 from fs2od.onedata.tokens import Caveat, Token
 from fs2od.storage import Kind
 
-__all__ = ["Dataset", "NoSockets", "Person", "ServedWorld", "Site", "World", "open_world", "serve_world"]
+__all__ = ["STORE_HOSTS", "Dataset", "NoSockets", "Person", "ServedWorld", "Site", "World", "open_world", "serve_world"]
 
 _LONGEST_IMPORT_S = 20.0
 _LONGEST_START_S = 20.0
 _SUPPORT_BYTES = 1 << 30
+
+STORE_HOSTS = ("127.0.0.1", "localhost")
+"""Where the stores of tests are: a node reaches them there only because it is told so."""
 
 
 @dataclass(frozen=True)
@@ -307,7 +310,12 @@ class NoSockets:
 
 @contextmanager
 def open_world(
-    folder: Path, *, clock: Clock | None = None, plain: bool = False, replication: ReplicationSettings | None = None
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    plain: bool = False,
+    replication: ReplicationSettings | None = None,
+    store_hosts: tuple[str, ...] = STORE_HOSTS,
 ) -> Iterator[World]:
     """Yield a new node in `folder`, at https://zone.test and https://provider.test for its own clients only."""
     settings = NodeSettings(
@@ -316,6 +324,7 @@ def open_world(
         "provider.test",
         plain=plain,
         replication=replication or ReplicationSettings(),
+        store_hosts=store_hosts,
         own_authority=True,
     )
     with open_node(settings, clock=clock) as node:
@@ -353,6 +362,7 @@ def serve_world(
         f"localhost:{provider_port}",
         plain=plain,
         replication=replication or ReplicationSettings(),
+        store_hosts=STORE_HOSTS,
     )
     certificate = ensure_certificate(folder / "certificates", ["localhost"])
     with open_node(settings, clock=clock) as node:

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from fs2od.facility.configuration._sign_in import SignIn
 from fs2od.facility.configuration._sites import Site, require_different
-from fs2od.facility.configuration._values import Address, Duration, KeyPath, NetworkRange, Size
+from fs2od.facility.configuration._values import Address, Duration, KeyPath, NetworkRange, Size, StoreHost
 
 __all__ = [
     "Access",
@@ -228,6 +228,11 @@ class Network(Section):
     )
     country_database: Path | None = Field(
         default=None, description="File (.mmdb) of countries, to judge tokens confined to some."
+    )
+    store_hosts: tuple[StoreHost, ...] = Field(
+        default=(),
+        description="Hosts, with or without a port, whose S3 stores administrators of sites may add though their address is not public; "
+        "those of [[site.storage]] need not be named.",
     )
 
 

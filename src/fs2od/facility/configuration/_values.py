@@ -6,15 +6,17 @@ import re
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints
 
 from fs2od.errors import ConfigurationError
 from fs2od.mail import parse_mailbox
 
-__all__ = ["Address", "Duration", "KeyPath", "NetworkRange", "Size", "duration_text", "size_text"]
+__all__ = ["Address", "Duration", "KeyPath", "NetworkRange", "Size", "StoreHost", "duration_text", "size_text"]
 
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d+)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {
     "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
@@ -60,6 +62,17 @@ def _network(value: str) -> str:
     return value
 
 
+def _store_host(value: str) -> str:
+    text = f"[{value}]" if value.count(":") > 1 and "[" not in value else value
+    try:
+        is_one = _HOST.fullmatch(text) is not None and urlsplit(f"//{text}").port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise ValueError("expected a host such as s3.example.org, or one with its port such as 10.0.0.5:9000")
+    return text.lower()
+
+
 def duration_text(value: timedelta) -> str:
     """Write a duration as the file does, in the largest unit that leaves a whole number."""
     seconds = value.total_seconds()
@@ -95,6 +108,9 @@ Address = Annotated[str, AfterValidator(_address)]
 
 NetworkRange = Annotated[str, AfterValidator(_network)]
 """An address, or a range of them such as 10.0.0.0/8."""
+
+StoreHost = Annotated[str, AfterValidator(_store_host)]
+"""A host, or a host with a port; numbers of IPv6 stand in brackets."""
 
 KeyPath = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^.\s][^.]*(\.[^.]+)*$")]
 """The way to a value in a metadata file: keys joined by dots, such as `Sample.Name`."""

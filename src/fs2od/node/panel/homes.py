@@ -7,6 +7,8 @@ the state that is registered (fs2od.node.provider.sources).
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from fs2od.node.index import Indexes
 from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.storage_records import StorageRecord, storage_record
@@ -21,9 +23,10 @@ __all__ = ["Homes"]
 class Homes:
     """Finds the homes of spaces, for all providers of the node."""
 
-    def __init__(self, database: Database, indexes: Indexes, keys: KeyFile) -> None:
+    def __init__(self, database: Database, indexes: Indexes, keys: KeyFile, named: Container[str]) -> None:
         self._database = database
         self._keys = keys
+        self._named = named
         self._indexes = indexes
 
     def support(self, space: SpaceId) -> Support | None:
@@ -36,19 +39,19 @@ class Homes:
         """Return the storage of that support."""
         with self._database.reading() as db:
             row = db.execute(f"SELECT t.* {HOME}", (space,)).fetchone()
-        return None if row is None else storage_record(row, self._keys)
+        return None if row is None else storage_record(row, self._keys, self._named)
 
     def storages(self, space: SpaceId) -> list[StorageRecord]:
         """Return the storages that support a space, of every provider, sorted by id."""
         query = "SELECT t.* FROM support AS s JOIN storage AS t ON t.id = s.storage WHERE s.space = ? ORDER BY t.id"
         with self._database.reading() as db:
-            return [storage_record(row, self._keys) for row in db.execute(query, (space,))]
+            return [storage_record(row, self._keys, self._named) for row in db.execute(query, (space,))]
 
     def known(self, storage: StorageId) -> StorageRecord | None:
         """Return a storage of any provider, whatever it supports."""
         with self._database.reading() as db:
             row = db.execute("SELECT * FROM storage WHERE id = ?", (storage,)).fetchone()
-        return None if row is None else storage_record(row, self._keys)
+        return None if row is None else storage_record(row, self._keys, self._named)
 
     def every(self) -> list[SpaceId]:
         """Return all spaces that anybody supports, sorted by id."""

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +31,7 @@ __all__ = [
     "Place",
     "StorageRecord",
     "failure_at",
+    "only_public_at",
     "opened_at",
     "seal",
     "storage_record",
@@ -73,7 +74,10 @@ Place: TypeAlias = Path | Bucket
 
 @dataclass(frozen=True)
 class StorageRecord:
-    """One storage. `qos_parameters` are the ones given; storageId and providerId are implied."""
+    """One storage. `qos_parameters` are the ones given; storageId and providerId are implied.
+
+    With `only_public` a bucket is reached at public addresses only, for it is not whoever runs the node who named its store.
+    """
 
     id: StorageId
     provider: ProviderId
@@ -83,6 +87,7 @@ class StorageRecord:
     readonly: bool
     qos_parameters: Mapping[str, str | float]
     credentials: Credentials = field(default=Credentials(), repr=False)
+    only_public: bool = True
 
     @property
     def type(self) -> Literal["posix", "s3"]:
@@ -96,22 +101,26 @@ class StorageRecord:
 
     def opened(self) -> Storage:
         """Return the storage itself."""
-        return opened_at(self.place, self.credentials)
+        return self._opened("")
 
     def opened_for(self, space: SpaceId) -> Storage:
         """Return the tree of one space: all of an imported storage, a folder of its own elsewhere."""
-        return self.opened() if self.imported else opened_at(self.place, self.credentials, below=space)
+        return self._opened("" if self.imported else space)
+
+    def _opened(self, below: str) -> Storage:
+        return opened_at(self.place, self.credentials, below=below, only_public=self.only_public)
 
     def given_out(self) -> StorageRecord:
         """Return the storage as clients reach it who are given addresses of what lies there."""
         place = self.place
         if not isinstance(place, Bucket) or not place.given_endpoint:
             return self
-        return replace(self, place=msgspec.structs.replace(place, endpoint=place.given_endpoint))
+        # The node itself never connects there.
+        return replace(self, place=msgspec.structs.replace(place, endpoint=place.given_endpoint), only_public=True)
 
 
-def storage_record(row: sqlite3.Row, keys: KeyFile) -> StorageRecord:
-    """Return what a row of the table says.
+def storage_record(row: sqlite3.Row, keys: KeyFile, named: Container[str]) -> StorageRecord:
+    """Return what a row of the table says; `named` are the stores that may have any address.
 
     Raises:
         StateError: Its credentials were sealed with another key file.
@@ -119,15 +128,17 @@ def storage_record(row: sqlite3.Row, keys: KeyFile) -> StorageRecord:
     storage = StorageId(row["id"])
     bucket = row["type"] == "s3"
     opened = keys.opened(_purpose(storage), row["secret"]) if row["secret"] else None
+    place: Place = msgspec.json.decode(row["details"], type=Bucket) if bucket else Path(row["mount_point"])
     return StorageRecord(
         id=storage,
         provider=ProviderId(row["provider"]),
         name=row["name"],
-        place=msgspec.json.decode(row["details"], type=Bucket) if bucket else Path(row["mount_point"]),
+        place=place,
         imported=bool(row["imported"]),
         readonly=bool(row["readonly"]),
         qos_parameters=json.loads(row["qos"]),
         credentials=msgspec.json.decode(opened, type=Credentials) if opened else Credentials(),
+        only_public=only_public_at(place, named),
     )
 
 
@@ -136,7 +147,12 @@ def seal(keys: KeyFile, storage: StorageId, credentials: Credentials) -> bytes:
     return keys.sealed(_purpose(storage), msgspec.json.encode(credentials))
 
 
-def opened_at(place: Place, credentials: Credentials, *, below: str = "") -> Storage:
+def only_public_at(place: Place, named: Container[str]) -> bool:
+    """Say whether a place may be reached at public addresses only: a bucket of a store that is not among the `named`."""
+    return isinstance(place, Bucket) and place.endpoint not in named
+
+
+def opened_at(place: Place, credentials: Credentials, *, below: str = "", only_public: bool) -> Storage:
     """Return the storage at a place, or the folder `below` it."""
     if isinstance(place, Path):
         return PosixStorage(place / below)
@@ -151,6 +167,7 @@ def opened_at(place: Place, credentials: Credentials, *, below: str = "") -> Sto
         prefix=below,
         region=place.region or S3Settings.region,
         ca_pem=place.ca_pem,
+        only_public=only_public,
     )
     return _bucket(settings)
 
@@ -170,30 +187,30 @@ class Failure:
     reason: str
 
 
-def try_place(place: Place, credentials: Credentials, *, readonly: bool) -> None:
+def try_place(place: Place, credentials: Credentials, *, readonly: bool, only_public: bool) -> None:
     """Make sure that a storage works there: it can be listed, and written to unless it is read-only. Nothing stays behind.
 
     Raises:
         Rejected: storageTestFailed, with the operation.
     """
-    failure = failure_at(place, credentials, readonly=readonly)
+    failure = failure_at(place, credentials, readonly=readonly, only_public=only_public)
     if failure is not None:
         said = f"Storage test failed: {failure.operation} ({failure.reason})."
         raise errors.error_of("storageTestFailed", said, {"operation": failure.operation})
 
 
-def failure_at(place: Place, credentials: Credentials, *, readonly: bool) -> Failure | None:
+def failure_at(place: Place, credentials: Credentials, *, readonly: bool, only_public: bool) -> Failure | None:
     """Do the same, and return what stands against it; None if it works."""
     operation = "read"
     try:
-        for step in _tried(place, credentials, readonly=readonly):
+        for step in _tried(place, credentials, readonly=readonly, only_public=only_public):
             operation = step
     except (StorageError, OSError) as error:
         return Failure(operation, (error.strerror or str(error)) if isinstance(error, OSError) else str(error))
     return None
 
 
-def _tried(place: Place, credentials: Credentials, *, readonly: bool) -> Iterator[str]:
+def _tried(place: Place, credentials: Credentials, *, readonly: bool, only_public: bool) -> Iterator[str]:
     """Try what a storage is for, saying before each step what it is."""
     probe = f".fs2od-test-{secrets.token_hex(8)}"
     yield "read"
@@ -205,7 +222,7 @@ def _tried(place: Place, credentials: Credentials, *, readonly: bool) -> Iterato
             (place / probe).touch(exist_ok=False)
             (place / probe).unlink()
         return
-    storage = opened_at(place, credentials)
+    storage = opened_at(place, credentials, only_public=only_public)
     next(iter(storage.list("")), None)
     if not readonly:
         yield "write"

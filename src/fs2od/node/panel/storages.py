@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from fs2od.node.panel.storage_records import (
     Place,
     StorageRecord,
     failure_at,
+    only_public_at,
     seal,
     storage_record,
     try_place,
@@ -47,11 +48,15 @@ class Trial:
 class Storages:
     """Adds, shows, changes and removes a provider's storages."""
 
-    def __init__(self, database: Database, provider: ProviderId, clock: Clock, keys: KeyFile) -> None:
+    def __init__(
+        self, database: Database, provider: ProviderId, clock: Clock, keys: KeyFile, named: Container[str]
+    ) -> None:
+        """Keep them in the zone's database; stores that are not among the `named` are reached at public addresses only."""
         self._database = database
         self._provider = provider
         self._clock = clock
         self._keys = keys
+        self._named = named
         self._trials: dict[StorageId, Trial] = {}
 
     def add_posix(
@@ -104,7 +109,7 @@ class Storages:
         if readonly and not imported:
             said = "Only an imported storage can be read-only."
             raise errors.error_of("requiresImportedStorage", said)
-        try_place(place, credentials, readonly=readonly)
+        try_place(place, credentials, readonly=readonly, only_public=only_public_at(place, self._named))
         storage = StorageId(new_entity_id())
         is_bucket = isinstance(place, Bucket)
         row = (
@@ -142,13 +147,13 @@ class Storages:
             row = db.execute(query, (storage, self._provider)).fetchone()
         if row is None:
             raise errors.not_found()
-        return storage_record(row, self._keys)
+        return storage_record(row, self._keys, self._named)
 
     def of_space(self, space: SpaceId) -> list[StorageRecord]:
         """Return the storages that support a space, of every provider, sorted by id."""
         query = "SELECT t.* FROM support AS s JOIN storage AS t ON t.id = s.storage WHERE s.space = ? ORDER BY t.id"
         with self._database.reading() as db:
-            return [storage_record(row, self._keys) for row in db.execute(query, (space,))]
+            return [storage_record(row, self._keys, self._named) for row in db.execute(query, (space,))]
 
     def change(
         self, storage: StorageId, *, name: str | None = None, qos_parameters: Mapping[str, str | float] | None = None
@@ -175,7 +180,7 @@ class Storages:
         if not isinstance(record.place, Bucket):
             raise errors.error_of("notSupported", "The storage is no bucket.")
         _require_usable(bucket)
-        try_place(bucket, credentials, readonly=record.readonly)
+        try_place(bucket, credentials, readonly=record.readonly, only_public=only_public_at(bucket, self._named))
         values = (msgspec.json.encode(bucket).decode(), seal(self._keys, storage, credentials), storage)
         with self._database.writing() as db:
             db.execute("UPDATE storage SET details = ?, secret = ? WHERE id = ?", values)
@@ -208,7 +213,7 @@ class Storages:
             NotFound: There is none.
         """
         record = self.get(storage)
-        failure = failure_at(record.place, record.credentials, readonly=record.readonly)
+        failure = failure_at(record.place, record.credentials, readonly=record.readonly, only_public=record.only_public)
         return self._noted(storage, failure)
 
     def trial(self, storage: StorageId) -> Trial | None:
@@ -244,7 +249,8 @@ def _is_private(endpoint: str) -> bool:
 def _is_address(endpoint: str) -> bool:
     scheme, _, rest = endpoint.partition("://")
     try:
-        is_split = bool(urlsplit(endpoint).hostname)
+        told = urlsplit(endpoint)
+        is_split = bool(told.hostname) and told.port != 0
     except ValueError:
         is_split = False
     return is_split and scheme in ("http", "https") and not any(sign in rest for sign in "@?# ")

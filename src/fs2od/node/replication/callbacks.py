@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import socket
 import ssl
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 from fs2od.onedata import errors
 from fs2od.onedata.ids import TransferId
+from fs2od.storage import is_public
 
 __all__ = ["call_back", "require_callable"]
 
@@ -43,7 +43,7 @@ def call_back(address: str, transfer: TransferId, *, trusted: Collection[str]) -
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     # Connected to the very number that was judged: a name could lead elsewhere a moment later.
     number = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
-    if host not in trusted and not ipaddress.ip_address(number).is_global:
+    if host not in trusted and not is_public(number, port):
         raise PermissionError(f"{host} is not a public address")
     connection = http.client.HTTPConnection(host, port, timeout=_WITHIN_S)
     connection.sock = socket.create_connection((number, port), _WITHIN_S)

@@ -11,6 +11,8 @@ from typing import Any, cast
 import botocore.session
 from botocore.config import Config
 
+from fs2od.storage.s3._public import confine
+
 __all__ = ["S3Settings", "client_of"]
 
 _CONNECTIONS = 32
@@ -29,6 +31,7 @@ class S3Settings:
         region: What requests are signed for. Most stores besides Amazon's take any.
         path_style: Whether the bucket stands in the path (true for nearly all stores besides Amazon's) or in the host.
         ca_pem: Certificates (PEM) of who may have signed the store's certificate, where it is none of the public authorities.
+        only_public: Whether it is reached at public addresses only, for somebody named it who may not send this machine anywhere else.
         connect_timeout_s: How long a connection may take.
         read_timeout_s: How long the store may be silent.
         attempts: How often a request is made in all while the store is busy or away, before `StorageBusy` is raised.
@@ -42,6 +45,7 @@ class S3Settings:
     region: str = "us-east-1"
     path_style: bool = True
     ca_pem: str = field(default="", repr=False)
+    only_public: bool = False
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
     attempts: int = 4
@@ -79,6 +83,11 @@ def _session() -> Any:  # noqa: ANN401 - the library has no types
     return session
 
 
+def _stay(params: dict[str, Any], **_: object) -> None:
+    """Let the library ask once where a bucket is: of a store that sends every question on it would ask for ever."""
+    params["context"].setdefault("s3_redirect", {})["redirected"] = True
+
+
 def client_of(settings: S3Settings) -> Any:  # noqa: ANN401 - the library makes its classes at run time
     """Return a client of the library, safe in threads."""
     config = Config(
@@ -106,4 +115,7 @@ def client_of(settings: S3Settings) -> Any:  # noqa: ANN401 - the library makes 
             verify=_file_of(settings.ca_pem) if settings.ca_pem else True,
             config=config,
         )
+    client.meta.events.register("before-call.s3.HeadBucket", _stay)
+    if settings.only_public:
+        confine(client)
     return cast("Any", client)

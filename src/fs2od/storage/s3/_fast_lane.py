@@ -32,8 +32,9 @@ class FastLane:
     """Writes and looks at single objects."""
 
     def __init__(self, settings: S3Settings) -> None:
-        # An authority of one's own is left to botocore: this library knows the public ones only.
-        self._store = None if settings.ca_pem else _store(settings)
+        # An authority of one's own is left to botocore: this library knows the public ones only. So is a store that others named:
+        # this library would follow it anywhere.
+        self._store = None if settings.ca_pem or settings.only_public else _store(settings)
 
     def put(self, key: str, content: bytes) -> bool:
         """Put an object whole; return whether that is known to have worked."""
