@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,8 @@ def test_a_token_for_a_job_reads_one_dataset_and_writes_its_results(world: Serve
     assert shown.exit_code == 0, shown.output
     kinds = {type(caveat) for caveat in tokens.examine(Token(shown.stdout.strip())).caveats}
     assert kinds == {Time, Ip, DataPath, DataReadonly}
+    assert "fs2od mount" in shown.stderr
+    assert "oneclient" not in shown.stderr
     site = world.node.provider.record.name
     made = user.json("token", "job", dataset.space, "--results", "--site", site, "--results-size", "1G")
     (paths,) = [caveat for caveat in tokens.examine(Token(made["token"])).caveats if isinstance(caveat, DataPath)]
@@ -208,3 +211,34 @@ def test_who_administers_a_site_is_listed_invited_and_dismissed(world: ServedWor
     assert local.run("site", "dismiss", "centre", "Vic Viewer").exit_code == 0
     assert viewer.run("storage", "list", **place).exit_code != 0
     assert "viewer" not in local.run("site", "members", "centre").stdout
+
+
+def test_another_onedata_gets_a_token_for_a_job_by_its_own_calls(tmp_path: Path) -> None:
+    with serve_world(tmp_path / "world", plain=True) as world:
+        olive = world.person("Olive Example")
+        dataset = world.dataset(olive, {"a.txt": b"1"}, name="grid 9")
+        results = world.space(olive, "averages")
+        user = Shell(world, tmp_path, olive)
+        shown = user.run("token", "job", "grid 9", "--valid-for", "12h", "--ip", "127.0.0.0/8")
+        assert shown.exit_code == 0, (shown.output, shown.exception)
+        made = Token(shown.stdout.strip())
+        assert {type(caveat) for caveat in tokens.examine(made).caveats} == {Time, Ip, DataPath, DataReadonly}
+        host, _, port = world.node.settings.provider_url.removeprefix("https://").partition(":")
+        oneclient = f"oneclient -H {host} -P {port} --space-id {dataset.space} data"
+        assert oneclient in shown.stderr
+        assert made.reveal() not in shown.stderr
+        (tmp_path / "job.token").write_text(made.reveal())
+        (tmp_path / "job.token").chmod(0o600)
+        (mirror,) = (shlex.split(line) for line in shown.stderr.splitlines() if "fs2od mirror" in line)
+        mirror.remove("--follow")
+        mirror[mirror.index("data")] = str(tmp_path / "data")
+        mirror[mirror.index("job.token")] = str(tmp_path / "job.token")
+        mirrored = user.run(*mirror[1:])
+        assert mirrored.exit_code == 0, mirrored.output
+        assert (tmp_path / "data" / "a.txt").read_bytes() == b"1"
+        both = user.json("token", "job", dataset.space, "--results-space", results, "--interface", "oneclient")
+        (only,) = both["commands"]
+        assert only["command"].endswith(f"--space-id {dataset.space} --space-id {results} data")
+        assert both["mayWriteDataset"] is True
+        refused = user.run("token", "job", dataset.space, "--results", "--site", "centre")
+        assert "give --results-space" in str(refused.exception)

@@ -13,6 +13,7 @@ from fs2od.cli.access import Access
 from fs2od.cli.connecting import connection_of
 from fs2od.client import Connection, Onezone
 from fs2od.errors import ConfigurationError
+from fs2od.onedata import wire
 from fs2od.onedata.ids import SpaceId
 from fs2od.onedata.tokens import Token
 from fs2od.results import Target, find_target, space_of
@@ -31,6 +32,13 @@ class Member:
     token: Token
     prefer: str | None
 
+    async def scope(self) -> wire.DataAccessScope:
+        """Return what data the token reaches."""
+        scope = await self.zone.tokens.infer_access_token_scope(self.token)
+        if scope.data_access_scope is None:
+            raise click.UsageError("this is not the access token of a person")
+        return scope.data_access_scope
+
     async def space(self, named: str) -> SpaceId:
         """Return the space that a name, an id or NAME@ID means.
 
@@ -38,10 +46,7 @@ class Member:
             NotFound: The token reaches no such space.
             ConfigurationError: Several have that name.
         """
-        scope = await self.zone.tokens.infer_access_token_scope(self.token)
-        if scope.data_access_scope is None:
-            raise click.UsageError("this is not the access token of a person")
-        return space_of(scope.data_access_scope, named)
+        return space_of(await self.scope(), named)
 
     async def target(self, space: str, path: str, *, writes: bool = True) -> Target:
         """Return a folder of a space at a provider; see `fs2od.results.find_target`."""
