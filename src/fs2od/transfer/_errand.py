@@ -5,39 +5,30 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import replace
 from functools import partial
 from typing import Callable, Final
 
-from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError, StorageFull
+from fs2od.errors import IntegrityFailure, Interrupted, StorageError
 from fs2od.manifests import PIECE_BYTES
 from fs2od.transfer._answers import DataAddress
-from fs2od.transfer._checking import is_promised
 from fs2od.transfer._entries import Entry, EntryKind, Names
-from fs2od.transfer._errors import Forbidden, NotFound, TokenRefused, UntrustedCertificate
-from fs2od.transfer._large import Dropped, LargeFile
-from fs2od.transfer._links import LinkEnded, NoSuchDataset
+from fs2od.transfer._errors import NotFound
+from fs2od.transfer._labour import Labour
+from fs2od.transfer._large import LargeFile
 from fs2od.transfer._mates import Mates
-from fs2od.transfer._partial_files import PartialGone
-from fs2od.transfer._partials import partial_name
-from fs2od.transfer._patience import may_pass
 from fs2od.transfer._plan import Plan, plan_download
 from fs2od.transfer._promises import Promises
-from fs2od.transfer._run import Changed, Run, Wanted
+from fs2od.transfer._run import Run, Wanted
 from fs2od.transfer._selection import Selection
+from fs2od.transfer._setbacks import Setbacks
 from fs2od.transfer._sidecar import Promise, Sidecar
-from fs2od.transfer._small import SmallFile
-from fs2od.transfer._streams import bring_bulk, bring_folder
 from fs2od.transfer._walk import DownloadLimits, Walk
 from fs2od.transfer._work import Job, Work
 
 __all__ = ["Errand"]
 
-_GIVE_UP_AFTER: Final = 8
-_MOST_CHANGES: Final = 3
 _WORTH_AN_ARCHIVE: Final = 16
 _LOOK_S: Final = 0.1
-_RECHECK_LINK_S: Final = 1.0
 
 
 class Errand:
@@ -60,14 +51,12 @@ class Errand:
         self._jobs = jobs
         self._address = address
         self._folds_case = run.destination.folds_case()
-        self._work = Work(run.pace, run.ending, in_bulk=address is not None)
-        self._lock = threading.Lock()
-        self._lost_in_a_row = 0
-        self._link_stood_s = float("-inf")
+        self._setbacks = Setbacks(run, jobs=jobs)
         self._seen: dict[str, None] = {}
         self._promises = Promises(run, sidecar)
         self._crashed: list[BaseException] = []
         self._mates = Mates(run)
+        self._work, self._labour = self._begun()
 
     def run(self, root: Entry, known: dict[str, list[Entry]], look: Callable[[], None]) -> None:
         """Bring everything below `root`, and return when that has ended, well or not.
@@ -77,9 +66,14 @@ class Errand:
             known: Listings that need not be asked for again, by their folder's id.
             look: Called several times a second, by the calling thread.
         """
-        self._carry(look, [lambda: self._walk(root, known), *[self._labour] * self._jobs])
+        self._carry(look, [lambda: self._walk(root, known), *[self._labour.run] * self._jobs])
         while self._mates.are_waited_for and not self._run.ending.has_come:
             self._take_over(look)
+
+    def _begun(self) -> tuple[Work, Labour]:
+        """Return an empty queue, and who does what will be in it."""
+        work = Work(self._run.pace, self._run.ending, in_bulk=self._address is not None)
+        return work, Labour(self._run, work, self._sidecar, self._mates, self._setbacks, address=self._address)
 
     def _carry(self, look: Callable[[], None], targets: list[Callable[[], None]]) -> None:
         """Do some things at once, each in a thread of its own, and return when all have ended."""
@@ -108,10 +102,10 @@ class Errand:
         look()
         mine = self._mates.wait()
         if mine:
-            self._work = Work(self._run.pace, self._run.ending, in_bulk=self._address is not None)
+            self._work, self._labour = self._begun()
             self._hand_on(mine)
             self._work.listing_ended()
-            self._carry(look, [self._labour] * self._jobs)
+            self._carry(look, [self._labour.run] * self._jobs)
 
     def _hand_on(self, wanted: list[Wanted]) -> None:
         """Put files back to work, those that stand there already to be checked first."""
@@ -136,7 +130,12 @@ class Errand:
     def _walk(self, root: Entry, known: dict[str, list[Entry]]) -> None:
         if root.kind is EntryKind.FOLDER:
             walk = Walk(
-                self._run.shared, self._run.ending, self._limits, visit=self._visit, failed=self._failed, known=known
+                self._run.shared,
+                self._run.ending,
+                self._limits,
+                visit=self._visit,
+                failed=self._setbacks.failed,
+                known=known,
             )
             with self._promises.being_read(self._safely):
                 walk.run(root)
@@ -248,164 +247,6 @@ class Errand:
         try:
             call()
         except StorageError as error:
-            self._failed(path, error)
+            self._setbacks.failed(path, error)
             return False
         return True
-
-    def _labour(self) -> None:
-        while True:
-            job = self._work.next()
-            if job is None:
-                return
-            try:
-                self._do(job)
-            except Interrupted:
-                continue
-            finally:
-                self._work.done(job)
-
-    def _do(self, job: Job) -> None:
-        if job.large is not None:
-            if job.large.is_untouched and not self._mates.own((job.large.wanted,)):
-                self._work.leave(job.large)
-                job.large.drop()
-                return
-            self._bring_large(job.large, job)
-            return
-        job = replace(job, batch=self._mates.own(job.batch))
-        if not job.batch:
-            return
-        if job.kind == "check":
-            self._check(job.batch[0])
-        elif job.kind == "single":
-            self._bring_single(job.batch[0])
-        else:
-            self._bring_stream(job)
-
-    def _bring_stream(self, job: Job) -> None:
-        try:
-            if job.folder is not None:
-                rest = bring_folder(self._run, job.folder, job.batch)
-            else:
-                assert self._address is not None
-                rest = bring_bulk(self._run, self._address, job.batch)
-        except StorageError as error:
-            self._failed(job.batch[0].path, error)
-            self._run.ending.stop(error)
-            return
-        if len(rest) < len(job.batch):
-            self._came()
-        elif job.folder is None:
-            # It does not work here and now: then file by file, which also tells the reason.
-            self._work.in_bulk = False
-        self._work.put(singles=rest)
-
-    def _bring_single(self, wanted: Wanted) -> None:
-        try:
-            SmallFile(self._run, wanted).bring()
-            self._came()
-        except Changed as changed:
-            self._take_up_again(wanted, changed.now)
-        except Interrupted:
-            raise
-        except Fs2odError as error:
-            self._failed(wanted.path, error)
-
-    def _bring_large(self, large: LargeFile, job: Job) -> None:
-        wanted = large.wanted
-        try:
-            is_whole = large.bring(job.stretch)
-            self._came()
-            if is_whole:
-                self._work.leave(large)
-                self._run.landed(wanted)
-                self._run.tally.whole(
-                    wanted.path, wanted.entry.size_bytes, fetched=True, intact=wanted.promise is not None
-                )
-                large.close()
-        except Dropped:
-            large.close()
-        except Changed as changed:
-            self._work.leave(large)
-            if large.drop():
-                large.forget()
-                self._take_up_again(wanted, changed.now)
-            large.close()
-        except PartialGone as error:
-            self._work.leave(large)
-            if large.drop():
-                self._failed(wanted.path, error)
-            large.close()
-        except Interrupted:
-            large.close()
-            raise
-        except Fs2odError as error:
-            self._work.leave(large)
-            if large.drop():
-                self._failed(wanted.path, error)
-            large.close()
-
-    def _check(self, wanted: Wanted) -> None:
-        try:
-            if is_promised(self._run, wanted, counting=True):
-                self._run.destination.set_time(wanted.path, mtime_s=wanted.entry.mtime_s)
-                self._run.tally.whole(wanted.path, wanted.entry.size_bytes, fetched=False, intact=True)
-                return
-            self._fetch(wanted, demote=True)
-        except StorageError as error:
-            self._failed(wanted.path, error)
-
-    def _fetch(self, wanted: Wanted, *, demote: bool = False) -> None:
-        if wanted.entry.size_bytes <= PIECE_BYTES:
-            self._work.put(singles=[wanted])
-            return
-        name = partial_name(wanted.entry.name, wanted.entry.state())
-        if demote and self._run.destination.demote(wanted.path, name):
-            wanted = Wanted(wanted.folder, wanted.entry, name, wanted.promise, wanted.changes)
-        self._work.put(large=[LargeFile(self._run, wanted)])
-
-    def _take_up_again(self, wanted: Wanted, now: Entry) -> None:
-        """Bring the file as it is now; but not for ever."""
-        if wanted.changes >= _MOST_CHANGES:
-            self._failed(wanted.path, IntegrityFailure("it is still being written; run the same command again later"))
-            return
-        if now.kind is not EntryKind.FILE or now.size_bytes < 0:
-            self._failed(wanted.path, NotFound("it is not there any more"))
-            return
-        self._run.tally.resized(now.size_bytes - wanted.entry.size_bytes)
-        entry = Entry(wanted.entry.name, now.kind, now.file_id, now.size_bytes, now.mtime_s)
-        promise = self._sidecar.promise("/".join(wanted.path), entry)
-        self._fetch(Wanted(wanted.folder, entry, None, promise, wanted.changes + 1))
-
-    def _came(self) -> None:
-        self._lost_in_a_row = 0
-
-    def _failed(self, path: Names, error: Fs2odError) -> None:
-        """Take note of a failure, and stop if it stands in the way of everything else, too."""
-        if isinstance(error, Interrupted) and self._run.ending.has_come:
-            return
-        self._run.tally.failed(path, error)
-        if isinstance(error, (StorageFull, UntrustedCertificate, TokenRefused)):
-            self._run.ending.stop(error)
-        elif may_pass(error) or isinstance(error, StorageError):
-            with self._lock:
-                self._lost_in_a_row += 1
-                is_hopeless = self._lost_in_a_row >= max(_GIVE_UP_AFTER, self._jobs)
-            if is_hopeless:
-                self._run.ending.stop(error)
-        elif isinstance(error, (Forbidden, NotFound)):
-            self._check_that_link_stands()
-
-    def _check_that_link_stands(self) -> None:
-        with self._lock:
-            if time.monotonic() - self._link_stood_s < _RECHECK_LINK_S:
-                return
-            try:
-                self._run.shared.name()
-                self._link_stood_s = time.monotonic()
-            except NoSuchDataset:
-                self._run.ending.stop(
-                    LinkEnded("the link or the membership was ended while files were fetched; what has arrived stays")
-                )
-            except Fs2odError as error:
-                self._run.ending.stop(error)
