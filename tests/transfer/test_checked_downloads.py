@@ -362,7 +362,7 @@ def test_a_rehearsal_writes_nothing_and_says_how_much_would_come(site: Site) -> 
 
 def test_the_report_names_every_file_with_its_state(site: Site, tmp_path: Path) -> None:
     site.offer({"a.mrc": b"a", "b.mrc": b"b"})
-    site.promise({"a.mrc": b"a"})
+    site.promise({"a.mrc": b"a", "b.mrc": b"b"})
     site.share.answers["content of id-b.mrc"] = lambda _: reply_of({"error": {"id": "notFound"}}, status=404)
     report = site.run(replace(QUICK, with_files=True))
     write_report(str(tmp_path / "report.json"), report, "out")

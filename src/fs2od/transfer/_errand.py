@@ -8,20 +8,21 @@ import time
 from functools import partial
 from typing import Callable, Final
 
-from fs2od.errors import IntegrityFailure, Interrupted, StorageError
+from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError
 from fs2od.manifests import PIECE_BYTES
 from fs2od.transfer._answers import DataAddress
-from fs2od.transfer._entries import Entry, EntryKind, Names
+from fs2od.transfer._entries import Entry, EntryKind, Names, Present
 from fs2od.transfer._errors import NotFound
 from fs2od.transfer._labour import Labour
 from fs2od.transfer._large import LargeFile
 from fs2od.transfer._mates import Mates
-from fs2od.transfer._plan import Plan, plan_download
+from fs2od.transfer._plan import Plan, narrowed, plan_download
 from fs2od.transfer._promises import Promises
 from fs2od.transfer._run import Run, Wanted
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._setbacks import Setbacks
 from fs2od.transfer._sidecar import Promise, Sidecar
+from fs2od.transfer._vanished import Listed, Vanished
 from fs2od.transfer._walk import DownloadLimits, Walk
 from fs2od.transfer._work import Job, Work
 
@@ -29,6 +30,8 @@ __all__ = ["Errand"]
 
 _WORTH_AN_ARCHIVE: Final = 16
 _LOOK_S: Final = 0.1
+# What came in the place of something may itself be gone when it is asked for, but not for ever.
+_MOST_LOOKS: Final = 4
 
 
 class Errand:
@@ -52,6 +55,7 @@ class Errand:
         self._address = address
         self._folds_case = run.destination.folds_case()
         self._setbacks = Setbacks(run, jobs=jobs)
+        self._vanished = Vanished(run, sidecar, self._setbacks, most=limits.folder_entries)
         self._seen: dict[str, None] = {}
         self._promises = Promises(run, sidecar)
         self._crashed: list[BaseException] = []
@@ -66,14 +70,27 @@ class Errand:
             known: Listings that need not be asked for again, by their folder's id.
             look: Called several times a second, by the calling thread.
         """
-        self._carry(look, [lambda: self._walk(root, known), *[self._labour.run] * self._jobs])
-        while self._mates.are_waited_for and not self._run.ending.has_come:
-            self._take_over(look)
+        self._vanished.entered((), root)
+        self._carry_on(look, lambda: self._walk(root, known))
+        for number in range(_MOST_LOOKS, -1, -1):
+            if self._vanished.waits and not self._run.ending.has_come:
+                self._work, self._labour = self._begun()
+                self._carry_on(look, partial(self._look_again, is_last=not number))
+        self._vanished.give_up()
 
     def _begun(self) -> tuple[Work, Labour]:
         """Return an empty queue, and who does what will be in it."""
         work = Work(self._run.pace, self._run.ending, in_bulk=self._address is not None)
-        return work, Labour(self._run, work, self._sidecar, self._mates, self._setbacks, address=self._address)
+        labour = Labour(
+            self._run, work, self._sidecar, self._mates, self._setbacks, self._vanished, address=self._address
+        )
+        return work, labour
+
+    def _carry_on(self, look: Callable[[], None], hand_out: Callable[[], None]) -> None:
+        """Do the work that is handed out, this process's share of it and then what others leave."""
+        self._carry(look, [hand_out, *[self._labour.run] * self._jobs])
+        while self._mates.are_waited_for and not self._run.ending.has_come:
+            self._take_over(look)
 
     def _carry(self, look: Callable[[], None], targets: list[Callable[[], None]]) -> None:
         """Do some things at once, each in a thread of its own, and return when all have ended."""
@@ -129,16 +146,8 @@ class Errand:
 
     def _walk(self, root: Entry, known: dict[str, list[Entry]]) -> None:
         if root.kind is EntryKind.FOLDER:
-            walk = Walk(
-                self._run.shared,
-                self._run.ending,
-                self._limits,
-                visit=self._visit,
-                failed=self._setbacks.failed,
-                known=known,
-            )
             with self._promises.being_read(self._safely):
-                walk.run(root)
+                self._new_walk(known).run(root)
         else:
             # Its promise is unknown: the sidecar lies in the dataset's root, outside of this share.
             self._promises.read()
@@ -146,6 +155,36 @@ class Errand:
         self._name_absent()
         self._run.tally.listing_ended()
         self._work.listing_ended()
+
+    def _new_walk(self, known: dict[str, list[Entry]] | None = None) -> Walk:
+        shared, ending, failed = self._run.shared, self._run.ending, self._vanished.failed_to_list
+        return Walk(shared, ending, self._limits, visit=self._visit, failed=failed, known=known)
+
+    def _look_again(self, *, is_last: bool) -> None:
+        """Look once more for what vanished, and hand out what came in its place."""
+        for listed in self._vanished.look_again(is_last=is_last):
+            try:
+                below = self._visit_again(listed)
+            except Fs2odError as error:
+                self._setbacks.failed(listed.path, error)
+            else:
+                for folder in below:
+                    self._new_walk().run(folder, at=(*listed.path, folder.name))
+        self._work.listing_ended()
+
+    def _visit_again(self, listed: Listed) -> list[Entry]:
+        """Hand out what is new in a folder, and return the folders below it that are."""
+        present, settled = self._run.destination.scan(listed.path), self._run.tally.will_not_come()
+
+        def is_new(entry: Entry) -> bool:
+            path = (*listed.path, entry.name)
+            if entry.kind is EntryKind.FOLDER:
+                return not self._vanished.knows(path)
+            # All else that was listed before stands on the disk by now, or did not come.
+            return entry.name in listed.again or (entry.name not in present and path not in settled)
+
+        plan = narrowed(self._planned(listed.path, listed.entries, present), is_new)
+        return self._carry_out(listed.path, listed.folder, plan)
 
     def _name_absent(self) -> None:
         """Of a complete dataset, name every file that should be there and is not listed."""
@@ -160,15 +199,13 @@ class Errand:
     def _visit(self, folder: Names, entry: Entry, listing: list[Entry]) -> list[Entry]:
         self._work.wait_for_room()
         self._promises.wait_for_room()
+        return self._carry_out(folder, entry, self._planned(folder, listing, self._run.destination.scan(folder)))
+
+    def _planned(self, folder: Names, listing: list[Entry], present: dict[str, Present]) -> Plan:
         wanted = [each for each in listing if self._wants(folder, each)]
-        plan = plan_download(
-            wanted,
-            self._run.destination.scan(folder),
-            depth=len(folder),
-            folds_case=self._folds_case,
-            on_windows=os.name == "nt",
+        return plan_download(
+            wanted, present, depth=len(folder), folds_case=self._folds_case, on_windows=os.name == "nt"
         )
-        return self._carry_out(folder, entry, plan)
 
     def _wants(self, folder: Names, entry: Entry) -> bool:
         path = (*folder, entry.name)
@@ -188,6 +225,8 @@ class Errand:
             path = (*folder, link.name)
             self._on_disk(path, partial(disk.make_link, path, link.target or ""))
         entered = [each for each in plan.folders if self._entered((*folder, each.name))]
+        for each in entered:
+            self._vanished.entered((*folder, each.name), each)
         hand_out = partial(self._hand_out, folder, entry, plan, here)
         self._promises.once_read(partial(self._on_disk, folder, hand_out), len(plan.fetch) + len(here))
         return entered

@@ -20,6 +20,7 @@ from fs2od.transfer._setbacks import Setbacks
 from fs2od.transfer._sidecar import Sidecar
 from fs2od.transfer._small import SmallFile
 from fs2od.transfer._streams import bring_bulk, bring_folder
+from fs2od.transfer._vanished import Vanished
 from fs2od.transfer._work import Job, Work
 
 __all__ = ["Labour"]
@@ -37,6 +38,7 @@ class Labour:
         sidecar: Sidecar,
         mates: Mates,
         setbacks: Setbacks,
+        vanished: Vanished,
         *,
         address: DataAddress | None,
     ) -> None:
@@ -45,6 +47,7 @@ class Labour:
         self._sidecar = sidecar
         self._mates = mates
         self._setbacks = setbacks
+        self._vanished = vanished
         self._address = address
 
     def run(self) -> None:
@@ -105,7 +108,7 @@ class Labour:
         except Interrupted:
             raise
         except Fs2odError as error:
-            self._setbacks.failed(wanted.path, error)
+            self._vanished.failed(wanted, error)
 
     def _bring_large(self, large: LargeFile, job: Job) -> None:
         wanted = large.wanted
@@ -130,7 +133,7 @@ class Labour:
         except PartialGone as error:
             self._work.leave(large)
             if large.drop():
-                self._setbacks.failed(wanted.path, error)
+                self._vanished.failed(wanted, error)
             large.close()
         except Interrupted:
             large.close()
@@ -138,7 +141,7 @@ class Labour:
         except Fs2odError as error:
             self._work.leave(large)
             if large.drop():
-                self._setbacks.failed(wanted.path, error)
+                self._vanished.failed(wanted, error)
             large.close()
 
     def _check(self, wanted: Wanted) -> None:
@@ -149,7 +152,7 @@ class Labour:
                 return
             self._fetch(wanted, demote=True)
         except StorageError as error:
-            self._setbacks.failed(wanted.path, error)
+            self._vanished.failed(wanted, error)
 
     def _fetch(self, wanted: Wanted, *, demote: bool = False) -> None:
         if wanted.entry.size_bytes <= PIECE_BYTES:
@@ -168,7 +171,7 @@ class Labour:
             )
             return
         if now.kind is not EntryKind.FILE or now.size_bytes < 0:
-            self._setbacks.failed(wanted.path, NotFound("it is not there any more"))
+            self._vanished.failed(wanted, NotFound("it is not there any more"))
             return
         self._run.tally.resized(now.size_bytes - wanted.entry.size_bytes)
         entry = Entry(wanted.entry.name, now.kind, now.file_id, now.size_bytes, now.mtime_s)

@@ -11,7 +11,7 @@ from fs2od.manifests import MOST_FILE_BYTES
 from fs2od.transfer._entries import Entry, EntryKind, Present
 from fs2od.transfer._partials import PartialName, partial_name, partials_of
 
-__all__ = ["Fetch", "Plan", "Refusal", "plan_download"]
+__all__ = ["Fetch", "Plan", "Refusal", "narrowed", "plan_download"]
 
 _LONGEST_NAME: Final = 255
 _LONGEST_TARGET: Final = 4_095
@@ -86,6 +86,18 @@ def plan_download(
     for entry in entries:
         draft.place(entry)
     return draft.plan()
+
+
+def narrowed(plan: Plan, wants: Callable[[Entry], bool]) -> Plan:
+    """Return what a plan says of some of the entries only."""
+    return Plan(
+        tuple(each for each in plan.fetch if wants(each.entry)),
+        tuple(filter(wants, plan.skip)),
+        tuple(filter(wants, plan.folders)),
+        tuple(filter(wants, plan.links)),
+        tuple(each for each in plan.refuse if wants(each.entry)),
+        plan.remove,
+    )
 
 
 class _Draft:

@@ -78,7 +78,8 @@ class FileReport:
 
     Attributes:
         path: Its path below the destination, with "/" between names.
-        state: "intact" (its checksum was found right), "size" (only its size is known), "withheld" or "failed".
+        state: "intact" (its checksum was found right), "size" (only its size is known), "withheld", "failed", or "gone" (it was
+            renamed or removed after it was listed, while the dataset grew).
         size_bytes: Its size.
         fetched: Whether this run brought it.
         reason: Why it is withheld or failed; "" otherwise.
@@ -151,6 +152,8 @@ class Report:
         unchecked: A few paths of files that are whole as far as their size tells; those of the sidecar are not among them,
             for it lists everything but itself.
         files_beside: Files of the sidecar that are whole as far as their size tells.
+        gone: Paths of what was renamed or removed after it was listed, while the dataset grew; those of folders end with "/".
+            What came in its place was brought.
         bytes_straight: Of the bytes that this run brought, those that a store sent past the provider.
         sealed: Whether the dataset says of itself that it is complete.
         is_check: Whether files were only looked at: then nothing was to be fetched.
@@ -168,6 +171,7 @@ class Report:
     files_intact: int = 0
     files_beside: int = 0
     unchecked: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
     bytes_straight: int = 0
     sealed: bool = False
     is_check: bool = False
@@ -223,7 +227,7 @@ class Report:
         for failures, said in ((self.missing, came_not), (self.withheld, "for members only")):
             if failures:
                 line = f"{line}; {len(failures):,} {said}{_named(failures, names)}"
-        return line
+        return f"{line}; {_gone(self.gone)} renamed or removed while the dataset grew" if self.gone else line
 
     def document(self, folder: str) -> dict[str, object]:
         """Return it as JSON has it.
@@ -249,6 +253,7 @@ class Report:
                 {"path": "/".join(failure.path), "reason": failure.reason, "exit_code": failure.exit_code}
                 for failure in self.missing
             ],
+            "renamed_or_removed": list(self.gone),
             "for_members_only": ["/".join(failure.path) for failure in self.withheld],
             "stopped_by": str(self.stopped_by) if self.stopped_by is not None else None,
             "summary": self.summary(),
@@ -272,6 +277,14 @@ def _named(failures: tuple[Failure, ...], names: int) -> str:
     shown = [shown_path(each.path) if each.is_withheld else str(each) for each in failures[:names]]
     more = len(failures) - names
     return f": {', '.join(shown)}{f', and {more:,} more' if more > 0 else ''}"
+
+
+def _gone(paths: tuple[str, ...]) -> str:
+    """Return how many files and folders are gone, as the subject of a sentence: "6 files and 1 folder were"."""
+    folders = sum(path.endswith("/") for path in paths)
+    counted = [(len(paths) - folders, "file"), (folders, "folder")]
+    said = [f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in counted if count]
+    return f"{' and '.join(said)} {'was' if len(paths) == 1 else 'were'}"
 
 
 def readable_size(size_bytes: int) -> str:

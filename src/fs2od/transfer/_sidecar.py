@@ -38,11 +38,20 @@ Promise = ManifestEntry
 
 
 class Sidecar:
-    """The manifest as far as its parts can be trusted; empty where there is none."""
+    """The manifest as far as its parts can be trusted; empty where there is none.
+
+    Attributes:
+        manifest: What the parts say.
+        sealed: Whether the dataset says of itself that it is complete, and the parts are those that it means.
+        is_there: Whether `look` saw a sidecar.
+        may_grow: Whether `look` saw a folder without a seal: files may still come into it, change, and go.
+    """
 
     def __init__(self) -> None:
         self.manifest = Manifest()
         self.sealed = False
+        self.is_there = False
+        self.may_grow = False
         self._inside: list[Entry] = []
 
     def promise(self, path: str, entry: Entry) -> Promise | None:
@@ -76,15 +85,17 @@ class Sidecar:
             ConnectionLost: The share cannot be read just now.
         """
         listings: dict[str, list[Entry]] = {}
-        self._inside = []
-        if root.kind is not EntryKind.FOLDER:
+        self._inside, self.is_there, self.may_grow = [], False, root.kind is EntryKind.FOLDER
+        if not self.may_grow:
             return listings
         # Of what cannot be listed, whoever lists it for its files says what is wrong.
         with contextlib.suppress(ServiceError, MalformedAnswer):
             listings[root.file_id] = shared.children(root, most=most)
             folder = _named(listings[root.file_id], SIDECAR)
             if folder is not None:
+                self.is_there = True
                 self._inside = listings[folder.file_id] = shared.children(folder, most=most)
+                self.may_grow = not any(each.name == SEAL for each in self._inside)
         return listings
 
     def read(self, shared: Dataset) -> None:

@@ -34,6 +34,8 @@ class Tally:
         self._bytes_straight = 0
         self._listed = False
         self._failures: list[Failure] = []
+        self._gone: list[str] = []
+        self._settled: set[Names] = set()
         self._files: dict[str, FileReport] | None = {} if with_files else None
         self._marks: list[tuple[float, int]] = []
         self.moved_bytes = 0
@@ -50,6 +52,12 @@ class Tally:
         with self._lock:
             self._files_total += len(sizes)
             self._bytes_total += sum(size for size in sizes if size > 0)
+
+    def unlisted(self, file: Entry) -> None:
+        """Count a file no more: it is listed no longer, or will be counted again."""
+        with self._lock:
+            self._files_total -= 1
+            self._bytes_total -= max(0, file.size_bytes)
 
     def listing_ended(self) -> None:
         """Say that the totals are final."""
@@ -101,11 +109,26 @@ class Tally:
         """Take note of something that did not come."""
         failure = Failure(path, error)
         with self._lock:
+            self._settled.add(path)
             self._failures.append(failure)
             if self._files is not None:
                 shown = "/".join(path) or shown_path(path)
                 state = "withheld" if failure.is_withheld else "failed"
                 self._files[shown] = FileReport(shown, state, 0, fetched=False, reason=failure.reason)
+
+    def gone(self, path: Names, *, is_folder: bool) -> None:
+        """Take note of a file or folder that was renamed or removed after it was listed, as files of a growing dataset are."""
+        shown = "/".join(path)
+        with self._lock:
+            self._settled.add(path)
+            self._gone.append(f"{shown}/" if is_folder else shown)
+            if self._files is not None and not is_folder:
+                self._files[shown] = FileReport(shown, "gone", 0, fetched=False)
+
+    def will_not_come(self) -> frozenset[Names]:
+        """Return the paths of all that failed or is gone."""
+        with self._lock:
+            return frozenset(self._settled)
 
     def progress(self, now_s: float) -> Progress:
         """Return how far everything is; the rate is that of the last few seconds."""
@@ -144,6 +167,7 @@ class Tally:
                 stopped_by=stopped_by,
                 files_intact=self._files_intact,
                 files_beside=self._files_beside,
+                gone=tuple(sorted(self._gone)),
                 unchecked=tuple(sorted(self._unchecked)),
                 sealed=sealed,
                 files=tuple(files),

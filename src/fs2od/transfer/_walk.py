@@ -62,9 +62,9 @@ class Walk:
         self._at_work = 0
         self._entries = 0
 
-    def run(self, root: Entry) -> None:
-        """List everything below `root`, and return when that has ended."""
-        self._ahead.append(((), root))
+    def run(self, root: Entry, *, at: Names = ()) -> None:
+        """List everything below `root`, which stands at a path below the destination, and return when that has ended."""
+        self._ahead.append((at, root))
         threads = [threading.Thread(target=self._work, name="fs2od-list", daemon=True) for _ in range(_LISTERS - 1)]
         for thread in threads:
             thread.start()

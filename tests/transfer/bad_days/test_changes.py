@@ -124,6 +124,25 @@ def test_a_file_that_vanishes_while_others_come_is_named(net: BehindProxy, downl
         assert [each["path"] for each in ended.told["failures"]] == ["b.mrc"]
 
 
+def test_what_a_microscope_renames_while_it_is_downloaded_comes_and_alarms_nobody(
+    net: BehindProxy, downloader: Making, words: tuple[str, ...]
+) -> None:
+    published = publish(net.world, {"movie.mrc": BIG, "next.downloading": OTHER, **SMALL}, seal=False)
+    net.proxy.strike(Throttle(10e6), when=net.about_bytes, times=ALWAYS)
+    download = downloader(net, published, words)
+    with download.start("-j", "1") as process:
+        wait_until(lambda: net.proxy.body_bytes() > 3_000_000, LONGEST_S)
+        (published.folder / "next.downloading").rename(published.folder / "next.mrc")
+        net.world.rescan(published.dataset.space)
+        net.proxy.forgive()
+        ended = download.wait(process)
+    assert ended.code == 0, ended
+    assert ended.told["renamed_or_removed"] == ["next.downloading"]
+    assert "1 file was renamed or removed while the dataset grew" in ended.told["summary"]
+    assert download.partials() == []
+    assert download.tree() == published.files()
+
+
 @pytest.mark.parametrize("sidecar", [True, False], ids=["with checksums", "without"])
 def test_a_link_that_ends_in_the_middle_is_told_at_once_and_what_came_stays(
     net: BehindProxy, downloader: Making, words: tuple[str, ...], sidecar: bool
