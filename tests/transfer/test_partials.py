@@ -10,7 +10,8 @@ STATE = "0123456789ab"
 def test_a_partial_file_is_recognised_by_its_name_and_fits_every_file_system(name: str, etag: str | None) -> None:
     partial = partial_name(name, STATE, etag=etag)
     assert len(str(partial).encode()) <= 255
-    assert partials_of([str(partial)]) == {partial.stem: (partial,)}
+    for names in ([str(partial)], [partial.notes], [partial.notes, str(partial)]):
+        assert partials_of(names) == {partial.stem: (partial,)}
 
 
 def test_another_entity_tag_gives_another_name() -> None:

@@ -57,16 +57,32 @@ class Destination:
         Raises:
             StorageError: Nothing can be written there.
         """
-        probe = f".fs2od-{secrets.token_hex(8)}-probe"
-        with told(self.path):
-            os.close(self._root.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with self._probe() as probe:
             try:
                 self._root.stat(probe.upper())
             except FileNotFoundError:
                 return False
-            finally:
-                self._root.unlink(probe)
         return True
+
+    def now_ns(self) -> int:
+        """Return what the time is for the disk, whose clock may differ from this machine's.
+
+        Raises:
+            StorageError: Nothing can be written there.
+        """
+        with self._probe() as probe:
+            return self._root.stat(probe).st_mtime_ns
+
+    @contextlib.contextmanager
+    def _probe(self) -> Iterator[str]:
+        """Yield the name of a new file, which is removed afterwards."""
+        name = f".fs2od-{secrets.token_hex(8)}-probe"
+        with told(self.path):
+            os.close(self._root.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            try:
+                yield name
+            finally:
+                self._root.unlink(name)
 
     def scan(self, folder: Names) -> dict[str, Present]:
         """Return what stands in a folder, by name; nothing where there is no such folder.
@@ -80,6 +96,19 @@ class Destination:
                     return {name: _present(inside, name, facts) for name, facts in inside.facts().items()}
             except FileNotFoundError:
                 return {}
+
+    def names(self, folder: Names) -> list[str]:
+        """Return the names in a folder; none where there is no such folder.
+
+        Raises:
+            StorageError: It cannot be read, or a link or a file stands on the way.
+        """
+        with told():
+            try:
+                with self.opened(folder) as inside:
+                    return inside.names()
+            except FileNotFoundError:
+                return []
 
     def make_folder(self, folder: Names) -> bool:
         """Make sure that a folder is there, and say whether it is new.

@@ -15,6 +15,7 @@ from fs2od.transfer._entries import Entry, EntryKind, Names, Present
 from fs2od.transfer._errors import NotFound
 from fs2od.transfer._labour import Labour
 from fs2od.transfer._large import LargeFile
+from fs2od.transfer._leftovers import clear_leftovers
 from fs2od.transfer._mates import Mates
 from fs2od.transfer._plan import Plan, narrowed, plan_download
 from fs2od.transfer._promises import Promises
@@ -57,6 +58,7 @@ class Errand:
         self._setbacks = Setbacks(run, jobs=jobs)
         self._vanished = Vanished(run, sidecar, self._setbacks, most=limits.folder_entries)
         self._seen: dict[str, None] = {}
+        self._filled: dict[Names, Entry] = {}
         self._promises = Promises(run, sidecar)
         self._crashed: list[BaseException] = []
         self._mates = Mates(run)
@@ -77,6 +79,7 @@ class Errand:
                 self._work, self._labour = self._begun()
                 self._carry_on(look, partial(self._look_again, is_last=not number))
         self._vanished.give_up()
+        clear_leftovers(self._run, self._filled, most=self._limits.folder_entries)
 
     def _begun(self) -> tuple[Work, Labour]:
         """Return an empty queue, and who does what will be in it."""
@@ -227,6 +230,8 @@ class Errand:
         entered = [each for each in plan.folders if self._entered((*folder, each.name))]
         for each in entered:
             self._vanished.entered((*folder, each.name), each)
+        if plan.fetch and entry.kind is EntryKind.FOLDER:
+            self._filled[folder] = entry
         hand_out = partial(self._hand_out, folder, entry, plan, here)
         self._promises.once_read(partial(self._on_disk, folder, hand_out), len(plan.fetch) + len(here))
         return entered

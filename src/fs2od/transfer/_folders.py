@@ -75,6 +75,10 @@ class Folder:
         with os.scandir(self._handle) as entries:
             return {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
 
+    def names(self) -> list[str]:
+        """Return the names of everything in it."""
+        return os.listdir(self._handle)  # noqa: PTH208 - names, not paths
+
     def sync(self) -> None:
         """Wait until everything on its disk is safe against a power cut."""
         sync(self._handle)
@@ -129,7 +133,10 @@ class _FolderByPath(Folder):
         os.utime(self._at(name), ns=(mtime_ns, mtime_ns))
 
     def facts(self) -> dict[str, os.stat_result]:
-        return {name: self.stat(name) for name in os.listdir(self._path)}  # noqa: PTH208 - names, not paths
+        return {name: self.stat(name) for name in self.names()}
+
+    def names(self) -> list[str]:
+        return os.listdir(self._path)  # noqa: PTH208 - names, not paths
 
     def sync(self) -> None:
         sync(None)

@@ -48,13 +48,14 @@ def partial_name(name: str, state: str, *, etag: str | None = None) -> PartialNa
 
 
 def partials_of(names: Iterable[str]) -> dict[str, tuple[PartialName, ...]]:
-    """Return the partial files among `names`, by their stem."""
+    """Return the partial files that are, or of which only the notes are, among `names`, by their stem."""
     found: dict[str, tuple[PartialName, ...]] = {}
     for name in names:
-        parts = _FORM.fullmatch(name) if name.endswith(".partial") else None
+        parts = _FORM.fullmatch(name) if name.endswith((".partial", ".pieces")) else None
         if parts is not None:
             partial = PartialName(parts["stem"], parts["state"], parts["tag"] or "")
-            found[partial.stem] = (*found.get(partial.stem, ()), partial)
+            others = found.get(partial.stem, ())
+            found[partial.stem] = others if partial in others else (*others, partial)
     return found
 
 
