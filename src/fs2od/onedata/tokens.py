@@ -103,6 +103,8 @@ __all__ = [
     "parse_identifier",
     "valid_until_s",
     "verify",
+    "verify_caveats",
+    "verify_signature",
 ]
 
 MAX_TOKEN_BYTES = 1 << 20
@@ -139,9 +141,14 @@ class Token:
         return self._text
 
     @property
+    def digest(self) -> bytes:
+        """The text's SHA-256: to know a token again without keeping it."""
+        return sha256(self._text.encode()).digest()
+
+    @property
     def fingerprint(self) -> str:
         """The first 12 hexadecimal digits of the text's SHA-256: tells tokens apart in a log."""
-        return sha256(self._text.encode()).hexdigest()[:12]
+        return self.digest.hex()[:12]
 
     def __repr__(self) -> str:
         return f"<Token {self.fingerprint}>"
@@ -302,12 +309,28 @@ def verify(token: Token, root_key: bytes, context: Context) -> None:
         ServiceError: badToken or tokenInvalid: it was not made with that key; tokenCaveatUnknown or
             tokenCaveatUnverified: it is not meant for these circumstances, or what it asks for cannot be judged here.
     """
-    macaroon = _from_text(token)
-    identifier = parse_identifier(macaroon.identifier)
-    if not verify_chain(macaroon, root_key):
+    verify_signature(token, root_key)
+    verify_caveats(examine(token), context)
+
+
+def verify_signature(token: Token, root_key: bytes) -> None:
+    """Accept a token that `root_key` signed, whatever its caveats say.
+
+    Raises:
+        ServiceError: badToken or tokenInvalid: it was not made with that key.
+    """
+    if not verify_chain(_from_text(token), root_key):
         raise error_of("tokenInvalid", "The token is not valid: it was not issued by this service, or was altered.")
-    for caveat in map(caveat_from_text, macaroon.caveats):
-        fits = _fits_invitation(caveat) or not isinstance(identifier.kind, InviteToken)
+
+
+def verify_caveats(examined: Examined, context: Context) -> None:
+    """Accept a token whose caveats all hold in `context`, whoever signed it.
+
+    Raises:
+        ServiceError: tokenCaveatUnverified: it is not meant for these circumstances, or what it asks for cannot be judged here.
+    """
+    for caveat in examined.caveats:
+        fits = _fits_invitation(caveat) or not isinstance(examined.identifier.kind, InviteToken)
         if not fits or not (_is_ignored(caveat, context) or _holds(caveat, context)):
             raise _unverified(caveat, context)
 

@@ -2,5 +2,6 @@
 
 from fs2od.sqlite._database import Database, Schema
 from fs2od.sqlite._folder import hold_folder
+from fs2od.sqlite._standing import Standing
 
-__all__ = ["Database", "Schema", "hold_folder"]
+__all__ = ["Database", "Schema", "Standing", "hold_folder"]

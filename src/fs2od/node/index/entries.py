@@ -14,12 +14,14 @@ from fs2od.node.index.newest import newest_mtime_ns
 from fs2od.node.index.schema import ROOT
 from fs2od.node.index.walking import walk
 from fs2od.onedata.ids import FileRef, SpaceId, space_root_uuid
-from fs2od.sqlite import Database
+from fs2od.sqlite import Database, Standing
 from fs2od.storage import Kind
 
 __all__ = ["COLUMNS", "Entry", "SpaceIndex", "entry_of"]
 
 _UUID_HALF = 16
+_DIGITS = frozenset("0123456789abcdef")
+_MOST_LINES = 256
 COLUMNS = """id, parent, name, kind, size, files, mode, mtime_ns, ctime_ns, target, created,
     EXISTS (SELECT 1 FROM metadata WHERE metadata.entry = entry.id)"""
 """What `entry_of` wants of the table `entry`."""
@@ -58,21 +60,26 @@ class SpaceIndex:
         self.database = database
         # The upper half ties a uuid to its space, the lower half is the row: an id says where to look without a look-up.
         self._uuid_prefix = sha256(space.encode()).hexdigest()[:_UUID_HALF]
+        self._root_uuid = space_root_uuid(space)
+        self._lines = Standing(database, self._asked_line, limit=_MOST_LINES)
 
     def ref(self, row: int) -> FileRef:
         """Return the identity of a row."""
-        uuid = space_root_uuid(self.space) if row == ROOT else f"{self._uuid_prefix}{row:0{_UUID_HALF}x}"
-        return FileRef(uuid, self.space)
+        return FileRef(self.uuid(row), self.space)
+
+    def uuid(self, row: int) -> str:
+        """Return the file uuid of a row."""
+        return self._root_uuid if row == ROOT else f"{self._uuid_prefix}{row:0{_UUID_HALF}x}"
 
     def find(self, uuid: str) -> Entry | None:
         """Return the entry of a file uuid, or None."""
-        if uuid == space_root_uuid(self.space):
-            return self.get(ROOT)
-        row = uuid.removeprefix(self._uuid_prefix)
-        if len(uuid) != 2 * _UUID_HALF or len(row) != _UUID_HALF or not set(row) <= set("0123456789abcdef"):
-            return None
-        # SQLite's integers end at 63 bits: nothing lies beyond.
-        return None if row > "7" + "f" * (_UUID_HALF - 1) else self.get(int(row, 16))
+        line = self.line(uuid)
+        return line[0] if line else None
+
+    def line(self, uuid: str) -> tuple[Entry, ...]:
+        """Return the entry of a file uuid, then its parents up to the root, as one query found them; nothing if there is none."""
+        row = self._row(uuid)
+        return () if row is None else self._lines.get(row)
 
     def get(self, row: int) -> Entry | None:
         """Return the entry of a row, or None."""
@@ -128,9 +135,7 @@ class SpaceIndex:
 
     def ancestry(self, entry: Entry) -> Iterator[Entry]:
         """Yield the entry, then its parents up to the root, as one query found them."""
-        with self.database.reading() as db:
-            rows = db.execute(_ANCESTRY, (entry.row,)).fetchall()
-        return map(entry_of, rows)
+        return iter(self._lines.get(entry.row))
 
     def walk(
         self,
@@ -177,6 +182,19 @@ class SpaceIndex:
         """Change the registered mode. The file itself is never touched."""
         with self.database.writing() as db:
             db.execute("UPDATE entry SET mode = ? WHERE id = ?", (mode, row))
+
+    def _row(self, uuid: str) -> int | None:
+        if uuid == self._root_uuid:
+            return ROOT
+        row = uuid.removeprefix(self._uuid_prefix)
+        if len(uuid) != 2 * _UUID_HALF or len(row) != _UUID_HALF or not set(row) <= _DIGITS:
+            return None
+        # SQLite's integers end at 63 bits: nothing lies beyond.
+        return None if row > "7" + "f" * (_UUID_HALF - 1) else int(row, 16)
+
+    def _asked_line(self, row: int) -> tuple[Entry, ...]:
+        with self.database.reading() as db:
+            return tuple(map(entry_of, db.execute(_ANCESTRY, (row,)).fetchall()))
 
     def _one(self, where: str, *given: object) -> Entry | None:
         with self.database.reading() as db:

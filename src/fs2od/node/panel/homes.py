@@ -15,7 +15,7 @@ from fs2od.node.panel.storage_records import StorageRecord, storage_record
 from fs2od.node.panel.support import HOME, Support, support_record
 from fs2od.node.zone.secrets import KeyFile
 from fs2od.onedata.ids import SpaceId, StorageId
-from fs2od.sqlite import Database
+from fs2od.sqlite import Database, Standing
 
 __all__ = ["Homes"]
 
@@ -28,24 +28,36 @@ class Homes:
         self._keys = keys
         self._named = named
         self._indexes = indexes
+        self._supports = Standing(database, self._support)
+        self._storages = Standing(database, self._all_storages)
+        self._homes = Standing(database, self._storage)
 
     def support(self, space: SpaceId) -> Support | None:
         """Return the support that is the home of a space; None if nobody supports it."""
+        return self._supports.get(space)
+
+    def storage(self, space: SpaceId) -> StorageRecord | None:
+        """Return the storage of that support."""
+        return self._homes.get(space)
+
+    def storages(self, space: SpaceId) -> list[StorageRecord]:
+        """Return the storages that support a space, of every provider, sorted by id."""
+        return list(self._storages.get(space))
+
+    def _support(self, space: SpaceId) -> Support | None:
         with self._database.reading() as db:
             row = db.execute(f"SELECT s.*, t.imported, t.readonly {HOME}", (space,)).fetchone()
         return None if row is None else support_record(row)
 
-    def storage(self, space: SpaceId) -> StorageRecord | None:
-        """Return the storage of that support."""
+    def _storage(self, space: SpaceId) -> StorageRecord | None:
         with self._database.reading() as db:
             row = db.execute(f"SELECT t.* {HOME}", (space,)).fetchone()
         return None if row is None else storage_record(row, self._keys, self._named)
 
-    def storages(self, space: SpaceId) -> list[StorageRecord]:
-        """Return the storages that support a space, of every provider, sorted by id."""
+    def _all_storages(self, space: SpaceId) -> tuple[StorageRecord, ...]:
         query = "SELECT t.* FROM support AS s JOIN storage AS t ON t.id = s.storage WHERE s.space = ? ORDER BY t.id"
         with self._database.reading() as db:
-            return [storage_record(row, self._keys, self._named) for row in db.execute(query, (space,))]
+            return tuple(storage_record(row, self._keys, self._named) for row in db.execute(query, (space,)))
 
     def known(self, storage: StorageId) -> StorageRecord | None:
         """Return a storage of any provider, whatever it supports."""

@@ -18,7 +18,7 @@ from fs2od.node.zone.support_requests import MINIMUM_SIZE
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
 from fs2od.onedata.wire import AutoImportConfig
-from fs2od.sqlite import Database
+from fs2od.sqlite import Database, Standing
 
 __all__ = ["HOME", "MINIMUM_SIZE", "ImportConfig", "Support", "Supports", "support_record"]
 
@@ -107,6 +107,7 @@ class Supports:
         self._indexes = indexes
         self._epoch = epoch
         self._clock = clock
+        self._standing = Standing(database, self._found)
 
     def grant(
         self,
@@ -168,6 +169,9 @@ class Supports:
 
     def find(self, space: SpaceId) -> Support | None:
         """Return the support of a space, or None."""
+        return self._standing.get(space)
+
+    def _found(self, space: SpaceId) -> Support | None:
         query = """SELECT s.*, t.imported, t.readonly FROM support AS s JOIN storage AS t ON t.id = s.storage
             WHERE s.space = ? AND s.provider = ?"""
         with self._database.reading() as db:

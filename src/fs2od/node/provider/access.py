@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from posixpath import normpath
 from typing import Protocol
@@ -117,8 +117,10 @@ class Access:
         epoch = self._epoch.now
         support = self._require_member(caller, space, need)
         with self._indexes.using(space) as index:
-            entry = _looked_up(index, names)
-            return self._member_view(caller, index, entry, support, need, epoch)
+            chain = tuple(index.ancestry(_looked_up(index, names)))
+            if not chain:
+                raise errors.posix("enoent")  # removed just now
+            return self._member_view(caller, index, chain, support, need, epoch)
 
     def locate_below(self, top: Located, path: str, need: Need = Need.READ) -> Located:
         """Return what lies at a path relative to a directory, as the same caller sees it.
@@ -222,13 +224,11 @@ class Access:
         if support is None:
             raise self.not_supported(share.space)
         with self._indexes.using(share.space) as index:
-            entry = index.find(ref.uuid) if ref.space == share.space else None
-            if entry is None:
-                raise errors.posix("enoent")
-            chain = list(index.ancestry(entry))
-            uuids = [index.ref(above.row).uuid for above in chain]
+            chain = index.line(ref.uuid) if ref.space == share.space else ()
+            uuids = [index.uuid(above.row) for above in chain]
             if share.root.uuid not in uuids:
-                raise errors.posix("enoent")  # it exists, but not below this share
+                raise errors.posix("enoent")  # it does not exist, or not below this share
+            entry = chain[0]
             require_modes(chain[: uuids.index(share.root.uuid) + 1], need, public=True)
             seen = index.ref(entry.row).through(share_id)
         path = _path(chain)
@@ -238,10 +238,10 @@ class Access:
         epoch = self._epoch.now
         support = self._require_member(caller, ref.space, need)
         with self._indexes.using(ref.space) as index:
-            entry = index.find(ref.uuid)
-            if entry is None:
+            chain = index.line(ref.uuid)
+            if not chain:
                 raise errors.posix("enoent")
-            return self._member_view(caller, index, entry, support, need, epoch)
+            return self._member_view(caller, index, chain, support, need, epoch)
 
     def _require_member(self, caller: Caller, space: SpaceId, need: Need) -> Support:
         user = self._rights.require_space(caller, space)
@@ -255,9 +255,9 @@ class Access:
         return support
 
     def _member_view(
-        self, caller: Caller, index: SpaceIndex, entry: Entry, support: Support, need: Need, epoch: int
+        self, caller: Caller, index: SpaceIndex, chain: Sequence[Entry], support: Support, need: Need, epoch: int
     ) -> Located:
-        chain = list(index.ancestry(entry))
+        entry = chain[0]
         path, ref, name = _path(chain), index.ref(entry.row), self._spaces.known(index.space).name
         remaining = _remaining(caller.data, index)
         found = Located(index.space, entry, path, None, caller, support, epoch, ref, name, remaining)
@@ -302,8 +302,8 @@ def _looked_up(index: SpaceIndex, names: list[str]) -> Entry:
     return entry
 
 
-def _path(chain: list[Entry]) -> str:
-    return "/".join(above.name for above in reversed(chain[:-1]))
+def _path(chain: Sequence[Entry]) -> str:
+    return "/".join([above.name for above in reversed(chain[:-1])])
 
 
 def _link_names(link: Located) -> list[str] | None:

@@ -117,11 +117,11 @@ class Credentials:
         Raises:
             Rejected: badToken, notAnIdentityToken, tokenInvalid, tokenRevoked, tokenCaveatUnverified …
         """
-        examined = tokens.examine(token)
+        examined = self._tokens.examine(token)
         if not isinstance(examined.identifier.kind, IdentityToken):
             received = tokens.kind_to_json(examined.identifier.kind)
             raise errors.error_of("notAnIdentityToken", "The token is not an identity token.", {"received": received})
-        self._tokens.verify(token, examined.identifier, context)
+        self._tokens.verify(token, examined, context)
         return examined
 
     def _holds(self, token: Token, context: Context) -> bool:
@@ -137,11 +137,11 @@ class Credentials:
         Raises:
             Rejected: badToken, notAnAccessToken, tokenInvalid, tokenRevoked, tokenCaveatUnverified …, as they are.
         """
-        examined = tokens.examine(token)
+        examined = self._tokens.examine(token)
         if not isinstance(examined.identifier.kind, AccessToken):
             received = tokens.kind_to_json(examined.identifier.kind)
             raise errors.error_of("notAnAccessToken", "The token is not an access token.", {"received": received})
-        self._tokens.verify(token, examined.identifier, context)
+        self._tokens.verify(token, examined, context)
         return examined
 
     def verify_any(self, token: Token, peer_ip: IPv4Address | IPv6Address | None, caller: Caller) -> tokens.Examined:
@@ -155,8 +155,8 @@ class Credentials:
         if caller.user is not None:
             groups = partial(self._rights.effective_groups, caller.user)
             context = replace(context, consumer=Subject("user", caller.user), consumer_groups=groups)
-        examined = tokens.examine(token)
-        self._tokens.verify(token, examined.identifier, context)
+        examined = self._tokens.examine(token)
+        self._tokens.verify(token, examined, context)
         return examined
 
     def invitation(self, token: Token, context: Context) -> tuple[Identifier, InviteToken]:
@@ -165,10 +165,11 @@ class Credentials:
         Raises:
             Rejected: notAnInviteToken, tokenInvalid, tokenRevoked, tokenCaveatUnverified …
         """
-        identifier = tokens.examine(token).identifier
+        examined = self._tokens.examine(token)
+        identifier = examined.identifier
         if not isinstance(identifier.kind, InviteToken):
             received = tokens.kind_to_json(identifier.kind)
             details = {"expectedInviteType": "any", "received": received}
             raise errors.error_of("notAnInviteToken", "The token is not an invite token.", details)
-        self._tokens.verify(token, identifier, context)
+        self._tokens.verify(token, examined, context)
         return identifier, identifier.kind

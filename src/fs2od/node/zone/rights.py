@@ -9,7 +9,7 @@ from collections.abc import Collection
 from fs2od.node.zone.callers import Caller
 from fs2od.onedata import errors
 from fs2od.onedata.ids import GroupId, SpaceId, UserId
-from fs2od.sqlite import Database
+from fs2od.sqlite import Database, Standing
 
 __all__ = ["EFFECTIVE_GROUPS", "Rights"]
 
@@ -31,10 +31,11 @@ _NEAR_GROUP = "SELECT privileges FROM group_user WHERE child = :user AND parent 
 
 
 class Rights:
-    """Answers from the zone's tables, read fresh each time: a membership that ended grants nothing any more."""
+    """Answers from the zone's tables as they are at each question: a membership that ended grants nothing any more."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._held = Standing(database, self._asked)
 
     def effective_groups(self, user: UserId) -> list[GroupId]:
         """Return the groups that `user` belongs to, directly or through child groups, sorted by id."""
@@ -143,9 +144,7 @@ class Rights:
 
     def _enough(self, query: str, user: UserId, within: str, needed: Collection[str]) -> frozenset[str] | None:
         """Return what the nearest memberships give, if that is enough: a facility's user is in thousands of groups."""
-        with self._database.reading() as db:
-            rows = db.execute(query, {"user": user, "in": within}).fetchall()
-        held = frozenset[str]().union(*(json.loads(row[0]) for row in rows))
+        held = self._held.get((query, user, within))
         return held if held and held.issuperset(needed) else None
 
     def _judge(self, user: UserId, held: frozenset[str] | None, needed: tuple[str, ...], admin: str | None) -> None:
@@ -156,8 +155,12 @@ class Rights:
         raise errors.forbidden()
 
     def _union(self, query: str, user: UserId, within: str) -> frozenset[str] | None:
+        return self._held.get((EFFECTIVE_GROUPS + query, user, within))
+
+    def _asked(self, question: tuple[str, UserId, str]) -> frozenset[str] | None:
+        query, user, within = question
         with self._database.reading() as db:
-            rows: list[sqlite3.Row] = db.execute(EFFECTIVE_GROUPS + query, {"user": user, "in": within}).fetchall()
+            rows: list[sqlite3.Row] = db.execute(query, {"user": user, "in": within}).fetchall()
         if not rows:
             return None
         return frozenset[str]().union(*(json.loads(row[0]) for row in rows))

@@ -16,7 +16,7 @@ from fs2od.node.zone.names import require_name
 from fs2od.node.zone.rights import Rights
 from fs2od.onedata import errors
 from fs2od.onedata.ids import FileId, FileRef, ShareId, SpaceId, UserId, file_id, new_entity_id
-from fs2od.sqlite import Database
+from fs2od.sqlite import Database, Standing
 
 __all__ = ["RootType", "Share", "Shares"]
 
@@ -57,6 +57,7 @@ class Shares:
         self._clock = clock
         self._activity = activity
         self._listeners: list[Callable[[SpaceId], None]] = []
+        self._standing = Standing(database, self._found)
 
     def listen(self, changed: Callable[[SpaceId], None]) -> None:
         """Let `changed` be told of every space whose shares were made, renamed or ended; it must not wait for anything."""
@@ -129,6 +130,9 @@ class Shares:
         Raises:
             NotFound: There is none.
         """
+        return self._standing.get(share)
+
+    def _found(self, share: ShareId) -> Share:
         with self._database.reading() as db:
             row = db.execute(f"{_SHARES} WHERE share.id = ?", (share,)).fetchone()
         if row is None:

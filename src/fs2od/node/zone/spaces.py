@@ -12,7 +12,7 @@ from fs2od.node.zone.names import require_name
 from fs2od.node.zone.rights import Rights
 from fs2od.onedata import errors, privileges
 from fs2od.onedata.ids import GroupId, ProviderId, ShareId, SpaceId, UserId, new_entity_id
-from fs2od.sqlite import Database
+from fs2od.sqlite import Database, Standing
 
 __all__ = ["Space", "Spaces"]
 
@@ -39,6 +39,7 @@ class Spaces:
         self._rights = rights
         self._clock = clock
         self._when_removed: list[Callable[[SpaceId], None]] = []
+        self._standing = Standing(database, self._found)
 
     def create_for_group(self, caller: Caller, group: GroupId, name: str) -> SpaceId:
         """Create a space whose owning member is `group`.
@@ -77,6 +78,9 @@ class Spaces:
         Raises:
             NotFound: There is none.
         """
+        return self._standing.get(space)
+
+    def _found(self, space: SpaceId) -> Space:
         with self._database.reading() as db:
             row = db.execute("SELECT * FROM space WHERE id = ?", (space,)).fetchone()
             supports = db.execute("SELECT provider, size FROM support WHERE space = ?", (space,)).fetchall()

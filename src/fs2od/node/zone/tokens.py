@@ -22,6 +22,7 @@ from fs2od.onedata.tokens import (
     AccessToken,
     Caveat,
     Context,
+    Examined,
     Identifier,
     InviteToken,
     Named,
@@ -30,12 +31,13 @@ from fs2od.onedata.tokens import (
     Token,
     TokenKind,
 )
-from fs2od.sqlite import Database
+from fs2od.sqlite import Database, Standing
 
 __all__ = ["NamedToken", "Tokens"]
 
 _LONGEST_TEMPORARY_S = 2_592_000
 _MOST_USES = 2**31 - 1
+_MOST_SIGNED, _LONGEST_SIGNED = 1000, 2000
 # As the index in `sharing_schema` has it.
 _TARGET = (
     "substr(identifier, instr(identifier, ':') + 1, instr(substr(identifier, instr(identifier, ':') + 1), ':') - 1)"
@@ -72,6 +74,10 @@ class Tokens:
         self._epoch = epoch
         self._clock = clock
         self._domain = domain
+        self._generations = Standing(database, self._asked_generation)
+        self._blocked = Standing(database, self._asked_blocked)
+        self._revoked = Standing(database, self._asked_revoked)
+        self._signed: dict[bytes, Examined] = {}
 
     @property
     def domain(self) -> str:
@@ -123,7 +129,7 @@ class Tokens:
         if until is None or until > self._clock.now_s() + _LONGEST_TEMPORARY_S:
             said = f"A temporary token must have a time caveat of at most {_LONGEST_TEMPORARY_S} seconds."
             raise errors.error_of("tokenTimeCaveatRequired", said, {"maxTtl": _LONGEST_TEMPORARY_S})
-        persistence = Temporary(self._generation(user))
+        persistence = Temporary(self._generations.get(user))
         identifier = Identifier(persistence, Subject("user", user), kind or AccessToken(), TokenId(new_entity_id()))
         return self._text(identifier, caveats)
 
@@ -206,22 +212,43 @@ class Tokens:
             db.execute("UPDATE user SET token_generation = token_generation + 1 WHERE id = ?", (user,))
         self._epoch.move()
 
-    def verify(self, token: Token, identifier: Identifier, context: Context) -> None:
+    def examine(self, token: Token) -> Examined:
+        """Return what a token says about itself, unverified.
+
+        Raises:
+            Rejected: badToken, it cannot be read; tokenCaveatUnknown.
+        """
+        known = self._signed.get(token.digest) if len(token.reveal()) <= _LONGEST_SIGNED else None
+        return known or tokens.examine(token)
+
+    def verify(self, token: Token, examined: Examined, context: Context) -> None:
         """Accept a token of any kind that we issued, whose subject exists, that is not revoked and whose caveats hold.
 
         Raises:
             Rejected: tokenInvalid, tokenRevoked, tokenSubjectInvalid, tokenCaveatUnverified …
         """
-        subject = identifier.subject
+        identifier, subject = examined.identifier, examined.identifier.subject
         # The signature first: a forged token must not tell whether its subject exists.
-        tokens.verify(token, self._root_key(identifier), context)
-        if subject.type != "user" or self._is_blocked(UserId(subject.id)):
+        self._verify_signature(token, examined)
+        tokens.verify_caveats(examined, context)
+        if subject.type != "user" or self._blocked.get(UserId(subject.id)):
             raise errors.error_of("tokenSubjectInvalid", "The token's subject does not exist or may not use it.")
         if isinstance(identifier.persistence, Temporary):
-            if identifier.persistence.generation != self._generation(UserId(subject.id)):
+            if identifier.persistence.generation != self._generations.get(UserId(subject.id)):
                 raise errors.error_of("tokenRevoked", "The token has been revoked.")
-        elif self._is_revoked(identifier.token_id):
+        elif self._revoked.get(identifier.token_id):
             raise errors.error_of("tokenRevoked", "The token has been revoked.")
+
+    def _verify_signature(self, token: Token, examined: Examined) -> None:
+        """Make sure that we signed a token. Once it is known, it stays so: only what else is judged of it can change."""
+        is_short = len(token.reveal()) <= _LONGEST_SIGNED
+        if is_short and token.digest in self._signed:
+            return
+        tokens.verify_signature(token, self._root_key(examined.identifier))
+        if is_short:
+            if len(self._signed) >= _MOST_SIGNED:
+                self._signed.clear()
+            self._signed[token.digest] = examined
 
     def count_use(self, db: sqlite3.Connection, identifier: Identifier) -> None:
         """Count one use of an invite, inside the transaction that makes the membership.
@@ -268,19 +295,19 @@ class Tokens:
             return self._keys.derive(f"temporary token/{identifier.subject}/{persistence.generation}")
         return self._keys.derive(f"named token/{identifier.token_id}")
 
-    def _generation(self, user: UserId) -> int:
+    def _asked_generation(self, user: UserId) -> int:
         with self._database.reading() as db:
             row = db.execute("SELECT token_generation FROM user WHERE id = ?", (user,)).fetchone()
         if row is None:
             raise errors.not_found()
         return int(row[0])
 
-    def _is_blocked(self, user: UserId) -> bool:
+    def _asked_blocked(self, user: UserId) -> bool:
         with self._database.reading() as db:
             row = db.execute("SELECT blocked FROM user WHERE id = ?", (user,)).fetchone()
         return row is None or bool(row[0])
 
-    def _is_revoked(self, token: TokenId) -> bool:
+    def _asked_revoked(self, token: TokenId) -> bool:
         with self._database.reading() as db:
             row = db.execute("SELECT revoked FROM named_token WHERE id = ?", (token,)).fetchone()
         return row is None or bool(row[0])
