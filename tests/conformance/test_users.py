@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -13,6 +14,18 @@ from fs2od.onedata.tokens import InviteToken, InviteType
 from fs2od.testing.world import World
 
 Ask = Callable[..., Awaitable[httpx.Response]]
+
+
+async def _fail() -> None:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("service", ["onezone", "oneprovider"])
+async def test_a_node_of_which_a_part_fails_says_that_it_is_not_well(world: World, ask: Ask, service: str) -> None:
+    failing = asyncio.create_task(world.node.zone.clockwork.keep_going("imports", _fail))
+    await asyncio.sleep(0.01)
+    assert (await ask(f"{service}/health")).json() == {"status": "unhealthy"}
+    failing.cancel()
 
 
 @pytest.mark.parametrize("service", ["onezone", "oneprovider", "onepanel"])

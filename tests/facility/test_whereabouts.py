@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 from collections import Counter
@@ -90,11 +91,11 @@ async def onboarded(world: World) -> None:
             world.clock.move(seconds=20)
 
 
-async def test_where_there_are_no_further_sites_two_requests_are_all(world: World, rounds: Rounds) -> None:
+async def test_where_there_are_no_further_sites_three_requests_are_all(world: World, rounds: Rounds) -> None:
     await onboarded(world)
     for _ in range(3):
         await rounds.make()
-    assert rounds.requests.sent == {"get_configuration": 3, "fs2od_list_sites": 3}
+    assert rounds.requests.sent == {"health": 3, "get_configuration": 3, "fs2od_list_sites": 3}
     assert (rounds.row().sites, rounds.row().sites_asked_at) == ((), None)
 
 
@@ -145,3 +146,24 @@ async def test_what_was_known_stays_while_onedata_is_away(world: World, rounds: 
     with pytest.raises(Exception, match="answer"):
         await rounds.make()
     assert rounds.row().sites == known
+
+
+async def _fail() -> None:
+    raise ZeroDivisionError
+
+
+async def _end() -> None:
+    """Come to an end as it should be."""
+
+
+async def test_the_operator_hears_that_onedata_is_not_well_and_that_it_is_again(rounds: Rounds) -> None:
+    await rounds.make()
+    assert not Datasets(rounds.database).onedata_unwell()
+    failing = asyncio.create_task(rounds.world.node.zone.clockwork.keep_going("imports", _fail))
+    await asyncio.sleep(0.01)
+    await rounds.make()
+    assert Datasets(rounds.database).onedata_unwell()
+    failing.cancel()
+    await rounds.world.node.zone.clockwork.keep_going("imports", _end)
+    await rounds.make()
+    assert not Datasets(rounds.database).onedata_unwell()

@@ -211,6 +211,14 @@ async def test_a_button_for_what_is_gone_does_nothing(operator: OperatorPages, p
     assert (await operator.post(path)).status_code == 404
 
 
+async def test_when_onedata_is_not_well_the_page_says_where_to_look(operator: OperatorPages) -> None:
+    await operator.sign_in()
+    assert "its log says why" not in await operator.get("/")
+    operator.world.journal.know("health", "unhealthy")
+    assert "its log says why" in await operator.get("/")
+    assert json.loads(await operator.get("/datasets.json"))["onedata_unwell"]
+
+
 async def test_when_onedata_is_away_the_page_says_what_it_means(operator: OperatorPages) -> None:
     assert Datasets(operator.world.database).onedata_trouble() == ""
     operator.world.journal.know("onedata", "")

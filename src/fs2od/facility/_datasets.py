@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NoReturn
 
 from fs2od.facility._onedata_access import ONEDATA_STATE
-from fs2od.facility._whereabouts import Supported, read_whereabouts
+from fs2od.facility._whereabouts import HEALTH, Supported, read_whereabouts
 from fs2od.facility.journal import ONBOARDING, Phase, Record, Step, read_records
 from fs2od.sqlite import Database
 
@@ -109,8 +109,15 @@ class Datasets:
 
     def onedata_trouble(self) -> str:
         """Return why Onedata cannot be reached, or nothing when it can."""
+        return self._known(ONEDATA_STATE)
+
+    def onedata_unwell(self) -> bool:
+        """Say whether the zone, when it was last asked, said that it is not well."""
+        return bool(self._known(HEALTH))
+
+    def _known(self, key: str) -> str:
         with self._database.reading() as db:
-            row = db.execute("SELECT value FROM known WHERE key = ?", (ONEDATA_STATE,)).fetchone()
+            row = db.execute("SELECT value FROM known WHERE key = ?", (key,)).fetchone()
         return "" if row is None else str(row[0])
 
     def _id(self, db: sqlite3.Connection, name: str) -> int:

@@ -1,6 +1,7 @@
 """Which sites support the datasets and how their copies stand.
 
-Asked of Onedata now and then, a few datasets at a time, and kept for the operator's page, which asks nobody.
+Asked of Onedata now and then, a few datasets at a time, and kept for the operator's page, which asks nobody. So is how the zone
+feels.
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ from fs2od.onedata.ids import FileId, ProviderId, SpaceId
 from fs2od.onedata.wire.copies import CopiesOnStorage
 from fs2od.sqlite import Database
 
-__all__ = ["Supported", "Whereabouts", "read_whereabouts"]
+__all__ = ["HEALTH", "Supported", "Whereabouts", "read_whereabouts"]
 
+HEALTH = "health"
+"""Under which key the journal knows how the zone feels; empty where it is well, or does not say."""
+_HEALTHY = "healthy"
 _EVERY_S = 60.0
 _AT_ONCE = 60
 """Datasets in one round: with thousands, each has its turn within the hour, and those that are being copied every minute."""
@@ -95,6 +99,7 @@ class Whereabouts:
         """
         services = Services(self._settings, self._connect(read_token(self._settings)))
         try:
+            await self._ask_health(services)
             own = (await services.provider.configuration()).provider_id
             if not await self._has_others(services, own):
                 return
@@ -113,6 +118,14 @@ class Whereabouts:
             self._keep(heard)
         finally:
             await services.close()
+
+    async def _ask_health(self, services: Services) -> None:
+        said = ""
+        with contextlib.suppress(ServiceError):
+            status = (await services.zone.health()).status
+            said = "" if status == _HEALTHY else status
+        if (self._journal.known(HEALTH) or "") != said:
+            self._journal.know(HEALTH, said)
 
     async def _has_others(self, services: Services, own: ProviderId) -> bool:
         """Learn the names of the sites; a zone that is no node of ours tells them one by one, later."""

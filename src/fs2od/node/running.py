@@ -51,16 +51,21 @@ class Node:
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Start due imports and deliver due letters as long as the block runs."""
-        work = (self._start_imports(), self._deliver(), self._ensure_storages())
-        clockwork = [asyncio.create_task(each) for each in work]
-        for task in clockwork:
-            task.add_done_callback(_tell_if_broken)
+        keep_going = self.zone.clockwork.keep_going
+        parts = (
+            keep_going("imports", lambda: self._often(self._start_imports)),
+            keep_going("copies", lambda: self._often(self._start_copies)),
+            keep_going("notes", lambda: self._often(self._write_down)),
+            keep_going("mail", lambda: self._often(self._deliver)),
+            keep_going("configured storages", self._ensure_storages),
+        )
+        tasks = [asyncio.create_task(each) for each in parts]
         try:
             yield
         finally:
-            for each in clockwork:
+            for each in tasks:
                 each.cancel()
-            await asyncio.gather(*clockwork, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def ensure_administrator(self, token_file: Path) -> None:
         """Make sure that there is an administrator whose access token stands in `token_file` (mode 0600).
@@ -84,12 +89,17 @@ class Node:
         self.sites.administer(user)
         return user
 
-    async def _start_imports(self) -> None:
+    async def _often(self, work: Callable[[], None]) -> None:
+        """Do something again and again; what is away now is tried again by itself."""
+        said = ""
         while True:
             try:
-                await _to_its_end(self._tick)
+                await _to_its_end(work)
+                said = ""
             except Fs2odError as error:
-                _log.warning("imports could not be started: %s", error)
+                if said != str(error):
+                    _log.warning("what the node does by itself waits: %s", error)
+                said = str(error)
             await asyncio.sleep(_TICK_S)
 
     async def _ensure_storages(self) -> None:
@@ -102,23 +112,22 @@ class Node:
                 _log.warning("configured storages wait: %s", error)
             await asyncio.sleep(_STORAGES_EVERY_S)
 
-    def _tick(self) -> None:
+    def _start_imports(self) -> None:
         for provider in self.sites:
             provider.imports.start_due()
+
+    def _start_copies(self) -> None:
         self.sites.front.wishes.begin_due()
         self.sites.replicator.start_due()
+
+    def _write_down(self) -> None:
         if self.zone.link_rules.write_down_if_due():
             self.zone.activity.write_down()
         self.zone.remind()
 
-    async def _deliver(self) -> None:
+    def _deliver(self) -> None:
         transport = SealedTransport(TokenTransport(self.transport, self.zone.tokens), self.zone.keys)
-        while True:
-            try:
-                await _to_its_end(self.zone.outbox.deliver, transport, self.zone.clock.now())
-            except Fs2odError as error:
-                _log.warning("mail waits: %s", error)
-            await asyncio.sleep(_TICK_S)
+        self.zone.outbox.deliver(transport, self.zone.clock.now())
 
     def close(self) -> None:
         """Stop everything and close the databases."""
@@ -155,12 +164,6 @@ def open_node(
             yield node
         finally:
             node.close()
-
-
-def _tell_if_broken(task: asyncio.Task[None]) -> None:
-    """Say that a part of the clockwork has stopped by a mistake of ours: nothing else would show it for long."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.critical("a part of the node has stopped: restart it, and tell its developers", exc_info=error)
 
 
 async def _to_its_end(work: Callable[..., Done], *arguments: object) -> Done:

@@ -173,7 +173,8 @@ class _OperatorPages:
         return _back(f"/outbox/{letter}")
 
     def _glance(self) -> Glance:
-        return Glance(self.datasets.list(), self.outbox.counts(), self.datasets.onedata_trouble(), self.clock())
+        trouble, is_unwell = self.datasets.onedata_trouble(), self.datasets.onedata_unwell()
+        return Glance(self.datasets.list(), self.outbox.counts(), trouble, is_unwell, self.clock())
 
     def _letters(self, request: Request) -> tuple[LetterRow, ...]:
         return self.outbox.list_letters(limit=_LETTERS + 1, before=_number(request, "before") or None)

@@ -42,6 +42,7 @@ class Glance:
     rows: tuple[DatasetRow, ...]
     letters: dict[LetterState, int]
     onedata_trouble: str
+    onedata_unwell: bool
     now: datetime
 
     @property
@@ -77,7 +78,9 @@ class Glance:
     @property
     def version(self) -> str:
         """A text that changes whenever the page would."""
-        told = repr(([_told(row) for row in self.rows], sorted(self.letters.items()), self.onedata_trouble))
+        told = repr(
+            ([_told(row) for row in self.rows], sorted(self.letters.items()), self.onedata_trouble, self.onedata_unwell)
+        )
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     @property
@@ -134,6 +137,7 @@ def glance_document(glance: Glance) -> dict[str, Any]:
         "summary": {**Counter(row.state for row in glance.rows), "datasets": len(glance.rows)},
         "letters": glance.letters,
         "onedata_trouble": glance.onedata_trouble or None,
+        "onedata_unwell": glance.onedata_unwell,
         "datasets": [dataset_document(row) for row in glance.rows],
         "as_of": _iso(glance.now),
         "poll_after_s": _POLL_S,

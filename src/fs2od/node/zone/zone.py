@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from fs2od.mail import Outbox, parse_mailbox
 from fs2od.node.clock import Clock
+from fs2od.node.clockwork import Clockwork
 from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.accounts import Accounts, Flows, Grants, Identities, LinkLetters, Sessions, SignInLinks
 from fs2od.node.zone.activity import Activity
@@ -54,6 +55,7 @@ class Zone:
     settings: NodeSettings
     database: Database
     clock: Clock
+    clockwork: Clockwork
     epoch: Epoch
     keys: KeyFile
     memberships: Memberships
@@ -158,6 +160,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         settings=settings,
         database=database,
         clock=clock,
+        clockwork=Clockwork(),
         epoch=epoch,
         keys=keys,
         memberships=memberships,

@@ -32,7 +32,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
         return json_answer(document)
 
     def health(_: Call) -> Answer:
-        return json_answer(wire.Health(status="healthy"))
+        return json_answer(wire.Health(status="unhealthy" if zone.clockwork.troubled() else "healthy"))
 
     def space_document(space: SpaceId) -> wire.ProviderSpace:
         def fixed(uuid: str) -> FileId:

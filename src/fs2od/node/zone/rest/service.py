@@ -30,7 +30,7 @@ def endpoints(zone: Zone) -> list[Endpoint]:
         return json_answer(document)
 
     def health(_: Call) -> Answer:
-        return json_answer(wire.Health(status="healthy"))
+        return json_answer(wire.Health(status="unhealthy" if zone.clockwork.troubled() else "healthy"))
 
     def zone_privileges(_: Call) -> Answer:
         return json_answer({"viewer": sorted(privileges.ZONE_VIEWER), "admin": sorted(privileges.ZONE_ADMIN)})
