@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from fs2od.mail import Outcome, SharingEvent, SharingNews, render_sharing
+from fs2od.errors import StorageFull
+from fs2od.mail import Letter, Mailbox, Outcome, SharingEvent, SharingNews, render_sharing
 from fs2od.node.zone.link_rules import Rule
 from fs2od.node.zone.notice_letters import TokenTransport
+from fs2od.node.zone.notices import AccessEnded
 from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.tokens import InviteToken, InviteType
 from fs2od.testing.world import Person, World
@@ -71,6 +74,53 @@ def test_each_event_of_an_invite_is_one_letter(world: World) -> None:
     zone.invite_book.end(olive.caller, made.id, with_members=True)
     ((to, subject, _),) = delivered(world)
     assert (to, subject) == ("blair@example.org", "Your access has ended: grid 7")
+
+
+@contextmanager
+def full(world: World) -> Iterator[None]:
+    """Let the zone's database take nothing more for a while."""
+
+    def limit(pages: int) -> None:
+        with world.node.zone.database.writing() as db:
+            db.execute(f"PRAGMA max_page_count = {pages}")
+
+    with world.node.zone.database.reading() as db:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+    limit(pages)
+    try:
+        yield
+    finally:
+        limit(1_000_000)
+
+
+def test_a_letter_that_the_disk_does_not_take_is_written_later_and_once(world: World) -> None:
+    zone, olive = world.node.zone, somebody(world, "Olive Example")
+    dataset = world.dataset(olive, name="grid 7")
+    with full(world):
+        for _ in range(20):
+            zone.notices.tell(AccessEnded(olive.id, dataset.space, "space"))
+        waiting = len(zone.notice_letters.unwritten)
+        assert 10 < waiting <= 20
+        with pytest.raises(StorageFull):
+            zone.notice_letters.write_unwritten()
+        assert len(zone.notice_letters.unwritten) == waiting
+    zone.notice_letters.write_unwritten()
+    zone.notice_letters.write_unwritten()
+    assert zone.outbox.counts()["queued"] == 20
+    assert not zone.notice_letters.unwritten
+
+
+def test_letters_that_wait_have_a_bound(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    zone, olive = world.node.zone, somebody(world, "Olive Example")
+    dataset = world.dataset(olive)
+    letter = Letter(Mailbox("a@example.org"), (Mailbox("b@example.org"),), "subject", "text")
+    zone.notice_letters.unwritten.extend((str(number), letter) for number in range(1000))
+    with full(world):
+        for _ in range(10):
+            zone.notices.tell(AccessEnded(olive.id, dataset.space, "space"))
+    assert len(zone.notice_letters.unwritten) == 1000
+    assert "a letter could not be written" in caplog.text
+    zone.notice_letters.unwritten.clear()
 
 
 def test_a_link_about_to_end_is_told_to_who_made_it(world: World) -> None:

@@ -124,6 +124,7 @@ class Node:
         if self.zone.link_rules.write_down_if_due():
             self.zone.activity.write_down()
         self.zone.remind()
+        self.zone.notice_letters.write_unwritten()
 
     def _deliver(self) -> None:
         transport = SealedTransport(TokenTransport(self.transport, self.zone.tokens), self.zone.keys)
@@ -134,6 +135,8 @@ class Node:
         self.sites.close()
         self.zone.link_rules.write_down()
         self.zone.activity.write_down()
+        with contextlib.suppress(Fs2odError):
+            self.zone.notice_letters.write_unwritten()
         self.zone.database.close()
 
 

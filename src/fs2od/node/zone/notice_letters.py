@@ -6,8 +6,9 @@ import hashlib
 import logging
 import re
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -16,6 +17,7 @@ from fs2od.mail import (
     CopiesEvent,
     CopiesNews,
     Letter,
+    LetterError,
     Mailbox,
     Outbox,
     Outcome,
@@ -55,13 +57,18 @@ from fs2od.sqlite import Database
 
 __all__ = ["NoticeLetters", "TokenTransport"]
 
+_MOST_UNWRITTEN = 1000
 _SEAL = re.compile(rb"~token-([0-9a-h]{32,38})~")
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class NoticeLetters:
-    """Writes a letter for each notice whose reader has a mail address. A letter that cannot be written stops nothing."""
+    """Writes a letter for each notice whose reader has a mail address. A letter that cannot be written stops nothing.
+
+    One that the database does not take now, because the disk is full, is kept in memory with its key until it does: what it
+    tells of has happened already. Those are lost only with the process, and none is written twice.
+    """
 
     database: Database
     outbox: Outbox
@@ -72,6 +79,7 @@ class NoticeLetters:
     letters: LinkLetters
     settings: NodeSettings
     provider: Callable[[ProviderId], Provider]
+    unwritten: deque[tuple[str, Letter]] = field(default_factory=deque)
 
     def tell(self, notice: Notice) -> None:
         """Write the letter."""
@@ -198,8 +206,29 @@ class NoticeLetters:
         """Write a letter down; the second one of the same key is none."""
         letter = Letter(self.letters.sender, (mailbox,), words.subject, words.text, words.html)
         unique = key or f"sharing/{hashlib.sha256(secrets.token_bytes(16)).hexdigest()}"
+        try:
+            self._write(unique, letter)
+        except LetterError:
+            raise
+        except Fs2odError as error:
+            if len(self.unwritten) >= _MOST_UNWRITTEN:
+                raise
+            self.unwritten.append((unique, letter))
+            _log.warning("a letter cannot be written down now, and is kept until it can: %s", error)
+
+    def write_unwritten(self) -> None:
+        """Write down the letters that could not be when their time came. To be called often, by one thread.
+
+        Raises:
+            StateError, StorageError: They still cannot be; they are kept.
+        """
+        while self.unwritten:
+            self._write(*self.unwritten[0])
+            self.unwritten.popleft()
+
+    def _write(self, key: str, letter: Letter) -> None:
         with self.database.writing() as db:
-            self.outbox.enqueue(db, letter, key=unique, now=self.clock.now())
+            self.outbox.enqueue(db, letter, key=key, now=self.clock.now())
 
 
 class TokenTransport:

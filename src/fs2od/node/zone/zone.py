@@ -74,6 +74,7 @@ class Zone:
     invite_book: InviteBook
     people: People
     notices: Notices
+    notice_letters: NoticeLetters
     providers: Providers
     offers: Offers
     support_requests: SupportRequests
@@ -179,6 +180,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         invite_book=invite_book,
         people=People(database, rights, memberships, notices, activity),
         notices=notices,
+        notice_letters=notice_letters,
         providers=providers,
         offers=offers,
         support_requests=SupportRequests(database, rights, providers, offers, notices, clock),
