@@ -82,7 +82,7 @@ def test_what_is_not_repeatable_creates_or_acts_and_is_a_post_but_for_two() -> N
     repeatable_posts = {one.operation_id for one in operations() if one.repeatable and one.method == "POST"}
     assert repeatable_posts == {
         "infer_access_token_scope", "examine_token", "confine_token", "verify_access_token", "verify_identity_token",
-        "verify_invite_token", "lookup_file_id", "evaluate_qos_expression", "fs2od_end_invite",
+        "verify_invite_token", "lookup_file_id", "evaluate_qos_expression", "fs2od_end_invite", "fs2od_make_wish",
     }  # fmt: skip
 
 

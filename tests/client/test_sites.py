@@ -7,8 +7,8 @@ from tests.client.conftest import Speak
 from tests.storage.conftest import bucket, radosgw
 
 from fs2od.node.panel.storage_records import Bucket, Credentials
-from fs2od.onedata.errors import Conflict, NotFound, Rejected
-from fs2od.onedata.ids import StorageId
+from fs2od.onedata.errors import Conflict, Forbidden, NotFound, Rejected
+from fs2od.onedata.ids import ProviderId, StorageId
 from fs2od.onedata.tokens import InviteToken, InviteType
 from fs2od.onedata.wire.direct import DirectReading
 from fs2od.onedata.wire.sites import JobTokenRequest, Offer
@@ -85,6 +85,31 @@ async def test_it_is_told_how_copies_stand(world: World, speak: Speak) -> None:
     (requirement,) = told.requirements
     assert (requirement.status, requirement.replicas_num) == ("impossible", 3)
     assert requirement.problem == "2 of the space's storages match, and copies on 3 are asked for"
+
+
+async def test_a_dataset_is_wanted_at_a_site_and_no_more(world: World, speak: Speak) -> None:
+    owner = world.person()
+    dataset, centre = world.dataset(owner, {"a": b"1"}), world.site("centre").node_provider
+    provider, site = speak(owner).provider, centre.record.id
+    await provider.spaces.want(dataset.space, site)
+    (wish,) = await provider.spaces.wishes(dataset.space)
+    assert (wish.provider_id, wish.user_id, wish.qos_requirement_id) == (site, owner.id, None)
+    world.also_support(dataset.space, centre)
+    world.node.sites.front.wishes.begin_due()
+    (wish,) = await provider.spaces.wishes(dataset.space)
+    (requirement,) = (await provider.spaces.replication(dataset.space)).requirements
+    assert (requirement.qos_requirement_id, requirement.expression) == (wish.qos_requirement_id, f"providerId={site}")
+    await provider.spaces.want_no_more(dataset.space, site)
+    assert await provider.spaces.wishes(dataset.space) == ()
+    assert (await provider.spaces.replication(dataset.space)).requirements == ()
+    await provider.spaces.want(dataset.space)
+    (wish,) = await provider.spaces.wishes(dataset.space)
+    assert wish.provider_id is None
+    with pytest.raises(Rejected) as refused:
+        await provider.spaces.want(dataset.space, ProviderId("0" * 32))
+    assert refused.value.error_id == "badValueIdNotFound"
+    with pytest.raises(Forbidden):
+        await speak(world.person()).provider.spaces.want(dataset.space, site)
 
 
 async def test_a_site_is_removed(world: World, speak: Speak) -> None:

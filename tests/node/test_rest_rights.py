@@ -491,6 +491,12 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "oneprovider/rerun_transfer": ("133++3111", at(lambda s: {"tid": s.transfer()})),
     "oneprovider/get_all_transfers": ("133++3111", space),
     "oneprovider/fs2od_get_replication": ("133++3111", space),
+    "oneprovider/fs2od_get_wishes": ("133++3111", space),
+    "oneprovider/fs2od_make_wish": ("1333+3111", named({"providerId": None}, space)),
+    "oneprovider/fs2od_drop_wish": (
+        "1333+3111",
+        at(lambda s: {"sid": s.dataset.space, "pid": s.provider.record.id}),
+    ),
     "oneprovider/get_data_distribution": ("13+++3+x31", file),
     "oneprovider/fs2od_get_direct_addresses": (
         "1300030x3",

@@ -37,6 +37,7 @@ COMMANDS = {
     "token": "Make, narrow, look at and end tokens.",
     "unmount": "Take a mounted dataset away.",
     "up": "Run node and facility together on this machine.",
+    "use": "Have a dataset copied to a computing centre, and see how far it is.",
     "user": "Add, list and block the people of a zone.",
 }
 

@@ -270,6 +270,7 @@ _PROVIDER = (
         get_data_distribution /data/{id}/distribution
         fs2od_get_checksum /fs2od/data/{id}/checksum
         fs2od_get_replication /fs2od/spaces/{sid}/replication
+        fs2od_get_wishes /fs2od/spaces/{sid}/wishes
         get_file_qos_summary /data/{id}/qos/summary
         get_share /shares/{shid}
         get_qos_requirement /qos_requirements/{qid}
@@ -281,6 +282,8 @@ _PROVIDER = (
         "oneprovider",
         """
         lookup_file_id POST /lookup-file-id/{path}
+        fs2od_make_wish POST /fs2od/spaces/{sid}/wishes
+        fs2od_drop_wish DELETE /fs2od/spaces/{sid}/wishes/{pid}
         evaluate_qos_expression POST /spaces/{sid}/evaluate_qos_expression
         set_attr PUT /data/{id}
         update_file_content PUT /data/{id}/content

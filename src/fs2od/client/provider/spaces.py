@@ -8,8 +8,8 @@ from typing import Literal
 from fs2od.client._paging import Pages
 from fs2od.client._service import Service
 from fs2od.onedata import wire
-from fs2od.onedata.ids import SpaceId, TransferId
-from fs2od.onedata.wire.copies import Replication
+from fs2od.onedata.ids import ProviderId, SpaceId, TransferId
+from fs2od.onedata.wire.copies import Replication, WishDetails, Wishes, WishRequest
 
 __all__ = ["ProviderSpaces", "TransferPhase"]
 
@@ -47,6 +47,34 @@ class ProviderSpaces:
             Forbidden: The user may not see them (space_view_qos).
         """
         return await self._service.read("fs2od_get_replication", Replication, ids={"sid": space})
+
+    async def wishes(self, space: SpaceId) -> tuple[WishDetails, ...]:
+        """Return where a space is wanted (GET P/fs2od/spaces/{sid}/wishes).
+
+        Raises:
+            NotFound: The provider is none of our node's, or a plain one's.
+            Forbidden: The user may not see them (space_view_qos).
+        """
+        return (await self._service.read("fs2od_get_wishes", Wishes, ids={"sid": space})).wishes
+
+    async def want(self, space: SpaceId, provider: ProviderId | None = None) -> None:
+        """Want a space at a site, or wherever it is supported next (POST P/fs2od/spaces/{sid}/wishes).
+
+        Copies begin as soon as the site lends storage, and the user has a letter when all is there.
+
+        Raises:
+            Forbidden: The user may not (space_manage_qos).
+            Rejected: badValueIdNotFound: there is no such site.
+        """
+        await self._service.do("fs2od_make_wish", ids={"sid": space}, document=WishRequest(provider_id=provider))
+
+    async def want_no_more(self, space: SpaceId, provider: ProviderId) -> None:
+        """Have nothing copied to a site any more; what was copied stays (DELETE P/fs2od/spaces/{sid}/wishes/{pid}).
+
+        Raises:
+            Forbidden: The user may not (space_manage_qos).
+        """
+        await self._service.do("fs2od_drop_wish", ids={"sid": space, "pid": provider})
 
     async def transfers(
         self, space: SpaceId, *, state: TransferPhase = "ongoing", page_items: int = 100

@@ -109,15 +109,12 @@ def front_of(shared: Shared, own: Oneprovider) -> Oneprovider:
     Onedata's REST goes on telling sites apart.
     """
     zone, indexes = shared.zone, shared.indexes
-    access = Access(
-        zone.rights, zone.shares, zone.spaces, _Everywhere(own.supports, shared.homes), indexes, zone.epoch, zone.clock
-    )
+    access = _access_everywhere(shared, own.supports)
     files = Files(access, indexes, zone.shares, zone.spaces, zone.rights, own.record.id)
     return replace(
         own,
         access=access,
         files=files,
-        wishes=_wishes(shared, access, files, own.qos),
         archives=Archives(access, indexes, shared.sources, shared.checksums, zone.settings.limits),
     )
 
@@ -155,7 +152,7 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
         access=access,
         files=files,
         qos=qos,
-        wishes=_wishes(shared, access, files, qos),
+        wishes=_wishes(shared, _access_everywhere(shared, supports), files, qos),
         transfers=Transfers(zone.rights, shared.replicator, shared.homes, clock),
         replicator=shared.replicator,
         tickets=Tickets(clock),
@@ -178,6 +175,11 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
             silence_s=settings.limits.upload_silence_s,
         ),
     )
+
+
+def _access_everywhere(shared: Shared, own: Supports) -> Access:
+    zone, everywhere = shared.zone, _Everywhere(own, shared.homes)
+    return Access(zone.rights, zone.shares, zone.spaces, everywhere, shared.indexes, zone.epoch, zone.clock)
 
 
 def _wishes(shared: Shared, access: Access, files: Files, qos: QosRequirements) -> Wishes:

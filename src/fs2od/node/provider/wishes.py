@@ -90,8 +90,11 @@ class Wishes:
 
         Raises:
             Forbidden: Without space_manage_qos.
+            Rejected: badValueIdNotFound, there is no such site.
         """
         user = self._require(caller, space)
+        if provider is not None:
+            self._require_site(provider)
         row = (new_entity_id(), space, provider, user, self._clock.now_s())
         with self._database.writing() as db:
             if provider is None:
@@ -222,6 +225,12 @@ class Wishes:
             if sidecar is None
             else (root.files - sidecar.files, root.size_bytes - sidecar.size_bytes)
         )
+
+    def _require_site(self, provider: ProviderId) -> None:
+        with self._database.reading() as db:
+            known = db.execute("SELECT 1 FROM provider WHERE id = ?", (provider,)).fetchone()
+        if known is None:
+            raise errors.bad_value("IdNotFound", "providerId", "is no site")
 
     def _require(self, caller: Caller, space: SpaceId) -> UserId:
         self._rights.require_user(caller)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fs2od.onedata.ids import FileId, ProviderId, QosRequirementId, StorageId
+from fs2od.onedata.ids import FileId, ProviderId, QosRequirementId, StorageId, UserId
 from fs2od.onedata.wire.codec import Document
 from fs2od.onedata.wire.qos import QosStatus
 
-__all__ = ["CopiesOnStorage", "Replication", "RequirementState"]
+__all__ = ["CopiesOnStorage", "Replication", "RequirementState", "WishDetails", "WishRequest", "Wishes"]
 
 
 class CopiesOnStorage(Document, frozen=True, kw_only=True):
@@ -41,3 +41,23 @@ class Replication(Document, frozen=True, kw_only=True):
 
     requirements: tuple[RequirementState, ...]
     copies: tuple[CopiesOnStorage, ...]
+
+
+class WishRequest(Document, frozen=True, kw_only=True, omit_defaults=True):
+    """POST P/fs2od/spaces/{id}/wishes: a space is wanted at a site; without one, wherever it is supported next."""
+
+    provider_id: ProviderId | None = None
+
+
+class WishDetails(Document, frozen=True, kw_only=True):
+    """Where a space is wanted, and by whom. The requirement is there as soon as the site lends storage."""
+
+    provider_id: ProviderId | None
+    user_id: UserId
+    qos_requirement_id: QosRequirementId | None
+
+
+class Wishes(Document, frozen=True, kw_only=True):
+    """GET P/fs2od/spaces/{id}/wishes, oldest first."""
+
+    wishes: tuple[WishDetails, ...]
