@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 from tests.storage.conftest import bucket, radosgw
 
 from fs2od.cli.main import fs2od
-from fs2od.errors import Fs2odError
+from fs2od.errors import Fs2odError, Interrupted
 from fs2od.onedata import tokens
+from fs2od.onedata.errors import Forbidden, NotFound
 from fs2od.onedata.ids import ProviderId
 from fs2od.onedata.tokens import DataPath, DataReadonly, Ip, Time, Token
 from fs2od.storage.s3 import S3Settings
@@ -173,8 +174,8 @@ def test_a_site_is_removed_after_its_supports_were_shown_and_ended(world: Served
     assert isinstance(refused.exception, Fs2odError)
     assert (refused.exception.exit_code, "give --end-supports" in str(refused.exception)) == (9, True)
     first, second = refused.stderr.splitlines()
-    assert "class averages  (nobody else supports it: it can be read no more then)" in first
-    assert second.endswith("grid 7")
+    assert "class averages  (nobody else supports it, 0 files: it can be read no more then)" in first
+    assert second.endswith("grid 7  (the copies here, 0 B, are removed; it stays whole where it is at home)")
     kept = operator.run("site", "remove", "centre", "--end-supports", given="n\n")
     assert "centre stays as it is" in str(kept.exception)
     assert len(site.supports.every()) == 2
@@ -184,6 +185,30 @@ def test_a_site_is_removed_after_its_supports_were_shown_and_ended(world: Served
     assert [each["name"] for each in operator.json("site", "list")] == ["facility"]
     missing = operator.run("site", "remove", "centre")
     assert "there is no site 'centre'; there are: facility" in str(missing.exception)
+
+
+def test_a_support_is_ended_after_it_was_said_what_is_lost(world: ServedWorld, tmp_path: Path) -> None:
+    olive = world.person("Olive Example")
+    dataset = world.dataset(olive, {"a.txt": b"1", "b.txt": b"22"}, name="grid 7")
+    operator = Shell(world, tmp_path, world.administrator)
+    own = {"FS2OD_PROVIDER": world.node.settings.provider_url}
+    only = operator.run("support", "end", dataset.space, given="n\n", **own)
+    assert "grid 7: nobody else supports it, 2 files: it can be read no more then" in only.stderr
+    assert "grid 7 stays as it is" in str(only.exception)
+    centre = world.site("centre").node_provider
+    world.also_support(dataset.space, centre)
+    asked = operator.run("support", "end", dataset.space, given="n\n", **own)
+    assert "2 of 2 files have no checked copy anywhere else: they can be read no more then" in asked.stderr
+    assert isinstance(asked.exception, Interrupted)
+    place = {"FS2OD_PROVIDER": centre.record.url}
+    done = operator.run("support", "end", dataset.space, "--yes", "--json", **place)
+    assert json.loads(done.stdout) == {"spaceId": dataset.space, "filesLost": 0}
+    assert "it stays whole where it is at home" in done.stderr
+    assert set(world.node.zone.spaces.known(dataset.space).supports) == {world.node.provider.record.id}
+    again = operator.run("support", "end", dataset.space, "--yes", **place)
+    assert isinstance(again.exception, NotFound)
+    user = Shell(world, tmp_path, olive)
+    assert isinstance(user.run("support", "end", dataset.space, "--yes", **own).exception, Forbidden)
 
 
 def test_who_administers_a_site_is_listed_invited_and_dismissed(world: ServedWorld, tmp_path: Path) -> None:

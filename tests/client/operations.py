@@ -164,6 +164,7 @@ TESTED = {
     ("onezone", "fs2od_request_support"): "test_sites.py::test_a_site_is_added_asked_and_answers",
     ("onepanel", "fs2od_get_direct_reading"): "test_sites.py::test_a_bucket_is_opened_to_clients_and_a_disk_is_not",
     ("onepanel", "fs2od_set_direct_reading"): "test_sites.py::test_a_bucket_is_opened_to_clients_and_a_disk_is_not",
+    ("onepanel", "fs2od_get_ending"): "test_sites.py::test_it_is_told_what_the_end_of_a_support_loses",
     ("onepanel", "fs2od_get_offer"): "test_sites.py::test_a_site_is_added_asked_and_answers",
     ("onepanel", "fs2od_list_support_requests_at_site"): "test_sites.py::test_a_site_is_added_asked_and_answers",
     ("onepanel", "fs2od_set_offer"): "test_sites.py::test_a_site_is_added_asked_and_answers",

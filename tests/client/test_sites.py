@@ -87,6 +87,19 @@ async def test_it_is_told_how_copies_stand(world: World, speak: Speak) -> None:
     assert requirement.problem == "2 of the space's storages match, and copies on 3 are asked for"
 
 
+async def test_it_is_told_what_the_end_of_a_support_loses(world: World, speak: Speak) -> None:
+    owner = world.person()
+    dataset, panel = world.dataset(owner, {"a": b"1", "b": b"22"}, name="grid 7"), speak(world.administrator).panel
+    told = await panel.spaces.ending(dataset.space)
+    assert (told.space_name, told.is_home, told.is_only_support, told.files, told.size) == ("grid 7", True, True, 2, 3)
+    assert told.files_lost == 2
+    world.also_support(dataset.space, world.site("centre").node_provider)
+    told = await panel.spaces.ending(dataset.space)
+    assert (told.is_only_support, told.files_lost) == (False, 2)
+    with pytest.raises(Forbidden):
+        await speak(owner).panel.spaces.ending(dataset.space)
+
+
 async def test_a_dataset_is_wanted_at_a_site_and_no_more(world: World, speak: Speak) -> None:
     owner = world.person()
     dataset, centre = world.dataset(owner, {"a": b"1"}), world.site("centre").node_provider

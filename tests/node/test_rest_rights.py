@@ -532,6 +532,7 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     "onepanel/fs2od_get_offer": ("133++3111", nothing),
     "onepanel/fs2od_set_offer": ("1333+3111", named({"accepts": True}, nothing)),
     "onepanel/fs2od_list_support_requests_at_site": ("133++3111", nothing),
+    "onepanel/fs2od_get_ending": ("1333+3111", at(lambda s: {"id": s.dataset.space})),
     "onepanel/fs2od_approve_support_request": (
         "1333+3111",
         lambda s: Request({"rid": s.asked()}, {"storageId": s.storage()}),

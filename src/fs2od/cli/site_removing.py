@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from fs2od.cli.administering import Speaker, site_called, speaker_options
+from fs2od.cli.support_ending import ending_of, said_of
 from fs2od.cli.zone_options import zone_options
 from fs2od.client import Onepanel
 from fs2od.errors import Interrupted, StateInUse
 from fs2od.mail import human_bytes
 from fs2od.onedata import wire
+from fs2od.onedata.wire.sites import SupportEnding
 
 __all__ = ["remove"]
 
@@ -30,8 +32,8 @@ def remove(
     """Remove the site NAME (or its id) from the node. What lies on its storages stays there."""
     speaker = Speaker.of(token_file, ca_file, zone_url=zone_url)
     site = site_called(speaker.at_zone(zone_url, lambda zone: zone.sites.list()), name)
-    supports = speaker.at_panel(f"https://{site.domain}", _supports)
-    for line in _lines(supports):
+    supports, endings = speaker.at_panel(f"https://{site.domain}", _supports)
+    for line in _lines(supports, endings):
         click.echo(line, err=True)
     if supports and not end_supports:
         raise StateInUse(
@@ -47,8 +49,11 @@ def remove(
     click.echo(f"{site.name} is removed; what lies on its storages was left there", err=True)
 
 
-async def _supports(panel: Onepanel) -> list[wire.SupportDetails]:
-    return [await panel.spaces.get(space) for space in await panel.spaces.list()]
+async def _supports(panel: Onepanel) -> tuple[list[wire.SupportDetails], list[SupportEnding | None]]:
+    """Return the supports, the spaces first that nobody else supports, and what the ends of those that are shown would lose."""
+    found = [await panel.spaces.get(space) for space in await panel.spaces.list()]
+    found.sort(key=lambda each: (len(each.supporting_providers) > 1, each.name))
+    return found, [await ending_of(panel, each.id) for each in found[:_MOST_SHOWN]]
 
 
 async def _end(panel: Onepanel, supports: list[wire.SupportDetails]) -> None:
@@ -56,13 +61,11 @@ async def _end(panel: Onepanel, supports: list[wire.SupportDetails]) -> None:
         await panel.spaces.end_support(each.id)
 
 
-def _lines(supports: list[wire.SupportDetails]) -> list[str]:
-    """Return what goes, the spaces first that nobody else supports."""
-    ordered = sorted(supports, key=lambda each: (len(each.supporting_providers) > 1, each.name))
+def _lines(supports: list[wire.SupportDetails], endings: list[SupportEnding | None]) -> list[str]:
+    """Return what goes, and what is lost by it."""
     found = [
-        f"{each.id}  {human_bytes(each.space_occupancy):>9}  {each.name}"
-        + ("" if len(each.supporting_providers) > 1 else "  (nobody else supports it: it can be read no more then)")
-        for each in ordered[:_MOST_SHOWN]
+        f"{each.id}  {human_bytes(each.space_occupancy):>9}  {each.name}  ({said_of(each, ending)})"
+        for each, ending in zip(supports, endings, strict=False)
     ]
-    more = len(ordered) - len(found)
+    more = len(supports) - len(found)
     return [*found, f"... and {more} more"] if more else found

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fs2od.cli.administering import SIZE, Speaker, panel_options, secret_of, site_named, speaker_options
+from fs2od.cli.support_ending import end
 from fs2od.cli.zone_options import CA_OPTION, JSON_OPTION, zone_options
 from fs2od.client import Onezone
 from fs2od.mail import human_bytes
@@ -27,9 +28,13 @@ __all__ = ["support"]
     "\n\n  fs2od support approve REQUEST --storage STORAGE --provider https://localhost:8446"
     "\n\n  fs2od support token SPACE --zone https://localhost:8443 > support.token"
     "\n\n  fs2od support grant --storage STORAGE --size 5T --provider https://localhost:8446 < support.token"
+    "\n\n  fs2od support end SPACE --provider https://localhost:8446"
 )
 def support() -> None:
-    """Ask sites for storage, answer as a site's administrator, or hand over a support token."""
+    """Ask sites for storage, answer as a site's administrator, hand over a support token, or end a support."""
+
+
+support.add_command(end)
 
 
 @support.command()

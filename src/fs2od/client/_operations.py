@@ -227,6 +227,7 @@ _SITES = (
         """
         fs2od_get_offer /fs2od/offer
         fs2od_get_direct_reading /fs2od/storages/{id}/direct
+        fs2od_get_ending /fs2od/spaces/{id}/ending
         fs2od_list_support_requests_at_site /fs2od/support_requests
         """,
     ),

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fs2od.node.http.endpoints import Doors, Endpoint, consumer_text, error_answer, mount, peer_ip, token_text
 from fs2od.node.http.forwarding import Forwarding
 from fs2od.node.panel.rest import direct as panel_direct
+from fs2od.node.panel.rest import endings as panel_endings
 from fs2od.node.panel.rest import requests as panel_requests
 from fs2od.node.panel.rest import storages as panel_storages
 from fs2od.node.panel.rest import support as panel_support
@@ -64,7 +65,7 @@ _ZONE_NOUNS = (
     jobs,
 )
 _PROVIDER_NOUNS = (provider_service, files, content, writing, provider_shares, replication, qos_log, copies, direct)
-_PANEL_NOUNS = (panel_storages, panel_support, panel_requests, panel_direct)
+_PANEL_NOUNS = (panel_storages, panel_support, panel_requests, panel_direct, panel_endings)
 
 
 def endpoints_of(provider: Oneprovider) -> list[tuple[str, Endpoint]]:

@@ -8,6 +8,7 @@ from fs2od.client._service import Service
 from fs2od.onedata import wire
 from fs2od.onedata.ids import SpaceId, StorageId
 from fs2od.onedata.tokens import Token
+from fs2od.onedata.wire.sites import SupportEnding
 
 __all__ = ["SupportedSpaces"]
 
@@ -87,6 +88,15 @@ class SupportedSpaces:
             size=size_bytes, auto_storage_import_config=auto_import, dir_stats_service_enabled=dir_stats
         )
         await self._service.do("modify_space", ids={"id": space}, document=document)
+
+    async def ending(self, space: SpaceId) -> SupportEnding:
+        """Return what the end of a support would lose (GET N/fs2od/spaces/{id}/ending). Each file is looked at.
+
+        Raises:
+            NotFound: It is not supported here; or the panel is no site's of ours, or a plain one's.
+            Forbidden: The user may not end it (cluster_update).
+        """
+        return await self._service.read("fs2od_get_ending", SupportEnding, ids={"id": space})
 
     async def end_support(self, space: SpaceId) -> None:
         """Take the storage away from a space; files on imported storages stay (DELETE N/provider/spaces/{id}).

@@ -22,6 +22,7 @@ __all__ = [
     "SupportAsked",
     "SupportAskedDetails",
     "SupportAskedMade",
+    "SupportEnding",
     "SupportRequestState",
     "SupportsAsked",
 ]
@@ -123,6 +124,19 @@ class Refusal(Document, frozen=True, kw_only=True, omit_defaults=True):
     """POST N/fs2od/support_requests/{id}/decline."""
 
     answer: _Words = ""
+
+
+class SupportEnding(Document, frozen=True, kw_only=True):
+    """GET N/fs2od/spaces/{id}/ending: what the end of a support would lose. `occupancy` is what lies here, `size` the whole space's."""
+
+    space_id: SpaceId
+    space_name: str
+    occupancy: int
+    is_home: bool
+    is_only_support: bool
+    files: int
+    size: int
+    files_lost: int
 
 
 class JobTokenRequest(Document, frozen=True, kw_only=True, omit_defaults=True):
