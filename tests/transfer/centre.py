@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +67,7 @@ class Centre:
     def environment(self) -> dict[str, str]:
         return {"ONECLIENT_PROVIDER_HOST": self.domain, "FS2OD_ZONE": self.world.node.settings.zone_url}
 
-    def run(self, words: tuple[str, ...], out: Path, *more: str) -> Ended:
+    def run(self, words: tuple[str, ...], out: Path, *more: str, environment: Mapping[str, str] | None = None) -> Ended:
         """Run a command that brings the dataset."""
         named = Downloader(
             words,
@@ -75,7 +75,7 @@ class Centre:
             out,
             self.world.ca,
             ("--json", "--token-file", str(self.token_file)),
-            self.environment(),
+            self.environment() | dict(environment or {}),
         )
         return named.run(*more)
 

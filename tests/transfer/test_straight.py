@@ -16,7 +16,7 @@ from tests.storage.conftest import radosgw
 from tests.transfer.centre import BIG, Centre, anything, open_centre
 
 from fs2od.onedata.caveats import Ip
-from fs2od.testing.downloading import command, publish
+from fs2od.testing.downloading import command, publish, single_file
 from fs2od.testing.network import Cut, Fault, FlipBit, Proxy, Refuse, Relabel, Request
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.system import tree
@@ -60,10 +60,9 @@ def shown(out: Path) -> dict[str, str]:
     return {path: said for path, said in tree(out).items() if path.split("/")[0] != STATE}
 
 
-@pytest.mark.parametrize("words", [MIRROR, command()], ids=["mirror", "download"])
-def test_large_files_come_straight_and_small_ones_in_bulk(
-    centre: Centre, tmp_path: Path, words: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("name", ["mirror", "download", "get.py"])
+def test_large_files_come_straight_and_small_ones_in_bulk(centre: Centre, tmp_path: Path, name: str) -> None:
+    words = {"mirror": MIRROR, "download": command(), "get.py": single_file(tmp_path)}[name]
     ended = centre.run(words, tmp_path / "out")
     assert ended.code == 0, ended.said
     assert shown(tmp_path / "out") == centre.published.files()
@@ -78,6 +77,31 @@ def test_a_switch_forbids_it(centre: Centre, tmp_path: Path) -> None:
     ended = centre.run(MIRROR, tmp_path / "out", "--through-provider")
     assert ended.code == 0, ended.said
     assert (ended.told["bytes_straight_from_store"], centre.proxy.exchanges) == (0, [])
+
+
+def test_the_single_file_asks_the_provider_first_that_is_named(centre: Centre, tmp_path: Path) -> None:
+    # The other one has no copy in a bucket, and so leads nobody to the store.
+    elsewhere = {"ONECLIENT_PROVIDER_HOST": centre.world.node.provider.record.domain}
+    ended = centre.run(single_file(tmp_path), tmp_path / "out", environment=elsewhere)
+    assert ended.code == 0, ended.said
+    assert shown(tmp_path / "out") == centre.published.files()
+    assert (ended.told["bytes_straight_from_store"], centre.proxy.exchanges) == (0, [])
+    zone = centre.world.node.settings.zone_url
+    named = centre.run(single_file(tmp_path), tmp_path / "out", "--zone", zone, environment={"FS2OD_ZONE": "x.test"})
+    assert named.code == 0, named.said
+    wrong = centre.run(single_file(tmp_path), tmp_path / "out", "--zone", "ftp://zone.test")
+    assert (wrong.code, "no address of a zone" in wrong.said) == (2, True)
+
+
+@pytest.mark.parametrize("fault", [Refuse(503), FlipBit(1_000_000)], ids=["busy", "wrong bytes"])
+def test_the_single_file_brings_through_the_provider_what_the_store_fails_to_give(
+    centre: Centre, tmp_path: Path, fault: Fault
+) -> None:
+    centre.proxy.strike(fault, when=anything, times=10_000)
+    ended = centre.run(single_file(tmp_path), tmp_path / "out")
+    assert ended.code == 0, ended.said
+    assert shown(tmp_path / "out") == centre.published.files()
+    assert "Traceback" not in ended.said
 
 
 def test_the_store_is_never_shown_the_token(centre: Centre, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Iterator, Sequence
 from fs2od.errors import ConfigurationError, Fs2odError
 from fs2od.transfer._download import Download, Options, folder_name
 from fs2od.transfer._errors import UntrustedCertificate
-from fs2od.transfer._links import parse_place
+from fs2od.transfer._links import parse_place, parse_zone
 from fs2od.transfer._proxies import proxies_of
 from fs2od.transfer._report import Estimate, Progress, Report, readable_size
 from fs2od.transfer._tokens import AccessToken
@@ -32,7 +32,8 @@ _LONGEST_WAIT_S = 3600.0
 
 _EPILOG = (
     "Exit codes: 0 everything is there, 2 wrong usage, 4 network or service, 5 not permitted or the link has ended, "
-    "6 not found, 7 disk, 8 integrity, 130 interrupted. After any of them, the same command goes on where it was."
+    "6 not found, 7 disk, 8 integrity, 130 interrupted. After any of them, the same command goes on where it was. "
+    "ONECLIENT_PROVIDER_HOST names the provider to ask first, where several have the space."
 )
 
 
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="holds an access token, for what is not for everybody; else FS2OD_TOKEN is taken",
     )
+    add("--zone", metavar="URL", help="the zone of a space; else FS2OD_ZONE, else the zone that the token is of")
     add("-j", "--jobs", type=int, default=8, choices=range(1, 65), metavar="N", help="the most connections at once")
     add("--include", action="append", default=[], metavar="GLOB", help="bring only what matches; may be repeated")
     add("--exclude", action="append", default=[], metavar="GLOB", help="leave what matches; may be repeated")
@@ -84,7 +86,7 @@ def _rate(text: str) -> float:
 
 def _download(given: argparse.Namespace) -> int:
     token = _token(given.token_file)
-    place = parse_place(given.link, token.zone and f"https://{token.zone}" if token is not None else None)
+    place = parse_place(given.link, None if token is None else _zone(given.zone, token))
     options = Options(
         token=token,
         proxies=proxies_of(os.environ),
@@ -94,6 +96,7 @@ def _download(given: argparse.Namespace) -> int:
         follow=given.follow,
         limit_rate=given.limit_rate,
         straight=not given.through_provider,
+        prefer=os.environ.get("ONECLIENT_PROVIDER_HOST") or None,
         say=_say,
         ca_file=given.ca,
         with_files=given.report is not None,
@@ -106,6 +109,12 @@ def _download(given: argparse.Namespace) -> int:
         report = download.verify(show, stop) if given.verify else download.run(show, stop)
     _tell(report, folder, link=str(place), given=given)
     return report.exit_code
+
+
+def _zone(given: str | None, token: AccessToken) -> str | None:
+    """Return the zone of a space: as it was named, else as the token says it, which knows of no port."""
+    named = given or os.environ.get("FS2OD_ZONE")
+    return parse_zone(named) if named else token.zone and f"https://{token.zone}"
 
 
 def _token(file: str | None) -> AccessToken | None:
@@ -155,8 +164,9 @@ def _tell(report: Report, folder: str, *, link: str, given: argparse.Namespace) 
     if given.json:
         print(json.dumps(replace(report, files=()).document(where)))  # noqa: T201 - a command line
         return
-    ca = [*(["--ca", given.ca] if given.ca else []), *(["--token-file", given.token_file] if given.token_file else [])]
-    words = " ".join(shlex.quote(word) for word in ["get.py", link, folder, *ca])
+    options = {"--ca": given.ca, "--token-file": given.token_file, "--zone": given.zone}
+    more = [word for option, value in options.items() if value for word in (option, value)]
+    words = " ".join(shlex.quote(word) for word in ["get.py", link, folder, *more])
     for line in report_lines(report, folder, again=words):
         _say(line)
 
