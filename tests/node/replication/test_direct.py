@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
@@ -10,10 +11,13 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import msgspec
 import pytest
 import requests
+from msgspec import structs
 from tests.node.replication.scenes import FILES, Scene, open_bucket_scene
 
+from fs2od.node.panel.storage_records import Bucket
 from fs2od.node.provider.direct import Addressed
 from fs2od.node.settings import ReplicationSettings
 from fs2od.onedata.caveats import Asn, Consumer, DataPath, DataReadonly, GeoCountry, GeoRegion, Interface, Ip, Service
@@ -275,3 +279,18 @@ async def test_a_plain_node_gives_none(tmp_path: Path) -> None:
         file = world.id_of(dataset, "a")
         answer = await world.provider.post(f"/fs2od/data/{file}/addresses", json={}, headers=owner.headers)
         assert answer.status_code == 404
+
+
+async def test_a_bucket_that_is_moved_while_clients_are_led_to_it_stays_moved(scene: Scene) -> None:
+    storages, database = scene.centre.node_provider.storages, scene.world.node.zone.database
+    bucket = storages.get(scene.storage).place
+    assert isinstance(bucket, Bucket)
+    moved = msgspec.json.encode(structs.replace(bucket, region="moved")).decode()
+    with database.writing() as db:
+        db.execute("UPDATE storage SET details = ? WHERE id = ?", (moved, scene.storage))
+        leading = asyncio.create_task(asyncio.to_thread(storages.lead_to, scene.storage, allowed=False))
+        await asyncio.sleep(0.2)  # until it waits for the end of this transaction
+    await leading
+    place = storages.get(scene.storage).place
+    assert isinstance(place, Bucket)
+    assert (place.region, place.direct) == ("moved", False)

@@ -142,9 +142,12 @@ class Storages:
         Raises:
             NotFound: There is none.
         """
-        query = "SELECT * FROM storage WHERE id = ? AND provider = ?"
         with self._database.reading() as db:
-            row = db.execute(query, (storage, self._provider)).fetchone()
+            return self._read(db, storage)
+
+    def _read(self, db: sqlite3.Connection, storage: StorageId) -> StorageRecord:
+        query = "SELECT * FROM storage WHERE id = ? AND provider = ?"
+        row = db.execute(query, (storage, self._provider)).fetchone()
         if row is None:
             raise errors.not_found()
         return storage_record(row, self._keys, self._named)
@@ -198,12 +201,13 @@ class Storages:
             NotFound: There is none.
             Rejected: notSupported, it is no bucket; badValueString, bytes would travel unencrypted at that address.
         """
-        place = self.get(storage).place
-        if not isinstance(place, Bucket):
-            raise errors.error_of("notSupported", "The storage is no bucket.")
-        bucket = structs.replace(place, direct=allowed, given_endpoint=endpoint)
-        _require_usable(bucket)
+        # Read and written in one transaction, or a bucket that is moved meanwhile would be moved back.
         with self._database.writing() as db:
+            place = self._read(db, storage).place
+            if not isinstance(place, Bucket):
+                raise errors.error_of("notSupported", "The storage is no bucket.")
+            bucket = structs.replace(place, direct=allowed, given_endpoint=endpoint)
+            _require_usable(bucket)
             db.execute("UPDATE storage SET details = ? WHERE id = ?", (msgspec.json.encode(bucket).decode(), storage))
 
     def tried(self, storage: StorageId) -> Trial:
