@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from tests.node.replication.scenes import FILES, Scene, open_scene
 
+from fs2od.errors import StorageError
+from fs2od.node.replication import clearing
+from fs2od.storage import PosixStorage
 from fs2od.testing.world import Dataset
 
 
@@ -84,6 +87,59 @@ async def test_a_support_that_ends_takes_its_copies_along(scene: Scene) -> None:
     scene.tick()
     assert not [path for path in folder.rglob("*") if path.is_file()]
     assert (scene.dataset.folder / "a.mrc").exists()
+
+
+async def test_what_stays_on_one_storage_keeps_nothing_on_another(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clearing, "_AT_ONCE", 1)
+    further = scene.world.site("further")
+    storage = scene.world.also_support(scene.dataset.space, further.node_provider)
+    await scene.require("anyStorage", 3)
+    scene.look()
+    place = further.node_provider.storages.get(storage).place
+    assert isinstance(place, Path)
+    assert len([path for path in place.rglob("*") if path.is_file()]) == len(FILES)
+    (scene.dataset.folder / "a.mrc").unlink()
+    (scene.dataset.folder / "deep/b.mrc").unlink()
+    scene.world.rescan(scene.dataset.space)
+    further.node_provider.supports.end(scene.dataset.space)
+    for _ in range(len(FILES) + 1):
+        scene.look()
+    assert not [path for path in place.rglob("*") if path.is_file()]
+    assert scene.copies() == FILES
+
+
+async def test_what_cannot_be_removed_keeps_nobody_from_the_rest(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clearing, "_AT_ONCE", 1)
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    delete = PosixStorage.delete
+
+    def refuse_the_first(storage: PosixStorage, path: str) -> None:
+        if path == "a.mrc":
+            raise StorageError("no")
+        delete(storage, path)
+
+    monkeypatch.setattr(PosixStorage, "delete", refuse_the_first)
+    scene.centre.node_provider.supports.end(scene.dataset.space)
+    for _ in range(len(FILES) + 1):
+        scene.look()
+    assert list(scene.copies()) == ["a.mrc"]
+    monkeypatch.undo()
+    scene.look()
+    assert scene.copies() == {}
+
+
+async def test_a_directory_in_the_place_of_a_copy_is_left_and_forgotten(scene: Scene) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    (scene.folder / "a.mrc").unlink()
+    (scene.folder / "a.mrc").mkdir()
+    scene.centre.node_provider.supports.end(scene.dataset.space)
+    scene.look()
+    assert scene.copies() == {}
+    assert await scene.status(requirement) == "impossible"
 
 
 async def test_a_space_that_is_gone_is_looked_at_no_more(scene: Scene) -> None:

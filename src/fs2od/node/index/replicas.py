@@ -17,7 +17,7 @@ from fs2od.node.index.schema import ROOT
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Upload
 
-__all__ = ["Event", "Failure", "Held", "Lacking", "Replica", "Sum", "Version", "check_again", "counts", "doubt", "drop", "events", "forget_left", "holders", "inherits", "is_complete", "lacking", "leave", "left", "lost", "not_on", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked", "uploads", "without_copy"]  # fmt: skip
+__all__ = ["Event", "Failure", "Held", "Lacking", "Replica", "Sum", "Version", "check_again", "counts", "doubt", "drop", "events", "forget_left", "holders", "inherits", "is_complete", "lacking", "leave", "left", "left_on", "lost", "not_on", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked", "uploads", "without_copy"]  # fmt: skip
 
 _BELOW = """WITH RECURSIVE below (id) AS (
     SELECT ?1 UNION ALL SELECT entry.id FROM below JOIN entry ON entry.parent = below.id
@@ -349,12 +349,22 @@ def leave(index: SpaceIndex, storage: StorageId) -> None:
         db.execute("DELETE FROM replica WHERE storage = ?", (storage,))
 
 
-def left(index: SpaceIndex, *, limit: int) -> list[Held]:
-    """Return copies that nobody wants any more, and whose place no other copy has taken."""
-    query = """SELECT storage, path FROM replica_left AS l WHERE NOT EXISTS (
-        SELECT 1 FROM replica AS r WHERE r.storage = l.storage AND r.path = l.path) LIMIT ?"""
+def left_on(index: SpaceIndex) -> list[StorageId]:
+    """Return the storages on which there may be copies that nobody wants any more."""
+    # From one storage to the next by the key, however many copies each has.
+    query = """WITH RECURSIVE found (storage) AS (SELECT min(storage) FROM replica_left UNION ALL
+        SELECT (SELECT min(storage) FROM replica_left WHERE storage > found.storage) FROM found WHERE storage IS NOT NULL)
+        SELECT storage FROM found WHERE storage IS NOT NULL"""
     with index.database.reading() as db:
-        return [Held(StorageId(storage), path) for storage, path in db.execute(query, (limit,)).fetchall()]
+        return [StorageId(row[0]) for row in db.execute(query)]
+
+
+def left(index: SpaceIndex, storage: StorageId, *, after: str = "", limit: int) -> list[Held]:
+    """Return copies on a storage that nobody wants any more, and whose place no other has taken, by their paths, after one."""
+    query = """SELECT path FROM replica_left AS l WHERE storage = ?1 AND path > ?2 AND NOT EXISTS (
+        SELECT 1 FROM replica AS r WHERE r.storage = l.storage AND r.path = l.path) ORDER BY path LIMIT ?3"""
+    with index.database.reading() as db:
+        return [Held(storage, row[0]) for row in db.execute(query, (storage, after, limit))]
 
 
 def forget_left(index: SpaceIndex, gone: Iterable[Held]) -> None:

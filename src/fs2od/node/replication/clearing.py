@@ -3,40 +3,61 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
-from fs2od.errors import Fs2odError
+from fs2od.errors import Fs2odError, StorageBusy, StorageMissing, StorageRefused
 from fs2od.node.index import SpaceIndex
 from fs2od.node.index import replicas as book
+from fs2od.node.index.replicas import Held
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.replication.demands import Demands
 from fs2od.node.replication.passes import Route
+from fs2od.onedata.ids import SpaceId, StorageId
 
-__all__ = ["clear_left", "sweep"]
+__all__ = ["Clearing", "sweep"]
 
 _AT_ONCE = 1000
 _ABANDONED_AFTER_S = 7 * 24 * 3600
 _NS = 1_000_000_000
+# What says that nothing can be removed on the whole storage just now.
+_OF_ALL = (StorageBusy, StorageMissing, StorageRefused)
 _log = logging.getLogger(__name__)
 
 
-def clear_left(index: SpaceIndex, demands: Demands, homes: Homes) -> bool:
-    """Remove copies that nobody wants any more, some at a time; return whether there are more.
+class Clearing:
+    """Removes copies that nobody wants any more. One thread at a time looks at a space."""
 
-    Where a space is imported, files vanish that nobody removed on purpose: their copies stay, for they may be the last ones.
-    """
-    home = homes.storage(index.space)
-    supporting = {storage.id for storage in demands.storages(index.space)}
-    found = book.left(index, limit=_AT_ONCE)
-    gone: list[book.Held] = []
-    for held in found:
-        storage = demands.storage(held.storage)
-        is_kept = home is not None and (held.storage == home.id or (home.imported and held.storage in supporting))
-        if not is_kept and (storage is None or _removed(index, storage, held.path)):
-            gone.append(held)
-    if gone:
-        book.forget_left(index, gone)
-    return len(found) == len(gone) == _AT_ONCE
+    def __init__(self, demands: Demands, homes: Homes) -> None:
+        self._demands = demands
+        self._homes = homes
+        self._after: dict[tuple[SpaceId, StorageId], str] = {}
+
+    def clear(self, index: SpaceIndex) -> bool:
+        """Remove some of them on each storage; return whether there are more that can be removed at once.
+
+        Those that cannot be removed keep nobody from the rest: the next call goes on after them, and comes back to them
+        when it has seen all.
+
+        Where a space is imported, files vanish that nobody removed on purpose: their copies stay, for they may be the last ones.
+        """
+        home = self._homes.storage(index.space)
+        kept = set() if home is None else {home.id}
+        if home is not None and home.imported:
+            kept |= {storage.id for storage in self._demands.storages(index.space)}
+        more = [self._clear_on(index, storage) for storage in book.left_on(index) if storage not in kept]
+        return any(more)
+
+    def _clear_on(self, index: SpaceIndex, storage: StorageId) -> bool:
+        key = (index.space, storage)
+        found = book.left(index, storage, after=self._after.pop(key, ""), limit=_AT_ONCE)
+        if len(found) == _AT_ONCE:
+            self._after[key] = found[-1].path
+        known = self._demands.storage(storage)
+        gone = found if known is None else _removed(index, known, found)
+        if gone:
+            book.forget_left(index, gone)
+        return len(found) == _AT_ONCE and bool(gone)
 
 
 def sweep(route: Route, *, now_s: int) -> int:
@@ -45,12 +66,19 @@ def sweep(route: Route, *, now_s: int) -> int:
     return route.target.sweep(before_ns=(now_s - _ABANDONED_AFTER_S) * _NS, keep=keep)
 
 
-def _removed(index: SpaceIndex, storage: StorageRecord, path: str) -> bool:
-    try:
-        storage.opened_for(index.space).delete(path)
-    except FileNotFoundError:
-        return True
-    except Fs2odError as error:
-        _log.warning("a copy that nobody wants stays on storage %s: %s", storage.name, error)
-        return False
-    return True
+def _removed(index: SpaceIndex, storage: StorageRecord, found: Iterable[Held]) -> list[Held]:
+    """Remove copies; return those that are gone."""
+    gone: list[Held] = []
+    for held in found:
+        try:
+            storage.opened_for(index.space).delete(held.path)
+        except (FileNotFoundError, FileExistsError):
+            pass  # it is gone, or a directory has its place
+        except _OF_ALL as error:
+            _log.warning("copies that nobody wants stay on storage %s: %s", storage.name, error)
+            return gone
+        except Fs2odError as error:
+            _log.warning("a copy that nobody wants stays on storage %s: %s", storage.name, error)
+            continue
+        gone.append(held)
+    return gone

@@ -18,7 +18,7 @@ from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.checksums import Checksums
 from fs2od.node.provider.sources import HomeTree
-from fs2od.node.replication.clearing import clear_left, sweep
+from fs2od.node.replication.clearing import Clearing, sweep
 from fs2od.node.replication.copying import Copying
 from fs2od.node.replication.demands import Demands
 from fs2od.node.replication.pacing import Pace
@@ -101,6 +101,7 @@ class Replicator:
         self._checksums = checksums
         self._clock = clock
         self._settings = settings
+        self._clearing = Clearing(demands, homes)
         self._pass = Pass(Copying(Pace(settings, clock.now)), clock)
         self.transfers = transfers
         self._runs = TransferRuns(
@@ -235,7 +236,7 @@ class Replicator:
         with self._indexes.using(space) as index:
             self._checksums.load(space)
             waiting = self._run_transfers(space, index)
-            more = clear_left(index, self.demands, self._homes)
+            more = self._clearing.clear(index)
             demands = self.demands.of_space(space)
             wanted = {(space, demand.storage.id) for demand in demands}
             for key in [key for key in self._problems if key[0] == space and key not in wanted]:
