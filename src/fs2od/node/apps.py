@@ -64,7 +64,7 @@ _ZONE_NOUNS = (
     devices,
     jobs,
 )
-_PROVIDER_NOUNS = (provider_service, files, content, writing, provider_shares, replication, qos_log, copies, direct)
+_PROVIDER_NOUNS = (content, files, provider_service, writing, provider_shares, replication, qos_log, copies, direct)
 _PANEL_NOUNS = (panel_storages, panel_support, panel_requests, panel_direct, panel_endings)
 
 
@@ -137,12 +137,13 @@ def provider_app(
     panel_api = [endpoint for noun in _PANEL_NOUNS for endpoint in noun.endpoints(provider)]
     doors = Doors(authenticate, zone.audit.record, body_bytes, _slowed(zone))
     application = _application(
+        # What is asked for most comes first: routes are tried one after the other.
         [
+            *file_routes(served, authenticate_plain),
             *mount(files_api, doors, prefix="/api/v3/oneprovider"),
             *mount(panel_api, replace(doors, authenticate=authenticate_panel), prefix="/api/v3/onepanel"),
             *mount(cdmi.endpoints(provider), doors, prefix="/cdmi"),
             Route("/download/{ticket}", download),
-            *file_routes(served, authenticate_plain),
             *archive_routes(served, authenticate_plain),
             Route("/share/{id}", share_page),
             *extra,
@@ -158,12 +159,13 @@ def _slowed(zone: Zone) -> Callable[[Request, errors.ServiceError], errors.Servi
 
 
 def _authenticated(zone: Zone, request: Request, *, service: str, data_access: bool = True) -> Caller:
+    text = token_text(request)
     return zone.credentials.authenticate(
-        token_text(request),
+        text,
         service=service,
         peer_ip=peer_ip(request),
         data_access=data_access,
-        consumer=consumer_text(request),
+        consumer=None if text is None else consumer_text(request),
     )
 
 

@@ -10,6 +10,7 @@ import binascii
 import re
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import NewType
 
@@ -48,6 +49,7 @@ FileId = NewType("FileId", str)
 _ENTITY = re.compile(r"[0-9a-h]{1,64}")
 _LARGEST_RECORD = 320
 _HEADER = 8
+_MOST_KNOWN = 4096
 
 
 class InvalidFileId(ValueError):
@@ -104,6 +106,7 @@ def file_id(ref: FileRef) -> FileId:
     return FileId(record.hex().upper())
 
 
+@lru_cache(_MOST_KNOWN)
 def parse_file_id(text: str) -> FileRef:
     """Return what an object id says. Length and CRC are not judged, as in Oneprovider; only the fixed zero bytes are.
 

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import inspect
 import logging
-import uuid
+import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, TypeVar, cast
 
-import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from fs2od.errors import Fs2odError, StorageError, StorageFull
+from fs2od.node.http.working import in_worker
 from fs2od.node.zone.callers import Caller
 from fs2od.onedata import errors, wire
 from fs2od.onedata.ids import UserId
@@ -42,6 +43,8 @@ _QUESTIONS = frozenset(
 )
 
 _log = logging.getLogger(__name__)
+# For names of requests, which are no secrets: the kernel is asked for random bytes once.
+_NAMES = random.Random()  # noqa: S311 - see above
 
 
 @dataclass(frozen=True)
@@ -119,21 +122,32 @@ class Call:
 
 def peer_ip(request: Request) -> IPv4Address | IPv6Address | None:
     """Return the address of the other end of a request's connection, or None if that cannot be told."""
+    return _address(request.client.host) if request.client else None
+
+
+@lru_cache(1000)
+def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(request.client.host) if request.client else None
+        return ip_address(host)
     except ValueError:
         return None
 
 
+def headers_of(request: Request) -> dict[str, str]:
+    """Return a request's headers by their names in lower case, the first of each name: for who looks up several of them."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.headers.raw)}
+
+
 def token_text(request: Request) -> str | None:
     """Return the token that a request shows, in Onedata's order of headers; None for a guest."""
-    shown = request.headers.get("X-Auth-Token")
+    headers = headers_of(request)
+    shown = headers.get("x-auth-token")
     if shown is not None:
         return shown
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and given:
         return given.strip()
-    return request.headers.get("Macaroon")
+    return headers.get("macaroon")
 
 
 def consumer_text(request: Request) -> str | None:
@@ -197,7 +211,7 @@ def mount(endpoints: Iterable[Endpoint], doors: Doors, *, prefix: str) -> list[R
 def _dispatcher(methods: Mapping[str, Endpoint], doors: Doors) -> Callable[[Request], Awaitable[Response]]:
     async def dispatch(request: Request) -> Response:
         endpoint = methods.get(request.method) or methods["GET"]  # HEAD is served by GET
-        request_id = uuid.uuid4().hex
+        request_id = f"{_NAMES.getrandbits(128):032x}"
         try:
             response = await _answer(endpoint, request, doors)
         except errors.ServiceError as error:
@@ -214,10 +228,10 @@ def _dispatcher(methods: Mapping[str, Endpoint], doors: Doors) -> Callable[[Requ
 async def _answer(endpoint: Endpoint, request: Request, doors: Doors) -> Response:
     body = await _bounded_body(request, doors.body_bytes) if endpoint.takes_body else b""
     if inspect.iscoroutinefunction(endpoint.handler):
-        caller = await anyio.to_thread.run_sync(doors.authenticate, request)
+        caller = await in_worker(doors.authenticate, request)
         answer = cast("Response", await endpoint.handler(Call(request, caller, body)))
         if endpoint.is_change and answer.status_code < 400:
-            await anyio.to_thread.run_sync(doors.record, caller.user, endpoint.operation, request.url.path)
+            await in_worker(doors.record, caller.user, endpoint.operation, request.url.path)
         return answer
 
     def run() -> Response:
@@ -227,7 +241,7 @@ async def _answer(endpoint: Endpoint, request: Request, doors: Doors) -> Respons
             doors.record(caller.user, endpoint.operation, request.url.path)
         return response
 
-    return await anyio.to_thread.run_sync(run)
+    return await in_worker(run)
 
 
 async def _bounded_body(request: Request, limit: int) -> bytes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from hashlib import sha256
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -19,6 +19,8 @@ from fs2od.storage import Kind
 
 __all__ = ["COLUMNS", "Entry", "SpaceIndex", "entry_of"]
 
+Key = TypeVar("Key", bound=Hashable)
+Answer = TypeVar("Answer")
 _UUID_HALF = 16
 _DIGITS = frozenset("0123456789abcdef")
 _MOST_LINES = 256
@@ -62,6 +64,7 @@ class SpaceIndex:
         self._uuid_prefix = sha256(space.encode()).hexdigest()[:_UUID_HALF]
         self._root_uuid = space_root_uuid(space)
         self._lines = Standing(database, self._asked_line, limit=_MOST_LINES)
+        self._kept = Standing(database, self._asked, limit=_MOST_LINES)
 
     def ref(self, row: int) -> FileRef:
         """Return the identity of a row."""
@@ -87,7 +90,7 @@ class SpaceIndex:
 
     def child(self, parent: int, name: str) -> Entry | None:
         """Return a directory's child by name, or None."""
-        return self._one("parent = ? AND name = ?", parent, name)
+        return self.kept(_child, (parent, name))
 
     def children(
         self, parent: int, *, after: str | None = None, limit: int, offset: int = 0, inclusive: bool = False
@@ -183,6 +186,14 @@ class SpaceIndex:
         with self.database.writing() as db:
             db.execute("UPDATE entry SET mode = ? WHERE id = ?", (mode, row))
 
+    def kept(self, ask: Callable[[SpaceIndex, Key], Answer], key: Key) -> Answer:
+        """Return what `ask` finds for a key in this index, asked once as long as nothing is committed here."""
+        return cast("Answer", self._kept.get((ask, key)))
+
+    def _asked(self, question: tuple[Callable[[SpaceIndex, Any], object], Hashable]) -> object:
+        ask, key = question
+        return ask(self, key)
+
     def _row(self, uuid: str) -> int | None:
         if uuid == self._root_uuid:
             return ROOT
@@ -200,6 +211,10 @@ class SpaceIndex:
         with self.database.reading() as db:
             row = db.execute(f"SELECT {COLUMNS} FROM entry WHERE {where}", given).fetchone()
         return None if row is None else entry_of(row)
+
+
+def _child(index: SpaceIndex, key: tuple[int, str]) -> Entry | None:
+    return index._one("parent = ? AND name = ?", *key)  # noqa: SLF001 - a part of it
 
 
 def _from(parent: int, after: str | None, *, inclusive: bool) -> tuple[str, tuple[int | str, ...]]:

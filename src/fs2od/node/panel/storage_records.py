@@ -155,7 +155,7 @@ def only_public_at(place: Place, named: Container[str]) -> bool:
 def opened_at(place: Place, credentials: Credentials, *, below: str = "", only_public: bool) -> Storage:
     """Return the storage at a place, or the folder `below` it."""
     if isinstance(place, Path):
-        return PosixStorage(place / below)
+        return _directory(place, below)
     # Here and not above: its library takes a moment to load, and most nodes have no bucket.
     from fs2od.storage.s3 import S3Settings  # noqa: PLC0415 - see above
 
@@ -170,6 +170,11 @@ def opened_at(place: Place, credentials: Credentials, *, below: str = "", only_p
         only_public=only_public,
     )
     return _bucket(settings)
+
+
+@lru_cache(_MOST_CLIENTS)
+def _directory(place: Path, below: str) -> Storage:
+    return PosixStorage(place / below)
 
 
 @lru_cache(_MOST_CLIENTS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import structs
@@ -38,6 +39,7 @@ def attributes(view: FileView) -> FileAttributes:
     return _public(view) if view.located.share is not None else _private(view)
 
 
+@lru_cache(1000)
 def content_type(name: str) -> str:
     """Return the media type for a file's name."""
     return mimetypes.guess_type(name)[0] or "application/octet-stream"

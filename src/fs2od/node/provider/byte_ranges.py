@@ -49,16 +49,16 @@ def judge(method: str, headers: Mapping[str, str], state: State) -> Verdict:
 
     Args:
         method: The method; ranges count for GET alone.
-        headers: The request's headers, looked up without regard to case.
+        headers: The request's headers, by their names in lower case.
         state: What the file has now.
     """
     if _has_failed(headers, state):
         return Verdict(412)
     if _is_known(headers, state):
         return Verdict(304)
-    wanted = headers.get("Range")
+    wanted = headers.get("range")
     whole = Verdict(200, ((0, state.size),))
-    if wanted is None or method != "GET" or not _may_continue(headers.get("If-Range"), state):
+    if wanted is None or method != "GET" or not _may_continue(headers.get("if-range"), state):
         return whole
     try:
         parts = parse_ranges(wanted, state.size)
@@ -128,18 +128,18 @@ def _joined(parts: list[Part]) -> tuple[Part, ...]:
 
 
 def _has_failed(headers: Mapping[str, str], state: State) -> bool:
-    wanted = headers.get("If-Match")
+    wanted = headers.get("if-match")
     if wanted is not None:
         return wanted.strip() != "*" and state.etag not in _tags(wanted, weak=False)
-    since = _moment(headers.get("If-Unmodified-Since"))
+    since = _moment(headers.get("if-unmodified-since"))
     return since is not None and state.mtime_s > since
 
 
 def _is_known(headers: Mapping[str, str], state: State) -> bool:
-    known = headers.get("If-None-Match")
+    known = headers.get("if-none-match")
     if known is not None:
         return known.strip() == "*" or state.etag in _tags(known, weak=True)
-    since = _moment(headers.get("If-Modified-Since"))
+    since = _moment(headers.get("if-modified-since"))
     return since is not None and state.mtime_s <= since
 
 

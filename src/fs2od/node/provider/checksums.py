@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from fs2od.manifests import PIECE_BYTES, Digester
-from fs2od.node.index import Entry, Indexes
+from fs2od.node.index import Entry, Indexes, SpaceIndex
 from fs2od.node.provider.sidecars import Sidecars
 from fs2od.node.provider.sources import Sources
 from fs2od.onedata.ids import SpaceId
@@ -92,7 +92,9 @@ class Checksums:
 
     def of(self, space: SpaceId, entry: Entry) -> Checksum | None:
         """Return what the sidecar says of a file as it is registered now; None if it says nothing."""
-        return self.of_all(space, [entry]).get(entry.row)
+        self._sidecars.take_in(space, wait_s=_AT_ONCE_S)
+        with self._indexes.using(space) as index:
+            return index.kept(_known, entry.row)
 
     def of_all(self, space: SpaceId, entries: Iterable[Entry]) -> dict[int, Checksum]:
         """Return what the sidecar says of files as they are registered now, by their rows; without those it does not know."""
@@ -140,6 +142,12 @@ def know(db: sqlite3.Connection, row: int, seen: Seen, digester: Digester) -> No
     pieces = bytes.fromhex("".join(digester.pieces))
     facts = (seen.size_bytes, seen.mtime_ns, seen.ctime_ns, seen.inode, bytes.fromhex(digester.sha256), digester.crc32)
     db.execute(_KNOW, (row, *facts, PIECE_BYTES if pieces else 0, pieces))
+
+
+def _known(index: SpaceIndex, entry: int) -> Checksum | None:
+    with index.database.reading() as db:
+        row = db.execute(_SHA256S, (f"[{entry}]",)).fetchone()
+    return None if row is None else _checksum(row)
 
 
 def _checksum(row: sqlite3.Row) -> Checksum:

@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Callable, Generator, Mapping, Sequence
 from email.utils import formatdate
+from functools import lru_cache
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _NS = 1_000_000_000
+_MOST_NAMES = 1000
 
 
 def state_of(source: BinaryIO) -> State:
@@ -45,12 +47,14 @@ def state_of(source: BinaryIO) -> State:
     return State(facts.size_bytes, tag, facts.mtime_ns // _NS)
 
 
+@lru_cache(_MOST_NAMES)
 def content_disposition(name: str) -> str:
     """Return the header that offers a download under `name`, also where it is not ASCII (RFC 6266)."""
     plain = re.sub(r'[^ -~]|["\\]', "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
+@lru_cache(_MOST_NAMES)
 def http_date(seconds: int) -> str:
     """Return a moment as HTTP headers have it (RFC 9110 §5.6.7)."""
     return formatdate(seconds, usegmt=True)
@@ -79,7 +83,7 @@ def file_answer(
 
     Args:
         method: GET or HEAD.
-        request_headers: The request's headers, looked up without regard to case.
+        request_headers: The request's headers, by their names in lower case.
         source: The file, opened for reading.
         name: What the download is called.
         stands: Says whether the access that started the answer still holds; may block.

@@ -104,9 +104,8 @@ class Sidecars:
 
     def _look(self, space: SpaceId) -> _Seen | None:
         """Return what changes when there may be something to take in; None without a sidecar."""
-        with self._indexes.using(space) as index, index.database.reading() as db:
-            row = db.execute(_PARTS, (MANIFEST, ROOT, SIDECAR)).fetchone()
-        return None if row is None else _Seen(row[0], row[1], row[2], has_ahead=bool(row[3]))
+        with self._indexes.using(space) as index:
+            return index.kept(_looked, MANIFEST)
 
     def _run(self, space: SpaceId, progress: _Progress, seen: _Seen) -> None:
         started_s = time.monotonic()
@@ -148,6 +147,12 @@ def _pieces(source: BinaryIO, most: int) -> Iterator[bytes]:
     while most and (piece := source.read(most)):
         most -= len(piece)
         yield piece
+
+
+def _looked(index: SpaceIndex, folder: str) -> _Seen | None:
+    with index.database.reading() as db:
+        row = db.execute(_PARTS, (folder, ROOT, SIDECAR)).fetchone()
+    return None if row is None else _Seen(row[0], row[1], row[2], has_ahead=bool(row[3]))
 
 
 def _parts(index: SpaceIndex, folder: int) -> list[Entry]:

@@ -46,15 +46,14 @@ class StreamedResponse(Response):
             length: The number of bytes, where it is known.
             first: The first piece, where it was made already.
         """
-        super().__init__(b"", status, headers=headers)
+        said = headers if length is None else {**headers, "Content-Length": str(length)}
+        super().__init__(b"", status, headers=said)
         self._first = first
         self._pieces = pieces
         self._close = close
         self._length = length
         if length is None:
             del self.headers["Content-Length"]
-        else:
-            self.headers["Content-Length"] = str(length)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send headers and body.
@@ -66,6 +65,9 @@ class StreamedResponse(Response):
             await asyncio.to_thread(self._end)
             await send(self._start())
             await send({"type": "http.response.body", "body": b""})
+            return
+        if self._first is not None and len(self._first) == self._length:
+            await self._send_all(self._first, send)
             return
         left = asyncio.create_task(_left(receive))
         making = self._make() if self._first is None else _made(self._first)
@@ -88,6 +90,14 @@ class StreamedResponse(Response):
         finally:
             left.cancel()
             await self._finish(making, is_sent=is_sent)
+
+    async def _send_all(self, body: bytes, send: Send) -> None:
+        """Send what was made whole already: nothing is left to be spared for a client that goes away."""
+        try:
+            await send(self._start())
+            await send({"type": "http.response.body", "body": body})
+        finally:
+            self._end()
 
     def _start(self) -> Message:
         return {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}

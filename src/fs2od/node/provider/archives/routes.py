@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from urllib.parse import parse_qs, quote, urlencode
 
-import anyio.to_thread
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
@@ -14,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from fs2od.errors import Fs2odError
 from fs2od.node.http.endpoints import token_text
+from fs2od.node.http.working import in_worker
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.answers import archive_response
 from fs2od.node.provider.archives.contents import Changed
@@ -253,7 +253,7 @@ def _with_body(handler: Callable[[Request, bytes], Response]) -> Callable[[Reque
                     return _said(413, "This request is too long: ask for fewer paths at once.")
         except ClientDisconnect:
             return _said(400, "The request did not arrive whole.")
-        return await anyio.to_thread.run_sync(guarded, request, bytes(body))
+        return await in_worker(guarded, request, bytes(body))
 
     return answer
 

@@ -8,6 +8,7 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fs2od.node.http.endpoints import headers_of
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.checksums import Checksum
 from fs2od.node.provider.content import file_answer, state_of
@@ -42,7 +43,7 @@ def file_at(provider: Oneprovider, located: Located, request: Request, *, name: 
     limits = provider.zone.settings.limits
     answer = file_answer(
         request.method,
-        request.headers,
+        headers_of(request),
         source,
         name=name,
         stands=partial(provider.access.stands, located),

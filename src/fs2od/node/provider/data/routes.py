@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from fs2od.errors import Fs2odError
 from fs2od.node.http.endpoints import token_text
+from fs2od.node.http.working import in_worker
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.selections import MOST_PATHS
 from fs2od.node.provider.content import content_disposition
@@ -84,12 +85,12 @@ def file_routes(provider: Oneprovider, authenticate: Callable[[Request], Caller]
         return []
     addresses = _Addresses(provider, authenticate)
     handlers: list[tuple[str, Handler]] = [
-        ("/share/{id}/files", addresses.file_or_folder),
         ("/share/{id}/files/{path:below}", addresses.file_or_folder),
+        ("/share/{id}/files", addresses.file_or_folder),
         ("/share/{id}/SHA256SUMS", addresses.sums),
         ("/share/{id}/files.meta4", addresses.metalink),
     ]
-    return [Route("/files.css", _style), *(Route(path, _guarded(handler)) for path, handler in handlers)]
+    return [*(Route(path, _guarded(handler)) for path, handler in handlers), Route("/files.css", _style)]
 
 
 class _Addresses:
@@ -154,7 +155,7 @@ def _share(request: Request) -> ShareId:
     return ShareId(str(request.path_params["id"]))
 
 
-def _guarded(handler: Handler) -> Handler:
+def _guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     def answer(request: Request) -> Response:
         try:
             return handler(request)
@@ -170,7 +171,10 @@ def _guarded(handler: Handler) -> Handler:
         except Fs2odError:
             return _said(503, "This cannot be read just now; try again later.")
 
-    return answer
+    async def answered(request: Request) -> Response:
+        return await in_worker(answer, request)
+
+    return answered
 
 
 def _said(status: int, sentence: str) -> Response:

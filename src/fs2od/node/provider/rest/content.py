@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fs2od.node.http import Answer, Call, Endpoint
+from fs2od.node.http.endpoints import headers_of
+from fs2od.node.http.working import in_worker
 from fs2od.node.provider.access import Located, Need
 from fs2od.node.provider.archives import tar_stream
 from fs2od.node.provider.content import archive_answer, file_answer
@@ -50,8 +51,9 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
         return Response(located.entry.target or "", media_type="application/octet-stream")
 
     return [
-        Endpoint("GET", "/data/{id}/content", "download_file_content", content),
-        Endpoint("GET", "/data/{id}/path/{path:path}", "download_file_content_by_path", by_path),
+        # A body says nothing here, and is not waited for.
+        Endpoint("GET", "/data/{id}/content", "download_file_content", content, takes_body=False),
+        Endpoint("GET", "/data/{id}/path/{path:path}", "download_file_content_by_path", by_path, takes_body=False),
         Endpoint("GET", "/data/{id}/symlink_value", "get_symlink_value", link_value),
     ]
 
@@ -80,7 +82,7 @@ async def download(provider: Oneprovider, secret: str) -> Response:
     Raises:
         NotFound: The ticket is unknown or has ended.
     """
-    return await anyio.to_thread.run_sync(_archive_answer, provider, provider.tickets.redeem(secret))
+    return await in_worker(_archive_answer, provider, provider.tickets.redeem(secret))
 
 
 def _archive_answer(provider: Oneprovider, located: Located) -> Response:
@@ -105,7 +107,7 @@ def _file_answer(provider: Oneprovider, located: Located, request: Request) -> R
     limits = provider.zone.settings.limits
     return file_answer(
         request.method,
-        request.headers,
+        headers_of(request),
         source,
         name=located.entry.name,
         stands=partial(provider.access.stands, located),
