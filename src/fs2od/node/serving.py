@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from fs2od.errors import ConfigurationError
 from fs2od.node.certificates import ServerCertificate
+from fs2od.node.memory import keep_freed
 
 __all__ = ["Service", "listen", "serve"]
 
@@ -91,6 +92,7 @@ async def serve(
 
     Answers under way get five seconds to end. Services that come through `later` are served from then on.
     """
+    keep_freed()
     servers: list[_Server] = []
     waiting: list[asyncio.Task[None]] = []
     async with asyncio.TaskGroup() as group:
