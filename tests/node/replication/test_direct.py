@@ -208,6 +208,18 @@ async def test_only_a_checked_copy_of_the_present_state_is_led_to(scene: Scene) 
     assert fetched(url, 0, 10).content == (b"changed" * 2)[:10]
 
 
+async def test_what_a_home_inherited_is_led_to_and_what_was_written_there_is_not(scene: Scene) -> None:
+    headers = scene.world.administrator.headers
+    ended = await scene.world.panel.delete(f"/provider/spaces/{scene.dataset.space}", headers=headers)
+    assert ended.status_code == 204
+    (url,) = await given(scene, (0, 10))
+    assert fetched(url, 0, 10).content == LARGE[:10]
+    address = f"/data/{scene.world.id_of(scene.dataset, 'large.mrc')}/content"
+    written = await scene.centre.provider.put(address, content=b"written anew", headers=scene.owner.headers)
+    assert written.status_code == 204
+    assert await given(scene, (0, 10)) == []
+
+
 async def test_it_is_off_until_the_site_says_so(scene: Scene) -> None:
     scene.centre.node_provider.storages.lead_to(scene.storage, allowed=False)
     refused = await ask(scene, (0, 10))

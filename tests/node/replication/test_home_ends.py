@@ -122,6 +122,45 @@ async def test_the_new_home_is_written_to_and_copied_from(scene: Scene) -> None:
     assert answer.content == FILES["deep/b.mrc"]
 
 
+@pytest.mark.parametrize("spoilt", [b"", b"others"], ids=["gone", "another"])
+async def test_what_a_home_inherited_is_checked_and_missed_until_it_is_there_again(
+    scene: Scene, spoilt: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    before = await read(scene, "deep/b.mrc")
+    await end_home(scene)
+    storage = scene.centre.node_provider.storages.get(scene.storage).opened_for(scene.dataset.space)
+    storage.delete("deep/b.mrc")
+    if spoilt:
+        storage.write("deep/b.mrc", [spoilt])
+    scene.moments.forward(7 * 3600)
+    scene.look()
+    assert "1 files of space" in caplog.text
+    assert (await read(scene, "deep/b.mrc"))[0] == 400
+    assert (await read(scene, "a.mrc"))[1] == FILES["a.mrc"]
+    assert await scene.status(requirement) == "pending"
+    storage.write("deep/b.mrc", [FILES["deep/b.mrc"]])
+    scene.moments.forward(3600)
+    scene.look()
+    assert await read(scene, "deep/b.mrc") == before
+    assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_a_storage_that_is_away_says_nothing_about_what_was_inherited(scene: Scene) -> None:
+    if not isinstance(scene.centre.node_provider.storages.get(scene.storage).place, Path):
+        pytest.skip("only a disk is unmounted")
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    before = await read(scene, "a.mrc")
+    await end_home(scene)
+    scene.folder.rename(scene.folder.with_name("away"))
+    scene.moments.forward(7 * 3600)
+    scene.look()
+    scene.folder.with_name("away").rename(scene.folder)
+    assert await read(scene, "a.mrc") == before
+
+
 async def test_what_only_a_third_site_has_is_read_from_there(scene: Scene) -> None:
     further = scene.world.site("further")
     storage = scene.world.also_support(scene.dataset.space, further.node_provider)

@@ -12,7 +12,8 @@ from typing import BinaryIO, Protocol, cast
 from msgspec import structs
 
 from fs2od.errors import Fs2odError, StorageError
-from fs2od.node.index import Entry, Indexes, replicas
+from fs2od.node.index import Entry, Indexes, SpaceIndex, replicas
+from fs2od.node.index.inherited import Inherited
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.located import Located
@@ -68,6 +69,29 @@ class HomeTree:
             return self.record.opened_for(self.space).stat(path)
         return structs.replace(self.record.opened_for(self.space).stat(copy.path), **copy.facts._asdict())
 
+    def inherited(self, path: str) -> str | None:
+        """Return where the checked copy is that stands for a file, if one does."""
+        try:
+            copy = self._copy(path)
+        except FileNotFoundError:
+            return None
+        return None if copy is None else copy.path
+
+    def has(self, copy: Inherited) -> bool:
+        """Say whether a copy is there as it was when it was checked, by what the store says of it.
+
+        Raises:
+            StorageError: The storage refused, and nothing is known.
+        """
+        with self.indexes.using(self.space) as index:
+            known = replicas.registered(index, copy.row)
+            at = copy.path if known is None else self._at(index, copy.path, known[0])
+        try:
+            seen = self.record.opened_for(self.space).stat(at)
+        except FileNotFoundError:
+            return False
+        return seen.size_bytes == copy.size_bytes and seen.md5 == copy.md5
+
     def _copy(self, path: str) -> _Copy | None:
         """Return the copy that stands for a file, if one does.
 
@@ -88,10 +112,14 @@ class HomeTree:
             known = replicas.registered(index, entry.row)
             if not held or known is None:
                 return None  # it was written here
-            # A folder that was renamed here took its files along.
-            is_at_old = held[0].path != path and index.lookup(held[0].path.split("/")) is None
-            at = held[0].path if is_at_old and self._has(held[0].path) else path
+            at = self._at(index, held[0].path, path)
         return _Copy(self.space, self.record, at, _facts_of(known[1]))
+
+    def _at(self, index: SpaceIndex, before: str, path: str) -> str:
+        """Return where a copy is that was at `before` when it was checked, of a file that is at `path` now."""
+        # A folder that was renamed here took its files along.
+        is_at_old = before != path and index.lookup(before.split("/")) is None
+        return before if is_at_old and self._has(before) else path
 
     def _has(self, path: str) -> bool:
         try:
@@ -184,7 +212,10 @@ class Sources:
         Raises:
             PosixError: enoent, the space is not supported any more.
         """
-        own = _own_of(located, self.of_space(located.space), self._copies(located.space, located.entry))
+        home = self.of_space(located.space)
+        if located.support.storage == home.id:
+            return self.home_tree(home, located.space).inherited(located.path)
+        own = _own_of(located, home, self._copies(located.space, located.entry))
         return own[0].path if own else None
 
     def distribution(self, located: Located) -> list[Share]:

@@ -21,6 +21,7 @@ from fs2od.node.provider.sources import HomeTree
 from fs2od.node.replication.clearing import Clearing, sweep
 from fs2od.node.replication.copying import Copying
 from fs2od.node.replication.demands import Demands
+from fs2od.node.replication.inheritance import Inheritance
 from fs2od.node.replication.pacing import Pace
 from fs2od.node.replication.passes import Outcome, Pass, Route, for_people
 from fs2od.node.replication.transfer_book import TransferBook
@@ -102,6 +103,7 @@ class Replicator:
         self._clock = clock
         self._settings = settings
         self._clearing = Clearing(demands, homes)
+        self._inheritance = Inheritance(indexes, clock, check_every_s=settings.check_every_s)
         self._pass = Pass(Copying(Pace(settings, clock.now)), clock)
         self.transfers = transfers
         self._runs = TransferRuns(
@@ -237,6 +239,7 @@ class Replicator:
             self._checksums.load(space)
             waiting = self._run_transfers(space, index)
             more = self._clearing.clear(index)
+            self._inheritance.check(index, self._homes.storage(space), goes_on=lambda: self._goes_on(space))
             demands = self.demands.of_space(space)
             wanted = {(space, demand.storage.id) for demand in demands}
             for key in [key for key in self._problems if key[0] == space and key not in wanted]:

@@ -1,0 +1,65 @@
+"""Looking after what a home inherited: its files that came as copies, before it was the home."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from fs2od.errors import Fs2odError
+from fs2od.node.clock import Clock
+from fs2od.node.index import Indexes, SpaceIndex, inherited
+from fs2od.node.index.replicas import inherits
+from fs2od.node.panel.storages import StorageRecord
+from fs2od.node.provider.sources import HomeTree
+from fs2od.onedata.ids import SpaceId
+
+__all__ = ["Inheritance"]
+
+_LOOK_EVERY_S = 600
+_PAGE = 200
+_AT_ONCE = 8
+_log = logging.getLogger(__name__)
+
+
+class Inheritance:
+    """Checks it now and then. One thread at a time looks at a space."""
+
+    def __init__(self, indexes: Indexes, clock: Clock, *, check_every_s: int) -> None:
+        self._indexes = indexes
+        self._clock = clock
+        self._check_every_s = check_every_s
+        self._next_s: dict[SpaceId, int] = {}
+
+    def check(self, index: SpaceIndex, home: StorageRecord | None, *, goes_on: Callable[[], bool]) -> None:
+        """Check the copies at a home whose time has come, by what the store says of them, and those that are missed.
+
+        A storage that is away says nothing about any file: then it is looked at later.
+        """
+        now_s = self._clock.now_s()
+        if home is None or home.imported or now_s < self._next_s.get(index.space, 0) or not inherits(index, home.id):
+            return
+        self._next_s[index.space] = now_s + min(_LOOK_EVERY_S, self._check_every_s)
+        try:
+            missed = self._checked(index, home, goes_on)
+        except Fs2odError as error:
+            _log.warning("what space %s has on storage %s cannot be checked: %s", index.space, home.name, error)
+            return
+        if missed:
+            _log.error(
+                "%d files of space %s, which came to storage %s before it was its home, are gone or others: restore them",
+                *(missed, index.space, home.name),
+            )
+
+    def _checked(self, index: SpaceIndex, home: StorageRecord, goes_on: Callable[[], bool]) -> int:
+        tree, missed, after = HomeTree(self._indexes, index.space, home), 0, 0
+        before_s = self._clock.now_s() - self._check_every_s
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="inheritance") as pool:
+            while goes_on() and (page := inherited.due(index, home.id, before_s=before_s, after=after, limit=_PAGE)):
+                after = page[-1].row
+                is_there = dict(zip((copy.row for copy in page), pool.map(tree.has, page), strict=True))
+                right = [row for row, is_right in is_there.items() if is_right]
+                wrong = [row for row, is_right in is_there.items() if not is_right]
+                inherited.found(index, home.id, right, now_s=self._clock.now_s())
+                missed += inherited.missed(index, home.id, wrong)
+        return missed
