@@ -8,9 +8,11 @@ import errno
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fs2od.errors import ConfigurationError
 from fs2od.node.certificates import ServerCertificate
@@ -22,6 +24,8 @@ _BACKLOG = 1024
 _GRACE_S = 5
 # Long enough that the event loop closes what was cut.
 _LAST_S = 0.01
+# A head, or what is as small.
+_SMALL_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,50 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _AtOnce:
+    """A connection's transport that lets head and body leave by one call of the kernel, as one packet where they fit.
+
+    uvicorn writes a head and the first of its body one right after the other. Apart they cost the server a call, and the client,
+    who is woken by the head alone, another round of waiting.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write, or hold what is small until there is more, or nothing else is to be done."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.writelines((held, data))
+        elif len(data) <= _SMALL_BYTES:
+            self._held = data
+            self._loop.call_soon(self._let_go)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close after what was written has left."""
+        self._let_go()
+        self._transport.close()
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, b""
+        if held and not self._transport.is_closing():
+            self._transport.write(held)
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 on such a transport."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(cast("asyncio.Transport", _AtOnce(transport, self.loop)))
 
 
 def listen(port: int, *, address: str = "127.0.0.1") -> socket.socket:
@@ -132,7 +180,7 @@ def _configuration(service: Service, certificate: ServerCertificate | None) -> u
     return uvicorn.Config(
         service.app,
         loop="none",
-        http="httptools",
+        http=_Protocol,
         ws="none",
         lifespan="off",
         access_log=False,  # addresses may hold tickets and join links

@@ -16,11 +16,13 @@ _WORKERS = ThreadPoolExecutor(40, thread_name_prefix="request")
 
 async def in_worker(work: Callable[..., Done], *arguments: object) -> Done:
     """Do something in a worker thread. Who is cancelled waits for its end: what it opens and closes is then in nobody's way."""
-    doing = asyncio.get_running_loop().run_in_executor(_WORKERS, work, *arguments)
+    doing = _WORKERS.submit(work, *arguments)
     try:
-        return await asyncio.shield(doing)
+        # Not shielded: that would cost another round of the loop.
+        return await asyncio.wrap_future(doing)
     except asyncio.CancelledError:
-        await asyncio.wait([doing])
-        if not doing.cancelled():
-            doing.exception()  # nobody hears of it any more
+        if not doing.cancel():
+            ending = asyncio.wrap_future(doing)
+            await asyncio.wait([ending])
+            ending.exception()  # nobody hears of it any more
         raise
