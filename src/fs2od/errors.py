@@ -22,7 +22,9 @@ Fs2odError
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
+from collections.abc import Iterable
+from typing import ClassVar, Final
 
 __all__ = [
     "ConfigurationError",
@@ -38,7 +40,11 @@ __all__ = [
     "StorageFull",
     "StorageMissing",
     "StorageRefused",
+    "masked",
 ]
+
+_HIDDEN: Final = "(hidden)"
+_SHORT: Final = 4
 
 
 class Fs2odError(Exception):
@@ -103,3 +109,25 @@ class Interrupted(Fs2odError):
     """The person or the system asked us to stop."""
 
     exit_code = 130
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return a text without any of the secrets that somebody repeated in it.
+
+    One of less than four characters is hidden where it stands by itself: within words it would be found everywhere, and
+    what is left there tells nobody that it is one. Where two of them overlap, nothing of either stays.
+    """
+    spans = sorted(span for secret in secrets if secret for span in _spans_of(secret, text))
+    kept, end = [], 0
+    for first, last in spans:
+        if first >= end:
+            kept += [text[end:first], _HIDDEN]
+        end = max(end, last)
+    return "".join(kept) + text[end:]
+
+
+def _spans_of(secret: str, text: str) -> Iterable[tuple[int, int]]:
+    plain = re.escape(secret)
+    # Looking ahead only, so that those that overlap are all found.
+    pattern = rf"(?<!\w)(?={plain}(?!\w))" if len(secret) < _SHORT else f"(?={plain})"
+    return ((found.start(), found.start() + len(secret)) for found in re.finditer(pattern, text))

@@ -12,11 +12,13 @@ import msgspec
 
 from fs2od.client._operations import ServiceName
 from fs2od.client._retries import parse_retry_after
+from fs2od.errors import masked
 from fs2od.onedata.errors import MalformedAnswer, Rejected, ServiceError, from_document
 
 __all__ = ["RangeNotSatisfiable", "error_in", "raw_chunks", "read_bounded"]
 
-_HIDDEN = "(hidden)"
+_OWN_WORDS = frozenset({"error", "id", "details", "description"})
+"""What errors are made of, whatever somebody has for a secret."""
 _UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
 
 
@@ -84,13 +86,14 @@ def _parsed(body: bytes) -> object:
 def _without(value: object, secrets: tuple[str, ...]) -> object:
     match value:
         case str():
-            for secret in filter(None, secrets):
-                value = value.replace(secret, _HIDDEN)
-            return value
+            return masked(value, secrets)
         case list():
             return [_without(item, secrets) for item in value]
         case dict():
-            return {str(_without(key, secrets)): _without(item, secrets) for key, item in value.items()}
+            return {
+                key if key in _OWN_WORDS else masked(key, secrets): _without(item, secrets)
+                for key, item in value.items()
+            }
         case _:
             return value
 

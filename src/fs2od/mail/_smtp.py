@@ -20,7 +20,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from fs2od.errors import ConfigurationError
+from fs2od.errors import ConfigurationError, masked
 from fs2od.mail._lines import one_line
 from fs2od.mail._transports import NotDelivered, Outcome
 
@@ -155,9 +155,8 @@ class SmtpTransport:
         )
 
     def _clean(self, reason: str) -> str:
-        secret = self._settings.password.get_secret_value()
         # A server may well repeat what it was told.
-        return one_line(reason.replace(secret, "***") if secret else reason, most=300)
+        return one_line(masked(reason, [self._settings.password.get_secret_value()]), most=300)
 
 
 def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
