@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
-from fs2od.errors import DirectoryNotEmpty
 from fs2od.manifests import Digester
 from fs2od.node.index import Entry, Indexes, SpaceIndex
-from fs2od.node.index.changes import Note, Notes, done, place, rename, write_down
+from fs2od.node.index.changes import place, rename, write_down
 from fs2od.node.provider.access import Access, Located, Need
 from fs2od.node.provider.checksums import know
+from fs2od.node.provider.writing.change import Change, stored
 from fs2od.node.provider.writing.digests import Digests
 from fs2od.node.provider.writing.places import Place, Places
-from fs2od.node.provider.writing.quotas import Claim, Quotas
+from fs2od.node.provider.writing.quotas import Quotas
 from fs2od.node.provider.writing.reading_again import Reading, ReadingAgain
 from fs2od.node.provider.writing.removing import Removing
 from fs2od.node.provider.writing.trees import Trees
@@ -28,7 +26,6 @@ from fs2od.storage import Can, Chunk, Kind, Seen, Storage
 
 __all__ = ["Writing", "Written"]
 
-Result = TypeVar("Result")
 _ZEROS = bytes(1 << 16)
 
 
@@ -94,7 +91,7 @@ class Writing:
                 if self._child(change.index, where) is not None:
                     raise errors.posix("eexist")
 
-            seen = _stored(lambda: storage.write(where.path, chunks(), replace=False))
+            seen = stored(lambda: storage.write(where.path, chunks(), replace=False))
             with change.registering() as db:
                 row = place(db, where.directory.entry.row, seen, mode=mode, now_s=self._now_s())
                 know(db, row, seen, digester)
@@ -133,7 +130,7 @@ class Writing:
                 if self._path(change.index, file) != file.path:
                     raise errors.posix("ebusy")
 
-            seen = _stored(lambda: storage.write(file.path, chunks()))
+            seen = stored(lambda: storage.write(file.path, chunks()))
             with change.registering() as db:
                 write_down(db, file.entry.row, seen)
                 know(db, file.entry.row, seen, digester)
@@ -151,16 +148,16 @@ class Writing:
         storage = self._to_write(file)
         if Can.WRITE_AT not in storage.can:
             raise errors.posix("enotsup")
-        before = _stored(partial(storage.stat, file.path))
+        before = stored(partial(storage.stat, file.path))
         digester = self._digests.take(file.space, file.entry.row, before, offset)
         judge = partial(self._access.locate, file.caller, file.file_id, Need.MODIFY)
         with self._change(Place(file, (), file.entry), storage) as change:
             change.note(entry=file.entry.row)
             incoming = self._incoming(change, [body], judge, digester, replaces=before.size_bytes, start=offset)
-            seen = _stored(lambda: storage.write_at(file.path, offset, incoming))
+            seen = stored(lambda: storage.write_at(file.path, offset, incoming))
             change.hold()
             if self._path(change.index, file) != file.path:
-                seen = _stored(lambda: storage.stat(self._path(change.index, file)))
+                seen = stored(lambda: storage.stat(self._path(change.index, file)))
             if digester is not None and digester.size_bytes != seen.size_bytes:
                 digester = None  # somebody else wrote into it, too
             with change.registering() as db:
@@ -214,9 +211,9 @@ class Writing:
             change.begin(where.path, source=source.path)
             is_empty = entry.kind is Kind.DIRECTORY and not entry.files
             if Can.KEEP_DIRECTORIES in storage.can or not is_empty:
-                _stored(lambda: storage.rename(source.path, where.path))
+                stored(lambda: storage.rename(source.path, where.path))
             is_directory = entry.kind is Kind.DIRECTORY
-            seen = self._directory_seen(storage, where) if is_directory else _stored(lambda: storage.stat(where.path))
+            seen = self._directory_seen(storage, where) if is_directory else stored(lambda: storage.stat(where.path))
             with change.registering() as db:
                 rename(db, entry, where.directory.entry.row, where.names[-1], seen)
             if is_directory and Can.RENAME_ATOMICALLY not in storage.can:
@@ -243,7 +240,7 @@ class Writing:
         return self._trees.opened(file.space)
 
     @contextmanager
-    def _change(self, where: Place, storage: Storage) -> Generator[_Change]:
+    def _change(self, where: Place, storage: Storage) -> Generator[Change]:
         space = where.space
         with (
             self._indexes.using(space) as index,
@@ -251,7 +248,7 @@ class Writing:
             ExitStack() as held,
         ):
             settle = self._trees.settling(space, storage).settle
-            change = _Change(index, where.directory, claim, settle, lambda: held.enter_context(self._trees.lock(space)))
+            change = Change(index, where.directory, claim, settle, lambda: held.enter_context(self._trees.lock(space)))
             try:
                 yield change
             except BaseException:
@@ -260,7 +257,7 @@ class Writing:
 
     def _incoming(
         self,
-        change: _Change,
+        change: Change,
         parts: Iterable[Iterable[Chunk]],
         judge: Callable[[], object],
         digester: Digester | None,
@@ -297,19 +294,19 @@ class Writing:
                 where = Place(self._made(change.index, step, row), where.names[1:], None)
         return where
 
-    def _make_directory(self, change: _Change, where: Place, mode: int) -> int:
+    def _make_directory(self, change: Change, where: Place, mode: int) -> int:
         storage = self._trees.opened(where.space)
         change.begin(where.path)
         if self._child(change.index, where) is not None:
             raise errors.posix("eexist")
-        _stored(lambda: storage.make_directory(where.path))
+        stored(lambda: storage.make_directory(where.path))
         seen = self._directory_seen(storage, where)
         with change.registering() as db:
             return place(db, where.directory.entry.row, seen, mode=mode, now_s=self._now_s())
 
     def _directory_seen(self, storage: Storage, where: Place) -> Seen:
         if Can.KEEP_DIRECTORIES in storage.can:
-            return _stored(lambda: storage.stat(where.path))
+            return stored(lambda: storage.stat(where.path))
         now_ns = time.time_ns()
         return Seen(where.names[-1], Kind.DIRECTORY, 0, now_ns, now_ns, 0)
 
@@ -340,56 +337,6 @@ class Writing:
         return self._access.locate_private(caller, text, Need.MODIFY)
 
 
-class _Change:
-    """One change: its note, its lock, and the transaction that registers what came of it."""
-
-    def __init__(
-        self,
-        index: SpaceIndex,
-        located: Located,
-        claim: Claim,
-        settle: Callable[[SpaceIndex, Note], None],
-        hold: Callable[[], object],
-    ) -> None:
-        self.index = index
-        self.located = located
-        self.claim = claim
-        self._settle = settle
-        self._hold = hold
-        self._is_held = False
-        self._note: Note | None = None
-
-    def hold(self) -> None:
-        """Keep other changes of names off until the end."""
-        if not self._is_held:
-            self._hold()
-            self._is_held = True
-
-    def note(self, path: str | None = None, *, source: str | None = None, entry: int | None = None) -> None:
-        """Write down what is about to happen."""
-        self._note = Note(Notes(self.index).add(path, source=source, entry=entry), path, source, entry)
-
-    def begin(self, path: str, *, source: str | None = None) -> None:
-        """Keep others off, and write down that something is about to happen at a path."""
-        self.hold()
-        self.note(path, source=source)
-
-    @contextmanager
-    def registering(self) -> Iterator[sqlite3.Connection]:
-        """Yield the transaction in which the note goes."""
-        with self.index.database.writing() as db:
-            yield db
-            if self._note is not None:
-                done(db, self._note.number)
-        self._note = None
-
-    def settle(self) -> None:
-        """Register what came of a change that failed."""
-        if self._note is not None:
-            self.hold()
-            self._settle(self.index, self._note)
-
-
 def _require_free(entry: Entry, there: Entry | None, *, replaces: bool) -> None:
     if there is None:
         return
@@ -406,15 +353,3 @@ def _zeros(count: int) -> Iterator[bytes]:
         piece = _ZEROS[:count]
         count -= len(piece)
         yield piece
-
-
-def _stored(act: Callable[[], Result]) -> Result:
-    """Do something on the storage, and say in Onedata's words what it said."""
-    try:
-        return act()
-    except FileNotFoundError as error:
-        raise errors.posix("enoent") from error
-    except FileExistsError as error:
-        raise errors.posix("eexist") from error
-    except DirectoryNotEmpty as error:
-        raise errors.posix("enotempty") from error
