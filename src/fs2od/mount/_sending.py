@@ -34,6 +34,8 @@ class Sender:
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
         self._blocks = ThreadPoolExecutor(_AT_ONCE, "fs2od-block")
+        # A bucket takes whole files only: that is learnt once, not by blocks that are sent in vain for each file.
+        self._takes_blocks = True
 
     def close(self) -> None:
         """Begin no more blocks."""
@@ -155,6 +157,9 @@ class Sender:
         self, draft: Draft, file: FileId, ranges: Iterable[tuple[int, int]], size: int, waiting: Waiting
     ) -> None:
         """Send ranges block by block, several at once; or the whole where a storage takes no parts."""
+        if not self._takes_blocks:
+            self._replaced(draft, file, size, waiting)
+            return
 
         def one(start: int, count: int) -> Callable[[], None]:
             def sent() -> None:
@@ -175,6 +180,7 @@ class Sender:
         except PosixError as error:
             if error.errno != "enotsup":
                 raise
+            self._takes_blocks = False
             self._ended(under_way)
             self._replaced(draft, file, size, waiting)
         finally:

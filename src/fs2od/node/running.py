@@ -30,6 +30,7 @@ __all__ = ["Node", "open_node"]
 _ADMINISTRATOR = "admin"
 _TICK_S = 0.5
 _STORAGES_EVERY_S = 60
+_SWEEP_EVERY_S = 3600
 Done = TypeVar("Done")
 _log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Node:
             keep_going("notes", lambda: self._often(self._write_down)),
             keep_going("mail", lambda: self._often(self._deliver)),
             keep_going("configured storages", self._ensure_storages),
+            keep_going("remains of uploads", self._sweep),
         )
         tasks = [asyncio.create_task(each) for each in parts]
         try:
@@ -111,6 +113,16 @@ class Node:
             except Fs2odError as error:
                 _log.warning("configured storages wait: %s", error)
             await asyncio.sleep(_STORAGES_EVERY_S)
+
+    async def _sweep(self) -> None:
+        """Remove what uploads left, now and then; space by space, so that the end of the node waits for one only."""
+        while True:
+            await asyncio.sleep(_SWEEP_EVERY_S)
+            for space in await _to_its_end(self.sites.abandoned.spaces):
+                try:
+                    await _to_its_end(self.sites.abandoned.sweep, space)
+                except Fs2odError as error:
+                    _log.warning("space %s could not be looked through: %s", space, error)
 
     def _start_imports(self) -> None:
         for provider in self.sites:

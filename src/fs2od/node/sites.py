@@ -15,6 +15,7 @@ from fs2od.node.panel.named_stores import NamedStores
 from fs2od.node.provider.checksums import Checksums
 from fs2od.node.provider.provider import Oneprovider, Shared, front_of, open_provider
 from fs2od.node.provider.sources import Sources
+from fs2od.node.provider.writing.abandoned import Abandoned
 from fs2od.node.provider.writing.quotas import Quotas
 from fs2od.node.provider.writing.trees import Trees
 from fs2od.node.replication import Demands, Replicator, TransferBook
@@ -65,12 +66,15 @@ class Sites:
             settings.replication,
         )
         """What makes copies, for all of the sites."""
+        trees = Trees(homes, indexes, zone.clock.now_s, modes=modes)
+        self.abandoned = Abandoned(trees, homes, indexes, zone.clock.now_s)
+        """What removes the remains of uploads."""
         self._shared = Shared(
             zone,
             indexes,
             sources,
             checksums,
-            Trees(homes, indexes, zone.clock.now_s, modes=modes),
+            trees,
             Quotas(homes),
             self.replicator,
             homes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -71,5 +72,14 @@ def mounted(place: str, folder: Path, ca: Path, *more: str) -> Iterator[Mounted]
             found.end()
         finally:
             found.close()
-            if os.path.ismount(found.point):
+            if _is_mount(found.point):
                 unmount(found.point)
+
+
+def _is_mount(point: Path) -> bool:
+    """Say whether something is mounted there, also if its process is dead."""
+    try:
+        os.lstat(point)
+    except OSError as error:
+        return error.errno == errno.ENOTCONN
+    return point.is_mount()

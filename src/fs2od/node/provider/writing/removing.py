@@ -11,7 +11,6 @@ from fs2od.node.index import Entry, SpaceIndex
 from fs2od.node.index.changes import Notes
 from fs2od.node.index.removal import remove
 from fs2od.node.provider.located import Need, require_modes
-from fs2od.node.provider.writing.places import Place
 from fs2od.onedata import errors
 from fs2od.storage import Kind, Storage
 
@@ -29,14 +28,14 @@ class Removing:
         self._lock = lock
         self._still = still
 
-    def run(self, where: Place, entry: Entry) -> None:
-        """Remove an entry that lies at a place.
+    def run(self, path: str, entry: Entry) -> None:
+        """Remove an entry that lies at a path.
 
         Raises:
             PosixError: enoent, it was removed or moved meanwhile; eacces, a directory below may not be emptied;
                 enotempty, the storage has something in it that nobody registered.
         """
-        stack = [(entry.row, where.path)]
+        stack = [(entry.row, path)]
         while stack:
             row, path = stack[-1]
             self._still()

@@ -179,7 +179,7 @@ class Writing:
         judge = partial(self.places.of, located)
         still = partial(self._access.require_still, located, judge)
         with self._indexes.using(located.space) as index:
-            Removing(index, storage, self._trees.lock(located.space), still).run(where, located.entry)
+            Removing(index, storage, self._trees.lock(located.space), still).run(where.path, located.entry)
 
     def move(self, source: Located, where: Place, *, replaces: bool = True) -> Located:
         """Give a file or directory another place in its space; a file that stands there is replaced in the same moment.
