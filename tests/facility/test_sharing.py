@@ -43,7 +43,7 @@ async def test_an_experimenter_becomes_owner_and_brings_others_in(world: World) 
     with pytest.raises(ServiceError, match="used up"):
         zone.invites.join(blair, personal.token, InviteType.USER_JOIN_GROUP, peer_ip=None)
     made = zone.invite_book.make(olive, InviteToken(InviteType.USER_JOIN_GROUP, members), label="my group")
-    seen = zone.invite_book.preview(blair, made.token, peer_ip=None)
+    seen = zone.invite_previews.preview(blair, made.token, peer_ip=None)
     assert (seen.inviter_name, seen.rights) == ("Olive Example", ("see", "read"))
     assert seen.spaces[0].startswith(NAME)
     zone.invites.join(blair, made.token, InviteType.USER_JOIN_GROUP, peer_ip=None)

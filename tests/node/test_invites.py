@@ -315,7 +315,7 @@ def test_a_refused_token_gets_one_sentence_that_says_why(world: World, reason: R
     club = Club(world)
     token, caller = SPOILT[reason](club), world.person("Blair Example").caller
     uses: list[Callable[[], object]] = [
-        lambda: club.zone.invite_book.preview(caller, token, peer_ip=None),
+        lambda: club.zone.invite_previews.preview(caller, token, peer_ip=None),
         lambda: club.zone.invites.join(caller, token, InviteType.USER_JOIN_GROUP, peer_ip=None),
     ]
     for use in uses:
@@ -332,7 +332,7 @@ async def test_a_mistyped_token_and_one_of_another_service_are_told_apart(club: 
         other = Club(elsewhere)
         foreign = other.issue()
     with pytest.raises(ServiceError) as caught:
-        club.zone.invite_book.preview(club.owner.caller, foreign, peer_ip=None)
+        club.zone.invite_previews.preview(club.owner.caller, foreign, peer_ip=None)
     assert refusal_of(caught.value, foreign, domain="zone.test") is Refusal.WRONG  # the same name, another key
     assert refusal_of(caught.value, foreign, domain="zone.example.org") is Refusal.FOREIGN
     for text in ("", "nonsense", club.issue().reveal()[:-9], "é"):

@@ -35,7 +35,7 @@ from fs2od.mail import (
 from fs2od.node.clock import Clock
 from fs2od.node.settings import AUTHORITY_FILE, NodeSettings
 from fs2od.node.zone.accounts import LinkLetters
-from fs2od.node.zone.invite_book import InviteBook
+from fs2od.node.zone.invite_previews import InvitePreviews
 from fs2od.node.zone.notices import (
     Accepted,
     AccessEnded,
@@ -74,7 +74,7 @@ class NoticeLetters:
     outbox: Outbox
     users: Users
     tokens: Tokens
-    book: InviteBook
+    previews: InvitePreviews
     clock: Clock
     letters: LinkLetters
     settings: NodeSettings
@@ -131,7 +131,7 @@ class NoticeLetters:
         site, space = self.provider(notice.provider), notice.space
         news = CopiesNews(
             facility_name=self.letters.facility_name,
-            dataset=self.book.name_of(space, "space"),
+            dataset=self.previews.name_of(space, "space"),
             site=site.name,
             link=f"{self.settings.zone_url}/space/{space}/compute?site={site.id}",
         )
@@ -187,7 +187,7 @@ class NoticeLetters:
                 assert_never(notice)
 
     def _dataset(self, target: str, target_type: str) -> str:
-        return self.book.name_of(target, target_type)
+        return self.previews.name_of(target, target_type)
 
     def _to(self, user: UserId, event: SharingEvent, news: SharingNews) -> tuple[str, SharingEvent, SharingNews] | None:
         emails = self.users.get(user).emails

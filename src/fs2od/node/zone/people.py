@@ -1,4 +1,4 @@
-"""The people of a dataset: who is in, as what, how they came in, and what a given caller may change about that.
+"""The people of a dataset, and what a given caller may change about who is in as what.
 
 A space's people belong to it directly or through groups. Those of its groups that are in no other space are the dataset's
 own (its owners' and its members' group): only in these, and in the space itself, is anybody's membership changed from here.
@@ -7,98 +7,25 @@ own (its owners' and its members' group): only in these, and in the space itself
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from fs2od.node.zone.activity import Activity, Happening
 from fs2od.node.zone.callers import Caller
-from fs2od.node.zone.memberships import GROUP_USER, SPACE_USER, Kind, Memberships
+from fs2od.node.zone.memberships import GROUP_USER, Memberships
 from fs2od.node.zone.notices import AccessEnded, Notices
 from fs2od.node.zone.rights import Rights
+from fs2od.node.zone.roster import Member, Place, Roster
 from fs2od.onedata import errors, privileges, roles
-from fs2od.onedata.ids import GroupId, SpaceId, TokenId, UserId
+from fs2od.onedata.ids import GroupId, SpaceId, UserId
 from fs2od.onedata.roles import Role
 from fs2od.onedata.tokens import InviteToken, InviteType
 from fs2od.sqlite import Database
 
-__all__ = ["Choice", "Member", "People", "Place", "Standing", "Way"]
+__all__ = ["Choice", "People", "Standing"]
 
-_BELOW = """WITH RECURSIVE below (id, top) AS (
-    SELECT child, child FROM space_group WHERE parent = :space
-    UNION SELECT g.child, below.top FROM group_group AS g JOIN below ON g.parent = below.id)
-"""
-_EVERYBODY = """SELECT child FROM space_user WHERE parent = :space
-    UNION SELECT m.child FROM group_user AS m JOIN below ON m.parent = below.id"""
 _LOOK_AT_ONCE = 200
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where people come in: a group that is in the space, or the space itself. `is_own`: it leads nowhere else."""
-
-    type: Literal["group", "space"]
-    id: str
-    name: str
-    role: Role
-    held: frozenset[str]
-    is_own: bool
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of membership that people have in it."""
-        return GROUP_USER if self.type == "group" else SPACE_USER
-
-
-@dataclass(frozen=True)
-class Way:
-    """One membership by which somebody is in.
-
-    Attributes:
-        place: The group or space that they belong to directly.
-        name: Its name.
-        type: What it is.
-        held: What they may do in it.
-        invite: The invite that they came in through, if that is known.
-        label: What the invite is called; empty if that is not known.
-        from_manager: Whether who made the invite manages the dataset as a whole, as a facility does, and did not make it in a page.
-        at_s: When they came in, in seconds since 1970, if that is known.
-    """
-
-    place: str
-    name: str
-    type: Literal["group", "space"]
-    held: frozenset[str]
-    invite: TokenId | None
-    label: str
-    from_manager: bool
-    at_s: int | None
-
-
-@dataclass(frozen=True)
-class Member:
-    """Somebody who is in, and what the caller may change about that.
-
-    Attributes:
-        user: Who.
-        name: Their full name.
-        role: As what they are in.
-        words: What they may do, as keys of texts.
-        ways: How they are in.
-        may_remove: Whether the caller may take them out; nobody takes out themself.
-        may_become: What the caller may make of them.
-    """
-
-    user: UserId
-    name: str
-    role: Role
-    words: tuple[str, ...]
-    ways: tuple[Way, ...]
-    may_remove: bool = False
-    may_become: Role | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +61,7 @@ class People:
         self._memberships = memberships
         self._notices = notices
         self._activity = activity
+        self._roster = Roster(database, rights)
         # Of two last owners who leave at the same moment, one stays.
         self._one_by_one = threading.Lock()
 
@@ -146,15 +74,13 @@ class People:
         """
         caller.require_all_access()
         user = self._rights.require_space(caller, space, "space_view")
-        member = self._members(space, [(user, "")])[0]
+        role = self._roster.members(space, [(user, "")])[0].role
         held = self._rights.space_privileges(user, space) or frozenset()
-        return Standing(user, space, member.role, held, tuple(self._places(space)))
+        return Standing(user, space, role, held, tuple(self._roster.places(space)))
 
     def count(self, space: SpaceId) -> int:
         """Return how many people are in, for callers who judged rights."""
-        with self._database.reading() as db:
-            query = f"{_BELOW} SELECT count(*) FROM ({_EVERYBODY})"
-            return int(db.execute(query, {"space": space}).fetchone()[0])
+        return self._roster.count(space)
 
     def of_space(
         self, caller: Caller, space: SpaceId, *, after: tuple[str, str] | None, backwards: bool = False, limit: int
@@ -166,7 +92,7 @@ class People:
         """
         standing = self.standing(caller, space)
         allowed = self._judge(standing)
-        return [allowed(each) for each in self._members(space, self._named(space, after, backwards, limit))]
+        return [allowed(each) for each in self._roster.page(space, after, backwards=backwards, limit=limit)]
 
     def member(self, caller: Caller, space: SpaceId, user: UserId) -> Member:
         """Return one of the people.
@@ -176,12 +102,10 @@ class People:
             Forbidden: The caller is no member.
         """
         standing = self.standing(caller, space)
-        with self._database.reading() as db:
-            query = f"{_BELOW} SELECT id, full_name FROM user WHERE id = :user AND id IN ({_EVERYBODY})"
-            row = db.execute(query, {"space": space, "user": user}).fetchone()
-        if row is None:
+        found = self._roster.one(space, user)
+        if found is None:
             raise errors.not_found()
-        return self._judge(standing)(self._members(space, [(UserId(row[0]), row[1])])[0])
+        return self._judge(standing)(found)
 
     def choices(self, caller: Caller, space: SpaceId) -> list[Choice]:
         """Return the invites that the caller may make, members first.
@@ -218,7 +142,7 @@ class People:
             Rejected: cannotRemoveLastOwner: nobody would be left who may bring others in.
         """
         member = self.member(caller, space, self._rights.require_user(caller))
-        own = {place.id for place in self._places(space) if place.is_own}
+        own = {place.id for place in self._roster.places(space) if place.is_own}
         if not all(way.place in own for way in member.ways):
             raise errors.forbidden("You are in through a group that has other datasets, too.")
         with self._one_by_one:
@@ -245,7 +169,7 @@ class People:
         self._memberships.moved()
 
     def _change_role(self, space: SpaceId, member: Member, role: Role, *, actor: UserId | None) -> None:
-        places = {place.role: place for place in self._places(space) if place.type == "group" and place.is_own}
+        places = {place.role: place for place in self._roster.places(space) if place.type == "group" and place.is_own}
         with self._database.writing() as db:
             if all(way.type == "space" for way in member.ways):
                 held = roles.OWNER_WITHOUT_GROUP if role == "owner" else privileges.SPACE_MEMBER
@@ -273,7 +197,7 @@ class People:
         if member.role == "member":
             return
         after: tuple[str, str] | None = None
-        while found := self._members(space, self._named(space, after, False, _LOOK_AT_ONCE)):
+        while found := self._roster.page(space, after, limit=_LOOK_AT_ONCE):
             if any(each.role != "member" and each.user != member.user for each in found):
                 return
             after = (found[-1].name, found[-1].user)
@@ -330,93 +254,6 @@ class People:
             held = self._rights.space_privileges(user, SpaceId(target)) or frozenset()
             needed = {"space_add_user", *(["space_set_privileges"] if choice.privileges else [])}
         return needed <= held
-
-    def _named(
-        self, space: SpaceId, after: tuple[str, str] | None, backwards: bool, limit: int
-    ) -> list[tuple[UserId, str]]:
-        order, compared = ("DESC", "<") if backwards else ("ASC", ">")
-        start = "" if after is None else f"AND (full_name COLLATE NOCASE, id) {compared} (:name, :id)"
-        query = f"""{_BELOW} SELECT id, full_name FROM user WHERE id IN ({_EVERYBODY}) {start}
-            ORDER BY full_name COLLATE NOCASE {order}, id {order} LIMIT :limit"""
-        name, user = after or ("", "")
-        with self._database.reading() as db:
-            rows = db.execute(query, {"space": space, "name": name, "id": user, "limit": limit})
-            return [(UserId(row[0]), row[1]) for row in rows]
-
-    def _members(self, space: SpaceId, named: Sequence[tuple[UserId, str]]) -> list[Member]:
-        if not named:
-            return []
-        tops, through = self._tops(space), self._ways(space, [user for user, _ in named])
-        return [_member(user, name, through.get(user, ()), tops) for user, name in named]
-
-    def _tops(self, space: SpaceId) -> Mapping[str, frozenset[str]]:
-        """Return what belonging to each group below the space gives in it."""
-        query = f"""{_BELOW} SELECT below.id, g.privileges FROM below
-            JOIN space_group AS g ON g.parent = :space AND g.child = below.top"""
-        held: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
-        with self._database.reading() as db:
-            for group, given in db.execute(query, {"space": space}):
-                held[group] |= frozenset(json.loads(given))
-        return held
-
-    def _ways(self, space: SpaceId, users: Sequence[UserId]) -> Mapping[UserId, tuple[Way, ...]]:
-        query = f"""{_BELOW}, direct (kind, type, parent, child, held, name) AS (
-                SELECT 'group_user', 'group', m.parent, m.child, m.privileges, g.name
-                    FROM group_user AS m JOIN user_group AS g ON g.id = m.parent
-                    WHERE m.child IN (SELECT value FROM json_each(:users)) AND m.parent IN (SELECT id FROM below)
-                UNION ALL SELECT 'space_user', 'space', m.parent, m.child, m.privileges, s.name
-                    FROM space_user AS m JOIN space AS s ON s.id = m.parent
-                    WHERE m.parent = :space AND m.child IN (SELECT value FROM json_each(:users)))
-            SELECT d.*, j.token AS invite, j.at AS at, coalesce(n.label, t.name, '') AS label,
-                coalesce(n.made_by, 'api') AS made_by, t.user AS maker FROM direct AS d
-            LEFT JOIN joined_through AS j ON j.kind = d.kind AND j.parent = d.parent AND j.child = d.child
-            LEFT JOIN named_token AS t ON t.id = j.token LEFT JOIN invite_note AS n ON n.token = j.token
-            ORDER BY d.name, d.parent"""
-        found: defaultdict[UserId, tuple[Way, ...]] = defaultdict(tuple)
-        with self._database.reading() as db:
-            rows = db.execute(query, {"space": space, "users": json.dumps(users)}).fetchall()
-        makers = {row["maker"] for row in rows if row["maker"] is not None and row["made_by"] != "page"}
-        managers = {maker for maker in makers if self._manages(UserId(maker), space)}
-        for row in rows:
-            is_theirs = row["maker"] in managers and row["made_by"] != "page"
-            found[UserId(row["child"])] += (_way(row, from_manager=is_theirs),)
-        return found
-
-    def _manages(self, user: UserId, space: SpaceId) -> bool:
-        return "space_delete" in (self._rights.space_privileges(user, space) or frozenset())
-
-    def _places(self, space: SpaceId) -> list[Place]:
-        query = """SELECT g.child AS id, u.name AS name, g.privileges AS held,
-                (SELECT count(*) FROM space_group AS o WHERE o.child = g.child) AS spaces
-            FROM space_group AS g JOIN user_group AS u ON u.id = g.child WHERE g.parent = ? ORDER BY u.name, g.child"""
-        with self._database.reading() as db:
-            name = db.execute("SELECT name FROM space WHERE id = ?", (space,)).fetchone()
-            rows = db.execute(query, (space,)).fetchall()
-        itself = Place("space", space, name[0] if name else "", "owner", frozenset(), is_own=True)
-        return [*map(_place, rows), itself]
-
-
-def _place(row: sqlite3.Row) -> Place:
-    held = frozenset(json.loads(row["held"]))
-    role: Role = "manager" if "space_delete" in held else "owner" if roles.is_owning(held) else "member"
-    # Whoever manages datasets manages more than this one, also while there is but one.
-    return Place("group", row["id"], row["name"], role, held, is_own=row["spaces"] == 1 and role != "manager")
-
-
-def _way(row: sqlite3.Row, *, from_manager: bool) -> Way:
-    invite = None if row["invite"] is None else TokenId(row["invite"])
-    type_: Literal["group", "space"] = "group" if row["type"] == "group" else "space"
-    held = frozenset(json.loads(row["held"]))
-    return Way(row["parent"], row["name"], type_, held, invite, row["label"], from_manager, row["at"])
-
-
-def _member(user: UserId, name: str, ways: tuple[Way, ...], tops: Mapping[str, frozenset[str]]) -> Member:
-    through = [tops.get(way.place, frozenset()) for way in ways if way.type == "group"]
-    direct = frozenset[str]().union(*(way.held for way in ways))
-    held = direct.union(*through)
-    manages = any("space_delete" in given for given in through)
-    role: Role = "manager" if manages else "owner" if roles.is_owning(held) else "member"
-    return Member(user, name, role, roles.words_of(held), ways)
 
 
 def _choices(place: Place) -> list[Choice]:

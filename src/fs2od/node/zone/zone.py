@@ -19,6 +19,7 @@ from fs2od.node.zone.devices import Devices
 from fs2od.node.zone.epoch import Epoch
 from fs2od.node.zone.groups import Groups
 from fs2od.node.zone.invite_book import InviteBook
+from fs2od.node.zone.invite_previews import InvitePreviews
 from fs2od.node.zone.invites import Invites
 from fs2od.node.zone.job_tokens import JobTokens
 from fs2od.node.zone.link_rules import LinkRules
@@ -72,6 +73,7 @@ class Zone:
     wrong_tokens: WrongTokens
     invites: Invites
     invite_book: InviteBook
+    invite_previews: InvitePreviews
     people: People
     notices: Notices
     notice_letters: NoticeLetters
@@ -141,13 +143,14 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         language=settings.mail_language,
         templates_folder=settings.mail_templates,
     )
-    invite_book = InviteBook(database, rights, memberships, invites, tokens, credentials, clock, notices, activity)
+    invite_book = InviteBook(database, rights, memberships, invites, tokens, clock, notices, activity)
+    invite_previews = InvitePreviews(database, rights, invites, tokens, credentials)
     notice_letters = NoticeLetters(
         database=database,
         outbox=outbox,
         users=users,
         tokens=tokens,
-        book=invite_book,
+        previews=invite_previews,
         clock=clock,
         letters=letters,
         settings=settings,
@@ -178,6 +181,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         wrong_tokens=WrongTokens(clock),
         invites=invites,
         invite_book=invite_book,
+        invite_previews=invite_previews,
         people=People(database, rights, memberships, notices, activity),
         notices=notices,
         notice_letters=notice_letters,

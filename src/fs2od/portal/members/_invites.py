@@ -10,8 +10,10 @@ from typing import Any, Literal
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from fs2od.node.zone.invite_book import DEFAULT_USES, DEFAULT_VALID_FOR, InviteRecord, Joined
-from fs2od.node.zone.people import Choice, Place
+from fs2od.node.zone.invite_book import DEFAULT_USES, DEFAULT_VALID_FOR
+from fs2od.node.zone.invite_memory import InviteRecord, Joined
+from fs2od.node.zone.people import Choice
+from fs2od.node.zone.roster import Place
 from fs2od.node.zone.tokens import NamedToken
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from fs2od.node.zone.invite_book import DEFAULT_USES, DEFAULT_VALID_FOR
-from fs2od.node.zone.people import Member
+from fs2od.node.zone.roster import Member
 from fs2od.onedata import errors
 from fs2od.onedata.ids import UserId
 from fs2od.onedata.roles import Role

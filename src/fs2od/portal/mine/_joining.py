@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from fs2od.node.http.endpoints import peer_ip
 from fs2od.node.zone.callers import GUEST, Caller
 from fs2od.node.zone.catalogue import Choice
-from fs2od.node.zone.invite_book import Preview
+from fs2od.node.zone.invite_previews import Preview
 from fs2od.node.zone.refusals import SENTENCES, Refusal, refusal_of
 from fs2od.onedata.errors import Busy, ServiceError
 from fs2od.onedata.pasted import pasted
@@ -170,7 +170,7 @@ class JoinPages:
         return answer
 
     def _preview(self, request: Request, token: Token) -> Preview:
-        return self.desk.zone.invite_book.preview(self._caller(request), token, peer_ip=peer_ip(request))
+        return self.desk.zone.invite_previews.preview(self._caller(request), token, peer_ip=peer_ip(request))
 
     def _caller(self, request: Request) -> Caller:
         return self.desk.visitor(request).caller or GUEST

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from msgspec import UNSET
 
 from fs2od.node.http import Answer, Call, Endpoint, created, done, json_answer
-from fs2od.node.zone.invite_book import DEFAULT_USES, DEFAULT_VALID_FOR, InviteRecord, Joined
+from fs2od.node.zone.invite_book import DEFAULT_USES, DEFAULT_VALID_FOR
+from fs2od.node.zone.invite_memory import InviteRecord, Joined
 from fs2od.node.zone.link_rules import Link, Rule
 from fs2od.node.zone.rest.given import understood
 from fs2od.node.zone.tokens import NamedToken
@@ -78,7 +79,7 @@ def _results(zone: Zone) -> list[Endpoint]:
 def _invites(zone: Zone) -> list[Endpoint]:
     def preview(call: Call) -> Answer:
         token = understood(call.read(wire.TokenDocument).token)
-        seen = zone.invite_book.preview(call.caller, token, peer_ip=call.peer_ip)
+        seen = zone.invite_previews.preview(call.caller, token, peer_ip=call.peer_ip)
         document = ours.InvitePreview(
             invite_type=seen.kind.value,
             name=seen.target_name,
