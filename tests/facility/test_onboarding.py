@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from email.message import EmailMessage
 
 import httpx
 import pytest
@@ -35,6 +36,32 @@ async def test_a_folder_becomes_an_announced_dataset(world: World) -> None:
     assert members.token.reveal() in lines
     assert f"https://{ZONE}/join#{owners.token.reveal()}" in lines
     assert "works once, until" in " ".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("watch", "closed"), [({"link": "members"}, True), ({"embargo_days": 2}, True), ({"link_days": 9}, False)]
+)
+async def test_commands_read_a_token_while_the_link_is_for_members(
+    world: World, watch: dict[str, object], closed: bool
+) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility(configuration=world.configuration(watch=watch)).opened() as one_pass:
+        await world.until(one_pass, lambda: len(world.letters()) == 1)
+        world.clock.move(days=3)
+        (folder / ".running").unlink()
+        await world.until(one_pass, lambda: len(world.letters()) == 2)
+    first, second = map(plain, world.letters())
+    page = f"\nhttps://{ZONE}/tokens/new?dataset={world.records()[NAME].done[Step.SPACE]}\n"
+    assert first.count(" --token-file fs2od.token\n") == (2 if closed else 0)
+    assert (page in first) is closed
+    # After the embargo the link is open.
+    assert (page in second) is (watch == {"link": "members"})
+
+
+def plain(letter: EmailMessage) -> str:
+    body = letter.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
 
 
 async def test_each_step_is_in_the_history_in_its_order(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fs2od.mail import Letter, LetterError, Mailbox
+from fs2od.mail import Attachment, Letter, LetterError, Mailbox
 from fs2od.mail._letters import compose
 
 NOW = datetime(2026, 11, 5, 14, 2, 3, tzinfo=UTC)
@@ -40,6 +40,21 @@ def test_the_text_part_is_7bit_or_8bit(text: str, encoding: str) -> None:
     assert plain["Content-Transfer-Encoding"] == encoding
     assert plain.get_content().replace("\r\n", "\n") == text
     assert part(message, "html")["Content-Transfer-Encoding"] == "8bit"
+
+
+@pytest.mark.parametrize("html", ["", "<p>Åse</p>"])
+def test_a_file_comes_with_the_letter_byte_by_byte_and_the_text_stays_as_it_is(html: str) -> None:
+    content = b"-----BEGIN\r\n\0\n.\n\xff" * 40
+    with_file = letter("Åse\n", html=html, attachments=(Attachment("fs2od-ca.pem", content),))
+    raw = compose(with_file, message_id=ID, now=NOW)
+    message = parsed(raw)
+    (found,) = message.iter_attachments()
+    assert isinstance(found, EmailMessage)
+    assert (found.get_filename(), found.get_content()) == ("fs2od-ca.pem", content)
+    assert part(message, "plain")["Content-Transfer-Encoding"] == "8bit"
+    assert part(message, "plain").get_content() == "Åse\r\n"
+    assert raw == compose(with_file, message_id=ID, now=NOW)
+    assert "BEGIN" not in repr(with_file)
 
 
 @pytest.mark.parametrize("length", [79, 500, 998])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import fs2od.mail
 from fs2od.errors import ConfigurationError
-from fs2od.mail import DatasetEvent, DatasetNews, Letter, LetterError, Mailbox, render
+from fs2od.mail import CA_FILE, TOKEN_FILE, DatasetEvent, DatasetNews, Letter, LetterError, Mailbox, render
 from fs2od.mail._letters import compose
 
 EVENTS: tuple[DatasetEvent, ...] = get_args(DatasetEvent)
@@ -50,12 +50,12 @@ def test_links_command_and_token_stand_alone_on_their_lines(news: DatasetNews, e
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_the_html_says_the_same(news: DatasetNews, event: DatasetEvent) -> None:
-    news = replace(news, ca_note="It needs ca.pem.", undeliverable=3, undeliverable_names=("a", "b"))
+    news = replace(news, undeliverable=3, undeliverable_names=("a", "b"))
     rendered = render(news, event=event)
     text, page = " ".join(rendered.text.split()), Words(rendered.html)
     said = [
         "Titan Krios", "70S ribosome, grid 2", "9,119 files · 1.84 TB", "Dear Alex Example", news.link, news.download_command,
-        "It needs ca.pem.", news.members_token, "It works for 20 people, until 12 March 2027, 14:00 UTC.",
+        news.members_token, "It works for 20 people, until 12 March 2027, 14:00 UTC.",
         "9,119 of 9,122 files can be delivered; 3 cannot: a, b and 1 more.",
         "The data stays here until 12 March 2027.", "Questions: Example Facility, data@facility.example.org",
     ]  # fmt: skip
@@ -63,6 +63,32 @@ def test_the_html_says_the_same(news: DatasetNews, event: DatasetEvent) -> None:
         assert words in text
         assert words in page.words
     assert page.links.count(news.personal_join_link) == 1
+
+
+@pytest.mark.parametrize("language", ["en", "cs"])
+@pytest.mark.parametrize("event", EVENTS)
+def test_the_lines_for_a_shell_and_what_they_need_stand_alone_on_their_lines(
+    news: DatasetNews, event: DatasetEvent, language: str
+) -> None:
+    said = {
+        "script_command": "curl -fsS --cacert fs2od-ca.pem https://data.example.org/get.py | python3 - LINK grid",
+        "ca_check": f"echo '{'0a' * 32}  {CA_FILE}' | sha256sum -c",
+        "ca_address": "https://data.example.org/ca.pem",
+        "token_page": "https://data.example.org/tokens/new?dataset=8f",
+    }
+    news = replace(news, **said, members_only_until=datetime(2027, 1, 31, 9, 30, tzinfo=UTC))  # type: ignore[arg-type]
+    rendered = render(news, event=event, language=language)
+    lines = rendered.text.split("\n")
+    page = Words(rendered.html)
+    for line in (news.download_command, *said.values()):
+        assert lines.count(line) == 1
+        assert " ".join(line.split()) in page.words
+    for words in (" ".join(lines), page.words):
+        for named in (CA_FILE, TOKEN_FILE, "2027", "9:30", "Python 3.8", "shasum -a 256 -c"):
+            assert named in words
+    # First what a command needs, and then the command.
+    order = [lines.index(line) for line in (said["ca_check"], said["token_page"], said["script_command"])]
+    assert order == sorted(order)
 
 
 @pytest.mark.parametrize("language", ["en", "cs"])
@@ -118,7 +144,7 @@ def test_what_is_not_known_is_left_out(news: DatasetNews) -> None:
 def test_values_from_metadata_files_stay_text_in_the_html_and_one_line_in_the_text(news: DatasetNews) -> None:
     nasty = 'x"><script>alert(1)</script>\nhttps://evil.example.com/\n{{ 7 * 7 }}'
     hostile = replace(
-        news, title=nasty, instrument=nasty, experimenter_name=nasty, facility_name=nasty, contact=nasty, ca_note=nasty,
+        news, title=nasty, instrument=nasty, experimenter_name=nasty, facility_name=nasty, contact=nasty,
         undeliverable=1, undeliverable_names=(nasty,),
     )  # fmt: skip
     for event in EVENTS:
@@ -155,6 +181,9 @@ def test_whatever_the_metadata_say_a_letter_comes_out(news: DatasetNews, words: 
         ({"personal_join_token": "secret secret"}, "the token in a mail"),
         ({"onedata_page": "secret"}, "the address of Onedata's web interface in a mail"),
         ({"download_command": "fs2od download x\nrm -r y"}, "must be one line"),
+        ({"script_command": "curl x |\npython3"}, "must be one line"),
+        ({"ca_address": "file:///ca.pem"}, "the address of the CA file in a mail"),
+        ({"token_page": "secret"}, "the address of the page for tokens in a mail"),
     ],
 )
 def test_a_link_token_or_command_that_cannot_stand_in_a_mail_is_named_but_not_shown(

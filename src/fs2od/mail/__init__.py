@@ -4,8 +4,8 @@ from fs2od.mail._addresses import Mailbox, Recipients, parse_mailbox, parse_reci
 from fs2od.mail._copies import CopiesEvent, CopiesNews, render_copies
 from fs2od.mail._errors import LetterError
 from fs2od.mail._folder import FolderTransport
-from fs2od.mail._letters import Letter
-from fs2od.mail._news import DatasetEvent, DatasetNews
+from fs2od.mail._letters import Attachment, Letter
+from fs2od.mail._news import CA_FILE, TOKEN_FILE, DatasetEvent, DatasetNews
 from fs2od.mail._numbers import human_bytes, human_count
 from fs2od.mail._outbox import (
     OUTBOX_SCHEMA_SQL,
@@ -24,7 +24,10 @@ from fs2od.mail._support import SupportEvent, SupportNews, render_support
 from fs2od.mail._transports import NotDelivered, Outcome, Transport
 
 __all__ = [
+    "CA_FILE",
     "OUTBOX_SCHEMA_SQL",
+    "TOKEN_FILE",
+    "Attachment",
     "CopiesEvent",
     "CopiesNews",
     "DatasetEvent",

@@ -19,13 +19,21 @@ from fs2od.mail._addresses import Mailbox
 from fs2od.mail._errors import LetterError
 from fs2od.mail._lines import one_line
 
-__all__ = ["LINE_LIMIT_BYTES", "Letter", "compose"]
+__all__ = ["LINE_LIMIT_BYTES", "Attachment", "Letter", "compose"]
 
 # RFC 5321 §4.5.3.1.6: 1000 octets with CRLF. Servers cut or refuse what is longer.
 LINE_LIMIT_BYTES = 998
 
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~ -]+")
 _POLICY = email.policy.SMTP.clone(cte_type="8bit")
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that comes with a letter: its plain name, and its bytes."""
+
+    name: str
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,7 @@ class Letter:
     cc: tuple[Mailbox, ...] = ()
     bcc: tuple[Mailbox, ...] = ()
     reply_to: Mailbox | None = None
+    attachments: tuple[Attachment, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "subject", one_line(self.subject))
@@ -65,7 +74,13 @@ def compose(letter: Letter, *, message_id: str, now: datetime) -> bytes:
     body = EmailMessage(_POLICY)
     body.set_content(text, cte="7bit" if text.isascii() else "8bit")
     if letter.html:
-        _add_html(body, _lines(letter.html), boundary=hashlib.sha256(message_id.encode()).hexdigest()[:32])
+        _add_html(body, _lines(letter.html))
+        _set_boundary(body, message_id)
+    for attachment in letter.attachments:
+        body.add_attachment(
+            attachment.content, maintype="application", subtype="octet-stream", filename=attachment.name
+        )
+        _set_boundary(body, f"{message_id} with files")
     headers = _headers(letter, message_id=message_id, now=now)
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii") + body.as_bytes()
 
@@ -104,11 +119,14 @@ def _encoded(text: str) -> str:
     return Header(text, charset, maxlinelen=72).encode(linesep="\r\n")
 
 
-def _add_html(message: EmailMessage, html: str, *, boundary: str) -> None:
+def _add_html(message: EmailMessage, html: str) -> None:
     fits = max(map(len, html.encode().split(b"\n"))) <= LINE_LIMIT_BYTES
     message.add_alternative(html, subtype="html", cte="8bit" if fits else "quoted-printable")
+
+
+def _set_boundary(message: EmailMessage, seed: str) -> None:
     # A boundary by chance would make two renderings of one letter differ.
-    message.set_boundary(f"=_{boundary}")
+    message.set_boundary(f"=_{hashlib.sha256(seed.encode()).hexdigest()[:32]}")
 
 
 def _lines(text: str) -> str:

@@ -10,7 +10,10 @@ from fs2od.mail._addresses import parse_recipients
 from fs2od.mail._errors import LetterError
 from fs2od.mail._lines import is_one_word, one_line
 
-__all__ = ["DatasetEvent", "DatasetNews", "checked"]
+__all__ = ["CA_FILE", "TOKEN_FILE", "DatasetEvent", "DatasetNews", "checked"]
+
+CA_FILE, TOKEN_FILE = "fs2od-ca.pem", "fs2od.token"
+"""What commands call the authority's certificate and the file with an access token, in the folder where they are run."""
 
 DatasetEvent = Literal["announced", "complete"]
 
@@ -29,7 +32,7 @@ class DatasetNews:
     link: str
     """The public page."""
     download_command: str
-    """One line for a shell."""
+    """One line for a shell that has fs2od."""
     files: int
     """Files that can be delivered now."""
     size_bytes: int
@@ -38,8 +41,16 @@ class DatasetNews:
     contact: str
     """Whom to ask: a mail address, or any words."""
     experimenter_name: str = ""
-    ca_note: str = ""
-    """One or two sentences about the certificate, where the command needs a CA file."""
+    script_command: str = ""
+    """The same for a shell that has curl and Python alone; empty where nobody serves get.py."""
+    ca_check: str = ""
+    """One line for a shell that judges the CA file, where the commands need one: it is attached then."""
+    ca_address: str = ""
+    """Where the CA file can be fetched; empty where it is only attached."""
+    token_page: str = ""
+    """Where members make the access token that the commands read, while the link is for members only."""
+    members_only_until: datetime | None = None
+    """When the link opens to everybody."""
     members_token: str = field(default="", repr=False)
     members_token_uses: int | None = None
     members_token_until: datetime | None = None
@@ -72,12 +83,19 @@ def checked(news: DatasetNews) -> DatasetNews:
     _require_link("link", news.link)
     if news.personal_join_link:
         _require_link("personal join link", news.personal_join_link)
-    if news.onedata_page:
-        _require_link("address of Onedata's web interface", news.onedata_page)
+    addresses = {
+        "address of Onedata's web interface": news.onedata_page,
+        "address of the CA file": news.ca_address,
+        "address of the page for tokens": news.token_page,
+    }
+    for name, address in addresses.items():
+        if address:
+            _require_link(name, address)
     if not all(is_one_word(token) for token in (news.members_token, news.personal_join_token) if token):
         raise LetterError("the token in a mail must be printable ASCII without blanks")
-    if one_line(news.download_command, most=10_000) != news.download_command:
-        raise LetterError("the download command must be one line without control characters or double blanks")
+    for command in (news.download_command, news.script_command):
+        if one_line(command, most=10_000) != command:
+            raise LetterError("the download command must be one line without control characters or double blanks")
     return replace(
         news,
         instrument=one_line(news.instrument),
@@ -85,7 +103,6 @@ def checked(news: DatasetNews) -> DatasetNews:
         facility_name=one_line(news.facility_name),
         contact=one_line(news.contact),
         experimenter_name=one_line(news.experimenter_name),
-        ca_note=one_line(news.ca_note, most=500),
         undeliverable_names=tuple(one_line(name, most=120) for name in news.undeliverable_names[:_MOST_NAMES]),
     )
 

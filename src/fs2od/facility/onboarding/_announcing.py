@@ -27,7 +27,7 @@ from fs2od.onedata.tokens import Token
 
 __all__ = ["Announcer"]
 
-# What our own node says that it was built from. It has a page that takes invites; a federation's web interface does it its own way.
+# What our own node says that it was built from. It has a page that takes invites, and get.py; a federation does it its own way.
 _OURS = "fs2od"
 
 
@@ -52,7 +52,7 @@ class Announcer:
         """Write the mail that says that everything is there, in one transaction with the note of it."""
         record = scene.record
         signature = record.tally.signature if record.tally else "none"
-        letter = complete_letter(record, scene.configuration)
+        letter = complete_letter(record, scene.configuration, is_ours=await _is_ours(scene), now=self.clock())
         await asyncio.to_thread(
             self.journal.write,
             replace(record, told=signature, attempts=0, trouble=None, next_attempt_at=None),
@@ -71,7 +71,8 @@ class Announcer:
             scene.configuration,
             members_token=await self._token(scene, Step.MEMBERS_TOKEN),
             owners_token=await self._token(scene, Step.OWNERS_TOKEN),
-            has_join_page=(await scene.services.zone.configuration()).build == _OURS,
+            is_ours=await _is_ours(scene),
+            now=self.clock(),
             quiet=not scene.folder.running and watch is not None and is_quiet(record, watch.quiet, self.clock()),
         )
         after = progressed(record, Step.ANNOUNCED, Outcome("written", ""))
@@ -125,6 +126,10 @@ class Announcer:
     async def _done(self, scene: Scene, step: Step, outcome: Outcome) -> None:
         record = progressed(scene.record, step, outcome)
         await asyncio.to_thread(self.journal.write, record, kind=str(step), said=outcome.said, now=self.clock())
+
+
+async def _is_ours(scene: Scene) -> bool:
+    return (await scene.services.zone.configuration()).build == _OURS
 
 
 def is_quiet(record: Record, quiet: timedelta, now: datetime) -> bool:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 
 from fs2od.errors import ConfigurationError, Fs2odError
 from fs2od.facility.configuration import Configuration
-from fs2od.facility.journal import Facts, Phase, Record
+from fs2od.facility.deciding import Rules
+from fs2od.facility.journal import Facts, Phase, Record, Step
 from fs2od.facility.metadata import available_until
-from fs2od.mail import DatasetEvent, DatasetNews, Letter, Mailbox, parse_mailbox, parse_recipients, render
+from fs2od.mail import (
+    CA_FILE,
+    TOKEN_FILE,
+    Attachment,
+    DatasetEvent,
+    DatasetNews,
+    Letter,
+    Mailbox,
+    parse_mailbox,
+    parse_recipients,
+    render,
+)
 from fs2od.onedata.tokens import Token, examine, valid_until_s
 
 __all__ = ["NobodyToTell", "announced_letter", "complete_letter"]
 
-_CA_NOTES = {
-    "en": "The server's certificate is signed by an authority of the facility's own, which the command names by --ca. "
-    "Elsewhere, save that file from the dataset's page and name it instead; its SHA-256 fingerprint must be {fingerprint}",
-    "cs": "Certifikát serveru podepsala vlastní autorita pracoviště, kterou příkaz uvádí za --ca. Jinde si tento soubor "
-    "uložte ze stránky dat a uveďte jej místo něj; jeho otisk SHA-256 musí být {fingerprint}",
-}
+_DAY = timedelta(days=1)
 
 
 class NobodyToTell(Fs2odError):
@@ -38,11 +45,13 @@ def announced_letter(
     members_token: Token,
     owners_token: Token,
     quiet: bool,
-    has_join_page: bool = True,
+    is_ours: bool,
+    now: datetime,
 ) -> Letter:
     """Write the letter that brings the link, the members' token and the personal join link.
 
-    A federation has no page of ours for invites: there it brings the personal token itself, and says where tokens are used.
+    A federation (`is_ours` is false) has no page of ours for invites and no get.py: there it brings the personal token itself,
+    says where tokens are used, and names fs2od alone.
 
     Raises:
         NobodyToTell: There is no recipient.
@@ -52,15 +61,16 @@ def announced_letter(
     zone = configuration.onedata.zone.rstrip("/")
     news = replace(
         _news(record, configuration, complete=quiet, members_token=members_token.reveal()),
-        personal_join_link=f"{zone}/join#{owners_token.reveal()}" if has_join_page else "",
-        personal_join_token="" if has_join_page else owners_token.reveal(),
+        personal_join_link=f"{zone}/join#{owners_token.reveal()}" if is_ours else "",
+        personal_join_token="" if is_ours else owners_token.reveal(),
         personal_join_until=_end_of(owners_token),
-        onedata_page="" if has_join_page else zone,
+        onedata_page="" if is_ours else zone,
     )
+    news = _with_commands(news, record, configuration, is_ours=is_ours, now=now)
     return _letter(record, configuration, news, "announced")
 
 
-def complete_letter(record: Record, configuration: Configuration) -> Letter:
+def complete_letter(record: Record, configuration: Configuration, *, is_ours: bool, now: datetime) -> Letter:
     """Write the letter that says that everything is there. It brings no token: the first letter did.
 
     Raises:
@@ -68,6 +78,7 @@ def complete_letter(record: Record, configuration: Configuration) -> Letter:
         ConfigurationError: A mail template is wrong.
     """
     news = _news(record, configuration, complete=record.phase is Phase.COMPLETE)
+    news = _with_commands(news, record, configuration, is_ours=is_ours, now=now)
     return _letter(record, configuration, news, "complete")
 
 
@@ -84,14 +95,13 @@ def _news(
         instrument=facts.instrument,
         title=facts.title,
         link=record.share_url,
-        download_command=_command(record, configuration),
+        download_command="",
         files=tally.files if tally else 0,
         size_bytes=tally.size_bytes if tally else 0,
         state="complete" if complete else "acquiring",
         facility_name=facility.name,
         contact=contact.address,
         experimenter_name=facts.experimenter,
-        ca_note=_ca_note(configuration.onedata.ca_file, configuration.mail.language),
         members_token=members_token,
         members_token_uses=configuration.members.uses,
         members_token_until=record.members_token_until,
@@ -106,22 +116,49 @@ def _end_of(token: Token) -> datetime | None:
     return None if until_s is None else datetime.fromtimestamp(until_s, UTC)
 
 
-def _ca_note(ca_file: Path | None, language: str) -> str:
+def _with_commands(
+    news: DatasetNews, record: Record, configuration: Configuration, *, is_ours: bool, now: datetime
+) -> DatasetNews:
+    """Add the lines for a shell, which work in any folder that the named files were saved in, and what leads to these files."""
+    onedata, folder = configuration.onedata, record.unique_name.rpartition("-")[0] or record.unique_name
+    zone, ca_pem = onedata.zone.rstrip("/"), _ca_pem(onedata.ca_file)
+    members_only, until = _members_only(record, configuration, now)
+    words = [record.share_url, folder]
+    words += ["--token-file", TOKEN_FILE] if members_only else []
+    words += ["--ca", CA_FILE] if ca_pem else []
+    fetch = ["curl", "-fsS", *(["--cacert", CA_FILE] if ca_pem else []), f"{zone}/get.py"]
+    return replace(
+        news,
+        download_command=shlex.join(["fs2od", "download", *words]),
+        script_command=f"{shlex.join(fetch)} | {shlex.join(['python3', '-', *words])}" if is_ours else "",
+        ca_check=f"echo '{sha256(ca_pem).hexdigest()}  {CA_FILE}' | sha256sum -c" if ca_pem else "",
+        ca_address=f"{zone}/ca.pem" if ca_pem and is_ours else "",
+        token_page=f"{zone}/tokens/new?dataset={record.done[Step.SPACE]}" if members_only else "",
+        members_only_until=until,
+    )
+
+
+def _members_only(record: Record, configuration: Configuration, now: datetime) -> tuple[bool, datetime | None]:
+    """Say whether the link is for members now, as it was made, and until when; pure."""
+    watch = Rules(configuration).watch(record.root)
+    if watch is None:
+        return False, None
+    if watch.link == "members":
+        return True, None
+    opens = record.detected_at + watch.embargo_days * _DAY
+    return (True, opens) if now < opens else (False, None)
+
+
+def _ca_pem(ca_file: Path | None) -> bytes:
+    """Return the authority's certificate as it is served and attached; nothing where none is needed."""
     if ca_file is None:
-        return ""
+        return b""
     try:
-        authority = x509.load_pem_x509_certificate(ca_file.read_bytes())
+        pem = ca_file.read_bytes()
+        x509.load_pem_x509_certificate(pem)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"onedata.ca_file {ca_file} cannot be read as a certificate") from error
-    note = _CA_NOTES.get(language, _CA_NOTES["en"])
-    return note.format(fingerprint=authority.fingerprint(hashes.SHA256()).hex(":").upper())
-
-
-def _command(record: Record, configuration: Configuration) -> str:
-    words = ["fs2od", "download", record.share_url, record.unique_name.rpartition("-")[0] or record.unique_name]
-    if configuration.onedata.ca_file is not None:
-        words += ["--ca", str(configuration.onedata.ca_file)]
-    return shlex.join(words)
+    return pem
 
 
 def _letter(record: Record, configuration: Configuration, news: DatasetNews, event: DatasetEvent) -> Letter:
@@ -140,6 +177,7 @@ def _letter(record: Record, configuration: Configuration, news: DatasetNews, eve
         text=written.text,
         html=written.html,
         reply_to=parse_mailbox(configuration.facility.contact),
+        attachments=(Attachment(CA_FILE, ca_pem),) if (ca_pem := _ca_pem(configuration.onedata.ca_file)) else (),
     )
 
 
