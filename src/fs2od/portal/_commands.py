@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 
 from fs2od.node.settings import AUTHORITY_FILE
 from fs2od.portal._sentences import sentence
@@ -42,17 +42,18 @@ class Authority:
     """The node's own certificate authority, which no machine knows by itself."""
 
     pem: bytes
-    fingerprint: str
+    sha256: str
+    """Of the file as it is served, in hexadecimal digits: what `sha256sum` says. Certificates' own fingerprints are others."""
 
     @classmethod
     def of_pem(cls, pem: bytes) -> Authority:
-        """Return the authority of a certificate in PEM, with its SHA-256 in colon-separated pairs.
+        """Return the authority of a certificate in PEM.
 
         Raises:
             ValueError: It is no certificate.
         """
-        certificate = x509.load_pem_x509_certificate(pem)
-        return cls(pem, certificate.fingerprint(hashes.SHA256()).hex(":").upper())
+        x509.load_pem_x509_certificate(pem)
+        return cls(pem, sha256(pem).hexdigest())
 
 
 @dataclass(frozen=True)
