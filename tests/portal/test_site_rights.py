@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from starlette.routing import Route
 from tests.portal.signing_in import ORIGIN, Person
 from tests.portal.sites_scene import Centre, open_centre
 
+from fs2od.node.zone import site_people
+from fs2od.onedata import privileges
 from fs2od.portal import public_pages
 
 # One letter for each outcome: + let in, 1 led to the sign-in, 3 for administrators only, 4 not there.
@@ -48,6 +51,17 @@ class Hall:
         scene = self.centre.scene
         return {"space": self.centre.supports(scene.world.space(scene.olive))}
 
+    def member(self) -> Params:
+        world, cluster = self.centre.scene.world, self.centre.provider.record.cluster
+        person = world.person("Lee Leaving")
+        world.node.zone.users.join_cluster(person.id, cluster, privileges.CLUSTER_MEMBER)
+        return {"user": person.id}
+
+    def invite(self) -> Params:
+        zone, cluster = self.centre.scene.zone, self.centre.provider.record.cluster
+        made = site_people.invite(zone, self.centre.ada.caller, cluster, "viewer", timedelta(days=1))
+        return {"invite": made.id}
+
     def storage(self) -> Params:
         return {"storage": self.centre.storage}
 
@@ -68,6 +82,11 @@ TABLE: dict[tuple[str, str], tuple[str, Make, Mapping[str, str]]] = {
     ("POST", "/sites/{id}/storages/{storage}/try"): ("1333+", Hall.storage, {}),
     ("GET", "/sites/{id}/offer"): ("133++", Hall.nothing, {}),
     ("POST", "/sites/{id}/offer"): ("1333+", Hall.nothing, {"accepts": "1"}),
+    ("GET", "/sites/{id}/people"): ("133++", Hall.nothing, {}),
+    ("POST", "/sites/{id}/people/invites"): ("1333+", Hall.nothing, {"role": "viewer", "days": "7"}),
+    ("POST", "/sites/{id}/people/invites/{invite}/end"): ("1333+", Hall.invite, {}),
+    ("GET", "/sites/{id}/people/{user}/remove"): ("1333+", Hall.member, {}),
+    ("POST", "/sites/{id}/people/{user}/remove"): ("1333+", Hall.member, {}),
 }
 ROUTES = sorted(TABLE)
 
@@ -121,7 +140,9 @@ async def test_each_page_is_reached_by_whom_the_table_says(hall: Hall) -> None:
 async def test_a_twin_tells_no_more_than_its_page(hall: Hall) -> None:
     for method, path in ROUTES:
         expected, make, _ = TABLE[method, path]
-        for column, letter in zip(COLUMNS, expected if method == "GET" else "", strict=method == "GET"):
+        if method != "GET" or path.endswith("/remove"):  # what only asks has none
+            continue
+        for column, letter in zip(COLUMNS, expected, strict=True):
             person = hall.browsers[column]
             await person.open(f"{asked_at(hall, path, make)}.json")
             assert person.status == {"1": 401, "3": 403, "+": 200}[letter], (column, path)
@@ -164,7 +185,9 @@ async def test_names_and_notes_are_only_shown(hall: Hall, trap: str) -> None:
         db.execute("UPDATE space SET name = ?", (trap,))
         db.execute("UPDATE user SET full_name = ? WHERE id = ?", (trap, scene.olive.id))
         db.execute("UPDATE storage SET name = ?", (trap,))
-    for path in ("", "/spaces", f"/spaces/{space}", f"/spaces/{space}/end", "/storages", "/offer"):
+        db.execute("UPDATE user SET full_name = ? WHERE id = ?", (trap, hall.centre.vic.id))
+    out = f"/people/{hall.centre.vic.id}/remove"
+    for path in ("", "/spaces", f"/spaces/{space}", f"/spaces/{space}/end", "/storages", "/offer", "/people", out):
         page = await administrator.open(f"{hall.centre.base}{path}")
         assert administrator.status == 200, path
         assert "<script>alert" not in page, path

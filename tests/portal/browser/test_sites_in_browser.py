@@ -58,11 +58,24 @@ def test_every_page_of_a_site_fits_and_can_be_used_by_all(hall: Hall, browser: B
     }
     for look, how in looks.items():
         page = hall.signed_in(browser, centre.ada, **how)
-        for path in ("/sites", "", "/spaces", f"/spaces/{results}", f"/spaces/{results}/end", "/storages", "/offer"):
+        for path in (
+            "/sites",
+            "",
+            "/spaces",
+            f"/spaces/{results}",
+            f"/spaces/{results}/end",
+            "/storages",
+            "/offer",
+            "/people",
+            f"/people/{centre.vic.id}/remove",
+        ):
             page.goto(hall.origin + (path if path == "/sites" else centre.base + path))
             assert_accessible(page)
             assert_fits(page)
-            name = re.sub(r"[^a-z]+", "-", path.replace(results, "one")).strip("-") or "requests"
+            name = (
+                re.sub(r"[^a-z]+", "-", path.replace(results, "one").replace(centre.vic.id, "one")).strip("-")
+                or "requests"
+            )
             shoot(page, f"site-{name}-{look}")
 
 
@@ -89,3 +102,26 @@ def test_storage_is_granted_raised_and_ended_without_scripts(hall: Hall, browser
     page.get_by_label("Size", exact=True).fill("5 TB")
     page.get_by_role("button", name="Grant").click()
     expect(page.get_by_text("0 B of 5.00 TB used.")).to_be_visible()
+
+
+def test_people_are_invited_and_taken_out_without_scripts(hall: Hall, browser: Browser) -> None:
+    centre = hall.centre
+    page = hall.signed_in(browser, centre.ada, viewport=PHONE, java_script_enabled=False)
+    page.goto(hall.origin + centre.base)
+    page.get_by_role("navigation", name="This site").get_by_role("link", name="People").click()
+    page.get_by_role("radio", name="administrator").check()
+    page.get_by_role("button", name="Make the invite").click()
+    expect(page.get_by_text("becomes an administrator of the site")).to_be_visible()
+    assert_fits(page)
+    shoot(page, "site-invite-phone")
+    link = page.get_by_role("group", name="Link of the invite").inner_text().strip()
+    guest = hall.signed_in(browser, centre.scene.world.person("Lee Local"))
+    guest.goto(link)
+    guest.get_by_role("button", name="Accept as Lee Local").click()
+    expect(guest.get_by_role("heading", name="centre")).to_be_visible()
+    page.get_by_role("link", name="Done").click()
+    expect(page.get_by_text("No invite is open.")).to_be_visible()
+    page.get_by_role("link", name="Take out: Vic Viewer").click()
+    page.get_by_role("button", name="Take out").click()
+    expect(page.get_by_text("3 people")).to_be_visible()
+    expect(page.get_by_text("Vic Viewer")).to_have_count(0)

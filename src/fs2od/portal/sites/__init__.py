@@ -1,4 +1,4 @@
-"""The pages of a site's administrators: what it is asked for, what it grants, its storages, its offer.
+"""The pages of a site's administrators: what it is asked for, what it grants, its storages, its offer, its people.
 
 A plain node has none of them.
 """
@@ -14,6 +14,7 @@ from fs2od.portal.signin import Desk
 from fs2od.portal.sites._counters import Counters
 from fs2od.portal.sites._offer import OfferPages
 from fs2od.portal.sites._overview import SitesPage
+from fs2od.portal.sites._people import PeoplePages
 from fs2od.portal.sites._requests import RequestPages
 from fs2od.portal.sites._spaces import SpacePages
 from fs2od.portal.sites._storages import StoragePages
@@ -32,5 +33,6 @@ def site_routes(desk: Desk, sites: Iterable[Oneprovider]) -> list[BaseRoute]:
         SpacePages(counters),
         StoragePages(counters),
         OfferPages(counters),
+        PeoplePages(counters),
     )
     return [route for each in pages for route in each.routes()]

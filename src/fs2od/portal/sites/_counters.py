@@ -134,6 +134,7 @@ class Counters(Guarded[Visit]):
                 Tab("spaces", f"{base}/spaces"),
                 Tab("storages", f"{base}/storages"),
                 Tab("offer", f"{base}/offer"),
+                Tab("people", f"{base}/people"),
             ),
             "tab": tab,
             "waiting_count": len(visit.waiting()),
