@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -18,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from fs2od.errors import StorageError, StorageMissing
-from fs2od.node.index import Entry, Indexes, SpaceIndex
-from fs2od.node.index.scans import undeliverable
+from fs2od.node.index import Entry, Indexes, SpaceIndex, registration
+from fs2od.node.index.scans import LOST_IDS, begin_scan, end_scan, undeliverable
 from fs2od.node.index.schema import ROOT
 from fs2od.node.index.visits import FolderState
 from fs2od.node.panel.lookahead import may_pass_over
@@ -714,3 +715,59 @@ def test_a_scan_that_is_killed_again_and_again_is_finished_by_the_next(tmp_path:
         world.scan()
         world.check()
     indexes.close()
+
+
+def test_ids_that_a_power_cut_took_back_never_name_another_file(tmp_path: Path, indexes: Indexes) -> None:
+    root, cut = tmp_path / "root", tmp_path / "cut"
+    cut.mkdir()
+    with indexes.using(SPACE) as index:
+        world = World(root, index)
+        world.write("kept/first")
+        world.scan()
+        number = begin_scan(index, 0)
+        # What the disk has for sure: all until a scan was recorded as running.
+        for file in (tmp_path / "spaces").iterdir():
+            shutil.copy(file, cut)
+        for count in range(500):
+            world.write(f"kept/{count}")
+        world.scan()
+        given = {index.ref(entry.row): path for path, entry in world.found().items()}
+        end_scan(index, number, "completed", Counts(), 1)
+    for count in range(500):
+        (root / f"kept/{count}").rename(root / f"kept/other{count}")
+    after = Indexes(cut, limit=1)
+    with after.using(SPACE) as index:
+        world = World(root, index)
+        world.write("kept/written meanwhile")
+        world.scan()
+        world.check()
+        again = {index.ref(entry.row): path for path, entry in world.found().items()}
+    after.close()
+    assert {path for ref, path in again.items() if ref in given} == {"kept", "kept/first"}
+    assert all(given.get(ref, path) == path for ref, path in again.items())
+
+
+def test_a_scan_waits_for_the_disk_before_it_could_give_more_ids_than_are_skipped(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[bool] = []
+    writing = world.index.database.writing
+
+    def noting(*, durable: bool = True) -> AbstractContextManager[sqlite3.Connection]:
+        waits.append(durable)
+        return writing(durable=durable)
+
+    monkeypatch.setattr(world.index.database, "writing", noting)
+    for number in range(3000):
+        world.write(f"{number // 100}/{number}")
+    world.scan()
+    assert False in waits
+    calm = sum(waits)
+    monkeypatch.setattr(registration, "_WAIT_ROWS", 500)
+    shutil.rmtree(world.root)
+    for number in range(3000):
+        world.write(f"{number // 100}/other{number}")
+    waits.clear()
+    world.scan()
+    assert sum(waits) > calm
+    assert registration._WAIT_ROWS + 200_000 < LOST_IDS

@@ -183,3 +183,32 @@ def test_a_folder_is_held_by_one_process_only(tmp_path: Path) -> None:
         other.kill()
     with hold_folder(tmp_path, "node"):
         assert (tmp_path / "node.lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_only_a_writer_that_says_so_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    waits = []
+    for durable in (True, False, False, True):
+        with database.writing(durable=durable) as db:
+            waits.append(db.execute("PRAGMA synchronous").fetchone()[0])
+    database.close()
+    normal, full = 1, 2
+    assert waits == [full, normal, normal, full]
+
+
+def test_what_the_disk_was_not_waited_for_is_taken_back_whole_by_a_power_cut(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    _put(database, "durable")
+    log = tmp_path / "a.db-wal"
+    on_disk = log.stat().st_size
+    for name in ("one", "two"):
+        with database.writing(durable=False) as db:
+            db.execute("INSERT INTO thing (name, size) VALUES (?, 1)", (name,))
+    written = log.read_bytes()
+    for length, names in ((on_disk, ["durable"]), (len(written) - 1, ["durable", "one"])):
+        (tmp_path / "cut.db").write_bytes((tmp_path / "a.db").read_bytes())
+        (tmp_path / "cut.db-wal").write_bytes(written[:length])
+        cut = Database(tmp_path / "cut.db", Schema("things", (FIRST,)))
+        assert _names(cut) == names
+        cut.close()
+    database.close()

@@ -127,11 +127,11 @@ def test_without_a_second_process_listing_goes_on(root: Path, monkeypatch: pytes
 
 
 def test_where_there_is_little_no_process_is_started(root: Path) -> None:
-    fill(root / "dir", 300)
+    fill(root / "dir", 90)
     with PosixStorage(root).listing() as begin:
         batches = begin("dir", lambda _: True)
         assert batches is not None
-        assert sum(len(batch.others) for batch in batches) == 300
+        assert sum(len(batch.others) for batch in batches) == 90
         assert children(os.getpid()) == []
 
 

@@ -37,7 +37,7 @@ class Schema:
 
 
 class Database:
-    """One SQLite file in WAL mode with full synchronisation: what was committed survives a power cut.
+    """One SQLite file in WAL mode with full synchronisation: what was committed survives a power cut, unless its writer said otherwise.
 
     Any thread may read at any time; writers take turns. All SQLite errors leave here as `StateError` or `StorageError`.
     """
@@ -46,6 +46,7 @@ class Database:
         self.path = path
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_IDLE_READERS)
         self._write_lock = threading.Lock()
+        self._is_waiting_for_disk = True
         self.commits = 0
         """How many transactions were committed since it was opened: what was read is still so while this stands still."""
         with self._wrapped():
@@ -81,14 +82,19 @@ class Database:
                     connection.close()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """Yield the writer's connection inside one transaction: committed at the end, rolled back on any exception.
+
+        Args:
+            durable: Whether to wait until the disk has it. Without, a power cut may take the transaction back, whole and
+                with nothing older; the next durable one makes it durable, too. A death of the process takes nothing.
 
         Raises:
             StorageFull: No space left; nothing of this transaction was kept.
             StateInUse: Another process held the database for longer than ten seconds.
         """
         with self._wrapped(), self._write_lock:
+            self._wait_for_disk(durable)
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -108,6 +114,11 @@ class Database:
             except queue.Empty:
                 break
         self._writer.close()
+
+    def _wait_for_disk(self, wanted: bool) -> None:
+        if wanted != self._is_waiting_for_disk:
+            self._writer.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
+            self._is_waiting_for_disk = wanted
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -15,8 +15,8 @@ from fs2od.storage import _posix_looking as looking
 
 __all__ = ["Assistant"]
 
-# Where there is little to list, nothing is gained.
-_ALONE = 1_000
+# Where there is little to list, nothing is gained. Its start takes as long as looking at some thousand, but beside this process.
+_ALONE = 100
 # Their answers fit into the socket together: so the assistant always comes round to reading, and neither side waits for
 # the other in a circle.
 _IN_FLIGHT = 4
@@ -81,6 +81,8 @@ class Assistant:
             self._channel.close()
             self._channel = None
         if self._process is not None:
+            if not self._is_ready:
+                self._process.kill()  # nobody waits for the start of what is not needed any more
             try:
                 self._process.wait(_END_S)
             except subprocess.TimeoutExpired:

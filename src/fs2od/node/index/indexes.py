@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fs2od.node.index.entries import SpaceIndex
+from fs2od.node.index.scans import skip_lost_ids
 from fs2od.node.index.schema import INDEX_SCHEMA
 from fs2od.onedata.ids import SpaceId
 from fs2od.sqlite import Database
@@ -71,12 +72,20 @@ class Indexes:
         with self._lock:
             index = self._open.get(space)
             if index is None:
-                index = SpaceIndex(space, Database(self._folder / f"{space}.db", INDEX_SCHEMA))
-                self._open[space] = index
+                index = self._open[space] = self._opened(space)
             self._open.move_to_end(space)
             self._users[index] = self._users.get(index, 0) + 1
             self._close_surplus()
             return index
+
+    def _opened(self, space: SpaceId) -> SpaceIndex:
+        index = SpaceIndex(space, Database(self._folder / f"{space}.db", INDEX_SCHEMA))
+        try:
+            skip_lost_ids(index)
+        except BaseException:
+            index.database.close()
+            raise
+        return index
 
     def _give_back(self, index: SpaceIndex) -> None:
         with self._lock:

@@ -1,12 +1,14 @@
 """Writing down what a scan saw: what is new and what changed, in few and short transactions.
 
-A transaction holds some thousand rows of several directories, because each one costs a write to the disk that is waited for;
-new rows go in sorted and many to a statement, because that is what SQLite takes fastest.
+A transaction holds some thousand rows of several directories, and the disk is waited for once a second: what a power cut takes,
+the next scan finds again (see `fs2od.node.index.scans` for the ids). New rows go in sorted and many to a statement, because
+that is what SQLite takes fastest.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from array import array
 from collections.abc import Iterator, Sequence
 
@@ -22,6 +24,8 @@ from fs2od.storage import Kind, Seen
 __all__ = ["Registration"]
 
 _NAMES = 400
+# How much may be registered before the disk is waited for: far fewer rows than `LOST_IDS`.
+_WAIT_S, _WAIT_ROWS = 1.0, 1_000_000
 # All rows in one: stepping through them would give up Python's lock and take it back for each.
 _KNOWN = "SELECT json_group_array(json_array(id, name, kind, size, mtime_ns, ctime_ns, inode)) FROM "
 _KNOWN_BY_NAME = f"{_KNOWN} entry WHERE parent = ? AND name IN ({', '.join('?' * _NAMES)})"
@@ -40,6 +44,7 @@ class Registration:
         self._rules = rules
         self._counts = counts
         self._now_s = now_s
+        self._waited_at, self._rows = time.monotonic(), 0
         with index.database.reading() as db:
             self._newest = int(db.execute("SELECT max(id) FROM entry").fetchone()[0])
 
@@ -67,7 +72,7 @@ class Registration:
 
     def finish(self, visits: Sequence[Visit]) -> None:
         """Write down that directories were listed to the end: their times, and what of them can be delivered again."""
-        with self._index.database.writing() as db:
+        with self._index.database.writing(durable=False) as db:
             self._finish(db, visits)
 
     def _finish(self, db: sqlite3.Connection, visits: Sequence[Visit]) -> None:
@@ -154,8 +159,9 @@ class Registration:
         refused: list[tuple[int, str, str, int]],
         finished: Sequence[Visit],
     ) -> None:
+        durable = self._is_time_to_wait(sum(batch.count for batch in new))
         try:
-            with self._index.database.writing() as db:
+            with self._index.database.writing(durable=durable) as db:
                 writer = Writer(db, self._rules, self._now_s)
                 writer.add(new)
                 _settle(writer, changed)
@@ -163,13 +169,21 @@ class Registration:
                 self._finish(db, finished)
         except sqlite3.IntegrityError:
             # A name came twice: listings may repeat one that is renamed meanwhile, and others write here, too.
-            with self._index.database.writing() as db:
+            with self._index.database.writing(durable=durable) as db:
                 writer = Writer(db, self._rules, self._now_s)
                 _settle(writer, [*((batch.visit, batch.all_entries()) for batch in new), *changed])
                 _refuse(db, refused)
                 self._finish(db, finished)
         self._counts.created += writer.created
         self._counts.modified += writer.modified
+
+    def _is_time_to_wait(self, rows: int) -> bool:
+        self._rows += rows
+        now = time.monotonic()
+        if now - self._waited_at < _WAIT_S and self._rows < _WAIT_ROWS:
+            return False
+        self._waited_at, self._rows = now, 0
+        return True
 
 
 def _changed_s(visit: Visit) -> int:

@@ -1,4 +1,9 @@
-"""The record of a space's scans, and what they found that cannot be delivered."""
+"""The record of a space's scans, and what they found that cannot be delivered.
+
+A scan does not wait for the disk at every step, so a power cut may take back the last second's entries, while their ids were
+already given out. Its record does wait: "running" when an index is opened says that a scan was cut off, and then the next
+ids begin behind all that it may have given. So an id never names another file.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,10 @@ from typing import Literal
 from fs2od.node.index.entries import SpaceIndex
 from fs2od.node.index.visits import Counts
 
-__all__ = ["ScanEnd", "ScanRecord", "begin_scan", "end_scan", "last_scan", "undeliverable"]
+__all__ = ["LOST_IDS", "ScanEnd", "ScanRecord", "begin_scan", "end_scan", "last_scan", "skip_lost_ids", "undeliverable"]
+
+LOST_IDS = 1 << 24
+"""More than a scan registers before it waits for the disk. There are ids for half a trillion such cuts."""
 
 ScanEnd = Literal["completed", "failed", "aborted", "running"]
 """How a scan ended. "running" is what a scan leaves that the end of the process cut off: the next start goes on with it."""
@@ -40,6 +48,15 @@ def last_scan(index: SpaceIndex) -> ScanRecord:
     return ScanRecord(total, row["status"], row["started"], row["stopped"], counts, row["problem"])
 
 
+def skip_lost_ids(index: SpaceIndex) -> None:
+    """Begin the next ids behind those that a scan may have given out before a power cut. For an index that was just opened."""
+    with index.database.reading() as db:
+        if db.execute("SELECT 1 FROM scan WHERE status = 'running'").fetchone() is None:
+            return
+    with index.database.writing() as db:
+        db.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'entry'", (LOST_IDS,))
+
+
 def begin_scan(index: SpaceIndex, now_s: int) -> int:
     """Record that a scan begins, and return its number. One that was cut off never reported its end: this takes its place."""
     with index.database.writing() as db:
@@ -51,7 +68,7 @@ def begin_scan(index: SpaceIndex, now_s: int) -> int:
 def end_scan(
     index: SpaceIndex, number: int, status: ScanEnd, counts: Counts, now_s: int, problem: str | None = None
 ) -> None:
-    """Record how a scan ended."""
+    """Record how a scan ended, and wait until the disk has that and all that it registered."""
     query = (
         f"UPDATE scan SET status = ?, stopped = ?, problem = ?, {', '.join(f'{n} = ?' for n in _COUNTS)} WHERE id = ?"
     )

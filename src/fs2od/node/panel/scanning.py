@@ -49,6 +49,7 @@ def scan(
 ) -> None:
     """Bring `index` in line with `storage`. Interrupted at any moment, the next scan finishes the work.
 
+    `number` is that of `begin_scan`, and `end_scan` follows: in between a power cut may take the last second's work.
     Directories are listed in batches and registered in short transactions, so memory does not grow with the tree and
     readers never wait. A directory whose times stand is passed over as `ScanRules` allow; what lies below it is not.
 
