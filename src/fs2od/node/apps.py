@@ -64,7 +64,7 @@ _ZONE_NOUNS = (
     devices,
     jobs,
 )
-_PROVIDER_NOUNS = (content, files, provider_service, writing, provider_shares, replication, qos_log, copies, direct)
+_PROVIDER_NOUNS = (provider_service, files, content, writing, provider_shares, replication, qos_log, copies, direct)
 _PANEL_NOUNS = (panel_storages, panel_support, panel_requests, panel_direct, panel_endings)
 
 
@@ -133,11 +133,12 @@ def provider_app(
         except errors.ServiceError as error:
             raise _slowed(zone)(request, error) from error
 
-    files_api = [endpoint for noun in _PROVIDER_NOUNS for endpoint in noun.endpoints(provider)]
+    # What is asked for most comes first, here and below: routes are tried one after the other.
+    nouns = sorted(_PROVIDER_NOUNS, key=lambda noun: noun is not content)
+    files_api = [endpoint for noun in nouns for endpoint in noun.endpoints(provider)]
     panel_api = [endpoint for noun in _PANEL_NOUNS for endpoint in noun.endpoints(provider)]
     doors = Doors(authenticate, zone.audit.record, body_bytes, _slowed(zone))
     application = _application(
-        # What is asked for most comes first: routes are tried one after the other.
         [
             *file_routes(served, authenticate_plain),
             *mount(files_api, doors, prefix="/api/v3/oneprovider"),

@@ -10,7 +10,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, TypeVar, cast
 
@@ -42,6 +42,7 @@ _QUESTIONS = frozenset(
     }
 )
 
+_HEADERS = "fs2od.headers"
 _log = logging.getLogger(__name__)
 # For names of requests, which are no secrets: the kernel is asked for random bytes once.
 _NAMES = random.Random()  # noqa: S311 - see above
@@ -60,6 +61,11 @@ class Endpoint:
     operation: str
     handler: Handler
     takes_body: bool = True
+
+    @cached_property
+    def is_asynchronous(self) -> bool:
+        """Say whether the handler runs on the event loop."""
+        return inspect.iscoroutinefunction(self.handler)
 
     @property
     def is_change(self) -> bool:
@@ -135,7 +141,11 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 def headers_of(request: Request) -> dict[str, str]:
     """Return a request's headers by their names in lower case, the first of each name: for who looks up several of them."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.headers.raw)}
+    known: dict[str, str] | None = request.scope.get(_HEADERS)
+    if known is None:
+        found = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.headers.raw)}
+        known = request.scope[_HEADERS] = found
+    return known
 
 
 def token_text(request: Request) -> str | None:
@@ -227,9 +237,9 @@ def _dispatcher(methods: Mapping[str, Endpoint], doors: Doors) -> Callable[[Requ
 
 async def _answer(endpoint: Endpoint, request: Request, doors: Doors) -> Response:
     body = await _bounded_body(request, doors.body_bytes) if endpoint.takes_body else b""
-    if inspect.iscoroutinefunction(endpoint.handler):
+    if endpoint.is_asynchronous:
         caller = await in_worker(doors.authenticate, request)
-        answer = cast("Response", await endpoint.handler(Call(request, caller, body)))
+        answer = await cast("Awaitable[Response]", endpoint.handler(Call(request, caller, body)))
         if endpoint.is_change and answer.status_code < 400:
             await in_worker(doors.record, caller.user, endpoint.operation, request.url.path)
         return answer
