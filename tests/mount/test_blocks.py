@@ -8,6 +8,7 @@ import pytest
 
 from fs2od.errors import StorageError
 from fs2od.mount import BlockStore
+from fs2od.testing.small_disks import small_disk
 
 MB = 1 << 20
 
@@ -36,6 +37,60 @@ def test_a_damaged_block_is_as_good_as_absent_and_removed(tmp_path: Path, damage
     data[500] ^= 1
     file.write_bytes({"flip": bytes(data), "cut": bytes(data[:700]), "empty": b""}[damage])
     assert store.get("k1", 0, 1000) is None
+    assert not blocks(tmp_path / "c")
+    store.close()
+
+
+def test_only_the_damaged_part_of_a_block_makes_it_absent_and_only_once_it_is_read(tmp_path: Path) -> None:
+    data = os.urandom(100_000)
+    store = BlockStore(tmp_path / "c", limit_bytes=10 * MB)
+    store.put("k1", data)
+    store.close()
+    (file,) = blocks(tmp_path / "c")
+    with file.open("r+b") as opened:
+        opened.seek(90_000)
+        opened.write(bytes([data[90_000] ^ 1]))
+    store = BlockStore(tmp_path / "c", limit_bytes=10 * MB)
+    assert store.get("k1", 0, 60_000) == data[:60_000]
+    assert store.get("k1", 10, 50_000) == data[10:50_010]
+    assert store.get("k1", 0, 100_000) is None
+    assert store.get("k1", 0, 10) is None
+    store.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, 16 << 10, (16 << 10) + 1, 8 * MB, 8 * MB - 1])
+def test_blocks_of_any_size_come_back_as_they_were(tmp_path: Path, size: int) -> None:
+    data = os.urandom(size)
+    store = BlockStore(tmp_path / "c", limit_bytes=100 * MB)
+    arrival = store.arrival(size)
+    for start in range(0, size, 300_001):
+        arrival.add(memoryview(data)[start : start + 300_001])
+    assert arrival.keep("k1") is None
+    assert store.get("k1", 0, size) == data
+    again = BlockStore(tmp_path / "c", limit_bytes=100 * MB)
+    assert again.get("k1", 0, size) == data
+    for each in (store, again):
+        each.close()
+
+
+def test_what_the_disk_does_not_take_comes_all_the_same(tmp_path: Path) -> None:
+    data = os.urandom(3 * MB)
+    with small_disk(tmp_path / "disk", size_mb=2, options="mode=0700") as disk:
+        store = BlockStore(disk, limit_bytes=10 * MB)
+        arrival = store.arrival(len(data))
+        for start in range(0, len(data), 100_000):
+            arrival.add(memoryview(data)[start : start + 100_000])
+        assert arrival.keep("k1") == data
+        assert not store.has("k1")
+        assert not blocks(disk)
+        store.close()
+
+
+def test_a_block_that_is_dropped_leaves_nothing(tmp_path: Path) -> None:
+    store = BlockStore(tmp_path / "c", limit_bytes=10 * MB)
+    arrival = store.arrival(3)
+    arrival.add(memoryview(b"abc"))
+    arrival.drop()
     assert not blocks(tmp_path / "c")
     store.close()
 

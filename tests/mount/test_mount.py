@@ -70,6 +70,16 @@ def test_what_was_read_once_is_read_again_without_the_service_also_by_the_next_m
     assert behind.proxy.body_bytes() < 2 << 20
 
 
+def test_what_was_read_once_is_read_again_before_the_manifest_is(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
+        assert (mount.point / "big.mrc").read_bytes() == BIG
+    with mounted(published.link, tmp_path / "m", behind.world.ca, "--wait", "0") as mount:
+        (mount.point / "big.mrc").stat()
+        with away(behind):
+            assert (mount.point / "big.mrc").read_bytes() == BIG
+
+
 def test_a_header_is_read_without_its_movie(site: Site, tmp_path: Path) -> None:
     behind, published = site
     with (

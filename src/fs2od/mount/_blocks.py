@@ -8,9 +8,11 @@ power cut left half written, is noticed by its checksum, and is as good as absen
 from __future__ import annotations
 
 import errno
+import itertools
 import os
+import resource
+import secrets
 import stat
-import struct
 import threading
 import time
 import zlib
@@ -18,20 +20,24 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from fs2od.errors import StorageError, StorageMissing
+from fs2od.mount._block_files import Block, BlockWriter
 
-__all__ = ["BlockStore"]
+__all__ = ["Arrival", "BlockStore"]
 
-_TAIL = struct.Struct(">4sIQ")
-_MAGIC = b"f2b1"
-_MOST_OPEN = 256
+T = TypeVar("T")
+_MOST_OPEN = 2048
+_MOST_OPEN_BYTES = 2 << 30
 _REST_S = 30.0
 _MARK_EVERY_S = 60.0
 _SCAN_SHARE = 32
 _KEPT = 0.9
 _STALE_S = 3600.0
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO})
+_NEW = "new"
+_ARRIVALS = itertools.count(1)
 
 
 class BlockStore:
@@ -51,8 +57,10 @@ class BlockStore:
         self._limit = limit_bytes
         self._clock = clock
         self._lock = threading.Lock()
-        self._open: OrderedDict[str, tuple[int, int, float]] = OrderedDict()
-        self._closing: list[int] = []
+        self._open: OrderedDict[str, Block] = OrderedDict()
+        self._open_bytes = 0
+        self._mine = secrets.token_hex(8)  # numbers of processes come again, and on other machines
+        self._most_open = min(_MOST_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
         self._written = self._limit  # so that the first block that is put looks what is there
         self._rests_until_s = 0.0
         try:
@@ -66,84 +74,115 @@ class BlockStore:
     def close(self) -> None:
         """Close what is open."""
         with self._lock:
-            handles = [handle for handle, _, _ in self._open.values()]
-            self._open.clear()
-        for handle in handles:
-            os.close(handle)
+            for key in list(self._open):
+                self._let_go(key)
 
     def get(self, key: str, start: int, count: int) -> bytes | None:
-        """Return a part of a block; None where the block is not here, or is not sound.
+        """Return a part of a block; None where the block is not here, or that part is not sound.
 
         Args:
             key: The block's name.
             start: The first byte in it.
             count: How many.
         """
+        # Under the lock, so that nobody closes the block meanwhile; the bytes are mostly in the system's memory.
         with self._lock:
-            found = self._open.get(key)
-            if found is None:
-                found = self._opened(key)
-            if found is None:
+            block = self._open.get(key)
+            if block is None:
+                block = self._opened(key)
+                if block is None:
+                    return None
+            else:
+                self._open.move_to_end(key)
+            data = block.read(start, count)
+            if data is None:
+                self._discard(key)
                 return None
-            handle, size, marked_s = found
-            self._open.move_to_end(key)
             now_s = self._clock()
-            if now_s - marked_s > _MARK_EVERY_S:
-                self._open[key] = (handle, size, now_s)
-                with suppress(OSError):
-                    os.utime(handle)
-            # Under the lock, so that nobody closes the handle meanwhile; the bytes are mostly in the system's memory.
-            with suppress(OSError):
-                return os.pread(handle, max(0, min(count, size - start)), start)
-        return None
+            if now_s - block.marked_s > _MARK_EVERY_S:
+                block.mark(now_s)
+            return data
 
     def has(self, key: str) -> bool:
         """Say whether a block is here, as far as its name tells."""
-        return key in self._open or self._path(key).exists()
+        return key in self._open or os.path.exists(self._path(key))  # noqa: PTH110 - a Path takes longer than the question
 
     def put(self, key: str, data: bytes) -> bool:
         """Keep a block, and say whether that was done. Where the disk is full or fails, nothing is kept for a while."""
-        if self._clock() < self._rests_until_s or len(data) > self._limit:
-            return False
-        self._make_room(len(data))
-        path = self._path(key)
-        partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+        arrival = self.arrival(len(data))
         try:
-            path.parent.mkdir(exist_ok=True, mode=0o700)
-            with partial.open("wb") as file:
-                file.write(data)
-                file.write(_TAIL.pack(_MAGIC, zlib.crc32(data), len(data)))
-            partial.replace(path)
+            arrival.add(memoryview(data))
+            return arrival.keep(key) is None
+        except StorageError:
+            return False
+
+    def arrival(self, size_bytes: int) -> Arrival:
+        """Return a block of that size that is to come."""
+        return Arrival(self, self._begun(size_bytes))
+
+    def failed(self, error: OSError) -> None:
+        """Take note that the disk does not take a block: where it is full, it is left alone for a while."""
+        if error.errno in _FULL:
+            self._rests_until_s = self._clock() + _REST_S
+
+    def take(self, key: str, writer: BlockWriter) -> bool:
+        """Give a block that was written its name, and say whether that was done."""
+        path = self._path(key)
+        try:
+            block = _with_folder(path, lambda: writer.keep(path))
         except OSError as error:
-            with suppress(OSError):
-                partial.unlink()
-            if error.errno in _FULL:
-                self._rests_until_s = self._clock() + _REST_S
+            self.failed(error)
             return False
         with self._lock:
-            self._written += len(data)
+            self._written += block.size_bytes
+            self._let_go(key)
+            self._add(key, block)
         return True
 
-    def _path(self, key: str) -> Path:
-        return self._folder / key[-2:] / key
-
-    def _opened(self, key: str) -> tuple[int, int, float] | None:
-        """Open a block and make sure once that it is sound."""
+    def _begun(self, size_bytes: int) -> BlockWriter | None:
+        if self._clock() < self._rests_until_s or size_bytes > self._limit:
+            return None
+        self._make_room(size_bytes)
+        path = f"{self._folder}/{_NEW}/{self._mine}-{next(_ARRIVALS)}.partial"
         try:
-            handle = os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            return _with_folder(path, lambda: BlockWriter(path))
+        except OSError as error:
+            self.failed(error)
+            return None
+
+    def _path(self, key: str) -> str:
+        return f"{self._folder}/{_drawer(key)}/{key}"
+
+    def _opened(self, key: str) -> Block | None:
+        """Open a block, if it is here and its tail is sound."""
+        try:
+            block = Block.open(self._path(key))
         except OSError:
             return None
-        size = _sound_size(handle)
-        if size is None:
-            os.close(handle)
-            with suppress(OSError):
-                self._path(key).unlink()
+        if block is None:
+            self._discard(key)
             return None
-        while len(self._open) >= _MOST_OPEN:
-            _, (oldest, _, _) = self._open.popitem(last=False)
-            os.close(oldest)
-        found = self._open[key] = (handle, size, 0.0)
-        return found
+        return self._add(key, block)
+
+    def _add(self, key: str, block: Block) -> Block:
+        self._open[key] = block
+        self._open_bytes += block.size_bytes
+        # What is open takes its room also after it was removed.
+        while len(self._open) > self._most_open or self._open_bytes > _MOST_OPEN_BYTES:
+            self._let_go(next(iter(self._open)))
+        return block
+
+    def _let_go(self, key: str) -> None:
+        block = self._open.pop(key, None)
+        if block is not None:
+            self._open_bytes -= block.size_bytes
+            block.close()
+
+    def _discard(self, key: str) -> None:
+        """Remove a block that is not sound."""
+        self._let_go(key)
+        with suppress(OSError):
+            os.unlink(self._path(key))  # noqa: PTH108 - a string is what there is
 
     def _make_room(self, size: int) -> None:
         """Look from time to time how much all processes have put here, and remove what was not used for longest."""
@@ -156,34 +195,89 @@ class BlockStore:
         if total <= self._limit:
             return
         for _, block_bytes, path in sorted(blocks):
-            with suppress(OSError):
-                path.unlink()
+            with self._lock, suppress(OSError):
+                self._let_go(os.path.basename(path))  # noqa: PTH119 - a Path for each of a hundred thousand takes its time
+                os.unlink(path)  # noqa: PTH108 - the same
             total -= block_bytes
             if total <= self._limit * _KEPT:
                 return
 
-    def _blocks(self) -> list[tuple[float, int, Path]]:
+    def _blocks(self) -> list[tuple[float, int, str]]:
         """Return all blocks: when each was last used, its size, and where it is. What killed processes left is removed."""
-        found: list[tuple[float, int, Path]] = []
+        found: list[tuple[float, int, str]] = []
         for folder in self._folder.iterdir():
             with suppress(OSError), os.scandir(folder) as entries:
                 for entry in entries:
                     facts = entry.stat(follow_symlinks=False)
                     if entry.name.endswith(".partial") and self._clock() - facts.st_mtime > _STALE_S:
-                        os.unlink(entry.path)  # noqa: PTH108 - a Path for each of a hundred thousand takes its time
+                        os.unlink(entry.path)  # noqa: PTH108 - the same
                         continue
-                    found.append((facts.st_mtime, facts.st_size, Path(entry.path)))
+                    found.append((facts.st_mtime, facts.st_size, entry.path))
         return found
 
 
-def _sound_size(handle: int) -> int | None:
-    """Return how many bytes of a file are the block's, if they are what was once written."""
+class Arrival:
+    """A block as it comes: it is written to the disk at once, or is kept in memory where the disk does not take it."""
+
+    def __init__(self, store: BlockStore | None, writer: BlockWriter | None) -> None:
+        self._store = store
+        self._writer = writer
+        self._in_memory = bytearray()
+
+    def add(self, data: memoryview) -> None:
+        """Add bytes.
+
+        Raises:
+            StorageError: The disk has failed, and does not even give back what it has taken.
+        """
+        if self._writer is not None and self._store is not None:
+            try:
+                self._writer.write(data)
+            except OSError as error:
+                self._store.failed(error)
+                self._leave_the_disk(self._writer)
+            else:
+                return
+        self._in_memory += data
+
+    def keep(self, key: str) -> bytes | None:
+        """Give the block its name; return its bytes if the store does not have them.
+
+        Raises:
+            StorageError: The disk has failed, and does not even give back what it has taken.
+        """
+        if self._writer is not None and self._store is not None:
+            if self._store.take(key, self._writer):
+                self._writer = None
+                return None
+            self._leave_the_disk(self._writer)
+        return bytes(self._in_memory)
+
+    def drop(self) -> None:
+        """Forget the block."""
+        if self._writer is not None:
+            self._writer.drop()
+            self._writer = None
+
+    def _leave_the_disk(self, writer: BlockWriter) -> None:
+        """Go on in memory."""
+        try:
+            self._in_memory += writer.read_back()
+        except OSError as error:
+            raise StorageError(f"the cache does not give back what it has taken ({error.strerror})") from error
+        finally:
+            self.drop()
+
+
+def _drawer(key: str) -> str:
+    """Return the folder of a block: each has a few hundred of a hundred thousand."""
+    return f"{zlib.crc32(key.encode()) & 0xFF:02x}"
+
+
+def _with_folder(path: str, call: Callable[[], T]) -> T:
+    """Return what `call` returns; where the folder is missing, it is made first."""
     try:
-        size = os.fstat(handle).st_size - _TAIL.size
-        if size < 0:
-            return None
-        data = os.pread(handle, size, 0)
-        magic, crc32, told = _TAIL.unpack(os.pread(handle, _TAIL.size, size))
-    except (OSError, struct.error):
-        return None
-    return size if (magic, crc32, told) == (_MAGIC, zlib.crc32(data), len(data)) else None
+        return call()
+    except FileNotFoundError:
+        Path(path).parent.mkdir(exist_ok=True, mode=0o700)
+        return call()

@@ -7,11 +7,13 @@ waits for a service is left behind when the mount ends: what it waits for is bro
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import stat
+import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -25,7 +27,7 @@ from fs2od.mount._machine import set_read_ahead
 from fs2od.mount._mount import MountOptions
 from fs2od.mount._reading import Handle, Reader
 from fs2od.mount._tree import ROOT, Node, Tree
-from fs2od.mount._waiting import Waiting
+from fs2od.mount._waiting import POLL_S, Waiting
 from fs2od.transfer import EntryKind, NotFound
 
 __all__ = ["Answers", "failed", "serve"]
@@ -33,10 +35,10 @@ __all__ = ["Answers", "failed", "serve"]
 T = TypeVar("T")
 _NS = 1_000_000_000
 _BLOCK = 512
-_MOST_READS = 256
 _MOST_LISTINGS = 64
 _LISTERS = 16
 _MOST_TASKS = 512
+_SWITCH_S = 0.0005
 _MODES = {
     EntryKind.FILE: stat.S_IFREG | 0o444,
     EntryKind.FOLDER: stat.S_IFDIR | 0o555,
@@ -75,6 +77,9 @@ def serve(
         raise StorageError(
             f"{mountpoint} cannot be mounted ({error}); `fs2od mount --check` says what is missing"
         ) from error
+    # Nobody's read is to wait until a thread that reads a manifest lets go, or until everything that was imported was looked through.
+    sys.setswitchinterval(_SWITCH_S)
+    gc.freeze()
     try:
         trio.run(_served, mountpoint, stop, ready, end)
     finally:
@@ -117,7 +122,6 @@ class Answers(pyfuse3.Operations):
         self._tree = tree
         self._reader = reader
         self._waiting = waiting
-        self._reads = trio.CapacityLimiter(_MOST_READS)
         self._listings = trio.CapacityLimiter(_MOST_LISTINGS)
         self._listers = ThreadPoolExecutor(_LISTERS, "fs2od-list")
         self._handles: dict[int, Handle] = {}
@@ -175,13 +179,13 @@ class Answers(pyfuse3.Operations):
 
     async def read(self, fh: int, off: int, size: int) -> bytes:
         handle = self._handles[fh]
-        data = self._reader.cached(handle, off, size)
-        if data is not None:
-            return data
+        steps = self._reader.steps(handle, off, size)
         try:
-            return await trio.to_thread.run_sync(
-                self._reader.read, handle, off, size, limiter=self._reads, abandon_on_cancel=True
-            )
+            while True:
+                await self._ended(next(steps), handle.process)
+        except StopIteration as done:
+            found: bytes = done.value
+            return found
         except Fs2odError as error:
             if isinstance(error, (IntegrityFailure, NotFound)):
                 self._listed_anew(handle)
@@ -220,6 +224,21 @@ class Answers(pyfuse3.Operations):
                 return
             node = child
         self._tree.forget(node.number)
+
+    async def _ended(self, coming: Future[T], process: int) -> None:
+        """Return once something has come, unless the process that wants it is killed before."""
+        has_come, loop = trio.Event(), trio.lowlevel.current_trio_token()
+
+        def tell(_: Future[T]) -> None:
+            with suppress(trio.RunFinishedError):
+                loop.run_sync_soon(has_come.set)
+
+        coming.add_done_callback(tell)
+        while not has_come.is_set():
+            with trio.move_on_after(POLL_S):
+                await has_come.wait()
+                return
+            self._waiting.check(process)
 
     async def _listed(self, call: Callable[[], T], process: int) -> T:
         """Return what `call` returns, unless the process that wants it is killed before."""

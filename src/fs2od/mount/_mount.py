@@ -167,7 +167,7 @@ class Mount:
                 dataset.http.abort()
 
             stack.callback(end)
-            promises.start(waiting)
+            promises.start(waiting, first=lambda: tree.children(tree.root()))
             remote = self._opened_for_writing(root, waiting, stack)
             if remote is None:
                 answers = Answers(tree, reader, waiting)

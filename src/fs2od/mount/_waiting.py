@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as NotYet
-from contextlib import suppress
+from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from threading import Event
 from typing import TypeVar
@@ -16,10 +14,11 @@ from fs2od.errors import Fs2odError, Interrupted
 from fs2od.onedata.errors import OnedataError
 from fs2od.transfer import Busy, ConnectionLost, UntrustedCertificate
 
-__all__ = ["Waiting", "is_killed"]
+__all__ = ["POLL_S", "Waiting", "is_killed"]
 
 T = TypeVar("T")
-_POLL_S = 0.25
+POLL_S = 0.25
+"""How often to look whether somebody who waits is killed."""
 _PAUSE_S = 1.0
 _SIGKILL_BIT = 1 << 8
 _EXITING = 0x4
@@ -70,8 +69,8 @@ class Waiting:
         Raises:
             Interrupted: The mount ends first, or the process that waits is killed.
         """
-        while not event.wait(_POLL_S):
-            self._check(process)
+        while not event.wait(POLL_S):
+            self.check(process)
             if self._monotonic_s() >= until_s:
                 return False
         return True
@@ -83,15 +82,27 @@ class Waiting:
             Interrupted: One of these.
             Fs2odError: It could not be brought.
         """
-        while True:
-            with suppress(NotYet):
-                try:
-                    return coming.result(_POLL_S)
-                except CancelledError as error:
-                    raise Interrupted("the mount is ending") from error
-            self._check(process)
+        self.for_end(coming, process)
+        try:
+            return coming.result()
+        except CancelledError as error:
+            raise Interrupted("the mount is ending") from error
 
-    def _check(self, process: int) -> None:
+    def for_end(self, coming: Future[T], process: int) -> None:
+        """Return once something has come, or has failed to.
+
+        Raises:
+            Interrupted: The mount ends first, or the process that waits for it is killed.
+        """
+        while not wait([coming], POLL_S).done:
+            self.check(process)
+
+    def check(self, process: int) -> None:
+        """Make sure that somebody still waits.
+
+        Raises:
+            Interrupted: The mount ends, or the process that waits is killed.
+        """
         if self._ending.is_set() or is_killed(process):
             raise Interrupted("nobody waits any more")
 

@@ -6,7 +6,7 @@ import abc
 import contextlib
 import json
 import time
-from typing import Any, Callable, Final, Iterator, Mapping, Sequence, TypeVar
+from typing import Any, Callable, Final, Generator, Iterator, Mapping, Sequence, TypeVar
 from urllib.parse import quote
 
 from fs2od.errors import Fs2odError
@@ -24,6 +24,7 @@ __all__ = ["Dataset"]
 T = TypeVar("T")
 _ATTRIBUTES: Final = ("fileId", "name", "type", "size", "mtime", "symlinkValue", "posixPermissions")
 _PAGE: Final = 2_000
+_STEP_BYTES: Final = 256 << 10
 _MOST_ENTRIES: Final = 1_000_000
 
 
@@ -175,9 +176,29 @@ class Dataset(abc.ABC):
             IntegrityFailure: The file is not of the size that was listed.
         """
         entry = self.stat(file) if isinstance(file, str) else file
-        count = max(0, min(count, entry.size_bytes - start))
-        buffer = bytearray(count)
-        view, filled, etag = memoryview(buffer), 0, None
+        buffer = bytearray(max(0, min(count, entry.size_bytes - start)))
+        view = memoryview(buffer)
+        for _ in self._arriving(entry, start, len(buffer), lambda filled: view[filled:], checked=checked):
+            pass
+        return bytes(buffer)
+
+    def stream(
+        self, file: Entry, start: int, count: int, *, checked: bool = False
+    ) -> Generator[memoryview, None, None]:
+        """Yield bytes of a file as they come. Each view is good until the next one: its room is used again.
+
+        See `read` for what is given, and what may be raised.
+        """
+        count = max(0, min(count, file.size_bytes - start))
+        room = memoryview(bytearray(min(_STEP_BYTES, count)))
+        for got in self._arriving(file, start, count, lambda filled: room[: count - filled], checked=checked):
+            yield room[:got]
+
+    def _arriving(
+        self, entry: Entry, start: int, count: int, room: Callable[[int], memoryview], *, checked: bool
+    ) -> Iterator[int]:
+        """Yield how many bytes have come each time, put where `room` says for the number of those that came before."""
+        filled, etag = 0, None
         tries = Tries(self._patience, self._sleep)
         while filled < count:
             try:
@@ -186,14 +207,14 @@ class Dataset(abc.ABC):
                         raise MalformedAnswer("the service does not give parts of files")
                     etag = content.etag
                     while filled < count:
-                        got = content.read_into(view[filled:])
+                        got = content.read_into(room(filled))
                         if not got:
                             raise ConnectionLost("the answer ended before it was whole")
                         filled += got
                         tries.progressed()
+                        yield got
             except Fs2odError as error:
                 tries.missed(error)
-        return bytes(buffer)
 
     @contextlib.contextmanager
     def opened(
