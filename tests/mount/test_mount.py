@@ -91,6 +91,30 @@ def test_a_header_is_read_without_its_movie(site: Site, tmp_path: Path) -> None:
     assert behind.proxy.body_bytes() < 1 << 20
 
 
+def test_whoever_jumps_about_in_a_file_for_long_soon_has_all_of_it(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    os.utime(
+        published.folder / "big.mrc", (1_700_000_000, 1_700_000_000)
+    )  # what was just written is kept for nobody else
+    behind.world.rescan(published.dataset.space)
+    with (
+        mounted(published.link, tmp_path / "m", behind.world.ca) as mount,
+        (mount.point / "big.mrc").open("rb") as movie,
+    ):
+
+        def jump() -> bool:
+            start = random.randrange(len(BIG) - 100)
+            assert os.pread(movie.fileno(), 100, start) == BIG[start : start + 100]
+            return behind.proxy.body_bytes() > len(BIG)
+
+        wait_until(jump, LONGEST_S)
+        wait_until(
+            lambda: len([path for path in mount.cache.rglob("*") if path.stat().st_size > 8 << 20]) == 3, LONGEST_S
+        )
+        with away(behind):
+            assert (mount.point / "big.mrc").read_bytes() == BIG
+
+
 def test_sixteen_readers_get_right_bytes_of_one_file(site: Site, tmp_path: Path) -> None:
     behind, published = site
     wrong: list[int] = []

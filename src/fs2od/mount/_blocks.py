@@ -54,14 +54,14 @@ class BlockStore:
             StorageError: Others may write into it: what they put there would be taken for the dataset's bytes.
         """
         self._folder = folder
-        self._limit = limit_bytes
+        self.limit_bytes = limit_bytes
         self._clock = clock
         self._lock = threading.Lock()
         self._open: OrderedDict[str, Block] = OrderedDict()
         self._open_bytes = 0
         self._mine = secrets.token_hex(8)  # numbers of processes come again, and on other machines
         self._most_open = min(_MOST_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
-        self._written = self._limit  # so that the first block that is put looks what is there
+        self._written = self.limit_bytes  # so that the first block that is put looks what is there
         self._rests_until_s = 0.0
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -140,7 +140,7 @@ class BlockStore:
         return True
 
     def _begun(self, size_bytes: int) -> BlockWriter | None:
-        if self._clock() < self._rests_until_s or size_bytes > self._limit:
+        if self._clock() < self._rests_until_s or size_bytes > self.limit_bytes:
             return None
         self._make_room(size_bytes)
         path = f"{self._folder}/{_NEW}/{self._mine}-{next(_ARRIVALS)}.partial"
@@ -187,19 +187,19 @@ class BlockStore:
     def _make_room(self, size: int) -> None:
         """Look from time to time how much all processes have put here, and remove what was not used for longest."""
         with self._lock:
-            if self._written + size < self._limit // _SCAN_SHARE:
+            if self._written + size < self.limit_bytes // _SCAN_SHARE:
                 return
             self._written = 0
         blocks = self._blocks()
         total = sum(each[1] for each in blocks) + size
-        if total <= self._limit:
+        if total <= self.limit_bytes:
             return
         for _, block_bytes, path in sorted(blocks):
             with self._lock, suppress(OSError):
                 self._let_go(os.path.basename(path))  # noqa: PTH119 - a Path for each of a hundred thousand takes its time
                 os.unlink(path)  # noqa: PTH108 - the same
             total -= block_bytes
-            if total <= self._limit * _KEPT:
+            if total <= self.limit_bytes * _KEPT:
                 return
 
     def _blocks(self) -> list[tuple[float, int, str]]:

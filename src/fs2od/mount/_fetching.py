@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +26,10 @@ _PAGES_AT_ONCE = 64
 _PIECES_AT_ONCE = 4
 _PIECES_AHEAD = 3
 _MOST_COMING = 6
+_MOST_BEHIND = 2
+_SHARE = 0.25
+_FIRST_RATE = 100e6
+_SHORTEST_S = 1e-3
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Fetching:
         self._wanted = ThreadPoolExecutor(_PIECES_AT_ONCE, "fs2od-piece")
         self._ahead = ThreadPoolExecutor(_PIECES_AHEAD, "fs2od-ahead")
         self._pieces = 0
+        self._rate = _FIRST_RATE
 
     def close(self) -> None:
         """End what is being brought."""
@@ -89,6 +95,16 @@ class Fetching:
                     self._recent.move_to_end(key)
                     return recent[start : start + count]
         return self._store.get(key, start, count) if self._store is not None else None
+
+    def time_for(self, size_bytes: int) -> float:
+        """Return how many seconds it takes to bring so much, as far as is known; for ever, if the cache is not made for that."""
+        if self._store is None or size_bytes > self._store.limit_bytes * _SHARE:
+            return float("inf")
+        return size_bytes / self._rate
+
+    def has_room_behind(self) -> bool:
+        """Say whether so little is under way that something may be brought for which nobody waits."""
+        return self._pieces < _MOST_BEHIND
 
     def page_key(self, state: FileState, number: int) -> str:
         """Return a page's name."""
@@ -223,11 +239,13 @@ class Fetching:
 
     def _arrived(self, arrival: Arrival, state: FileState, number: int, *, checked: bool) -> str:
         """Bring a piece and return its SHA-256."""
-        digest = hashlib.sha256()
+        digest, began_s = hashlib.sha256(), time.monotonic()
         with closing(self._dataset.stream(state.entry, *state.piece(number), checked=checked)) as parts:
             for part in parts:
                 digest.update(part)
                 arrival.add(part)
+        if state.has_pages:
+            self._rate = state.piece(number)[1] / max(time.monotonic() - began_s, _SHORTEST_S)
         return digest.hexdigest()
 
     def _sum(self, state: FileState, number: int) -> str:

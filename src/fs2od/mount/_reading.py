@@ -6,6 +6,7 @@ the manifest's, and is checked against it where it knows the file: what a progra
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from concurrent.futures import Future
 from contextlib import suppress
@@ -26,6 +27,8 @@ Steps = Generator["Future[Brought]", None, bytes]
 
 _MOST_AHEAD = 3
 _MOST_TRIES = 3
+_MANY = 8
+_WAITED_SHARE = 0.25
 
 
 class Reader:
@@ -83,7 +86,8 @@ class Reader:
             if not part:
                 if not goes_on:
                     self._begin_pages(state, start, end)
-                part = yield from self._waited(state, start, end - start, in_pieces=goes_on)
+                    self._bring_the_whole(handle, start // PIECE_BYTES)
+                part = yield from self._waited(handle, start, end - start, in_pieces=goes_on)
             found.append(part)
             start += len(part)
         return found[0] if len(found) == 1 else b"".join(found)
@@ -99,16 +103,20 @@ class Reader:
         return self._fetching.at_hand(self._fetching.page_key(state, number), start - number * PAGE_BYTES, count)
 
     def _waited(
-        self, state: FileState, start: int, count: int, *, in_pieces: bool
+        self, handle: Handle, start: int, count: int, *, in_pieces: bool
     ) -> Generator[Future[Brought], None, bytes]:
         """Return the bytes from `start` on, as far as one block has them that has to come."""
+        state = handle.state
         for _ in range(_MOST_TRIES):
             coming = (
                 self._fetching.piece(state, start // PIECE_BYTES)
                 if in_pieces or not state.has_pages
                 else self._fetching.page(state, start // PAGE_BYTES)
             )
+            began_s = time.monotonic()
             yield coming
+            handle.waits += 1
+            handle.waited_s += time.monotonic() - began_s
             brought = coming.result()
             at = start - brought.start
             data = brought.data[at : at + count] if brought.data is not None else None
@@ -123,6 +131,22 @@ class Reader:
             for number in range(start // PAGE_BYTES + 1, (end - 1) // PAGE_BYTES + 1):
                 if self._at_hand(state, number * PAGE_BYTES, 1) is None:
                     self._fetching.page(state, number)
+
+    def _bring_the_whole(self, handle: Handle, number: int) -> None:
+        """Bring a file behind somebody who jumps about in it, once this is not much beside the time that was waited for its pages."""
+        state = handle.state
+        if handle.waits < _MANY or state.age or not state.has_pages:
+            return
+        if handle.waited_s < _WAITED_SHARE * self._fetching.time_for(state.entry.size_bytes):
+            return
+        count = -(-state.entry.size_bytes // PIECE_BYTES)
+        with suppress(Interrupted):
+            while handle.behind < count and self._fetching.has_room_behind():
+                # From where it is read just now, to the end, and round.
+                if not handle.behind:
+                    handle.behind_from = number
+                self._fetching.read_ahead(state, (handle.behind_from + handle.behind) % count)
+                handle.behind += 1
 
     def _read_ahead(self, handle: Handle, number: int) -> None:
         if handle.ahead_of == number:

@@ -90,6 +90,10 @@ class Handle:
         process: Who opened it; 0 where nobody knows.
         state: The same, with all that is known of it.
         ahead_of: The piece that was read last when what follows it was asked for.
+        waits: How often somebody waited for its bytes.
+        waited_s: How long that was together.
+        behind: How many pieces were asked for behind somebody who jumps about, from `behind_from` on.
+        behind_from: See there.
     """
 
     path: tuple[str, ...]
@@ -97,6 +101,10 @@ class Handle:
     process: int = 0
     state: FileState = field(init=False)
     ahead_of: int = -1
+    waits: int = 0
+    waited_s: float = 0.0
+    behind: int = 0
+    behind_from: int = 0
     _high: int = 0
     _streak: int = 0
 
@@ -114,6 +122,7 @@ class Handle:
             self.entry = entry
             self.state = FileState(self.path, entry)
             self.ahead_of = -1
+            self.waits, self.waited_s, self.behind = 0, 0.0, 0
 
     def note(self, start: int, count: int) -> bool:
         """Take note of a read, and say whether the file is read on and on: in long steps, or in several that follow each other."""
