@@ -19,6 +19,7 @@ from fs2od.mount import check_machine
 from fs2od.testing.downloading import BehindProxy, Published, behind_proxy, publish
 from fs2od.testing.mounting import Mounted, mounted
 from fs2od.testing.network import FlipBit, Refuse
+from fs2od.testing.sidecars import extend_sidecar
 from fs2od.testing.small_disks import small_disk
 from fs2od.testing.system import tree
 from fs2od.testing.world import wait_until
@@ -36,6 +37,13 @@ def site(tmp_path: Path) -> Iterator[tuple[BehindProxy, Published]]:
 
 
 Site = tuple[BehindProxy, Published]
+
+
+def age(behind: BehindProxy, published: Published) -> None:
+    """Let the large file be an old one: of what was just written, no mount knows whether it is the same for the next."""
+    os.utime(published.folder / "big.mrc", (1_700_000_000, 1_700_000_000))
+    extend_sidecar(published.folder, seal=True)
+    behind.world.rescan(published.dataset.space)
 
 
 @contextmanager
@@ -62,6 +70,7 @@ def test_what_was_read_once_is_read_again_without_the_service_also_by_the_next_m
     site: Site, tmp_path: Path
 ) -> None:
     behind, published = site
+    age(behind, published)
     with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
         assert (mount.point / "big.mrc").read_bytes() == BIG
     behind.proxy.forget()
@@ -72,6 +81,7 @@ def test_what_was_read_once_is_read_again_without_the_service_also_by_the_next_m
 
 def test_what_was_read_once_is_read_again_before_the_manifest_is(site: Site, tmp_path: Path) -> None:
     behind, published = site
+    age(behind, published)
     with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
         assert (mount.point / "big.mrc").read_bytes() == BIG
     with mounted(published.link, tmp_path / "m", behind.world.ca, "--wait", "0") as mount:

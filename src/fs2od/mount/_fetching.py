@@ -24,8 +24,8 @@ _MOST_WRONG = 3
 _IN_MEMORY_BYTES = 64 << 20
 _PAGES_AT_ONCE = 64
 _PIECES_AT_ONCE = 4
-_PIECES_AHEAD = 3
-_MOST_COMING = 6
+_PIECES_AHEAD = 2
+_MOST_COMING = 12
 _MOST_BEHIND = 2
 _SHARE = 0.25
 _FIRST_RATE = 100e6
@@ -209,10 +209,10 @@ class Fetching:
         Raises:
             IntegrityFailure: It was wrong each time.
         """
-        # A large file that somebody waits for comes while the manifest is still read. What is small may be here already, under a
-        # name that only the manifest knows, and what is read ahead can wait.
+        # A large file that somebody waits for comes while the manifest is still read. What is small, or was just written, may be here
+        # already, under a name that only the manifest knows; and what is read ahead can wait.
         self._promises.want()
-        if coming.is_ahead or not state.has_pages:
+        if coming.is_ahead or not state.has_pages or state.age:
             self._promises.wait(self._waiting, 0)
         start, _ = state.piece(number)
         sha256 = self._sum(state, number)

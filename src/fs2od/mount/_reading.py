@@ -25,7 +25,8 @@ __all__ = ["Handle", "Reader", "Steps"]
 Steps = Generator["Future[Brought]", None, bytes]
 """A read: yields what has to be waited for, whenever something has, and returns the bytes."""
 
-_MOST_AHEAD = 3
+_LEAST_AHEAD = 3
+_MOST_AHEAD = 8
 _MOST_TRIES = 3
 _MANY = 8
 _WAITED_SHARE = 0.25
@@ -151,8 +152,10 @@ class Reader:
     def _read_ahead(self, handle: Handle, number: int) -> None:
         if handle.ahead_of == number:
             return
+        # The longer somebody has read on, the longer that will go on.
+        handle.ahead = min(handle.ahead + 1, _MOST_AHEAD) if number == handle.ahead_of + 1 else _LEAST_AHEAD
         handle.ahead_of = number
         last = (handle.entry.size_bytes - 1) // PIECE_BYTES
         with suppress(Interrupted):
-            for following in range(number + 1, min(number + _MOST_AHEAD, last) + 1):
+            for following in range(number + 1, min(number + handle.ahead, last) + 1):
                 self._fetching.read_ahead(handle.state, following)

@@ -90,6 +90,7 @@ class Handle:
         process: Who opened it; 0 where nobody knows.
         state: The same, with all that is known of it.
         ahead_of: The piece that was read last when what follows it was asked for.
+        ahead: How many pieces after it.
         waits: How often somebody waited for its bytes.
         waited_s: How long that was together.
         behind: How many pieces were asked for behind somebody who jumps about, from `behind_from` on.
@@ -101,6 +102,7 @@ class Handle:
     process: int = 0
     state: FileState = field(init=False)
     ahead_of: int = -1
+    ahead: int = 0
     waits: int = 0
     waited_s: float = 0.0
     behind: int = 0
