@@ -70,9 +70,9 @@ class Registration:
         with self._index.database.writing() as db:
             _refuse(db, [(visit.parent or ROOT, visit.name, reason, self._number)])
 
-    def finish(self, visits: Sequence[Visit]) -> None:
+    def finish(self, visits: Sequence[Visit], *, durable: bool = False) -> None:
         """Write down that directories were listed to the end: their times, and what of them can be delivered again."""
-        with self._index.database.writing(durable=False) as db:
+        with self._index.database.writing(durable=durable) as db:
             self._finish(db, visits)
 
     def _finish(self, db: sqlite3.Connection, visits: Sequence[Visit]) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from array import array
 from collections.abc import Sequence
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from fs2od.node.index.sums import Sums
 from fs2od.node.index.visits import Batch, ScanRules
@@ -45,7 +45,8 @@ class Writer:
         by_row: dict[int, list[Files]] = {}
         for batch in new:
             plain = [seen for seen in batch.entries if seen.kind is Kind.FILE]
-            by_row.setdefault(batch.visit.row, []).extend((batch.files, _columns(plain)))
+            pieces = by_row.setdefault(batch.visit.row, [])
+            pieces += [files for files in (batch.files, _columns(plain)) if files.names]
             if len(plain) < len(batch.entries):
                 for seen in batch.entries:
                     if seen.kind is not Kind.FILE:
@@ -105,15 +106,26 @@ def _columns(files: list[Seen]) -> Files:
 
 
 def _joined(pieces: list[Files]) -> Files:
+    if len(pieces) < 2:
+        return pieces[0] if pieces else NO_FILES
     names, *numbers = zip(*pieces, strict=True)
-    return Files(list(chain.from_iterable(names)), *(array("q", chain.from_iterable(column)) for column in numbers))
+    return Files(list(chain.from_iterable(names)), *map(_column, numbers))
 
 
-def _flat(row: int, files: Files, chosen: list[int]) -> list[object]:
+def _column(parts: Sequence[Sequence[int]]) -> array[int]:
+    column = array("q")
+    for part in parts:
+        column.extend(part)
+    return column
+
+
+def _flat(row: int, files: Files, chosen: Sequence[int]) -> list[object]:
     """Return what the statements want of some files, one after another."""
     values: list[object] = [row] * (len(chosen) * _EACH)
+    # The first one twice, because of a single one no tuple is made.
+    take = itemgetter(*chosen, chosen[0])
     for position, column in enumerate(files, start=1):
-        values[position::_EACH] = map(column.__getitem__, chosen)
+        values[position::_EACH] = take(column)[:-1]
     return values
 
 

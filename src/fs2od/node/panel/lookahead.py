@@ -156,7 +156,7 @@ class Lookahead:
 
     def _sorted_out(self, visit: Visit, listed: Listed, *, is_all: bool) -> Batch:
         excluded, files, seen = self._rules.excluded_names, listed.files, listed.others
-        if not excluded.isdisjoint(files.names):
+        if any(name in files.names for name in excluded):
             files, seen = NO_FILES, [*seen, *files.seen()]
         wanted = [one for one in seen if one.name not in excluded]
         refused = [(one.name, one.refused) for one in wanted if one.refused is not None]

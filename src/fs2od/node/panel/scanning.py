@@ -26,8 +26,8 @@ _MOST_WAITING = 200
 _AHEAD = 32
 _PAGE = 200
 # How much of the index the writer keeps in memory (KiB) and in the write-ahead log (pages): during a scan, and otherwise. A
-# scan comes back to the same pages again and again: a longer log writes them into the file once, which halves what is written.
-_WORKING, _USUAL = (4_000, 20_000), (2_000, 1_000)
+# scan comes back to the same pages again and again: a longer log (160 MB at most) writes them into the file once, which halves what is written.
+_WORKING, _USUAL = (4_000, 40_000), (2_000, 1_000)
 _FOLDERS = """
 SELECT folder.*, entry.name, NOT EXISTS (SELECT 1 FROM entry AS child WHERE child.parent = folder.entry) AS fresh
 FROM folder JOIN entry ON entry.id = folder.entry WHERE"""
@@ -102,7 +102,7 @@ class _Scan:
             self._rows += looked.batch.count
             if self._rows >= self._enough(looked.batch.visit) or len(self._waiting) >= _MOST_WAITING:
                 self._flush()
-        self._registration.finish(self._ended)
+        self._registration.finish(self._ended, durable=True)
         with self._index.database.reading() as db:
             self._counts.failed = int(db.execute("SELECT count(*) FROM undeliverable").fetchone()[0])
 
