@@ -211,6 +211,19 @@ def test_a_support_is_ended_after_it_was_said_what_is_lost(world: ServedWorld, t
     assert isinstance(user.run("support", "end", dataset.space, "--yes", **own).exception, Forbidden)
 
 
+def test_a_panel_that_cannot_tell_what_is_lost_is_asked_all_the_same(tmp_path: Path) -> None:
+    with serve_world(tmp_path / "plain", plain=True) as world:
+        dataset = world.dataset(world.person("Olive Example"), {"a.txt": b"1"}, name="grid 7")
+        operator, own = (
+            Shell(world, tmp_path, world.administrator),
+            {"FS2OD_PROVIDER": world.node.settings.provider_url},
+        )
+        done = operator.run("support", "end", dataset.space, "--yes", "--json", **own)
+        assert json.loads(done.stdout) == {"spaceId": dataset.space, "filesLost": None}
+        assert "grid 7: nobody else supports it: it can be read no more then" in done.stderr
+        assert world.node.provider.supports.every() == []
+
+
 def test_who_administers_a_site_is_listed_invited_and_dismissed(world: ServedWorld, tmp_path: Path) -> None:
     lee, vic = world.person("Lee Local"), world.person("Vic Viewer")
     operator, local, viewer = (Shell(world, tmp_path, each) for each in (world.administrator, lee, vic))

@@ -70,6 +70,7 @@ def test_nothing_is_sent_to_this_machine_and_it_is_said_at_once(use: Callable[[S
     [
         "127.0.0.1", "127.8.9.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
         "::1", "::", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254",
+        "64:ff9b::10.0.0.1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::1", "2002:0a00:1::1",
     ],
 )  # fmt: skip
 def test_what_only_this_machine_and_its_networks_reach_is_not_public(number: str) -> None:
@@ -79,6 +80,7 @@ def test_what_only_this_machine_and_its_networks_reach_is_not_public(number: str
 def test_public_addresses_are_public_unless_this_machine_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_public("8.8.8.8", 443)
     assert is_public("2001:4860:4860::8888", 443)
+    assert is_public("64:ff9b::8.8.8.8", 443)
     monkeypatch.setattr("ipaddress.IPv4Address.is_global", True)  # as if the loopback's were the machine's public one
     assert not is_public("127.0.0.1", 443)
 
