@@ -179,11 +179,11 @@ def test_up_hands_the_database_files_to_the_node(tmp_path: Path, monkeypatch: py
 
 def test_limits_of_replication_are_read_as_people_write_them(tmp_path: Path) -> None:
     text = '[replication]\nbytes_per_second = "50 MB"\nother_bytes_per_second = 0\nfrom_hour = 19\nuntil_hour = 7\nsettle = "30 s"\n'
-    text += 'direct_for = "20 s"\n'
+    text += 'direct_for = "20 s"\nstorages_at_once = 8\n'
     found = read_reception(written(tmp_path, text), tmp_path).replication
     assert (found.bytes_s, found.other_bytes_s, found.from_hour, found.until_hour) == (50_000_000, 0, 19, 7)
     assert (found.settle_s, found.check_every_s) == (30, 6 * 3600)
-    assert found.direct_s == 20
+    assert (found.direct_s, found.storages_at_once) == (20, 8)
     with pytest.raises(ConfigurationError, match=r"replication\.direct_for"):
         read_reception(written(tmp_path, '[replication]\ndirect_for = "2 min"\n'), tmp_path)
     with pytest.raises(ConfigurationError, match=r"replication\.from_hour"):

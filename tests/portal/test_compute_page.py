@@ -6,6 +6,7 @@ import asyncio
 import html
 import json
 import re
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,8 +17,9 @@ from tests.portal.signing_in import Person
 
 from fs2od.node.zone.offers import Offer
 from fs2od.onedata import tokens
+from fs2od.onedata.ids import SpaceId
 from fs2od.onedata.tokens import DataPath, DataReadonly, InviteToken, Ip, Token
-from fs2od.testing.world import Site, write_files
+from fs2od.testing.world import Site, wait_until, write_files
 
 TOKEN = re.compile(r'aria-label="Token" data-copy><code>([A-Za-z0-9]+)</code>')
 
@@ -134,6 +136,37 @@ async def test_what_is_in_the_way_is_said_in_the_reader_s_language(scene: Scene,
     page = html.unescape(await owner.open(path(scene)))
     assert "složka nebo bucket úložiště chybí" in page
     assert "0 ze 2\N{NO-BREAK SPACE}souborů" in page
+
+
+async def test_copies_that_wait_for_their_turn_are_said_to(scene: Scene, owner: Person, centre: Site) -> None:
+    world, site = scene.world, centre.node_provider.record.id
+    other = world.dataset(scene.olive, {"a.mrc": b"other"}, name="other")
+    storage = world.also_support(scene.space, centre.node_provider)
+    with scene.zone.database.writing() as db:
+        centre.node_provider.supports.grant(db, other.space, storage, size_bytes=10**9)
+    replicator, wishes, gate = world.node.sites.replicator, world.node.sites.front.wishes, threading.Event()
+
+    def hold(space: SpaceId) -> None:
+        if space == other.space:
+            gate.wait(30)  # its turn at the disk does not end
+
+    replicator.listen(hold)
+    try:
+        wishes.make(scene.olive.caller, other.space, site)
+        replicator.start_due()
+        wait_until(lambda: bool(list(world.folder.rglob(f"*/{other.space}/a.mrc"))[1:]), 20)
+        wishes.make(scene.olive.caller, scene.space, site)
+        replicator.start_due()
+        wait_until(lambda: replicator.waits(scene.space, storage), 20)
+        page = await comes(owner, path(scene), "waiting for a turn among other copies")
+        assert "0 of 2 files, 0 B of 6 B, waiting for a turn among other copies" in page
+        owner.client.headers["Accept-Language"] = "cs"
+        assert "přijde řada" in html.unescape(await owner.open(path(scene)))
+    finally:
+        gate.set()
+    copy(scene)
+    del owner.client.headers["Accept-Language"]
+    await comes(owner, path(scene), "All of it: 2 files, 6 B, each copy checked.")
 
 
 async def test_a_request_is_taken_back_with_the_wish(scene: Scene, owner: Person, centre: Site) -> None:

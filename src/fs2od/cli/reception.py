@@ -87,6 +87,7 @@ def _replication(told: Replication) -> ReplicationSettings:
     return ReplicationSettings(
         settle_s=round(told.settle.total_seconds()),
         check_every_s=round(told.check.total_seconds()),
+        storages_at_once=told.storages_at_once,
         bytes_s=told.bytes_per_second,
         other_bytes_s=told.other_bytes_per_second,
         from_hour=told.from_hour,

@@ -42,6 +42,10 @@ class ReplicationSettings:
     """How long a file must have stood unchanged before it is copied, unless the manifest names it already."""
     look_every_s: int = 60
     """How often a space is looked at in which nothing moves."""
+    storages_at_once: int = 4
+    """To how many storages copies go at once. Each may take 224 MiB of memory meanwhile."""
+    turn_s: int = 15
+    """How long a space has its turn at a storage, if others wait for one."""
     check_every_s: int = 6 * 3600
     """How often it is looked whether copies are still there as they were."""
     bytes_s: int = 0

@@ -347,6 +347,12 @@ class Replication(Section):
     check: Duration = Field(
         default=timedelta(hours=6), description="How often it is looked whether copies are still there as they were."
     )
+    storages_at_once: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="To how many storages copies go at once; each takes up to 224 MiB of memory meanwhile.",
+    )
     direct_for: Duration = Field(
         default=timedelta(seconds=60),
         le=timedelta(seconds=60),

@@ -17,7 +17,7 @@ from fs2od.onedata.ids import SpaceId, StorageId
 
 __all__ = ["Clearing", "sweep"]
 
-_AT_ONCE = 1000
+_AT_ONCE = 200
 _ABANDONED_AFTER_S = 7 * 24 * 3600
 _NS = 1_000_000_000
 # What says that nothing can be removed on the whole storage just now.
@@ -26,29 +26,33 @@ _log = logging.getLogger(__name__)
 
 
 class Clearing:
-    """Removes copies that nobody wants any more. One thread at a time looks at a space."""
+    """Removes copies that nobody wants any more. One thread at a time has a space's turn at a storage."""
 
     def __init__(self, demands: Demands, homes: Homes) -> None:
         self._demands = demands
         self._homes = homes
         self._after: dict[tuple[SpaceId, StorageId], str] = {}
 
-    def clear(self, index: SpaceIndex) -> bool:
-        """Remove some of them on each storage; return whether there are more that can be removed at once.
-
-        Those that cannot be removed keep nobody from the rest: the next call goes on after them, and comes back to them
-        when it has seen all.
+    def storages(self, index: SpaceIndex) -> list[StorageId]:
+        """Return the storages on which there may be some.
 
         Where a space is imported, files vanish that nobody removed on purpose: their copies stay, for they may be the last ones.
         """
-        home = self._homes.storage(index.space)
+        found = book.left_on(index)
+        home = self._homes.storage(index.space) if found else None
         kept = set() if home is None else {home.id}
         if home is not None and home.imported:
             kept |= {storage.id for storage in self._demands.storages(index.space)}
-        more = [self._clear_on(index, storage) for storage in book.left_on(index) if storage not in kept]
-        return any(more)
+        return [storage for storage in found if storage not in kept]
 
-    def _clear_on(self, index: SpaceIndex, storage: StorageId) -> bool:
+    def clear(self, index: SpaceIndex, storage: StorageId) -> bool:
+        """Remove some of them on a storage; return whether there are more that can be removed at once.
+
+        Those that cannot be removed keep nobody from the rest: the next call goes on after them, and comes back to them
+        when it has seen all.
+        """
+        if storage not in self.storages(index):
+            return False
         key = (index.space, storage)
         found = book.left(index, storage, after=self._after.pop(key, ""), limit=_AT_ONCE)
         if len(found) == _AT_ONCE:

@@ -14,13 +14,15 @@ from fs2od.node.index.replicas import Version
 from fs2od.node.replication.pacing import Pace
 from fs2od.storage import Can, Seen, Storage, Upload, md5_of_parts
 
-__all__ = ["PART_BYTES", "WHOLE_BYTES", "Copied", "Copying", "Errand", "SourceChanged"]
+__all__ = ["HELD_OF_LARGE_BYTES", "PART_BYTES", "WHOLE_BYTES", "Copied", "Copying", "Errand", "SourceChanged"]
 
 PART_BYTES = 16 << 20
 """The size of parts in bytes."""
 WHOLE_BYTES = 8 << 20
 """The largest file that is written at once; its bytes are held in memory."""
 _PARTS_AT_ONCE = 4
+HELD_OF_LARGE_BYTES = (_PARTS_AT_ONCE + 2) * PART_BYTES
+"""How much of a larger file is in memory at most: parts that leave, one that waits, one that is read."""
 _BLOCK_BYTES = 4 << 20
 
 

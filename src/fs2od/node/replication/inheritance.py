@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class Inheritance:
-    """Checks it now and then. One thread at a time looks at a space."""
+    """Checks it now and then. One thread at a time has a space's turn at its home."""
 
     def __init__(self, indexes: Indexes, clock: Clock, *, check_every_s: int) -> None:
         self._indexes = indexes
@@ -31,20 +31,26 @@ class Inheritance:
         self._check_every_s = check_every_s
         self._next_s: dict[SpaceId, int] = {}
 
-    def check(self, index: SpaceIndex, home: StorageRecord | None, *, goes_on: Callable[[], bool]) -> None:
+    def is_due(self, index: SpaceIndex, home: StorageRecord | None) -> bool:
+        """Say whether there is something to check at a space's home."""
+        if home is None or home.imported or self._clock.now_s() < self._next_s.get(index.space, 0):
+            return False
+        return inherits(index, home.id)
+
+    def check(self, index: SpaceIndex, home: StorageRecord, *, goes_on: Callable[[], bool]) -> None:
         """Check the copies at a home whose time has come, by what the store says of them, and those that are missed.
 
         A storage that is away says nothing about any file: then it is looked at later.
         """
         now_s = self._clock.now_s()
-        if home is None or home.imported or now_s < self._next_s.get(index.space, 0) or not inherits(index, home.id):
-            return
         self._next_s[index.space] = now_s + min(_LOOK_EVERY_S, self._check_every_s)
         try:
             missed = self._checked(index, home, goes_on)
         except Fs2odError as error:
             _log.warning("what space %s has on storage %s cannot be checked: %s", index.space, home.name, error)
             return
+        if not goes_on():
+            self._next_s[index.space] = now_s  # the rest has the next turn
         if missed:
             _log.error(
                 "%d files of space %s, which came to storage %s before it was its home, are gone or others: restore them",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -24,15 +25,17 @@ from fs2od.node.index import replicas as book
 from fs2od.node.index.replicas import Failure, Lacking, Replica
 from fs2od.node.index.schema import ROOT
 from fs2od.node.provider.sources import HomeTree
-from fs2od.node.replication.copying import WHOLE_BYTES, Copied, Copying, Errand, SourceChanged
+from fs2od.node.replication.copying import HELD_OF_LARGE_BYTES, WHOLE_BYTES, Copied, Copying, Errand, SourceChanged
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Storage, Upload
 
 __all__ = ["PROBLEMS", "Outcome", "Pass", "Route", "for_people"]
 
 _SMALL_AT_ONCE, _LARGE_AT_ONCE, _IN_FLIGHT = 16, 2, 64
+# What the files under way may hold in memory together: two large ones, or small ones, or some of each.
+_HELD_BYTES = 2 * HELD_OF_LARGE_BYTES + 32 * 1024 * 1024
 _PAGE = 200
-_NOTED_AT_ONCE = 64
+_NOTED_AT_ONCE, _NOTED_WITHIN_S = 64, 5.0
 # What says nothing about a file, but about a whole storage or the way to it; and how members of the space are told, who must
 # not learn where a site's storage is. Its administrators find the error itself in the log.
 _OF_ALL = (StorageBusy, StorageFull, StorageMissing, StorageRefused)
@@ -74,7 +77,8 @@ class Route:
 class Outcome:
     """What a pass did. `problem` ended it early, for it concerns the whole storage.
 
-    `size_bytes` are those of files that are copied, `under_way_bytes` those of large ones that are not yet.
+    `size_bytes` are those of files that are copied, `under_way_bytes` those of large ones that are not yet. A pass that
+    stopped because its turn was over goes on after the row `after`.
     """
 
     files: int = 0
@@ -84,6 +88,7 @@ class Outcome:
     changed: int = 0
     problem: str | None = None
     cut_short: bool = False
+    after: int | None = None
 
 
 @dataclass
@@ -92,6 +97,7 @@ class _Noting:
 
     done: list[Replica] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
+    written_s: float = field(default_factory=time.monotonic)
 
 
 class _Flight:
@@ -102,13 +108,18 @@ class _Flight:
         self.there_bytes = 0
         self._lock = threading.Lock()
 
+    @property
+    def held_bytes(self) -> int:
+        """How much of it is in memory at most."""
+        return min(self.lacks.version.size_bytes, HELD_OF_LARGE_BYTES)
+
     def add(self, size_bytes: int) -> None:
         with self._lock:
             self.there_bytes += size_bytes
 
 
 class Pass:
-    """Makes the copies that are missing. One is enough for all storages; its threads are the bound of all copying."""
+    """Makes the copies that are missing on one storage at a time; its threads and what it holds are bounded."""
 
     def __init__(self, copying: Copying, clock: Clock) -> None:
         self._copying = copying
@@ -116,8 +127,12 @@ class Pass:
         self._small = ThreadPoolExecutor(_SMALL_AT_ONCE, thread_name_prefix="replica")
         self._large = ThreadPoolExecutor(_LARGE_AT_ONCE, thread_name_prefix="replica-large")
 
+    def stop(self) -> None:
+        """Stop what is under way, and begin nothing."""
+        self._copying.stop.set()
+
     def close(self) -> None:
-        """Stop what is under way."""
+        """Stop what is under way, and wait for it."""
         self._copying.close()
         for pool in (self._small, self._large):
             pool.shutdown(cancel_futures=True)
@@ -128,16 +143,20 @@ class Pass:
         *,
         top: int = ROOT,
         settle_s: int,
+        after: int = 0,
         goes_on: Callable[[], bool] = lambda: True,
+        begins: Callable[[], bool] = lambda: True,
         told: Callable[[Outcome], None] = lambda _: None,
     ) -> Outcome:
-        """Copy what at or below `top` lacks a copy, as long as `goes_on`.
+        """Copy what at or below `top` lacks a copy, in the order of rows, as long as `goes_on`.
 
         Args:
             route: From where to where.
             top: The row of a file or directory.
             settle_s: How long a file must have stood unchanged, unless the manifest names it.
+            after: The row after which to begin: where the last turn ended.
             goes_on: Asked for each file, and for each part of a large one.
+            begins: Asked before each file but the first; files that have begun are copied to their end.
             told: Told now and then how far it is.
         """
         outcome, noting = Outcome(), _Noting()
@@ -150,19 +169,24 @@ class Pass:
 
         room = route.granted_bytes - book.occupied_bytes(route.index, route.storage)
         try:
-            for lacks in self._lacking(route, top, settle_s):
+            begun = None
+            for lacks in self._lacking(route, top, settle_s, after):
+                flight = _Flight(lacks)
+                while flying and (len(flying) >= _IN_FLIGHT or _held_bytes(flight, *flying.values()) > _HELD_BYTES):
+                    land()
                 if outcome.problem or self._copying.stop.is_set() or not goes_on():
                     outcome.cut_short = True
+                    break
+                if begun is not None and not begins():
+                    outcome.cut_short, outcome.after = True, begun
                     break
                 room -= lacks.version.size_bytes if lacks.known is None else 0
                 if room < 0:
                     outcome.problem = _USED_UP
                     break
                 pool = self._large if lacks.version.size_bytes > WHOLE_BYTES else self._small
-                flight = _Flight(lacks)
                 flying[pool.submit(self._one, route, flight, goes_on)] = flight
-                while len(flying) >= _IN_FLIGHT:
-                    land()
+                begun = lacks.row
             while flying:
                 land()
         finally:
@@ -176,14 +200,14 @@ class Pass:
         """Look whether copies that were last checked before a moment are still there as they were; return how many are not.
 
         Those are counted on no more, so that the next pass makes them anew. What the store itself says decides: nothing is
-        read back.
+        read back. `goes_on` is asked after every 200; what is left is looked at the next time.
 
         Raises:
             StorageError: The storage refused, and nothing more is known.
         """
         lost, after = 0, 0
         while page := book.to_be_checked(route.index, route.storage, before_s=before_s, after=after, limit=_PAGE):
-            if not goes_on():
+            if after and not goes_on():
                 break
             after = page[-1].row
             found = list(self._small.map(lambda replica: _is_there(route.target, replica), page))
@@ -195,8 +219,7 @@ class Pass:
             lost += len(wrong)
         return lost
 
-    def _lacking(self, route: Route, top: int, settle_s: int) -> Iterator[Lacking]:
-        after = 0
+    def _lacking(self, route: Route, top: int, settle_s: int, after: int) -> Iterator[Lacking]:
         while True:
             now_s = self._clock.now_s()
             settled_ns = (now_s - settle_s) * 1_000_000_000
@@ -242,7 +265,8 @@ class Pass:
                 noting.done.append(
                     Replica(lacks.row, lacks.path, lacks.version, copied.sha256, copied.method, copied.md5)
                 )
-        self._write_down(route, noting, at_least=_NOTED_AT_ONCE)
+        is_late = time.monotonic() - noting.written_s > _NOTED_WITHIN_S
+        self._write_down(route, noting, at_least=1 if is_late else _NOTED_AT_ONCE)
 
     def _failure(self, lacks: Lacking, error: Fs2odError) -> Failure:
         _log.warning("%r cannot be replicated now: %s", lacks.path, error)
@@ -256,6 +280,12 @@ class Pass:
         if len(noting.failed) >= at_least:
             book.note_failure(route.index, route.storage, noting.failed, now_s=self._clock.now_s())
             noting.failed.clear()
+        if not noting.done and not noting.failed:
+            noting.written_s = time.monotonic()
+
+
+def _held_bytes(*flying: _Flight) -> int:
+    return sum(flight.held_bytes for flight in flying)
 
 
 def _is_there(target: Storage, replica: Replica) -> bool:

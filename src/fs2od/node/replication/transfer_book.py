@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import msgspec
 from msgspec import structs
 
@@ -83,7 +85,7 @@ class TransferBook:
 
     def note_rerun(self, transfer: TransferId, again: TransferId) -> None:
         """Write down as which one a transfer was run again."""
-        self.change(transfer, rerun_id=again)
+        self._write(transfer, lambda found: structs.replace(found, rerun_id=again), also_ended=True)
 
     def change(
         self,
@@ -91,38 +93,67 @@ class TransferBook:
         *,
         replication: SubtaskStatus | None = None,
         eviction: SubtaskStatus | None = None,
-        ended: bool = False,
         **facts: int | str | None,
     ) -> TransferDetails:
         """Write down how far a transfer is; its status as a whole follows from those of its phases.
 
-        A status "aborting" is kept until the transfer ends: it is an order to whoever runs it.
+        A status "aborting" is kept until the transfer ends: it is an order to whoever runs it. One that has ended stays as it is.
         """
-        now_s = self._clock.now_s()
+        return self._write(transfer, lambda found: self._moved(found, replication, eviction, facts, ended=False))[0]
+
+    def end(self, transfer: TransferId, *, replication: SubtaskStatus | None, eviction: SubtaskStatus) -> bool:
+        """Write down that a transfer has ended; return False if it had before."""
+        facts = {"finish_time": self._clock.now_s()}
+        changed = self._write(
+            transfer, lambda found: self._moved(found, replication, eviction, facts, ended=True), ended=True
+        )
+        return changed[1]
+
+    def _write(
+        self,
+        transfer: TransferId,
+        changed: Callable[[TransferDetails], TransferDetails],
+        *,
+        ended: bool = False,
+        also_ended: bool = False,
+    ) -> tuple[TransferDetails, bool]:
         with self._database.writing() as db:
             row = db.execute(_SELECT, (transfer,)).fetchone()
             if row is None:
                 raise errors.not_found()
             found = msgspec.json.decode(row[0], type=TransferDetails)
-            phases = (
-                _moved(found.replication_status, replication, ended=ended),
-                _moved(found.eviction_status, eviction, ended=ended),
-            )
-            state = state_of(*phases)
-            changed = structs.replace(
-                found,
-                replication_status=phases[0],
-                eviction_status=phases[1],
-                transfer_status=state,
-                effective_job_status=state,
-                last_update=now_s,
-                **{"finish_time": now_s, **facts} if ended else facts,
-            )
+            if row[1] and not also_ended:
+                return found, False
+            found = changed(found)
             db.execute(
                 "UPDATE transfer SET document = ?, ended = ended OR ? WHERE id = ?",
-                (wire.write(changed).decode(), ended, transfer),
+                (wire.write(found).decode(), ended, transfer),
             )
-        return changed
+        return found, True
+
+    def _moved(
+        self,
+        found: TransferDetails,
+        replication: SubtaskStatus | None,
+        eviction: SubtaskStatus | None,
+        facts: Mapping[str, int | str | None],
+        *,
+        ended: bool,
+    ) -> TransferDetails:
+        phases = (
+            _moved(found.replication_status, replication, ended=ended),
+            _moved(found.eviction_status, eviction, ended=ended),
+        )
+        state = state_of(*phases)
+        return structs.replace(
+            found,
+            replication_status=phases[0],
+            eviction_status=phases[1],
+            transfer_status=state,
+            effective_job_status=state,
+            last_update=self._clock.now_s(),
+            **facts,
+        )
 
 
 def _moved(before: SubtaskStatus, to: SubtaskStatus | None, *, ended: bool) -> SubtaskStatus:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from fs2od.errors import Fs2odError
 from fs2od.node.clock import Clock
@@ -17,32 +19,63 @@ from fs2od.node.replication.callbacks import call_back
 from fs2od.node.replication.demands import Demands
 from fs2od.node.replication.passes import Outcome, Pass, Route, for_people
 from fs2od.node.replication.transfer_book import TransferBook
-from fs2od.onedata.ids import InvalidFileId, ProviderId, TransferId, parse_file_id
+from fs2od.onedata.ids import InvalidFileId, ProviderId, SpaceId, StorageId, TransferId, parse_file_id
 from fs2od.onedata.wire import SubtaskStatus, TransferDetails
 from fs2od.storage import Storage
 
-__all__ = ["TransferRuns"]
+__all__ = ["Due", "Ran", "TransferRuns", "Turn"]
 
 _PAGE = 200
 _GIVES_UP_AFTER_S = 24 * 3600
 _log = logging.getLogger(__name__)
 
+_Status = Literal["goes on", "waits", "completed", "failed", "cancelled"]
+Ran = Literal["ended", "goes on", "waits"]
+"""How a turn of a transfer ended: for ever, so that there is more to do at once, or until what is in the way has gone."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """A transfer that may be run now.
+
+    Attributes:
+        transfer: Its id.
+        storage: Where its present phase copies to or takes away from; None: no storage is lent there.
+        evicts: Whether that phase takes away.
+        waits: Whether something was in its way the last time.
+    """
+
+    transfer: TransferId
+    storage: StorageId | None
+    evicts: bool
+    waits: bool
+
+
+@dataclass(frozen=True)
+class Turn:
+    """In what a transfer runs: what copies, whether it goes on at all, and whether another file may be begun."""
+
+    passing: Pass
+    goes_on: Callable[[], bool]
+    begins: Callable[[], bool]
+
 
 @dataclass
-class _Evicted:
-    files: int = 0
+class _Place:
+    """Where the last turn of a transfer ended: after a row, with so many files that could not be evicted."""
+
+    after: int = 0
     failed: int = 0
 
 
 class TransferRuns:
-    """Runs transfers, one of a space at a time. Killed at any moment, a run goes on with what is left to do."""
+    """Runs transfers, turn by turn. Killed at any moment, a run goes on with what is left to do."""
 
     def __init__(
         self,
         transfers: TransferBook,
         demands: Demands,
         homes: Homes,
-        passing: Pass,
         clock: Clock,
         *,
         route: Callable[[SpaceIndex, StorageRecord], Route],
@@ -51,36 +84,79 @@ class TransferRuns:
         self._transfers = transfers
         self._demands = demands
         self._homes = homes
-        self._pass = passing
         self._clock = clock
         self._route = route
         self._trusted = trusted_callbacks
+        self._places: dict[TransferId, _Place] = {}
+        self._waiting: dict[TransferId, tuple[SpaceId, StorageId | None]] = {}
+        self._evicting = threading.Lock()
 
-    def run(self, index: SpaceIndex, transfer: TransferId, *, goes_on: Callable[[], bool]) -> bool:
-        """Do what a transfer asks for; return False if it is to be taken up again later."""
+    def due(self, space: SpaceId) -> Iterator[Due]:
+        """Yield the transfers that may be run now, oldest first: those about the same storage keep their order.
+
+        Those that wait for something hold up nobody.
+        """
+        taken: set[ProviderId] = set()
+        for transfer in self._transfers.open_ones(space):
+            found, _ = self._transfers.get(transfer)
+            named = {each for each in (found.replicating_provider_id, found.evicting_provider_id) if each is not None}
+            waits = transfer in self._waiting
+            if not named & taken:
+                evicts = found.replication_status in ("skipped", "completed")
+                storage = self._storage(space, found.evicting_provider_id if evicts else found.replicating_provider_id)
+                yield Due(transfer, None if storage is None else storage.id, evicts, waits)
+            if not waits:
+                taken |= named
+
+    def wait_at(self, space: SpaceId, storage: StorageId) -> bool:
+        """Say whether transfers of a space wait for a storage."""
+        return (space, storage) in list(self._waiting.values())
+
+    def try_again(self, space: SpaceId, storage: StorageId) -> None:
+        """Let those that wait for a storage be run again."""
+        for transfer, waits_at in list(self._waiting.items()):
+            if waits_at == (space, storage):
+                self._waiting.pop(transfer, None)
+
+    def end_cancelled(self, space: SpaceId) -> None:
+        """End the transfers that were cancelled. One that has its turn just now stops by itself."""
+        for transfer in self._transfers.open_ones(space):
+            if self._is_cancelled(transfer):
+                self._end(self._transfers.get(transfer)[0], transfer, "cancelled")
+
+    def end_without_storage(self, transfer: TransferId) -> None:
+        """End a transfer about a site that lends the space no storage any more."""
         found, _ = self._transfers.get(transfer)
-        if "aborting" in (found.replication_status, found.eviction_status):
-            return self._end(found, transfer, "cancelled")
+        self._transfers.change(transfer, files_failed=found.files_to_process)
+        self._end(found, transfer, "failed")
+
+    def run(self, index: SpaceIndex, due: Due, turn: Turn) -> Ran:
+        """Do what a transfer asks for, as far as its turn goes, and say how that ended."""
+        transfer = due.transfer
+        found, _ = self._transfers.get(transfer)
         top = self._top(index, found)
         if top is None:
             return self._end(found, transfer, "failed")
         if not found.start_time:
             files = 1 if top.kind != "DIR" else top.files
-            self._transfers.change(transfer, start_time=self._clock.now_s(), files_to_process=files)
-        if found.replication_status in ("scheduled", "enqueued", "active"):
-            status = self._replicate(index, transfer, found, top, goes_on)
-            if status is None:
-                return False
-            if status != "completed" or found.type == "replication":
-                return self._end(found, transfer, status)
-            found = self._transfers.change(transfer, replication="completed")
-        status = self._evict(index, transfer, found, top, goes_on)
-        return False if status is None else self._end(found, transfer, status)
+            found = self._transfers.change(transfer, start_time=self._clock.now_s(), files_to_process=files)
+        act = self._evict if due.evicts else self._replicate
+        status = act(index, transfer, found, top, turn)
+        if status == "completed" and found.type == "migration" and not due.evicts:
+            self._places.pop(transfer, None)
+            self._transfers.change(transfer, replication="completed")
+            return "goes on"
+        if status == "goes on":
+            return status
+        if status == "waits":
+            self._waiting[transfer] = (index.space, due.storage)
+            return status
+        return self._end(found, transfer, status)
 
     def _replicate(
-        self, index: SpaceIndex, transfer: TransferId, found: TransferDetails, top: Entry, goes_on: Callable[[], bool]
-    ) -> SubtaskStatus | None:
-        storage = self._storage(index, found.replicating_provider_id)
+        self, index: SpaceIndex, transfer: TransferId, found: TransferDetails, top: Entry, turn: Turn
+    ) -> _Status:
+        storage = self._storage(index.space, found.replicating_provider_id)
         if storage is None:
             return "failed"
         found = self._transfers.change(transfer, replication="active")
@@ -97,24 +173,30 @@ class TransferRuns:
                 bytes_replicated=found.bytes_replicated + outcome.size_bytes,
             )
 
+        place = self._places.setdefault(transfer, _Place())
         try:
-            outcome = self._pass.run(
+            outcome = turn.passing.run(
                 self._route(index, storage),
                 top=top.row,
                 settle_s=0,
-                goes_on=lambda: goes_on() and not self._is_cancelled(transfer),
+                after=place.after,
+                goes_on=lambda: turn.goes_on() and not self._is_cancelled(transfer),
+                begins=turn.begins,
                 told=_seldom(told, self._clock),
             )
         except Fs2odError as error:
             outcome = Outcome(problem=for_people(error))
         told(outcome)
+        place.after = outcome.after or 0
         return self._judged(index, transfer, storage, top, outcome)
 
     def _judged(
         self, index: SpaceIndex, transfer: TransferId, storage: StorageRecord, top: Entry, outcome: Outcome
-    ) -> SubtaskStatus | None:
+    ) -> _Status:
         if self._is_cancelled(transfer):
             return "cancelled"
+        if outcome.after is not None and outcome.problem is None:
+            return "goes on"
         there = book.counts(index, storage.id, top=top.row)
         missing = there.files - there.replicated_files
         if not missing:
@@ -124,41 +206,49 @@ class TransferRuns:
         may_pass = outcome.problem is not None or outcome.cut_short
         if may_pass and self._clock.now_s() < started_s + _GIVES_UP_AFTER_S:
             _log.info("transfer %s waits: %s", transfer, outcome.problem)
-            return None
+            return "waits"
         self._transfers.change(transfer, files_processed=there.files, files_failed=missing)
         return "failed"
 
     def _evict(
-        self, index: SpaceIndex, transfer: TransferId, found: TransferDetails, top: Entry, goes_on: Callable[[], bool]
-    ) -> SubtaskStatus | None:
-        storage, home = self._storage(index, found.evicting_provider_id), self._homes.storage(index.space)
+        self, index: SpaceIndex, transfer: TransferId, found: TransferDetails, top: Entry, turn: Turn
+    ) -> _Status:
+        storage, home = self._storage(index.space, found.evicting_provider_id), self._homes.storage(index.space)
         self._transfers.change(transfer, eviction="active")
         if storage is None or home is None or storage.id == home.id:
             # What was imported or written there stays: it is no copy.
             self._transfers.change(transfer, files_failed=found.files_to_process)
             return "failed"
-        evicted, after = _Evicted(found.files_evicted, 0), 0
+        place, files = self._places.setdefault(transfer, _Place()), found.files_evicted
         source, target = home.opened_for(index.space), storage.opened_for(index.space)
         protected = self._protected(index, storage)
-        while page := book.of_storage(index, storage.id, top=top.row, after=after, limit=_PAGE):
-            after = page[-1].row
-            for replica in page:
+
+        def note() -> None:
+            self._transfers.change(transfer, files_evicted=files, files_failed=place.failed)
+
+        while page := book.of_storage(index, storage.id, top=top.row, after=place.after, limit=_PAGE):
+            for number, replica in enumerate(page):
                 if self._is_cancelled(transfer):
                     return "cancelled"
-                if not goes_on():
-                    return None
+                if not turn.goes_on() or (number and not turn.begins()):
+                    note()
+                    return "goes on"
                 is_safe = replica.row not in protected and self._is_elsewhere(index, replica, source, storage)
                 gone = is_safe and self._removed(index, replica, storage, target)
-                evicted.files += gone
-                evicted.failed += not gone
-            self._transfers.change(transfer, files_evicted=evicted.files, files_failed=evicted.failed)
+                files += gone
+                place.failed += not gone
+                place.after = replica.row
+            note()
         self._transfers.change(transfer, files_processed=found.files_to_process)
-        return "failed" if evicted.failed else "completed"
+        return "failed" if place.failed else "completed"
 
     def _is_elsewhere(self, index: SpaceIndex, replica: Replica, source: Storage, storage: StorageRecord) -> bool:
         """Say whether a file is still there in another place: as registered at its home, or as a checked copy."""
-        if any(held.storage != storage.id for held in book.holders(index, replica.row)):
-            return True
+        # Two evictions at once never each take one for the other's sake: what goes is counted on no more, before another looks.
+        with self._evicting:
+            if any(held.storage != storage.id for held in book.holders(index, replica.row)):
+                book.doubt(index, storage.id, [replica.row])
+                return True
         registered = book.registered(index, replica.row)
         if registered is None:
             return False
@@ -191,8 +281,8 @@ class TransferRuns:
                 found |= book.rows_below(index, top.row)
         return found
 
-    def _storage(self, index: SpaceIndex, provider: ProviderId | None) -> StorageRecord | None:
-        found = self._demands.storages(index.space)
+    def _storage(self, space: SpaceId, provider: ProviderId | None) -> StorageRecord | None:
+        found = self._demands.storages(space)
         return next((storage for storage in found if storage.provider == provider), None)
 
     def _top(self, index: SpaceIndex, found: TransferDetails) -> Entry | None:
@@ -202,20 +292,22 @@ class TransferRuns:
             return None
 
     def _is_cancelled(self, transfer: TransferId) -> bool:
-        found, _ = self._transfers.get(transfer)
-        return "aborting" in (found.replication_status, found.eviction_status)
+        found, has_ended = self._transfers.get(transfer)
+        return has_ended or "aborting" in (found.replication_status, found.eviction_status)
 
-    def _end(self, found: TransferDetails, transfer: TransferId, status: SubtaskStatus) -> bool:
+    def _end(self, found: TransferDetails, transfer: TransferId, status: SubtaskStatus) -> Ran:
         """Write down that a transfer has ended; a phase that never began ends as the one before it."""
+        self._places.pop(transfer, None)
+        self._waiting.pop(transfer, None)
         replication = None if found.replication_status == "completed" else status
         eviction = "failed" if found.type == "migration" and replication == "failed" else status
-        self._transfers.change(transfer, replication=replication, eviction=eviction, ended=True)
-        if found.callback:
+        is_first = self._transfers.end(transfer, replication=replication, eviction=eviction)
+        if found.callback and is_first:
             try:
                 call_back(found.callback, transfer, trusted=self._trusted)
             except OSError as error:
                 _log.warning("nobody could be told of the end of transfer %s (%s)", transfer, type(error).__name__)
-        return True
+        return "ended"
 
 
 def _seldom(told: Callable[[Outcome], None], clock: Clock) -> Callable[[Outcome], None]:

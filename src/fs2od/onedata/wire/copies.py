@@ -10,7 +10,7 @@ __all__ = ["CopiesOnStorage", "Replication", "RequirementState", "WishDetails", 
 
 
 class CopiesOnStorage(Document, frozen=True, kw_only=True):
-    """How the copies stand that requirements ask of one storage. Sizes in bytes; `problem` is one sentence for people."""
+    """How the copies stand that requirements ask of one storage. Sizes in bytes; `problem` is one sentence for people; `waits`: for their turn."""
 
     storage_id: StorageId
     storage_name: str
@@ -23,6 +23,7 @@ class CopiesOnStorage(Document, frozen=True, kw_only=True):
     seconds_left: int | None
     failed_files: int
     problem: str | None
+    waits: bool = False
 
 
 class RequirementState(Document, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ class Copies:
     bytes_s: float = 0.0
     failed: int = 0
     problem: str | None = None
+    waits: bool = False
 
     @property
     def are_complete(self) -> bool:
@@ -127,6 +128,7 @@ class Counting:
             bytes_s=replicator.rate(index.space, storage.id),
             failed=failed,
             problem=replicator.problem(index.space, storage.id) or why,
+            waits=replicator.waits(index.space, storage.id),
         )
 
 
@@ -199,6 +201,8 @@ def said_of(at: AtSite, language: Language) -> str:
         parts.append(f"{language.bytes(round(copies.bytes_s))}/s")
         if copies.left_s is not None:
             parts.append(language.text("about %(time)s left", time=readable_duration(copies.left_s)))
+    elif at.stage == "copying" and copies.waits:
+        parts.append(language.text("waiting for a turn among other copies"))
     return ", ".join(parts)
 
 

@@ -83,4 +83,5 @@ def _copies(progress: Progress) -> CopiesOnStorage:
         seconds_left=None if left_s is None else round(left_s),
         failed_files=progress.failed,
         problem=progress.problem,
+        waits=progress.waits,
     )
