@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs2od.transfer import Selection, parse_rate, readable_duration
+from fs2od.errors import ConfigurationError
+from fs2od.transfer import Selection, listed_paths, parse_rate, readable_duration
 
 
 def paths(*texts: str) -> list[tuple[str, ...]]:
@@ -66,3 +69,40 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
 )
 def test_durations_are_said_in_words(seconds: float, text: str) -> None:
     assert readable_duration(seconds) in {text, text.replace("90 min", "1 h 30 min")}
+
+
+def test_a_list_holds_paths_as_they_are_and_nothing_else_is_looked_for() -> None:
+    selection = Selection(only=["x/*.mrc", "y/z/", "[a]"])
+    wanted = paths("x/*.mrc", "y/z/deep/a", "[a]", "fs2od-sidecar/seal")
+    assert [path for path in wanted if not selection.wants(path)] == []
+    assert [path for path in paths("x/a.mrc", "y/a", "y/zz", "a", "z/y/z/a") if selection.wants(path)] == []
+    assert [folder for folder in paths("x", "y", "y/z", "y/z/deep") if not selection.enters(folder)] == []
+    assert not any(map(selection.enters, paths("w", "y/zz", "x/w")))
+    assert not selection.makes(("y",))
+    assert selection.makes(("y", "z", "empty"))
+    assert not selection.is_everything
+
+
+def test_patterns_choose_among_what_a_list_holds() -> None:
+    selection = Selection(include=["*.mrc"], exclude=["bad*"], only=["x"])
+    assert [path for path in paths("x/a.mrc", "x/a.txt", "x/bad.mrc", "y/a.mrc") if selection.wants(path)] == [
+        ("x", "a.mrc")
+    ]
+
+
+def test_what_a_list_names_and_nobody_asked_about_is_named() -> None:
+    selection = Selection(only=["x/a", "x/gone", "folder"])
+    for path in paths("x/a", "x/b", "folder/deep/c"):
+        selection.wants(path)
+    assert selection.unmet == [("x", "gone")]
+
+
+def test_a_list_is_read_line_by_line_and_no_name_is_changed(tmp_path: Path) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_bytes("a b \n\n# x\nd/é\x85\u2028\r\n".encode())
+    assert listed_paths(str(listed)) == ("a b ", "# x", "d/é\x85\u2028\r")
+    listed.write_bytes(b"\n/\n")
+    with pytest.raises(ConfigurationError, match="lists no path"):
+        listed_paths(str(listed))
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        listed_paths(str(tmp_path / "none"))

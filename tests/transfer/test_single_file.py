@@ -57,6 +57,20 @@ def test_it_downloads_with_the_standard_library_alone_also_from_a_pipe(script: P
     assert found(tmp_path / "out") == FILES
 
 
+def test_it_brings_what_a_list_names_and_names_what_is_not_there(script: Path, tmp_path: Path) -> None:
+    chosen = tmp_path / "chosen.txt"
+    chosen.write_text("a.mrc\n")
+    with offered() as share:
+        ended = run(str(script), share.link, str(tmp_path / "out"), "--files-from", str(chosen))
+        assert ended.returncode == 0, ended.stderr
+        chosen.write_text("a.mrc\ngone.mrc\n")
+        missed = run(str(script), share.link, str(tmp_path / "out"), "--files-from", str(chosen))
+    assert found(tmp_path / "out") == {"a.mrc": FILES["a.mrc"]}
+    assert missed.returncode == 6
+    assert "gone.mrc" in missed.stderr
+    assert f"--files-from {chosen}" in missed.stderr
+
+
 def test_it_has_the_same_exit_codes_and_says_how_to_go_on(script: Path, tmp_path: Path) -> None:
     with offered() as share:
         share.contents.pop("a.mrc")

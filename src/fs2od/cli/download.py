@@ -28,6 +28,12 @@ __all__ = ["download"]
 @click.argument("dest", required=False, type=click.Path(path_type=Path, file_okay=False))
 @access_options
 @bringing_options
+@click.option(
+    "--files-from",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Bring only the files and folders that FILE names, one path a line.",
+)
 @click.option("--dry-run", is_flag=True, help="Say how much would come, and how long it would take; write nothing.")
 @click.option("--verify", is_flag=True, help="Check the files that are here against the manifest; fetch nothing.")
 @report_options
@@ -44,6 +50,7 @@ def download(
     limit_rate: str | None,
     through_provider: bool,
     follow: bool,
+    files_from: Path | None,
     dry_run: bool,
     verify: bool,
     report_file: Path | None,
@@ -66,13 +73,16 @@ def download(
     """
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
     from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name  # noqa: PLC0415 - the same
+    from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name, listed_paths  # noqa: PLC0415 - the same
 
     if dry_run and verify:
         raise click.UsageError("--dry-run and --verify exclude each other")
     access = access_of(zone_url, token_file, ca_file, text=link)
     place = access.place(link)
-    again = command_line("download", [str(place), *([str(dest)] if dest else [])], zone_url, token_file, ca_file)
+    chosen_by = ["--files-from", str(files_from)] if files_from else []
+    again = command_line(
+        "download", [str(place), *([str(dest)] if dest else []), *chosen_by], zone_url, token_file, ca_file
+    )
     options = Options(
         token=access.token,
         prefer=access.prefer,
@@ -82,6 +92,7 @@ def download(
         jobs=jobs,
         include=include,
         exclude=exclude,
+        only=None if files_from is None else listed_paths(str(files_from)),
         follow=follow,
         limit_rate=rate(limit_rate),
         ca_file=str(ca_file) if ca_file else None,

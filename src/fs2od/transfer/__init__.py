@@ -44,7 +44,7 @@ from fs2od.transfer._patience import Patience
 from fs2od.transfer._plan import Fetch, Plan, Refusal, plan_download
 from fs2od.transfer._proxies import Proxies, Proxy, proxies_of
 from fs2od.transfer._report import Estimate, Failure, FileReport, Progress, Report, readable_size
-from fs2od.transfer._selection import Selection
+from fs2od.transfer._selection import Selection, listed_paths
 from fs2od.transfer._sharing import SharedDataset
 from fs2od.transfer._sidecar import Promise, Sidecar, pieces_of
 from fs2od.transfer._signing_in import DeviceGrant, DeviceSignIn, SignInRefused
@@ -113,6 +113,7 @@ __all__ = [
     "bundle",
     "estimate_line",
     "folder_name",
+    "listed_paths",
     "open_dataset",
     "parse_link",
     "parse_place",

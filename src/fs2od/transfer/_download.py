@@ -48,6 +48,7 @@ class Options:
         jobs: The most connections at once.
         include: Patterns of what to bring; nothing means everything.
         exclude: Patterns of what to leave.
+        only: Paths from the dataset's top, of files and of folders with all below them; None for everything.
         follow: Whether to go on while the dataset grows, until it is complete.
         follow_every_s: Seconds between two looks while following.
         limit_rate: Bytes per second, all connections together; None for no limit.
@@ -67,6 +68,7 @@ class Options:
     jobs: int = 8
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
     follow: bool = False
     follow_every_s: float = 15.0
     limit_rate: float | None = None
@@ -185,7 +187,7 @@ class _Course:
         self._sleep = options.sleep or self._ending.sleep
         self._shared = opened_dataset(place, options, self._sleep)
         self._sidecar = Sidecar()
-        self._selection = Selection(options.include, options.exclude)
+        self._selection = Selection(options.include, options.exclude, options.only)
         self._tally = Tally()
         self._ledger = ledger
         self._crew = crew
@@ -211,6 +213,7 @@ class _Course:
                 self._pass(root, address, destination)
                 while self._goes_on():
                     self._pass(root, address, destination)
+                self._name_unmet()
         return self._report(began_s)
 
     def verify(self) -> Report:
@@ -263,6 +266,13 @@ class _Course:
         self._ledger.flush()
         destination.sync()
         self._look()
+
+    def _name_unmet(self) -> None:
+        """Say of every path of a list that nothing lies there: whoever listed it would believe that it has come."""
+        if not self._ending.has_come:
+            for path in self._selection.unmet:
+                self._tally.listed([Entry(path[-1], EntryKind.FILE, "", 0)])
+                self._tally.failed(path, NotFound("it was asked for, and the dataset does not show it"))
 
     def _abort(self) -> None:
         self._shared.http.abort()

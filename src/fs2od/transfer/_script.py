@@ -20,6 +20,7 @@ from fs2od.transfer._errors import UntrustedCertificate
 from fs2od.transfer._links import parse_place, parse_zone
 from fs2od.transfer._proxies import proxies_of
 from fs2od.transfer._report import Estimate, Progress, Report, readable_size
+from fs2od.transfer._selection import listed_paths
 from fs2od.transfer._tokens import AccessToken
 from fs2od.transfer._words import estimate_line, parse_rate, readable_duration, report_lines, write_report
 
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-j", "--jobs", type=int, default=8, choices=range(1, 65), metavar="N", help="the most connections at once")
     add("--include", action="append", default=[], metavar="GLOB", help="bring only what matches; may be repeated")
     add("--exclude", action="append", default=[], metavar="GLOB", help="leave what matches; may be repeated")
+    add("--files-from", metavar="FILE", help="bring only the files and folders that FILE names, one path a line")
     add("--limit-rate", type=_rate, metavar="RATE", help="at most so many bytes per second: 500k, 20M")
     add("--through-provider", action="store_true", help="take every byte from the provider, never from its store")
     add("--follow", action="store_true", help="go on while the dataset grows, until it is complete")
@@ -93,6 +95,7 @@ def _download(given: argparse.Namespace) -> int:
         jobs=given.jobs,
         include=tuple(given.include),
         exclude=tuple(given.exclude),
+        only=None if given.files_from is None else listed_paths(given.files_from),
         follow=given.follow,
         limit_rate=given.limit_rate,
         straight=not given.through_provider,
@@ -164,7 +167,12 @@ def _tell(report: Report, folder: str, *, link: str, given: argparse.Namespace) 
     if given.json:
         print(json.dumps(replace(report, files=()).document(where)))  # noqa: T201 - a command line
         return
-    options = {"--ca": given.ca, "--token-file": given.token_file, "--zone": given.zone}
+    options = {
+        "--ca": given.ca,
+        "--token-file": given.token_file,
+        "--zone": given.zone,
+        "--files-from": given.files_from,
+    }
     more = [word for option, value in options.items() if value for word in (option, value)]
     words = " ".join(shlex.quote(word) for word in ["get.py", link, folder, *more])
     for line in report_lines(report, folder, again=words):

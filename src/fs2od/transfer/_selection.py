@@ -1,15 +1,17 @@
-"""Which files of a share are wanted: glob patterns over their paths."""
+"""Which files of a share are wanted: a list of paths, and glob patterns over them."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+from pathlib import Path
 from typing import Final, Iterable, Pattern
 
+from fs2od.errors import ConfigurationError
 from fs2od.manifests import SIDECAR
 from fs2od.transfer._entries import Names
 
-__all__ = ["Selection"]
+__all__ = ["Selection", "listed_paths"]
 
 _SIGNS: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _PIECES: Final = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^]/]+\]|[^*?[]+|\[", re.DOTALL)
@@ -20,33 +22,72 @@ class Selection:
 
     "*" and "?" stay within a name, "**" crosses folders, "[abc]" is one of these characters. A folder that matches stands
     for everything below it. The sidecar comes along unless it is excluded: it is how the files are checked later.
+
+    A list of paths (`only`) holds them as they are, from the dataset's top; nothing else is wanted or even looked for, and
+    patterns choose among what it holds.
     """
 
-    def __init__(self, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> None:
+    def __init__(
+        self, include: Iterable[str] = (), exclude: Iterable[str] = (), only: Iterable[str] | None = None
+    ) -> None:
         self._include = tuple(include)
         self._exclude = tuple(exclude)
+        self._only = None if only is None else {tuple(path.strip("/").split("/")) for path in only}
+        self._above = {path[:end] for path in self._only or () for end in range(1, len(path))}
+        self._met: set[Names] = set()
 
     @property
     def is_everything(self) -> bool:
         """Whether nothing is left out."""
-        return not self._include and not self._exclude
+        return not self._include and not self._exclude and self._only is None
+
+    @property
+    def unmet(self) -> list[Names]:
+        """The paths of the list at and below which nothing was asked about so far."""
+        return sorted((self._only or set()) - self._met)
 
     def wants(self, path: Names) -> bool:
         """Say whether a file is wanted."""
-        if self._matches(self._exclude, path):
+        if not self._is_listed(path) or self._matches(self._exclude, path):
             return False
         return not self._include or path[0] == SIDECAR or self._matches(self._include, path)
 
     def enters(self, folder: Names) -> bool:
         """Say whether anything below a folder may be wanted."""
-        return not self._matches(self._exclude, folder)
+        is_on_the_way = self._is_listed(folder) or folder in self._above
+        return is_on_the_way and not self._matches(self._exclude, folder)
 
     def makes(self, folder: Names) -> bool:
         """Say whether a folder is wanted even if no wanted file lies in it."""
-        return not self._include or self._matches(self._include, folder)
+        return self._is_listed(folder) and (not self._include or self._matches(self._include, folder))
+
+    def _is_listed(self, path: Names) -> bool:
+        if self._only is None:
+            return True
+        listed = next((path[:end] for end in range(1, len(path) + 1) if path[:end] in self._only), None)
+        if listed is not None:
+            self._met.add(listed)
+        return listed is not None or path[:1] == (SIDECAR,)
 
     def _matches(self, patterns: tuple[str, ...], path: Names) -> bool:
         return any(_match(pattern, path) for pattern in patterns)
+
+
+def listed_paths(file: str) -> tuple[str, ...]:
+    """Return the paths that a file lists, one a line, each as it is: the name of a file, or of a folder with all below it.
+
+    Raises:
+        ConfigurationError: It cannot be read, or it lists none.
+    """
+    try:
+        text = Path(file).read_bytes().decode(errors="surrogateescape")
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read ({error.strerror})") from error
+    # Not splitlines: names may hold what else it takes for the end of a line.
+    paths = tuple(path for path in text.split("\n") if path.strip("/"))
+    if not paths:
+        raise ConfigurationError(f"{file} lists no path: there must be one a line, from the dataset's top")
+    return paths
 
 
 def _match(pattern: str, path: Names) -> bool:
