@@ -21,7 +21,7 @@ from tests.node.test_data_checksums import publish
 from fs2od.node.index import Entry
 from fs2od.node.provider.data.finding import find, given_in
 from fs2od.node.provider.data.folder_index import folder_page, link_to, short_size
-from fs2od.node.provider.data.listings import metalink, sha256sums
+from fs2od.node.provider.data.listings import everything, metalink, sha256sums
 from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata.ids import ShareId
 from fs2od.storage import Kind
@@ -329,8 +329,8 @@ async def test_memory_stays_flat_whatever_is_listed(world: World) -> None:
         "folder": lambda: folder_page(
             "f", given_in(provider, find(provider, where.share, "f")), is_top=False, stands=lambda: True
         ),
-        "sums": lambda: sha256sums(provider, top, stands=lambda: True),
-        "metalink": lambda: metalink(provider, top, base="https://x/", stands=lambda: True),
+        "sums": lambda: sha256sums(everything(provider, top, stands=lambda: True)),
+        "metalink": lambda: metalink(everything(provider, top, stands=lambda: True), base="https://x/"),
     }
     tracemalloc.start()
     try:

@@ -146,6 +146,21 @@ async def test_a_member_gets_archives_of_everything_of_a_folder_and_of_a_selecti
     assert names_in(await closed.fetch(blair.place)) == {"notes.txt"}
 
 
+async def test_a_members_selection_has_an_address_for_the_browser_and_one_that_asks_for_a_token(closed: Closed) -> None:
+    blair = await closed.member()
+    await blair.open(closed.page)
+    await blair.send(f"{closed.page}/selection", {"path": "Images"})
+    assert blair.status == 200
+    for words in ("-H &#39;@fs2od.header&#39;", "--token-file fs2od.token", "/tokens/new?dataset="):
+        assert words in blair.page
+    (own,) = set(re.findall(r'href="(https://provider\.test/download/[\w-]{32})/', blair.page))
+    (others,) = set(re.findall(r"https://provider\.test/download/[\w-]{32}", blair.page)) - {own}
+    assert names_in(await closed.fetch(f"{own}/x.tar")) == {"Images/a.mrc", "Images/b c.mrc"}
+    assert (await closed.fetch(f"{own}/chosen.txt")).text == "Images\n"
+    for name in ("chosen.txt", "files.txt", "x.tar"):
+        assert (await closed.fetch(f"{others}/{name}")).status_code == 404, name
+
+
 def names_in(answer: httpx.Response) -> set[str]:
     """Return the files in an archive, below the folder that everything lies in."""
     assert answer.status_code == 200, answer.text

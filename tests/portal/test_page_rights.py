@@ -114,7 +114,6 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/share/{id}/zip"): ("13++", closed, {}),
     ("GET", "/share/{id}/zip/{path}"): ("13++", folder, {}),
     ("POST", "/share/{id}/selection"): ("13++", closed, {"path": "sub"}),
-    ("POST", "/share/{id}/selection/{list}"): ("1344", closed, {"path": "sub"}),
     ("POST", "/share/{id}/archive"): ("13++", closed, {"format": "zip"}),
     # Signing in and one's account.
     ("GET", "/sign-in"): ("++++", nothing, {}),
@@ -203,7 +202,7 @@ async def test_no_form_is_taken_from_elsewhere(hall: Hall) -> None:
     scene = await Scene.made(hall)
     owner = scene.people["owner"]
     for (method, path), (_, fill, form) in TABLE.items():
-        if method == "POST" and path not in ("/language", "/share/{id}/selection", "/share/{id}/selection/{list}"):
+        if method == "POST" and path not in ("/language", "/share/{id}/selection"):
             asked = path.format(**fill(scene))
             await owner.open("/tokens")
             (key,) = set(re.findall(r'name="form_key" value="([^"]*)"', owner.page))

@@ -6,11 +6,9 @@ import hashlib
 import io
 import json
 import re
-import shlex
 import tarfile
 import zipfile
 import zlib
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from tests.portal.conftest import Pages
 from fs2od.manifests import MANIFEST, SEAL, SIDECAR, ManifestEntry, dump_part, dump_seal, parse_part, part_name, seal_of
 from fs2od.node.apps import zone_app
 from fs2od.portal import public_pages
+from fs2od.portal._selections import _pattern
 from fs2od.testing.world import open_world, write_files
 from fs2od.transfer._selection import Selection
 
@@ -43,36 +42,48 @@ async def test_a_selection_adds_up_and_counts_nothing_twice(pages: Pages) -> Non
     assert [entry["path"] for entry in document["entries"]] == ["EpuSession.dm", "Images"]
 
 
-async def test_the_command_for_a_selection_brings_just_that(pages: Pages) -> None:
-    hostile = ["[a]*?.mrc", "it's", "-rf", "x$(y)", "both\\", "é ü", "plain.mrc", "plain.mrc2", "a!b"]
-    _, share = pages.publish({f"in here/{name}": b"1" for name in hostile} | {"plain.mrc": b"2"})
-    for name in hostile:
+HOSTILE = ["[a]*?.mrc", "it's", "-rf", "x$(y)", "both\\", "é ü", "plain.mrc", "plain.mrc2", "a!b"]
+
+
+async def test_the_list_of_a_selection_holds_just_that(pages: Pages) -> None:
+    _, share = pages.publish({f"in here/{name}": b"1" for name in HOSTILE} | {"plain.mrc": b"2"})
+    for name in HOSTILE:
         document = await chosen(pages, share, f"in here/{name}")
-        words = shlex.split(document["commands"]["fs2od"])
-        patterns = [word for before, word in pairwise(words) if before == "--include"]
-        selection = Selection(patterns)
-        everything = [("in here", other) for other in hostile] + [("plain.mrc",)]
+        listed = (await pages.client.get(document["lists"]["chosen.txt"])).text.splitlines()
+        selection = Selection(only=listed)
+        everything = [("in here", other) for other in HOSTILE] + [("plain.mrc",)]
         assert [path for path in everything if selection.wants(path)] == [("in here", name)]
-        if "Windows" in document["platforms"]["fs2od"]:
-            assert re.fullmatch(
-                r'fs2od download [\w./:-]+ [\w-]+ --include "?[\w./ -]+"?', document["commands"]["fs2od"]
-            )
 
 
-async def test_a_selection_too_long_for_a_line_is_offered_as_lists(pages: Pages) -> None:
-    _, share = pages.publish({f"{number}": b"" for number in range(60)})
-    document = await chosen(pages, share, *map(str, range(60)))
-    assert set(document["commands"]) == {"aria2", "wget"}
+def test_a_pattern_matches_just_its_path() -> None:
+    everything = [("in here", other) for other in HOSTILE] + [("plain.mrc",)]
+    for name in HOSTILE:
+        selection = Selection([_pattern(f"in here/{name}")])
+        assert [path for path in everything if selection.wants(path)] == [("in here", name)]
 
 
-@pytest.mark.parametrize("name", ["addresses.txt", "aria2.txt"])
-async def test_lists_of_addresses_lead_to_the_files(pages: Pages, name: str) -> None:
+async def test_a_selection_of_any_length_has_the_same_commands_and_fetches_its_list(pages: Pages) -> None:
+    _, share = pages.publish({f"{number}": b"" for number in range(2_100)})
+    few = await chosen(pages, share, "1")
+    many = await chosen(pages, share, *map(str, range(2_100)))
+    assert set(few["commands"]) == set(many["commands"])
+    assert {"Python", "Python for Windows", "fs2od", "curl", "wget", "rclone", "aria2", "sha256sum"} < set(
+        few["commands"]
+    )
+    assert max(len(line) for line in many["commands"].values()) < 600
+    listed = (await pages.client.get(many["lists"]["chosen.txt"])).text.splitlines()
+    assert sorted(listed) == sorted(map(str, range(2_100)))
+    names = {re.findall(r"selection-\w+\.txt", each["commands"]["fs2od"])[0] for each in (few, many)}
+    assert len(names) == 2
+
+
+async def test_lists_of_addresses_lead_to_the_files(pages: Pages) -> None:
     _, share = pages.publish({**FILES, "Images/deep/#c?.mrc": b"deep"})
-    answer = await pages.client.post(f"/share/{share}/selection/{name}", data={"path": ["Images", "Atlas/x y.jpg"]})
+    lists = (await chosen(pages, share, "Images", "Atlas/x y.jpg"))["lists"]
+    answer = await pages.client.get(lists["addresses.txt"])
     assert "attachment" in answer.headers["Content-Disposition"]
-    lines = answer.text.splitlines()
     found = {}
-    for address in (line for line in lines if not line.startswith(" ")):
+    for address in answer.text.splitlines():
         got = await pages.client.get(address)
         found[address.rpartition("/files/")[2]] = got.content
     assert found == {
@@ -81,8 +92,25 @@ async def test_lists_of_addresses_lead_to_the_files(pages: Pages, name: str) -> 
         "Images/b.mrc": b"n" * 3000,
         "Images/deep/%23c%3F.mrc": b"deep",
     }
-    assert ("  out=Images/deep/#c?.mrc" in lines) == (name == "aria2.txt")
-    assert (await pages.client.post(f"/share/{share}/selection/other.txt", data={"path": "Images"})).status_code == 404
+    files = (await pages.client.get(lists["files.txt"])).text.splitlines()
+    assert files == ["Atlas/x y.jpg", "Images/a.mrc", "Images/b.mrc", "Images/deep/#c?.mrc"]
+    metalink = (await pages.client.get(lists["files.meta4"])).text
+    assert re.findall('<file name="([^"]+)">', metalink) == files
+    other = lists["files.txt"].replace("files.txt", "other.txt")
+    assert (await pages.client.get(other)).status_code == 404
+
+
+async def test_an_archive_of_a_selection_stays_that_of_the_first_try_and_the_address_for_a_day(pages: Pages) -> None:
+    dataset, share = pages.publish(FILES)
+    at = (await chosen(pages, share, "Images"))["lists"]["chosen.txt"].rpartition("/")[0]
+    first = await pages.client.get(f"{at}/x.tar")
+    write_files(dataset.folder, {"Images/c.mrc": b"later"})
+    pages.world.rescan(dataset.space)
+    again = await pages.client.get(f"{at}/x.tar", headers={"Range": "bytes=100-"})
+    assert (again.status_code, again.content) == (206, first.content[100:])
+    assert "c.mrc" in (await pages.client.get(f"{at}/files.txt")).text
+    with zipfile.ZipFile(io.BytesIO((await pages.client.get(f"{at}/x.zip")).content)) as archive:
+        assert not [name for name in archive.namelist() if name.endswith("c.mrc")]
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "", "Images//a.mrc", "a\0b"])
@@ -106,9 +134,9 @@ async def test_nothing_chosen_and_too_much_chosen_are_answered_in_words(pages: P
     _, share = pages.publish(FILES)
     empty = await pages.client.post(f"/share/{share}/selection", data={})
     assert "Nothing was selected" in empty.text
-    many = await pages.client.post(f"/share/{share}/selection", data={"path": [f"x{n}" for n in range(2_001)]})
+    many = await pages.client.post(f"/share/{share}/selection", data={"path": [f"x{n}" for n in range(20_001)]})
     assert (many.status_code, "too long for a page" in many.text) == (413, True)
-    long = await pages.client.post(f"/share/{share}/selection", content=b"path=" + b"x" * (5 << 20))
+    long = await pages.client.post(f"/share/{share}/selection", content=b"path=" + b"x" * (9 << 20))
     assert long.status_code == 413
     broken = await pages.client.post(f"/share/{share}/selection", content=b"path=%ff")
     assert broken.status_code == 400
@@ -217,11 +245,10 @@ async def test_a_plain_node_offers_what_onedata_has(tmp_path: Path) -> None:
             html = (await client.get(f"/share/{share}")).text
             document = (await client.get(f"/share/{share}.json")).json()
             chosen_there = await client.post(f"/share/{share}/selection", data={"path": "Images"})
-            lists = await client.post(f"/share/{share}/selection/addresses.txt", data={"path": "Images"})
             tar = await client.get(f"/share/{share}/tar")
     assert "provider.test/share" not in html
     assert "which cannot be resumed" in html
     assert document["archive_url"] is document["metalink_url"] is None
     assert "--include /Images" in chosen_there.text
-    assert lists.status_code == 404
+    assert "selection-" not in chosen_there.text
     assert tar.headers["Location"].startswith("https://provider.test/download/")

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from fs2od.node.provider.data.selected import LISTS
 from fs2od.portal._commands import Command
 from fs2od.portal._datasets import Dataset
 from fs2od.portal._items import Item, is_readable, is_selectable
@@ -186,9 +187,10 @@ def listing_document(share: str, listing: Listing) -> dict[str, Any]:
     }
 
 
-def selection_document(share: str, selection: Selection, commands: tuple[Command, ...]) -> dict[str, Any]:
-    """Return the twin of a selection's page."""
+def selection_document(share: str, selection: Selection, commands: tuple[Command, ...], at: str) -> dict[str, Any]:
+    """Return the twin of a selection's page. `at` is its address, empty where there is none."""
     return {
+        "lists": {name: f"{at}/{name}" for name in LISTS} if at else {},
         "files": selection.files,
         "size_bytes": selection.size_bytes,
         "entries": [item_document(share, item) for item in selection.items],

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fs2od.node.provider.access import Located
-from fs2od.node.provider.archives.handing import archive_address, file_address
+from fs2od.node.provider.archives.handing import archive_address, file_address, selection_address
 from fs2od.node.provider.archives.layouts import Format
 from fs2od.node.provider.archives.selections import chosen
 from fs2od.node.provider.provider import Oneprovider
@@ -21,7 +21,7 @@ from fs2od.onedata.ids import ShareId
 from fs2od.portal._datasets import Dataset
 from fs2od.portal._items import Item
 from fs2od.portal._problems import problem_page
-from fs2od.portal._selections import MOST_FIELDS
+from fs2od.portal._selections import MOST_FIELDS, Selection
 from fs2od.portal._visitors import Visitor, signed_in, visitor_of
 from fs2od.portal.signin import FOREIGN, is_ours
 
@@ -59,6 +59,18 @@ class Downloads:
             return ""
         here = f"/share/{quote(dataset.id, safe='')}" if dataset.is_closed else self.data_of(dataset.id)
         return f"{here}/archive"
+
+    def selection(self, request: Request, dataset: Dataset, selection: Selection) -> tuple[str, str]:
+        """Return the addresses of a selection for commands, and for this very browser; empty where there are none.
+
+        They are one where the link is open. Else the first is for whoever has an access token.
+        """
+        if self.is_plain or not selection.items:
+            return "", ""
+        top, paths = self._top(request), tuple(item.path for item in selection.items)
+        at = selection_address(self.provider, top, paths)
+        own = dataset.is_closed
+        return at, selection_address(self.provider, top, paths, browser=_session(request)) if own else at
 
     def archive(self, request: Request, body: bytes) -> Response:
         """Answer a form of a dataset that is not open to everybody by the address of an archive.

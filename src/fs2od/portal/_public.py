@@ -10,10 +10,11 @@ from urllib.parse import quote
 import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from fs2od.errors import Fs2odError
+from fs2od.node.provider.data.selected import LISTS
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata.errors import Forbidden, Unauthorized
@@ -50,7 +51,7 @@ from fs2od.portal._paging import FIRST, LAST
 from fs2od.portal._problems import NO_PAGE, TOO_MUCH, closed_problem, problem_of, problem_page
 from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, sending_forms_to, wants_json
 from fs2od.portal._results import results_of
-from fs2od.portal._selections import LISTS, address_list, chosen_in, selection_commands
+from fs2od.portal._selections import Ways, chosen_in, selection_commands
 from fs2od.portal._tabs import new_link, tabs_of
 from fs2od.portal._texts import Texts, language_of
 from fs2od.portal._visitors import attended, signed_in, visitor_of
@@ -67,7 +68,7 @@ _MOST_PLANNED = 10_000
 
 Handler = Callable[[Request], Response]
 
-_MOST_BODY_BYTES = 4 << 20
+_MOST_BODY_BYTES = 8 << 20
 
 
 def public_pages(
@@ -140,10 +141,9 @@ class _DatasetPages:
         verbs: list[tuple[str, Handler]] = [("content", self.content), ("tar", self.tar), ("zip", self.zip)]
         for verb, handler in verbs:
             handlers += [(f"/share/{{id}}/{verb}", handler), (f"/share/{{id}}/{verb}/{{path:{NAMES}}}", handler)]
-        selected = ("/share/{id}/selection", "/share/{id}/selection/{list}")
         return [
             *(Route(path, self._guarded(handler)) for path, handler in handlers),
-            *(Route(path, self._with_body(self.selection), methods=["POST"]) for path in selected),
+            Route("/share/{id}/selection", self._with_body(self.selection), methods=["POST"]),
             Route("/share/{id}/archive", self._with_body(self.downloads.archive), methods=["POST"]),
         ]
 
@@ -210,23 +210,20 @@ class _DatasetPages:
 
     def selection(self, request: Request, body: bytes) -> Response:
         found = self.datasets.get(_share(request), caller_of(request))
-        selection, name = chosen_in(self.datasets, found, body), str(request.path_params.get("list", ""))
+        selection = chosen_in(self.datasets, found, body)
         if selection is None:
             return problem_page(request, TOO_MUCH, self.frame)
-        data, authority = self.downloads.data(found), self.frame["authority"] is not None
-        if name in LISTS and data:
-            headers = {**PAGE_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-            lines = address_list(self.provider, selection, data, name)
-            return StreamingResponse(lines, media_type="text/plain; charset=utf-8", headers=headers)
-        if name:
-            return problem_page(request, NO_PAGE, self.frame)
-        commands = selection_commands(found, selection, self._link(found), authority=authority, lists=bool(data))
+        at, at_browsers = self.downloads.selection(request, found, selection)
+        ways = Ways(self._link(found), self.downloads.data(found), at)
+        commands = selection_commands(found, selection, ways, authority=self.frame["authority"] is not None)
         if wants_json(request):
-            return json_twin(request, selection_document(found.id, selection, commands))
+            return json_twin(request, selection_document(found.id, selection, commands, at))
         values = {
             **self._about(found, language_of(request)),
             "selection": selection,
             "commands": commands,
+            "at": at_browsers,
+            "archive_name": folder_name(found.title),
             "lists": LISTS,
         }
         return self._page(request, "selection.html", values)

@@ -1,40 +1,33 @@
-"""What somebody chose of a dataset: its sums, the commands that bring it, and lists of addresses for other tools."""
+"""What somebody chose of a dataset: its sums, and the commands that bring it by the lists at its own address."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qs, quote
+from hashlib import sha256
+from urllib.parse import parse_qs
 
-from fs2od.node.provider.archives.selections import chosen
-from fs2od.node.provider.data.finding import given_below
-from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.provider.archives.selections import MOST_PATHS, chosen
+from fs2od.node.provider.data.selected import ADDRESSES, CHOSEN, FILES, METALINK, SUMS
 from fs2od.onedata import errors
-from fs2od.portal._commands import CA_FILE, LINUX, MACOS, TOKEN_FILE, WINDOWS, Command
+from fs2od.portal._commands import CA_FILE, HEADER_FILE, LINUX, MACOS, TOKEN_FILE, WINDOWS, Command
 from fs2od.portal._datasets import Dataset, Datasets
 from fs2od.portal._items import Item
 from fs2od.portal._sentences import sentence
 from fs2od.portal._words import folder_name
 
 __all__ = [
-    "ARIA2",
-    "LISTS",
     "MOST_CHOSEN",
     "MOST_FIELDS",
-    "URLS",
     "Selection",
-    "address_list",
+    "Ways",
     "chosen_in",
     "selection_commands",
 ]
 
-MOST_CHOSEN = 2_000
-"""How many files and folders a page of a selection takes. An archive takes ten times as many."""
-URLS, ARIA2 = "addresses.txt", "aria2.txt"
-LISTS = (URLS, ARIA2)
-"""What the lists are called: one address a line, and the same with each file's place, as aria2 reads it."""
+MOST_CHOSEN = MOST_PATHS
+"""How many files and folders a selection takes."""
 _MOST_PATTERNS = 50
 MOST_FIELDS = 30_000
 _GLOB = re.compile(r"[*?\[]")
@@ -77,37 +70,44 @@ def chosen_in(datasets: Datasets, dataset: Dataset, body: bytes) -> Selection | 
     return Selection(tuple(datasets.find(dataset.id, path, dataset.root.caller) for path in paths))
 
 
-def selection_commands(
-    dataset: Dataset, selection: Selection, link: str, *, authority: bool, lists: bool
-) -> tuple[Command, ...]:
-    """Return the commands that bring a selection: by patterns where these fit into a line, and by the lists of addresses."""
-    folder = folder_name(dataset.title)
+@dataclass(frozen=True)
+class Ways:
+    """Where a selection can be had: the addresses that its commands and its page are made of.
+
+    Attributes:
+        link: The dataset's link.
+        data: The address of the dataset's plain files, without a slash at its end.
+        at: The address of the selection, for commands; empty where the node has nothing beyond Onedata's own addresses.
+    """
+
+    link: str
+    data: str = ""
+    at: str = ""
+
+
+def selection_commands(dataset: Dataset, selection: Selection, ways: Ways, *, authority: bool) -> tuple[Command, ...]:
+    """Return the commands that bring a selection, each by the list that its tool understands, from the selection's address."""
+    if not selection.items:
+        return ()
+    if not ways.at:
+        return _by_patterns(dataset, selection, ways.link, authority=authority)
+    lines = _Lines(dataset, ways, authority, dataset.is_closed, _list_name(selection))
+    ours = (*lines.ours(), *lines.archives())
+    return ours if dataset.is_closed else (*ours, lines.wget(), lines.rclone(), lines.aria2(), *lines.sums())
+
+
+def _by_patterns(dataset: Dataset, selection: Selection, link: str, *, authority: bool) -> tuple[Command, ...]:
+    if len(selection.items) > _MOST_PATTERNS:
+        return ()
+    patterns = [_pattern(item.path) for item in selection.items]
+    systems = (LINUX, MACOS, WINDOWS) if all(map(_PLAIN.fullmatch, patterns)) else (LINUX, MACOS)
     trust = f" --token-file {TOKEN_FILE}" if dataset.is_closed else ""
     trust += f" --ca {CA_FILE}" if authority else ""
-    found: list[Command] = []
-    if len(selection.items) <= _MOST_PATTERNS:
-        patterns = [_pattern(item.path) for item in selection.items]
-        plain = all(map(_PLAIN.fullmatch, patterns))
-        chosen_by = " ".join(f"--include {_quoted(pattern)}" for pattern in patterns)
-        systems = (LINUX, MACOS, WINDOWS) if plain else (LINUX, MACOS)
-        line = f"fs2od download {link} {folder}{trust} {chosen_by}"
-        found.append(
-            Command("fs2od", line, sentence("Resumes and checks. Run again, it fetches only what is missing."), systems)
-        )
-    if lists:
-        aria2 = f"aria2c -d {folder} -c -j8 -x4 --auto-file-renaming=false{_trust('--ca-certificate', authority=authority)} -i {ARIA2}"
-        wget = f"wget -x -nH --cut-dirs=3 -c --no-iri -P {folder}{_trust('--ca-certificate', authority=authority)} -i {URLS}"
-        found.append(
-            Command(
-                "aria2", aria2, sentence("Reads %(list)s: several files at once.", list=ARIA2), (LINUX, MACOS, WINDOWS)
-            )
-        )
-        found.append(Command("wget", wget, sentence("Reads %(list)s: one file after the other.", list=URLS)))
-    return tuple(found)
-
-
-def _trust(option: str, *, authority: bool) -> str:
-    return f" {option}={CA_FILE}" if authority else ""
+    chosen_by = " ".join(f"--include {_quoted(pattern)}" for pattern in patterns)
+    line = f"fs2od download {link} {folder_name(dataset.title)}{trust} {chosen_by}"
+    return (
+        Command("fs2od", line, sentence("Resumes and checks. Run again, it fetches only what is missing."), systems),
+    )
 
 
 def _pattern(path: str) -> str:
@@ -119,21 +119,112 @@ def _quoted(pattern: str) -> str:
     return f'"{pattern}"' if " " in pattern and _PLAIN.fullmatch(pattern) else shlex.quote(pattern)
 
 
-def address_list(provider: Oneprovider, selection: Selection, data: str, name: str) -> Iterator[bytes]:
-    """Yield a list of all files of a selection that are for everybody, folders walked through, some hundred lines at a time."""
-    line: Callable[[str, str], str] = _with_place if name == ARIA2 else _alone
-    for item in selection.items:
-        above: Sequence[str] = item.names if item.is_folder else item.names[:-1]
-        below = "".join(f"{name}/" for name in above)
-        for page in given_below(provider, item.located):
-            yield "".join(line(data, below + path) for path, _ in page).encode()
+def _list_name(selection: Selection) -> str:
+    """Return what a selection's list is called on the disk: its own name, so that no other's is taken for it."""
+    return f"selection-{sha256(chr(0).join(item.path for item in selection.items).encode()).hexdigest()[:8]}.txt"
 
 
-def _alone(data: str, path: str) -> str:
-    return f"{data}/files/{quote(path)}\n"
+@dataclass(frozen=True)
+class _Lines:
+    """The lines of one selection. Addresses and names of lists hold nothing that a shell takes amiss."""
 
+    dataset: Dataset
+    ways: Ways
+    authority: bool
+    is_closed: bool
+    list_name: str
 
-def _with_place(data: str, path: str) -> str:
-    # A line break would end the option; aria2 then names the file by its address.
-    place = "" if "\n" in path or "\r" in path else f"  out={path}\n"
-    return f"{data}/files/{quote(path)}\n{place}"
+    def ours(self) -> tuple[Command, ...]:
+        """Return the lines of our own engine. The list stays on the disk, so the line goes on when its address has ended."""
+        said = sentence("Resumes and checks. Run again, it fetches only what is missing.")
+        script = f"{self.ways.link.partition('/share/')[0]}/get.py"
+        given = f"{self.ways.link} {self._folder} --files-from {self.list_name}"
+        given += f" --token-file {TOKEN_FILE}" if self.is_closed else ""
+        given += f" --ca {CA_FILE}" if self.authority else ""
+        fetch, on_windows = self._fetched("curl", CHOSEN), self._fetched("curl.exe", CHOSEN)
+        return (
+            Command("Python", f"{fetch}; curl -fsS{self._trust('curl')} {script} | python3 - {given}", said),
+            Command(
+                "Python for Windows",
+                f"{on_windows}; curl.exe -fsS{self._trust('curl.exe')} -o get.py {script}; py get.py {given}",
+                sentence("The same in PowerShell."),
+                (WINDOWS,),
+            ),
+            Command("fs2od", f"{fetch}; fs2od download {given}", sentence("The same, where fs2od is installed.")),
+        )
+
+    def archives(self) -> tuple[Command, ...]:
+        said = sentence(
+            "These as one TAR file, as they are at the first try. Run again, it goes on where it was cut off."
+        )
+        return (
+            Command("curl", self._archive("curl", "tar"), said),
+            Command(
+                "curl for Windows",
+                self._archive("curl.exe", "zip"),
+                sentence("The same in PowerShell, as one ZIP file."),
+                (WINDOWS,),
+            ),
+        )
+
+    def wget(self) -> Command:
+        # The list is not fetched by -i itself, which with -N would leave it among the data. As for a whole dataset no -c, which
+        # may join two states of a file.
+        ca = self._ca("--ca-certificate=")
+        options = f"-x -N --no-if-modified-since -nH --cut-dirs=3 -nv --no-iri --restrict-file-names=nocontrol -P {self._folder}"
+        line = f"wget -qO-{ca} {self.ways.at}/{ADDRESSES} | wget {options}{ca} -i -"
+        return Command(
+            "wget", line, sentence("Every file, one after the other. Run again, it fetches what is missing or new.")
+        )
+
+    def rclone(self) -> Command:
+        options = f"--http-url {self.ways.data}/files/ --no-unicode-normalization --transfers 8"
+        name = f"files-{self.list_name}"
+        line = (
+            f"{self._fetched('curl', FILES, name)}; rclone copy :http: {self._folder} {options}"
+            f" --files-from-raw {name}{self._ca('--ca-cert ')} --progress"
+        )
+        return Command("rclone", line, sentence("Several files at once. Run again, it fetches what is missing or new."))
+
+    def aria2(self) -> Command:
+        options = (
+            f"-d {self._folder} -c -V -j8 -x4 --auto-file-renaming=false --follow-metalink=mem "
+            "--console-log-level=warn --download-result=hide"
+        )
+        line = f"aria2c {options}{self._ca('--ca-certificate=')} {self.ways.at}/{METALINK}"
+        return Command(
+            "aria2",
+            line,
+            sentence("Several files and parts of files at once, each checked. Run again, it mends what is not right."),
+            (LINUX, MACOS, WINDOWS),
+        )
+
+    def sums(self) -> tuple[Command, ...]:
+        fetch = f"curl -fsS{self._trust('curl')} {self.ways.at}/{SUMS}"
+        said = sentence("Afterwards: checks every file whose checksum is known by now.")
+        return (
+            Command("sha256sum", f"{fetch} | (cd {self._folder} && sha256sum -c --quiet -)", said, (LINUX,)),
+            Command("shasum", f"{fetch} | (cd {self._folder} && shasum -a 256 -c -)", said, (MACOS,)),
+        )
+
+    @property
+    def _folder(self) -> str:
+        return folder_name(self.dataset.title)
+
+    def _fetched(self, curl: str, name: str, to: str = "") -> str:
+        return f"{curl} -fsS{self._header}{self._trust(curl)} -o {to or self.list_name} {self.ways.at}/{name}"
+
+    def _archive(self, curl: str, kind: str) -> str:
+        return f"{curl} -fL -C - -O{self._header}{self._trust(curl)} {self.ways.at}/{self._folder}.{kind}"
+
+    @property
+    def _header(self) -> str:
+        # In quotes: PowerShell has another use for an at sign.
+        return f" -H '@{HEADER_FILE}'" if self.is_closed else ""
+
+    def _trust(self, curl: str) -> str:
+        # Windows asks where a certificate may have been revoked; an authority of one's own has no such place.
+        return self._ca("--cacert ") + (" --ssl-revoke-best-effort" if self.authority and curl == "curl.exe" else "")
+
+    def _ca(self, option: str) -> str:
+        return f" {option}{CA_FILE}" if self.authority else ""

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -46,10 +47,10 @@ def tick(page: Page, *names: str) -> None:
         page.get_by_role("checkbox", name=f"Select {name}", exact=True).check()
 
 
-def names_in(page: Page, button: str, target: Path) -> set[str]:
-    """Press a button that starts a download of a ZIP file, and return what it holds, without the top folder."""
+def names_in(page: Page, button: str, target: Path, *, role: Literal["button", "link"] = "button") -> set[str]:
+    """Press a button or link that starts a download of a ZIP file, and return what it holds, without the top folder."""
     with page.expect_download() as started:
-        page.get_by_role("button", name=button, exact=True).click()
+        page.get_by_role(role, name=button, exact=True).click()
     started.value.save_as(target)
     with zipfile.ZipFile(target) as archive:
         assert archive.testzip() is None
@@ -122,10 +123,10 @@ def test_without_scripts_a_form_does_it(site: Site, browser: Browser, tmp_path: 
     assert found == {"Movies/movie_000.mrc", "Movies/gain & dark.mrc"}
     page.get_by_role("button", name="Commands and lists").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your selection")
-    expect(page.locator(".command").first).to_contain_text("--include")
-    assert names_in(page, "Download these (.zip, 501 kB)", tmp_path / "again.zip") == found
+    expect(page.locator(".command").first).to_contain_text("--files-from")
+    assert names_in(page, "Download these (.zip, 501 kB)", tmp_path / "again.zip", role="link") == found
     with page.expect_download() as started:
-        page.get_by_role("button", name="addresses.txt").click()
+        page.get_by_role("link", name="addresses.txt").click()
     started.value.save_as(tmp_path / "addresses.txt")
     lines = (tmp_path / "addresses.txt").read_text().splitlines()
     assert [line.rpartition("/files/")[2] for line in lines] == ["Movies/gain%20%26%20dark.mrc", "Movies/movie_000.mrc"]

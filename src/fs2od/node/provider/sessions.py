@@ -1,7 +1,8 @@
 """Addresses of downloads for browsers: random, bound to one state, and living on through a restart of the node.
 
 The database holds the secret's SHA-256 alone. An address ends ten minutes after its last byte left, and with the share; one
-that was given to somebody who is signed in shows what they may see, and ends with their session as well.
+that was given to somebody who is signed in shows what they may see, and ends with their session as well. That of a selection,
+which stands in commands that people keep, ends after a day without use, and is bound to a state by the first archive of it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId
 from fs2od.sqlite import Database
 
-__all__ = ["Session", "Sessions"]
+__all__ = ["SELECTION", "Session", "Sessions"]
 
-_VALID_S = 600
+SELECTION = "selection"
+"""The format of a session that stands for what was chosen: its lists, and its archives of both kinds."""
+
+_VALID_S, _SELECTION_VALID_S = 600, 86_400
 # How old the database's knowledge of the last byte may be after a power cut.
 _WRITE_EVERY_S = 30
 _MOST = 10_000
@@ -30,7 +34,7 @@ _MOST_PATHS_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Session:
-    """What an address stands for: an archive of a share, in one state, of some paths or of everything; or one file.
+    """What an address stands for: an archive of a share, in one state, of some paths or of everything; one file; or a selection.
 
     `browser` is the id of the browser's session that it was given to; empty: it is for everybody.
     """
@@ -73,10 +77,20 @@ class Sessions:
         query = "SELECT share, format, state, paths, used, session FROM download_session WHERE digest = ?"
         with self._database.reading() as db:
             row = db.execute(query, (digest,)).fetchone()
-        if row is None or self._last_used_s(digest, row["used"]) + _VALID_S < self._clock.now_s():
+        valid_s = _SELECTION_VALID_S if row is not None and row["format"] == SELECTION else _VALID_S
+        if row is None or self._last_used_s(digest, row["used"]) + valid_s < self._clock.now_s():
             raise errors.not_found()
         paths = tuple(json.loads(row["paths"]))
         return Session(digest, ShareId(row["share"]), row["format"], row["state"], paths, row["session"] or "")
+
+    def bind(self, session: Session, state: str) -> str:
+        """Bind a session to a state if it is bound to none yet, and return the state that it is bound to."""
+        with self._database.writing() as db:
+            db.execute("UPDATE download_session SET state = ? WHERE digest = ? AND state = ''", (state, session.digest))
+            row = db.execute("SELECT state FROM download_session WHERE digest = ?", (session.digest,)).fetchone()
+        if row is None:
+            raise errors.not_found()
+        return str(row["state"])
 
     def touch(self, session: Session) -> None:
         """Note that a byte has left just now. Never blocks."""
@@ -100,7 +114,11 @@ class Sessions:
     def _end_old(self, db: sqlite3.Connection, now_s: int) -> None:
         """Remove what has ended, and the longest unused of too many."""
         ended_s = now_s - _VALID_S - _WRITE_EVERY_S
-        db.execute("DELETE FROM download_session WHERE used < ?", (ended_s,))
+        long_ended_s = now_s - _SELECTION_VALID_S - _WRITE_EVERY_S
+        db.execute(
+            "DELETE FROM download_session WHERE used < ? AND (format != ? OR used < ?)",
+            (ended_s, SELECTION, long_ended_s),
+        )
         db.execute(
             """DELETE FROM download_session WHERE digest IN (SELECT digest FROM (SELECT digest,
                 row_number() OVER newest AS place, sum(length(paths)) OVER newest AS bytes

@@ -8,10 +8,11 @@ from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.layouts import Format
 from fs2od.node.provider.archives.selections import root_name
 from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.provider.sessions import SELECTION
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId
 
-__all__ = ["archive_address", "archive_name", "file_address"]
+__all__ = ["archive_address", "archive_name", "file_address", "selection_address"]
 
 
 def archive_address(
@@ -39,6 +40,15 @@ def file_address(provider: Oneprovider, top: Located, path: str, name: str, *, b
     """Return a new address of one file below a share's root, for the user of a browser's session, as in `archive_address`."""
     secret = provider.sessions.issue(_share(top), "file", "", (path,), browser=browser)
     return _address(provider, secret, name)
+
+
+def selection_address(provider: Oneprovider, top: Located, paths: tuple[str, ...], *, browser: str = "") -> str:
+    """Return a new address of what was chosen, without a slash at its end: its lists and archives lie below.
+
+    The state of its archives is that of the first one asked for. Without a `browser` it shows what whoever asks may see.
+    """
+    secret = provider.sessions.issue(_share(top), SELECTION, "", paths, browser=browser)
+    return f"{provider.record.url}/download/{secret}"
 
 
 def archive_name(top: Located, paths: tuple[str, ...], format_: Format) -> str:

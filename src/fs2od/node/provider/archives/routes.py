@@ -26,8 +26,9 @@ from fs2od.node.provider.content import archive_answer
 from fs2od.node.provider.counting import say_who_takes
 from fs2od.node.provider.data.file_addresses import file_at
 from fs2od.node.provider.data.finding import find
+from fs2od.node.provider.data.selected import LISTS, selected_list
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.provider.sessions import Session
+from fs2od.node.provider.sessions import SELECTION, Session
 from fs2od.node.provider.streaming import AccessEnded
 from fs2od.node.zone.callers import GUEST, Caller
 from fs2od.onedata import errors
@@ -120,6 +121,8 @@ class _Addresses:
     def session(self, request: Request) -> Response:
         """Answer with the archive of a session."""
         session = self._sessions.redeem(str(request.path_params["secret"]))
+        if session.format == SELECTION:
+            return self._selection(request, session, str(request.path_params["name"]))
         caller = self._provider.zone.accounts.sessions.acting(session.browser) if session.browser else GUEST
         if session.format == "file":
             return self._file(request, session, caller)
@@ -130,6 +133,25 @@ class _Addresses:
         plan = self._archives.pinned(top, session.paths, format_, state)
         name = archive_name(top, session.paths, format_)
         return self._answer(request, top, plan, name, {}, always_ranges=True, session=session)
+
+    def _selection(self, request: Request, session: Session, asked: str) -> Response:
+        """Answer with a list of a selection, or with an archive of it: the first one settles the state for all."""
+        is_browsers = bool(session.browser)
+        accounts = self._provider.zone.accounts
+        caller = accounts.sessions.acting(session.browser) if is_browsers else self._authenticate(request)
+        top = self._located(session.share, caller)
+        say_who_takes(request.scope, top)
+        self._sessions.touch(session)
+        self._sessions.write_down(session)
+        if asked in LISTS:
+            return selected_list(self._provider, session, caller, asked)
+        format_ = _format(asked.rpartition(".")[2])
+        present = session.state or str(self._archives.present(top, session.paths, format_).state)
+        state = parse_state(session.state or self._sessions.bind(session, present))
+        if state is None:
+            raise errors.not_found()
+        plan = self._archives.pinned(top, session.paths, format_, state)
+        return self._answer(request, top, plan, asked, {}, always_ranges=True, session=session)
 
     def start(self, request: Request, body: bytes) -> Response:
         """Make a session and send the browser to it."""

@@ -21,7 +21,7 @@ from fs2od.node.provider.counting import say_who_takes
 from fs2od.node.provider.data.file_addresses import file_at
 from fs2od.node.provider.data.finding import find, given_in
 from fs2od.node.provider.data.folder_index import INDEX_HEADERS, STYLE, folder_page
-from fs2od.node.provider.data.listings import metalink, sha256sums
+from fs2od.node.provider.data.listings import everything, metalink, sha256sums
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.provider.streaming import StreamedResponse
 from fs2od.node.zone.callers import Caller
@@ -120,7 +120,7 @@ class _Addresses:
     def sums(self, request: Request) -> Response:
         top = self._find(request, "")
         headers = {**_DOCUMENT, "Content-Type": "text/plain; charset=utf-8"}
-        return _streamed(sha256sums(self._provider, top, stands=self._stands(top)), headers)
+        return _streamed(sha256sums(everything(self._provider, top, stands=self._stands(top))), headers)
 
     def metalink(self, request: Request) -> Response:
         share = _share(request)
@@ -132,7 +132,8 @@ class _Addresses:
             "Content-Type": "application/metalink4+xml",
             "Content-Disposition": content_disposition(name),
         }
-        return _streamed(metalink(self._provider, top, base=base, stands=self._stands(top)), headers)
+        pages = everything(self._provider, top, stands=self._stands(top))
+        return _streamed(metalink(pages, base=base), headers)
 
     def _find(self, request: Request, path: str) -> Located:
         found = find(self._provider, _share(request), path, self._authenticate(request))
