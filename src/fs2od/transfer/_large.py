@@ -1,7 +1,7 @@
 """A file larger than one piece: brought by several connections at once, each piece checked before it is written.
 
-A connection takes a run of pieces that follow each other as one request; the less is left, the shorter the runs, so that
-all end at about the same time and none has to be cut off.
+A connection takes a run of pieces that follow each other as one request; the less is left of all files, the shorter the runs,
+so that all end at about the same time and none has to be cut off.
 """
 
 from __future__ import annotations
@@ -53,16 +53,23 @@ class LargeFile:
         self._counted = 0
         self._dropped = False
 
-    def take(self, connections: int) -> Stretch | None:
+    @property
+    def waiting(self) -> int:
+        """How many pieces nobody brings yet."""
+        with self._lock:
+            return sum(end - first for first, end in self._waiting)
+
+    def take(self, connections: int, *, others: int = 0) -> Stretch | None:
         """Return pieces that nobody brings yet, if there are any.
 
         Args:
             connections: How many work at the moment.
+            others: How many pieces of other files wait: as long as there are any, nobody need come to an end with this one.
         """
         with self._lock:
             if self._dropped or not self._waiting or (not self._in_parts and self._at_work):
                 return None
-            waiting = sum(end - first for first, end in self._waiting)
+            waiting = others + sum(end - first for first, end in self._waiting)
             most = max(1, min(_MOST_AT_ONCE, waiting // (2 * connections)))
             first, end = self._waiting.pop(0)
             if self._in_parts and end - first > most:

@@ -11,7 +11,7 @@ import http.client
 import io
 import socket
 import ssl
-from typing import Any, Final, cast
+from typing import Any, Callable, Final, cast
 
 __all__ = ["TlsConnection"]
 
@@ -76,10 +76,11 @@ class _TlsStream:
 
     def recv_into(self, view: memoryview) -> int:
         """Fill `view` with what has come, wait if that is nothing, and return how many bytes; 0 when no more will come."""
-        filled = 0
-        while filled < len(view):
+        # What is in the loop is done for each record of 16 KB. Typeshed knows only of bytearrays to read into.
+        filled, size, read = 0, len(view), cast("Callable[[int, memoryview], int]", self._tls.read)
+        while filled < size:
             try:
-                count = self._tls.read(len(view) - filled, cast("bytearray", view[filled:]))
+                count = read(size - filled, view[filled:])
             except ssl.SSLWantReadError:
                 if filled:
                     break
@@ -89,7 +90,7 @@ class _TlsStream:
                 break  # HTTP knows itself whether something is missing
             if not count:
                 break
-            filled += int(count)
+            filled += count
         return filled
 
     def makefile(self, mode: str, **_: int) -> io.BufferedReader:

@@ -151,8 +151,11 @@ class Work:
         return Job("bulk", tuple(batch))
 
     def _next_large(self) -> Job | None:
-        for large in list(self._large):
-            stretch = large.take(max(1, self._pace.allowed))
+        connections = max(1, self._pace.allowed)
+        for place, large in enumerate(self._large):
+            # So many have enough for everybody, however small they are.
+            following = self._large[place + 1 : place + 1 + 2 * connections]
+            stretch = large.take(connections, others=sum(other.waiting for other in following))
             if stretch is not None:
                 return Job("large", large=large, stretch=stretch)
         return None
