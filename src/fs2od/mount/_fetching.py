@@ -23,7 +23,7 @@ __all__ = ["Brought", "Fetching"]
 _MOST_WRONG = 3
 _IN_MEMORY_BYTES = 64 << 20
 _PAGES_AT_ONCE = 64
-_PIECES_AT_ONCE = 4
+_PIECES_AT_ONCE = 8
 _PIECES_AHEAD = 2
 _MOST_COMING = 12
 _MOST_BEHIND = 2
@@ -165,7 +165,8 @@ class Fetching:
                 return coming.result
             # What waits to be read ahead, for which nobody waits yet, is read at once as soon as somebody wants it.
             coming.is_ahead = is_ahead
-            fetchers = self._ahead if is_ahead else self._wanted
+            # Small files are many, and take as long as the way there and back.
+            fetchers = self._ahead if is_ahead else self._wanted if state.has_pages else self._pages
             found = coming
             self._begin(found, fetchers, lambda: self._bring_piece(found, key, state, number))
             return coming.result
