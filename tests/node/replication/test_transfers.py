@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from tests.node.replication.scenes import FILES, Scene, open_scene
 
+from fs2od.errors import StorageBusy
 from fs2od.node.replication.callbacks import call_back
 from fs2od.onedata.ids import TransferId
+from fs2od.storage import PosixStorage, Seen
 from fs2od.testing.world import wait_until
 
 
@@ -173,6 +175,31 @@ async def test_a_transfer_waits_for_a_storage_that_is_away(scene: Scene) -> None
     scene.moments.forward(60)
     scene.tick()
     assert (await seen(scene, transfer))["transferStatus"] == "completed"
+
+
+async def test_a_transfer_gives_up_after_a_day_in_which_nothing_came_and_not_before(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, busy = PosixStorage.write, {"a.mrc", "deep/b.mrc", "empty"}
+
+    def refuse(storage: PosixStorage, path: str, chunks: Iterable[bytes], *, replace: bool = True) -> Seen:
+        if path in busy:
+            raise StorageBusy("not now")
+        return write(storage, path, chunks, replace=replace)
+
+    monkeypatch.setattr(PosixStorage, "write", refuse)
+    transfer = await order(scene, "replication")
+    scene.tick()
+    busy.discard("a.mrc")
+    for hours in (20, 20, 3):
+        assert (await seen(scene, transfer))["transferStatus"] == "replicating"
+        scene.moments.forward(hours * 3600)
+        scene.tick()
+    assert (await seen(scene, transfer))["transferStatus"] == "replicating"
+    scene.moments.forward(2 * 3600)
+    scene.tick()
+    found = await seen(scene, transfer)
+    assert (found["transferStatus"], found["filesReplicated"], found["filesFailed"]) == ("failed", 1, 2)
 
 
 async def test_a_transfer_whose_file_changed_since_the_scan_has_failed_for_it(scene: Scene) -> None:

@@ -62,10 +62,17 @@ class Turn:
 
 @dataclass
 class _Place:
-    """Where the last turn of a transfer ended: after a row, with so many files that could not be evicted."""
+    """Where the last turn of a transfer ended.
+
+    Attributes:
+        after: It goes on after this row.
+        failed: So many files could not be evicted.
+        troubled_s: Since when something has been in its way, and no file came; 0 if nothing is.
+    """
 
     after: int = 0
     failed: int = 0
+    troubled_s: int = 0
 
 
 class TransferRuns:
@@ -188,10 +195,17 @@ class TransferRuns:
             outcome = Outcome(problem=for_people(error))
         told(outcome)
         place.after = outcome.after or 0
-        return self._judged(index, transfer, storage, top, outcome)
+        place.troubled_s = 0 if outcome.files else place.troubled_s
+        return self._judged(index, transfer, storage, top, outcome, place)
 
     def _judged(
-        self, index: SpaceIndex, transfer: TransferId, storage: StorageRecord, top: Entry, outcome: Outcome
+        self,
+        index: SpaceIndex,
+        transfer: TransferId,
+        storage: StorageRecord,
+        top: Entry,
+        outcome: Outcome,
+        place: _Place,
     ) -> _Status:
         if self._is_cancelled(transfer):
             return "cancelled"
@@ -202,9 +216,10 @@ class TransferRuns:
         if not missing:
             self._transfers.change(transfer, files_processed=there.files)
             return "completed"
-        started_s = self._transfers.get(transfer)[0].start_time
+        now_s = self._clock.now_s()
+        place.troubled_s = place.troubled_s or now_s
         may_pass = outcome.problem is not None or outcome.cut_short
-        if may_pass and self._clock.now_s() < started_s + _GIVES_UP_AFTER_S:
+        if may_pass and now_s < place.troubled_s + _GIVES_UP_AFTER_S:
             _log.info("transfer %s waits: %s", transfer, outcome.problem)
             return "waits"
         self._transfers.change(transfer, files_processed=there.files, files_failed=missing)
