@@ -244,7 +244,7 @@ async def test_a_single_file_can_be_a_members_link_too(closed: Closed) -> None:
     share = closed.world.share(closed.owner, closed.dataset, "notes.txt", name="Notes")
     closed.zone.link_rules.set_for_share(closed.owner.caller, share, Rule("members"), label="")
     blair = await closed.member()
-    assert "curl -fLOJ -H @fs2od.header" in await blair.open(f"/share/{share}")
+    assert "curl -fLOJ -H &#39;@fs2od.header&#39;" in await blair.open(f"/share/{share}")
     await blair.open(f"/share/{share}/content")
     assert (await closed.fetch(blair.place)).content == b"notes"
 

@@ -18,7 +18,7 @@ from tests.portal.conftest import Pages
 from fs2od.node.apps import zone_app
 from fs2od.node.certificates import ensure_certificate
 from fs2od.portal import public_pages
-from fs2od.testing.world import open_world
+from fs2od.testing.world import open_world, write_files
 
 FACTS = {
     "title": "70S ribosome, grid 2",
@@ -343,6 +343,24 @@ async def test_a_dataset_that_no_provider_serves_is_not_said_to_be_lost(pages: P
     pages.world.node.provider.supports.end(dataset.space)
     text = await pages.get(f"/share/{share}", status=503)
     assert "Nothing is lost by that" in text
+
+
+async def test_a_large_dataset_that_grows_is_offered_as_archives_that_can_be_resumed(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fs2od.portal._datasets._FEW_FILES", 1)
+    dataset, share = pages.publish(FILES)
+    pages.describe(dataset, {"fs2od": {"state": "acquiring"}})
+    commands: dict[str, str] = {}
+    for _ in range(100):
+        if "curl for Windows" not in commands:
+            commands = json.loads(await pages.get(f"/share/{share}.json"))["commands"]
+    assert " -C - " in commands["curl"]
+    assert " -C - " in commands["curl for Windows"]
+    write_files(dataset.folder, {"later.mrc": b"later"})
+    pages.world.rescan(dataset.space)
+    archive = re.findall(r"'(https://[^']+\.tar)'", commands["curl"])[0]
+    assert (await pages.client.get(archive, headers={"Range": "bytes=10-"})).status_code == 206
 
 
 def sha256sum(file: Path) -> str:

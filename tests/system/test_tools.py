@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from tests.node.test_data_checksums import publish
@@ -271,6 +272,29 @@ def test_a_dataset_that_is_too_large_for_a_look_at_each_view_comes_in_one_go(sit
     done = site.run(commands["curl"])
     assert done.returncode == 0, done.stderr
     assert unpacked(site) == expected(as_they_are)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_commands_of_a_single_file_bring_it(node: tuple[System, str], site: Site, name: str) -> None:
+    with node[0].http() as http:
+        page = http.get(f"{site.link}/files/deep/{quote(name, safe='')}/x").text
+    lines = [html.unescape(line) for line in re.findall(r"<pre class=\"command\"[^>]*><code>(.*?)</code>", page)]
+    assert [line.split()[0] for line in lines] == ["curl", "wget"]
+    for line in lines:
+        done = site.run(line)
+        assert done.returncode == 0, done.stderr
+        assert (site.home / "x").read_bytes() == f"in {name}".encode()
+        (site.home / "x").unlink()
+
+
+def test_windows_checks_by_python_what_any_tool_brought(site: Site) -> None:
+    site.get("rclone")
+    assert site.run(site.twin["Python for Windows, to check"]).returncode == 0
+    damaged = site.home / "dataset-one" / "a&b"
+    before = damaged.stat()
+    damaged.write_bytes(b"b&a")
+    os.utime(damaged, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert site.run(site.twin["Python for Windows, to check"]).returncode == 8
 
 
 @pytest.mark.parametrize("tool", ["sha256sum", "shasum"])

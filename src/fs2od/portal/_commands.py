@@ -35,6 +35,8 @@ TOKEN_FILE, HEADER_FILE = "fs2od.token", "fs2od.header"
 LINUX, MACOS, WINDOWS = "Linux", "macOS", "Windows"
 _ALL = (LINUX, MACOS, WINDOWS)
 _INDEX = ".fs2od-index"
+# In quotes: PowerShell has another use for an at sign.
+_HEADER = f" -H '@{HEADER_FILE}'"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,10 @@ def dataset_commands(
     folder = folder_name(title)
     ours = f"fs2od download {link} {folder}" + (f" --ca {CA_FILE}" if authority else "")
     first = Command(
-        "fs2od", ours, sentence("Fetches several files at once. Run again, it fetches only what is missing."), _ALL
+        "fs2od",
+        ours,
+        sentence("Where fs2od is installed: several files at once. Run again, it fetches only what is missing."),
+        _ALL,
     )
     if not data:
         return (first, *_of_onedata(f"{link}/tar", authority=authority))
@@ -114,12 +119,16 @@ def closed_commands(link: str, title: str, *, authority: bool, data: str) -> tup
         found.append(
             Command("Python", python, sentence("The same with nothing to install: needs Python 3.8 or later."))
         )
-        tar = f"curl -fL -OJ -H @{HEADER_FILE}{trust} '{data}/archive.tar'"
+        tar = f"-fL -OJ{_HEADER}{trust}"
         says = sentence(
             "Everything as one TAR file. The file %(file)s holds one line: X-Auth-Token: and the token.",
             file=HEADER_FILE,
         )
-        found.append(Command("curl", tar, says, _ALL))
+        found.append(Command("curl", f"curl {tar} '{data}/archive.tar'", says))
+        zipped = f"curl.exe {tar}{_revoked(authority=authority)} '{data}/archive.zip'"
+        found.append(
+            Command("curl for Windows", zipped, sentence("The same in PowerShell, as one ZIP file."), (WINDOWS,))
+        )
     return tuple(found)
 
 
@@ -127,7 +136,16 @@ def closed_file_commands(address: str, *, authority: bool) -> tuple[Command, ...
     """Return the command that downloads one file of such a dataset, by its plain address."""
     trust = f" --cacert {CA_FILE}" if authority else ""
     says = sentence("The file %(file)s holds one line: X-Auth-Token: and your access token.", file=HEADER_FILE)
-    return (Command("curl", f"curl -fLOJ -H @{HEADER_FILE}{trust} '{address}'", says, _ALL),)
+    ours = f"-fLOJ{_HEADER}{trust}"
+    return (
+        Command("curl", f"curl {ours} '{address}'", says),
+        Command(
+            "curl for Windows",
+            f"curl.exe {ours}{_revoked(authority=authority)} '{address}'",
+            sentence("The same in PowerShell."),
+            (WINDOWS,),
+        ),
+    )
 
 
 def _of_onedata(tar: str, *, authority: bool) -> tuple[Command, ...]:
@@ -159,7 +177,7 @@ class _Tools:
             ),
             Command(
                 "Python for Windows",
-                f"curl.exe -fsS{self._trust_of_windows()} -o get.py {script}; py get.py {ours}",
+                f"{self._script_for_windows()}; py get.py {ours}",
                 sentence("The same in PowerShell."),
                 (WINDOWS,),
             ),
@@ -225,14 +243,27 @@ class _Tools:
         return (
             Command("sha256sum", f"{fetch} | (cd {self.folder} && sha256sum -c --quiet -)", says, (LINUX,)),
             Command("shasum", f"{fetch} | (cd {self.folder} && shasum -a 256 -c -)", says, (MACOS,)),
+            Command(
+                "Python for Windows, to check",
+                f"{self._script_for_windows()}; py get.py {self.link} {self.folder}{self._trust('--ca ')} --verify",
+                says,
+                (WINDOWS,),
+            ),
         )
+
+    def _script_for_windows(self) -> str:
+        return f"curl.exe -fsS{self._trust_of_windows()} -o get.py {self.zone}/get.py"
 
     def _trust(self, option: str) -> str:
         return f" {option}{CA_FILE}" if self.authority else ""
 
     def _trust_of_windows(self) -> str:
-        # Windows asks where a certificate may have been revoked; an authority of one's own has no such place.
-        return f" --cacert {CA_FILE} --ssl-revoke-best-effort" if self.authority else ""
+        return self._trust("--cacert ") + _revoked(authority=self.authority)
+
+
+def _revoked(*, authority: bool) -> str:
+    # Windows asks where a certificate may have been revoked; an authority of one's own has no such place.
+    return " --ssl-revoke-best-effort" if authority else ""
 
 
 def file_commands(link: str, *, authority: bool) -> tuple[Command, ...]:

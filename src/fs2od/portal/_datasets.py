@@ -33,8 +33,8 @@ _MOST_NAMES = 100
 _NS = 1_000_000_000
 _OTHERS_READ_AND_SEARCH = 0o5
 _SEARCH_S = 2.0
-# Of more, only what will not change any more is looked through for the address of an archive.
-_FEW_FILES = 5_000
+# More, while they grow, are looked through once a minute for the address of an archive: the one before can be had as well.
+_FEW_FILES, _SELDOM_S = 5_000, 60
 _PATIENT_S, _WAIT_S = 1.0, 0.03
 
 
@@ -218,12 +218,14 @@ class Datasets:
         return self._checksums.ask(root.space, commits, count)
 
     def _archive_state(self, root: Located, facts: Facts, commits: int) -> str:
-        """Return the state of an archive of everything: where that is soon found, or worth the while because it stays."""
+        """Return the state of an archive of everything, as it is now or was at most a minute ago; empty until it was found once."""
         is_plain, entry = self._provider.zone.settings.plain, root.entry
-        if is_plain or entry.kind is not Kind.DIRECTORY or (entry.files > _FEW_FILES and facts.state != "complete"):
+        if is_plain or entry.kind is not Kind.DIRECTORY:
             return ""
+        is_often = entry.files <= _FEW_FILES or facts.state == "complete"
+        state = ("at", commits) if is_often else ("in", self._provider.zone.clock.now_s() // _SELDOM_S)
         wait_s = _PATIENT_S if entry.files <= _FEW_FILES else _WAIT_S
-        return self._states.ask(root.file_id, commits, lambda: self._state_of(root), wait_s=wait_s) or ""
+        return self._states.ask(root.file_id, state, lambda: self._state_of(root), wait_s=wait_s) or ""
 
     def _state_of(self, root: Located) -> str:
         return str(self._provider.archives.present(root, (), "tar").state)

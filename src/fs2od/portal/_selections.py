@@ -137,20 +137,12 @@ class _Lines:
     def ours(self) -> tuple[Command, ...]:
         """Return the lines of our own engine. The list stays on the disk, so the line goes on when its address has ended."""
         said = sentence("Resumes and checks. Run again, it fetches only what is missing.")
-        script = f"{self.ways.link.partition('/share/')[0]}/get.py"
-        given = f"{self.ways.link} {self._folder} --files-from {self.list_name}"
-        given += f" --token-file {TOKEN_FILE}" if self.is_closed else ""
-        given += f" --ca {CA_FILE}" if self.authority else ""
-        fetch, on_windows = self._fetched("curl", CHOSEN), self._fetched("curl.exe", CHOSEN)
+        fetch = self._fetched("curl", CHOSEN)
+        python = f"{fetch}; curl -fsS{self._trust('curl')} {self._zone}/get.py | python3 - {self._given}"
         return (
-            Command("Python", f"{fetch}; curl -fsS{self._trust('curl')} {script} | python3 - {given}", said),
-            Command(
-                "Python for Windows",
-                f"{on_windows}; curl.exe -fsS{self._trust('curl.exe')} -o get.py {script}; py get.py {given}",
-                sentence("The same in PowerShell."),
-                (WINDOWS,),
-            ),
-            Command("fs2od", f"{fetch}; fs2od download {given}", sentence("The same, where fs2od is installed.")),
+            Command("Python", python, said),
+            Command("Python for Windows", self._on_windows(), sentence("The same in PowerShell."), (WINDOWS,)),
+            Command("fs2od", f"{fetch}; fs2od download {self._given}", sentence("The same, where fs2od is installed.")),
         )
 
     def archives(self) -> tuple[Command, ...]:
@@ -205,7 +197,21 @@ class _Lines:
         return (
             Command("sha256sum", f"{fetch} | (cd {self._folder} && sha256sum -c --quiet -)", said, (LINUX,)),
             Command("shasum", f"{fetch} | (cd {self._folder} && shasum -a 256 -c -)", said, (MACOS,)),
+            Command("Python for Windows, to check", f"{self._on_windows()} --verify", said, (WINDOWS,)),
         )
+
+    def _on_windows(self) -> str:
+        script = f"curl.exe -fsS{self._trust('curl.exe')} -o get.py {self._zone}/get.py"
+        return f"{self._fetched('curl.exe', CHOSEN)}; {script}; py get.py {self._given}"
+
+    @property
+    def _zone(self) -> str:
+        return self.ways.link.partition("/share/")[0]
+
+    @property
+    def _given(self) -> str:
+        token = f" --token-file {TOKEN_FILE}" if self.is_closed else ""
+        return f"{self.ways.link} {self._folder} --files-from {self.list_name}{token}{self._ca('--ca ')}"
 
     @property
     def _folder(self) -> str:
