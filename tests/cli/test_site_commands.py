@@ -15,7 +15,7 @@ from tests.storage.conftest import bucket, radosgw
 from fs2od.cli.main import fs2od
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.onedata import tokens
-from fs2od.onedata.errors import Forbidden, NotFound
+from fs2od.onedata.errors import Forbidden, NotFound, Rejected, ServiceError
 from fs2od.onedata.ids import ProviderId
 from fs2od.onedata.tokens import DataPath, DataReadonly, Ip, Time, Token
 from fs2od.storage.s3 import S3Settings
@@ -222,6 +222,56 @@ def test_a_panel_that_cannot_tell_what_is_lost_is_asked_all_the_same(tmp_path: P
         assert json.loads(done.stdout) == {"spaceId": dataset.space, "filesLost": None}
         assert "grid 7: nobody else supports it: it can be read no more then" in done.stderr
         assert world.node.provider.supports.every() == []
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_what_is_granted_is_listed_and_its_size_changed(tmp_path: Path, *, plain: bool) -> None:
+    with serve_world(tmp_path / "world", plain=plain) as world:
+        olive = world.person("Olive Example")
+        dataset = world.dataset(olive, {"a.mrc": bytes(3_000_000)}, name="grid 7")
+        small = world.results(olive, name="class averages", size_bytes=10**7)
+        place = {"FS2OD_PROVIDER": world.node.settings.provider_url}
+        operator, user = Shell(world, tmp_path, world.administrator), Shell(world, tmp_path, olive)
+        assert operator.json("support", "resize", dataset.space, "2T", **place) == {
+            "spaceId": dataset.space,
+            "size": 2 * 10**12,
+            "sizeBefore": 2**30,
+        }
+        lowered = operator.run("support", "resize", dataset.space, "5M", **place)
+        assert "grid 7 has 5.00 MB now, 2.00 TB before; it uses 3.00 MB" in lowered.stderr
+        refused = operator.run("support", "resize", dataset.space, "2M", **place)
+        assert isinstance(refused.exception, Rejected)
+        assert str(refused.exception) == "grid 7 uses 3.00 MB here: it cannot have less than that"
+        assert "at least 1000000" in str(operator.run("support", "resize", small.space, "5k", **place).exception)
+        lines = operator.run("support", "granted", **place).stdout.splitlines()
+        assert lines == [
+            f"{small.space}        0 B of   10.0 MB  on {small.storage}  class averages",
+            f"{dataset.space}    3.00 MB of   5.00 MB  on {dataset.storage}  grid 7",
+        ]
+        listed = operator.json("support", "granted", **place)
+        assert [(each["id"], each["size"], each["spaceOccupancy"]) for each in listed] == [
+            (small.space, 10**7, 0),
+            (dataset.space, 5 * 10**6, 3 * 10**6),
+        ]
+        for words in (["granted"], ["resize", dataset.space, "9M"]):
+            assert isinstance(user.run("support", *words, **place).exception, Forbidden)
+        assert isinstance(operator.run("support", "resize", "nowhere", "9M", **place).exception, NotFound)
+
+
+def test_a_request_is_withdrawn_while_it_waits(world: ServedWorld, tmp_path: Path) -> None:
+    olive = world.person("Olive Example")
+    space = world.space(olive, "grid 8")
+    operator, user = Shell(world, tmp_path, world.administrator), Shell(world, tmp_path, olive)
+    place = {"FS2OD_PROVIDER": world.node.settings.provider_url}
+    operator.json("site", "offer", "--accept", **place)
+    site = world.node.provider.record.name
+    request = user.json("support", "request", space, "--site", site, "--size", "1G")["requestId"]
+    stranger = Shell(world, tmp_path, world.person("Stranger"))
+    assert isinstance(stranger.run("support", "withdraw", request).exception, ServiceError)
+    done = user.run("support", "withdraw", request)
+    assert (done.exit_code, done.stderr) == (0, f"{request} is withdrawn\n")
+    assert [each["state"] for each in operator.json("support", "list", **place)] == ["withdrawn"]
+    assert "answered already" in str(user.run("support", "withdraw", request).exception)
 
 
 def test_who_administers_a_site_is_listed_invited_and_dismissed(world: ServedWorld, tmp_path: Path) -> None:

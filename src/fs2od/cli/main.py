@@ -33,7 +33,7 @@ COMMANDS = {
     "site": "Add and list the sites of a node, and say what one offers.",
     "stage": "Bring data to a job, and its results back.",
     "storage": "Add, list, check and remove the storages of a site.",
-    "support": "Ask sites for storage, or grant it.",
+    "support": "Ask sites for storage; grant it, change its size, end it.",
     "token": "Make, narrow, look at and end tokens.",
     "unmount": "Take a mounted dataset away.",
     "up": "Run node and facility together on this machine.",

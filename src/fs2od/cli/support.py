@@ -1,4 +1,4 @@
-"""`fs2od support`: storage that sites lend to spaces: asked for, granted, declined, or handed over by a token."""
+"""`fs2od support`: storage that sites lend to spaces: asked for, granted, declined, taken back, or handed over by a token."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 from fs2od.cli.administering import SIZE, Speaker, panel_options, secret_of, site_named, speaker_options
 from fs2od.cli.support_ending import end
+from fs2od.cli.support_granted import granted, resize
 from fs2od.cli.zone_options import CA_OPTION, JSON_OPTION, zone_options
 from fs2od.client import Onezone
 from fs2od.mail import human_bytes
@@ -28,13 +29,16 @@ __all__ = ["support"]
     "\n\n  fs2od support approve REQUEST --storage STORAGE --provider https://localhost:8446"
     "\n\n  fs2od support token SPACE --zone https://localhost:8443 > support.token"
     "\n\n  fs2od support grant --storage STORAGE --size 5T --provider https://localhost:8446 < support.token"
+    "\n\n  fs2od support granted --provider https://localhost:8446"
+    "\n\n  fs2od support resize SPACE 8T --provider https://localhost:8446"
     "\n\n  fs2od support end SPACE --provider https://localhost:8446"
 )
 def support() -> None:
-    """Ask sites for storage, answer as a site's administrator, hand over a support token, or end a support."""
+    """Ask sites for storage, answer as a site's administrator, hand over a support token, see what is granted, change or end it."""
 
 
-support.add_command(end)
+for _command in (end, granted, resize):
+    support.add_command(_command)
 
 
 @support.command()
@@ -95,6 +99,16 @@ def list_(
         return
     for each in found:
         click.echo(_line(each))
+
+
+@support.command()
+@click.argument("which")
+@zone_options
+@speaker_options
+def withdraw(*, which: str, zone_url: str, token_file: Path | None, ca_file: Path | None) -> None:
+    """Take the request WHICH back, as long as it waits."""
+    Speaker.of(token_file, ca_file, zone_url=zone_url).at_zone(zone_url, lambda zone: zone.sites.withdraw(which))
+    click.echo(f"{which} is withdrawn", err=True)
 
 
 @support.command()
