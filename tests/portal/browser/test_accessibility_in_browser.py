@@ -305,7 +305,7 @@ def assert_all_is_well(english: Reader, czech: Reader) -> None:
 
 # What is written alike in both languages, or is nobody's language.
 SAME = {
-    "Role", "Token", "(UTC)", "sha256sum", "shasum", "Id", "Slurm", "addresses.txt", "Onedata",
+    "Role", "Token", "(UTC)", "sha256sum", "shasum", "Id", "Slurm", "addresses.txt", "chosen.txt", "files.txt", "files.meta4", "Onedata",
     "Olive Owner", "Example node", "Example Facility", "facility", "Administrator", "posix",
 }  # fmt: skip
 SAME_PARTS = (
