@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -58,6 +58,18 @@ class Operation:
     method: str
     path: str
     schemas: Mapping[int, Mapping[str, Any] | None]
+    queries: frozenset[str] = frozenset()
+
+    def takes(self, method: str, path: str, queries: Collection[str] = ()) -> bool:
+        """Say whether a request, its path below the API's base, is one of this operation.
+
+        Only paths of files have slashes in a parameter, and what may follow a shared file's id need not be there.
+        """
+        shape = self.path.replace("/{subpath}", "(/.+)?").replace("{path}", ".+")
+        fits = re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", shape), path) is not None
+        # What filters a listing is published as a body, and the services take it from the query as well.
+        knows_queries = "legacy_options" in self.queries or self.queries.issuperset(queries)
+        return fits and self.method == method and knows_queries
 
     def url(self, *parameters: str) -> str:
         """Return the path with its parameters filled in, in their order."""
@@ -99,6 +111,16 @@ class Description:
         whole = {**schema, "definitions": self._document["definitions"]}
         jsonschema.Draft4Validator(whole).validate(document)
 
+    def knows(self, method: str, path: str, queries: Collection[str] = ()) -> bool:
+        """Say whether a request, its path below the API's base, is a published one with published parameters."""
+        return any(operation.takes(method, path, queries) for operation in self.operations.values())
+
+    def _queries(self, parameters: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+        for each in parameters:
+            found = self._document["parameters"][each["$ref"].rpartition("/")[2]] if "$ref" in each else each
+            if found["in"] == "query":
+                yield found["name"]
+
     def _operations(self) -> list[Operation]:
         return [
             Operation(
@@ -110,6 +132,7 @@ class Description:
                     for status, answer in found["responses"].items()
                     if status.isdigit()
                 },
+                frozenset(self._queries([*found.get("parameters", ()), *methods.get("parameters", ())])),
             )
             for path, methods in self._document["paths"].items()
             for method, found in methods.items()
