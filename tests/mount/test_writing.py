@@ -229,12 +229,12 @@ def test_a_full_space_is_said_when_the_file_is_closed_and_nothing_is_lost(tmp_pa
 def test_a_token_that_is_revoked_in_the_middle_is_said_and_one_that_is_renewed_goes_on(desk: Desk) -> None:
     tokens = desk.world.node.zone.tokens
     first, second = (tokens.issue_named(desk.alex.id, name) for name in ("first", "second"))
-    with desk.mounted("--wait", "20", token=first.token) as mount:
+    with desk.mounted("--wait-token", "20", token=first.token) as mount:
         (mount.point / "a").write_bytes(b"a")
         tokens.change(first.id, revoked=True)
         threading.Timer(2, lambda: desk.words(second.token)).start()
         (mount.point / "b").write_bytes(b"b")
-    with desk.mounted("--wait", "0", token=second.token) as mount:
+    with desk.mounted("--wait-token", "0", token=second.token) as mount:
         writing = (mount.point / "c").open("wb")
         writing.write(b"c")
         tokens.change(second.id, revoked=True)

@@ -29,15 +29,20 @@ from fs2od.transfer import (
     readable_duration,
 )
 
-__all__ = ["Access", "EndNotice", "access_of", "read_token", "say"]
+__all__ = ["LONGEST_WAIT_S", "Access", "EndNotice", "access_of", "read_token", "say"]
 
 Shown = TypeVar("Shown")
 
 _VARIABLES = ("FS2OD_TOKEN", "ONECLIENT_ACCESS_TOKEN")
 _LONGEST_BYTES = 2 << 20
-_LONGEST_WAIT_S = 24 * 3600.0
+LONGEST_WAIT_S = 24 * 3600.0
+"""How long everything waits for a new token, unless it is told otherwise."""
 _NOTICE_S = 15 * 60.0
 _LOOK_S = 20.0
+_TO_DO = {
+    True: "put a new one into its file in time, or the work waits for it",
+    False: "it was in no file, so that it cannot be replaced; to go on after that, run the same command with a new one",
+}
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class Access:
     def announcing(self, show: Callable[[Shown], None] | None) -> Callable[[Shown], None]:
         """Return a function that shows progress as `show` does, and says in time that the token is about to end."""
         notice = EndNotice(self.token)
+        notice.look(time.time())
 
         def shown(progress: Shown) -> None:
             notice.look(time.time())
@@ -95,8 +101,15 @@ class Access:
 class EndNotice:
     """Says once for every token that it ends within a quarter of an hour, and what to do."""
 
-    def __init__(self, token: AccessToken | None) -> None:
+    def __init__(self, token: AccessToken | None, tell: Callable[[str], None] | None = None) -> None:
+        """Prepare.
+
+        Args:
+            token: The token, if there is one.
+            tell: Told the sentence; by default the person at the terminal is.
+        """
         self._token = token
+        self._tell = tell or say
         self._next_s = 0.0
         self._said = ""
 
@@ -107,10 +120,14 @@ class EndNotice:
         self._next_s = now_s + _LOOK_S
         text = self._token.text()
         until_s = _until_s(text)
-        if until_s is not None and until_s - now_s < _NOTICE_S and self._said != text:
+        if until_s is None or self._said == text:
+            return
+        if until_s - now_s > _NOTICE_S:
+            self._next_s = min(self._next_s, until_s - _NOTICE_S)
+        else:
             self._said = text
             left = readable_duration(max(0.0, until_s - now_s))
-            say(f"the access token ends in {left}: put a new one into its file in time, or the work waits for it")
+            self._tell(f"the access token ends in {left}: {_TO_DO[self._token.can_be_replaced]}")
 
 
 def access_of(
@@ -119,7 +136,8 @@ def access_of(
     ca_file: Path | None,
     *,
     text: str = "",
-    wait_s: float = _LONGEST_WAIT_S,
+    wait_s: float = LONGEST_WAIT_S,
+    tell: Callable[[str], None] | None = None,
 ) -> Access:
     """Return the access that a command was given.
 
@@ -129,14 +147,16 @@ def access_of(
         ca_file: What --ca says.
         text: What the person named: a link is of a zone, too.
         wait_s: How long to wait for a new token when one has ended that can be replaced.
+        tell: Told that something waits for a new token; by default the person at the terminal is.
 
     Raises:
         ConfigurationError: The token or the proxy is none.
         InvalidLink: The zone's address is none.
     """
-    given = _given(token_file, wait_s)
+    renewing = _Renewing(wait_s, tell or say)
+    given = _given(token_file, renewing)
     zone = parse_zone(zone_url) if zone_url else parse_link(text).zone_url if "://" in text else None
-    token = given or _kept(zone or kept_zone(), wait_s)
+    token = given or _kept(zone or kept_zone(), renewing)
     if zone is None and token is not None:
         zone = kept_zone() if given is None else f"https://{token.zone}" if token.zone else None
     prefer = os.environ.get("ONECLIENT_PROVIDER_HOST") or None
@@ -148,18 +168,27 @@ def say(sentence: str) -> None:
     click.echo(f"fs2od: {sentence}", err=True)
 
 
-def _given(file: Path | None, wait_s: float) -> AccessToken | None:
+@dataclass(frozen=True)
+class _Renewing:
+    wait_s: float
+    tell: Callable[[str], None]
+
+    def token(self, read: Callable[[], str]) -> AccessToken:
+        return AccessToken(read, wait_s=self.wait_s, say=self.tell)
+
+
+def _given(file: Path | None, renewing: _Renewing) -> AccessToken | None:
     if file is not None:
-        return AccessToken(lambda: read_token(file), wait_s=wait_s, say=say)
+        return renewing.token(lambda: read_token(file))
     given = next(filter(None, map(os.environ.get, _VARIABLES)), None)
     return AccessToken(lambda: _text(given)) if given else None
 
 
-def _kept(zone_url: str | None, wait_s: float) -> AccessToken | None:
+def _kept(zone_url: str | None, renewing: _Renewing) -> AccessToken | None:
     """Return the token that `fs2od login` keeps for a zone; signing in again renews it."""
     if zone_url is None or kept_token(zone_url) is None:
         return None
-    return AccessToken(lambda: _text(kept_token(zone_url) or ""), wait_s=wait_s, say=say)
+    return renewing.token(lambda: _text(kept_token(zone_url) or ""))
 
 
 def read_token(file: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -17,15 +18,18 @@ from typing import TYPE_CHECKING
 import click
 
 from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options
+from fs2od.cli.mount_log import MountLog
 from fs2od.cli.unsent import kept_folder, tell_unsent
+from fs2od.errors import Fs2odError, StorageError
 
 if TYPE_CHECKING:
-    from fs2od.cli.access import Access
+    from fs2od.cli.access import EndNotice
 
 __all__ = ["mount"]
 
 _READY = b"ready\n"
-_LOOK_S = 20.0
+_LOOK_S = 2.0
+_ERRORS = 2
 
 
 @click.command(
@@ -58,6 +62,14 @@ _LOOK_S = 20.0
     type=click.FloatRange(0),
     help="How many seconds a read waits for a service that is away, before it fails.",
 )
+@click.option(
+    "--wait-token",
+    "wait_token_s",
+    default=86400.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="How many seconds a read waits for a new token, once the one in its file has ended.",
+)
 @THROUGH_PROVIDER_OPTION
 @click.option("--read-only", is_flag=True, help="Write nothing, also where the token would allow it.")
 @click.option(
@@ -68,6 +80,12 @@ _LOOK_S = 20.0
 @click.option("--spool-size", default="20G", show_default=True, metavar="SIZE", help="How much that may be.")
 @click.option("--allow-other", is_flag=True, help="Let other users of this machine look into it.")
 @click.option("--daemon", is_flag=True, help="Come back as soon as it is mounted, and serve it in the background.")
+@click.option(
+    "--log-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for what the mount has to say later, such as that its token ends. Default with --daemon: fs2od/mount.log in "
+    "XDG_CACHE_HOME or ~/.cache.",
+)
 @click.option("--check", is_flag=True, help="Say what this machine lacks, and mount nothing.")
 @click.option("--ready-fd", type=int, hidden=True)
 def mount(
@@ -82,12 +100,14 @@ def mount(
     no_cache: bool,
     fresh: float,
     wait_s: float,
+    wait_token_s: float,
     through_provider: bool,
     read_only: bool,
     spool: Path | None,
     spool_size: str,
     allow_other: bool,
     daemon: bool,
+    log_file: Path | None,
     check: bool,
     ready_fd: int | None,
 ) -> None:
@@ -108,12 +128,19 @@ def mount(
     if daemon:
         _in_background()
         return
-    from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.access import EndNotice, access_of, say  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.cli.connecting import connection_of  # noqa: PLC0415 - the same
     from fs2od.mount import Mount, MountOptions  # noqa: PLC0415 - the same
 
+    log = _log(log_file, mountpoint, in_background=ready_fd is not None)
+
+    def tell(sentence: str) -> None:
+        say(sentence)
+        if log is not None:
+            log.tell(sentence)
+
     tell_unsent(top)
-    access = access_of(zone_url, token_file, ca_file, text=place, wait_s=wait_s)
+    access = access_of(zone_url, token_file, ca_file, text=place, wait_s=wait_token_s, tell=tell)
     options = MountOptions(
         cache=folder,
         cache_bytes=_size(cache_size, "--cache-size"),
@@ -129,11 +156,19 @@ def mount(
         ca_file=access.ca_file,
         proxies=access.proxies,
         straight=not through_provider,
-        say=say,
+        say=tell,
     )
     with _stopping() as stop:
-        threading.Thread(target=_announce, args=(access, stop), daemon=True).start()
-        Mount(access.place(place), mountpoint, options).run(stop, lambda: _ready(mountpoint, ready_fd))
+        notice = EndNotice(access.token, tell)
+        notice.look(time.time())
+        threading.Thread(target=_announce, args=(notice, stop), daemon=True).start()
+        mount_ = Mount(access.place(place), mountpoint, options)
+        try:
+            mount_.run(stop, lambda: _ready(mountpoint, ready_fd, log))
+        except Fs2odError as error:
+            if log is not None:
+                log.tell(str(error))
+            raise
 
 
 def _size(text: str, option: str) -> int:
@@ -156,25 +191,40 @@ def _check(folder: Path | None, top: Path) -> None:
         raise SystemExit(3)
 
 
-def _announce(access: Access, stop: threading.Event) -> None:
-    from fs2od.cli.access import EndNotice  # noqa: PLC0415 - keeps `fs2od --help` quick
+def _log(file: Path | None, mountpoint: Path, *, in_background: bool) -> MountLog | None:
+    """Return the log of a mount that was given one, or that nobody will see the words of."""
+    if file is None and not in_background:
+        return None
+    log = MountLog(file or kept_folder("mount.log"), mountpoint)
+    try:
+        log.require_file()
+    except StorageError as error:
+        if file is not None:
+            raise
+        click.echo(f"fs2od: {error}; name another file with --log-file", err=True)
+    return log
 
-    notice = EndNotice(access.token)
+
+def _announce(notice: EndNotice, stop: threading.Event) -> None:
     while not stop.wait(_LOOK_S):
         notice.look(time.time())
 
 
-def _ready(mountpoint: Path, ready_fd: int | None) -> None:
+def _ready(mountpoint: Path, ready_fd: int | None, log: MountLog | None) -> None:
+    more = f"; what it has to say is written to {log.file}" if log is not None else ""
     if ready_fd is None:
-        click.echo(f"{mountpoint} is mounted; end it with Ctrl-C or: fs2od unmount {mountpoint}", err=True)
+        click.echo(f"{mountpoint} is mounted{more}; end it with Ctrl-C or: fs2od unmount {mountpoint}", err=True)
         return
+    click.echo(f"{mountpoint} is mounted{more}; end it with: fs2od unmount {mountpoint}", err=True)
     with suppress(OSError):
         os.write(ready_fd, _READY)
         os.close(ready_fd)
-    # Whoever waits for our last word has it; from now on nobody reads what we would say.
+    # Whoever waits for our last word has it; from now on nobody reads what we would say. Only a file, such as that of a
+    # job's output, is read later, and keeps nobody waiting for us.
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
-        os.dup2(nowhere, standard)
+        if standard != _ERRORS or not stat.S_ISREG(os.fstat(_ERRORS).st_mode):
+            os.dup2(nowhere, standard)
 
 
 def _in_background() -> None:

@@ -165,6 +165,8 @@ class Mount:
                 """Let go of everything that waits, so that nothing holds the mount."""
                 ending.set()
                 dataset.http.abort()
+                if options.token is not None:
+                    options.token.wait_at_most(_LEAST_S)
 
             stack.callback(end)
             promises.start(waiting, first=lambda: tree.children(tree.root()))

@@ -71,6 +71,15 @@ class AccessToken:
         """Say whether a zone is the one that the token is of, so that it may be shown there."""
         return self.zone is not None and self.zone == urlsplit(zone_url).hostname
 
+    @property
+    def can_be_replaced(self) -> bool:
+        """Say whether another one is waited for, once this is accepted no more."""
+        return self._wait_s > 0
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Wait no longer for another one from now on than so long; who waits already does not, either."""
+        self._wait_s = min(self._wait_s, seconds)
+
     def worked(self) -> None:
         """Take note that a service accepted it."""
         self._worked = True
@@ -98,9 +107,9 @@ class AccessToken:
             self._say("there is a new access token; going on")
 
     def _await(self, used: str, sleep: Callable[[float], None]) -> None:
-        until_s = time.monotonic() + self._wait_s
+        began_s = time.monotonic()
         while not self._looked(used):
-            if time.monotonic() >= until_s:
+            if time.monotonic() >= began_s + self._wait_s:
                 self._given_up = used  # nobody else waits as long again for the same
                 raise TokenRefused(f"{_ENDED}, and no new one came; get one and run the same command again")
             sleep(self._every_s)
