@@ -18,9 +18,11 @@ from tests.portal.signing_in import Person
 from fs2od.node.zone.offers import Offer
 from fs2od.onedata import tokens
 from fs2od.onedata.ids import SpaceId
+from fs2od.onedata.privileges import SPACE_MEMBER
 from fs2od.onedata.tokens import DataPath, DataReadonly, InviteToken, Ip, Token
 from fs2od.testing.world import Site, wait_until, write_files
 
+INTO = r"go into a space of their own:.*?/space/([0-9a-h]+)"
 TOKEN = re.compile(r'aria-label="Token" data-copy><code>([A-Za-z0-9]+)</code>')
 
 
@@ -239,8 +241,34 @@ async def test_the_token_for_a_job_does_what_the_form_says(scene: Scene, owner: 
     await owner.open(path(scene))
     site = centre.node_provider.record.id
     page = await owner.press(f"{path(scene)}/job", {"name": "with results", "hours": "12", "results": site})
-    (space,) = re.findall(r"space of their own, which is yours:.*?/space/([0-9a-h]+)", html.unescape(page), re.DOTALL)
+    (space,) = re.findall(INTO, html.unescape(page), re.DOTALL)
     assert site in scene.zone.spaces.known(space).supports
+
+
+async def test_a_job_that_is_renewed_writes_into_the_results_that_are_there(
+    scene: Scene, owner: Person, centre: Site
+) -> None:
+    await owner.open(path(scene))
+    form = {"name": "first", "hours": "12", "results": centre.node_provider.record.id}
+    (space,) = re.findall(INTO, html.unescape(await owner.press(f"{path(scene)}/job", form)), re.DOTALL)
+    chosen = f'<option value="space/{space}" selected>Also results, into '
+    assert f'<option value="space/{space}">Also results, into ' in await owner.open(path(scene))
+    assert chosen in await owner.open(f"{path(scene)}?results={space}")
+    page = html.unescape(
+        await owner.press(f"{path(scene)}/job", {**form, "name": "again", "results": f"space/{space}"})
+    )
+    assert re.findall(INTO, page, re.DOTALL) == [space], page
+    (text,) = TOKEN.findall(page)
+    assert DataPath((f"/{scene.space}", f"/{space}")) in tokens.examine(Token(text)).caveats
+    assert f"fs2od put results {space}" in page
+    # Whoever belongs to both, and only reads the results, is not offered them, and cannot take them.
+    reader = scene.world.person("Reader")
+    scene.world.join_space(scene.space, reader)
+    scene.world.join_space(SpaceId(space), reader, frozenset(SPACE_MEMBER) - {"space_write_data"})
+    other = scene.browser(reader)
+    assert f"space/{space}" not in await other.open(path(scene))
+    await other.press(f"{path(scene)}/job", {**form, "name": "other", "results": f"space/{space}"})
+    assert other.status == 403
 
 
 async def test_what_was_asked_by_command_is_used_by_one_press_as_well(

@@ -16,11 +16,13 @@ from fs2od.node.http.endpoints import peer_ip
 from fs2od.node.index.schema import ROOT
 from fs2od.node.zone.job_tokens import Job, JobToken
 from fs2od.node.zone.offers import SiteView
+from fs2od.node.zone.provenance import Results
 from fs2od.node.zone.support_requests import SupportRequest
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId
 from fs2od.onedata.tokens import InviteToken, InviteType, Time
 from fs2od.portal._facts import parse_facts
+from fs2od.portal._results import results_of
 from fs2od.portal._sentences import sentence
 from fs2od.portal._texts import language_of
 from fs2od.portal._words import folder_name
@@ -35,6 +37,8 @@ _GB = 10**9
 _MOST_GB = 10**7
 _MOST_HOURS = 24 * 365
 _HOURS = 72
+_EXISTING = "space/"
+_WRITES = "space_write_data"
 _TOKEN_LASTS = timedelta(days=7)
 _TAKEN = sentence("You have a token of that name already: choose another.")
 _NAME = sentence(
@@ -129,14 +133,15 @@ class ComputePages:
         hours = _number(form.get("hours", ""), most=_MOST_HOURS)
         if hours is None:
             return self._page(visit, {"said": _NO_NUMBER, "given": form}, status=400)
-        results = form.get("results", "")
+        site, space = _results_chosen(form.get("results", ""))
         job = Job(
             name=form.get("name", "").strip(),
             dataset=visit.space.id,
             valid_for=timedelta(hours=hours),
             networks=tuple(filter(None, re.split(r"[\s,;]+", form.get("networks", "")))),
-            with_results=bool(results),
-            provider=ProviderId(results) if results else None,
+            with_results=site is not None or space is not None,
+            results=space,
+            provider=site,
         )
         try:
             made = self.rooms.zone.job_tokens.make(visit.caller, job)
@@ -174,6 +179,7 @@ class ComputePages:
             "askable": [
                 view for view in sites if _is_askable(view) and view.provider.id not in {*visit.space.supports, *asked}
             ],
+            "writable": self._writable(visit),
             "takers": [view for view in sites if view.offer.results_storage is not None and view.is_online],
             "more_gb": {
                 at.id: more
@@ -224,6 +230,12 @@ class ComputePages:
             root = index.get(ROOT)
         return root.size_bytes if root else 0
 
+    def _writable(self, visit: Visit) -> list[Results]:
+        """Return the results of the dataset that there are already, and that the visitor may add to."""
+        zone, user = self.rooms.zone, visit.standing.user
+        found = results_of(zone, visit.caller, visit.space.id)
+        return [each for each in found if _WRITES in (zone.rights.space_privileges(user, each.space) or ())]
+
     def _is_growing(self, visit: Visit) -> bool:
         return bool(visit.space.supports) and (
             parse_facts(self.rooms.provider.files.json_metadata_of_space(visit.space.id)).state == "acquiring"
@@ -240,7 +252,7 @@ class ComputePages:
             "hours": str(_HOURS),
             "networks": "" if runs is None else " ".join(runs.offer.networks),
             "runs": "" if runs is None else runs.provider.id,
-            "results": "",
+            "results": f"{_EXISTING}{visit.request.query_params.get('results', '')}",
         }
 
     def _commands(self, visit: Visit, made: JobToken, runs: str) -> tuple[Any, ...]:
@@ -259,6 +271,13 @@ class ComputePages:
 
 def _is_askable(view: SiteView) -> bool:
     return view.offer.accepts and view.is_online
+
+
+def _results_chosen(text: str) -> tuple[ProviderId | None, SpaceId | None]:
+    """Return the site that a new space for results is wanted at, or the space that is there already; neither for none."""
+    if text.startswith(_EXISTING):
+        return None, SpaceId(text.removeprefix(_EXISTING)) if text != _EXISTING else None
+    return ProviderId(text) if text else None, None
 
 
 def _state(known: Mapping[ProviderId, AtSite], requests: list[SupportRequest]) -> str:
