@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -74,6 +75,16 @@ async def test_a_single_file_is_replicated_alone(scene: Scene) -> None:
     scene.tick()
     assert (await seen(scene, transfer))["filesReplicated"] == 1
     assert set(scene.copies()) == {"deep/b.mrc"}
+
+
+async def test_a_file_of_this_second_or_of_a_clock_ahead_is_transferred(scene: Scene) -> None:
+    ahead_s = scene.moments.now_s() + 3600
+    os.utime(scene.dataset.folder / "a.mrc", (ahead_s, ahead_s))
+    scene.world.rescan(scene.dataset.space)
+    transfer = await order(scene, "replication", "a.mrc")
+    scene.tick()
+    found = await seen(scene, transfer)
+    assert (found["transferStatus"], found["filesReplicated"]) == ("completed", 1)
 
 
 async def test_an_eviction_takes_the_copies_and_nothing_else(scene: Scene) -> None:

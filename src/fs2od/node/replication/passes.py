@@ -51,6 +51,7 @@ PROBLEMS = frozenset({_USED_UP, *(said for _, said in _SAID)})
 """All that is said of whole storages, for those who say it in other languages."""
 _FIRST_PAUSE_S = 30
 _TOLD_EVERY_S = 1.0
+_NEVER_NS = 2**63 - 1
 _log = logging.getLogger(__name__)
 
 
@@ -142,7 +143,7 @@ class Pass:
         route: Route,
         *,
         top: int = ROOT,
-        settle_s: int,
+        settle_s: int | None,
         after: int = 0,
         goes_on: Callable[[], bool] = lambda: True,
         begins: Callable[[], bool] = lambda: True,
@@ -153,7 +154,7 @@ class Pass:
         Args:
             route: From where to where.
             top: The row of a file or directory.
-            settle_s: How long a file must have stood unchanged, unless the manifest names it.
+            settle_s: How long a file must have stood unchanged, unless the manifest names it; None: it need not have.
             after: The row after which to begin: where the last turn ended.
             goes_on: Asked for each file, and for each part of a large one.
             begins: Asked before each file but the first; files that have begun are copied to their end.
@@ -219,10 +220,11 @@ class Pass:
             lost += len(wrong)
         return lost
 
-    def _lacking(self, route: Route, top: int, settle_s: int, after: int) -> Iterator[Lacking]:
+    def _lacking(self, route: Route, top: int, settle_s: int | None, after: int) -> Iterator[Lacking]:
         while True:
             now_s = self._clock.now_s()
-            settled_ns = (now_s - settle_s) * 1_000_000_000
+            # Not even by the time of day: a file may be of this second, or of a clock that is ahead.
+            settled_ns = _NEVER_NS if settle_s is None else (now_s - settle_s) * 1_000_000_000
             page = book.lacking(
                 route.index, route.storage, top=top, after=after, settled_ns=settled_ns, now_s=now_s, limit=_PAGE
             )

@@ -185,7 +185,7 @@ class TransferRuns:
             outcome = turn.passing.run(
                 self._route(index, storage),
                 top=top.row,
-                settle_s=0,
+                settle_s=None,
                 after=place.after,
                 goes_on=lambda: turn.goes_on() and not self._is_cancelled(transfer),
                 begins=turn.begins,
