@@ -18,6 +18,7 @@ __all__ = ["COMMANDS", "fs2od", "main"]
 COMMANDS = {
     "config": "Check the facility's configuration, or print an example.",
     "datasets": "List the datasets, or show one with its history.",
+    "distribution": "Say which site has how much of a file or a folder.",
     "download": "Download a dataset by its link.",
     "facility": "Run the facility's side: watch folders, onboard datasets, send mail.",
     "invite": "Make, list and end invites into a space.",
@@ -28,6 +29,7 @@ COMMANDS = {
     "node": "Run the node: a single-machine Onedata.",
     "plan": "Print what the facility would do now, and do nothing.",
     "put": "Bring results back: files and folders into a space.",
+    "qos": "Require copies of data on storages, and see whether they are there.",
     "share": "Make, list and end the links of a space's data.",
     "simulate": "Write a simulated EPU session into a folder.",
     "site": "Add and list the sites of a node, and say what one offers.",
@@ -35,6 +37,7 @@ COMMANDS = {
     "storage": "Add, list, check and remove the storages of a site.",
     "support": "Ask sites for storage; grant it, change its size, end it.",
     "token": "Make, narrow, look at and end tokens.",
+    "transfer": "Copy data to a site once, or take it away from one.",
     "unmount": "Take a mounted dataset away.",
     "up": "Run node and facility together on this machine.",
     "use": "Have a dataset copied to a computing centre, and see how far it is.",

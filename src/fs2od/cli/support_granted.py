@@ -23,7 +23,10 @@ __all__ = ["granted", "resize"]
 @panel_options
 @JSON_OPTION
 def granted(*, provider_url: str, token_file: Path | None, ca_file: Path | None, as_json: bool) -> None:
-    """List the spaces that a site supports: how much of its size each uses, and of which storage. Works with a federation, too."""
+    """List the spaces that a site supports: how much of its size each uses, and of which storage.
+
+    By Onedata's own calls only (not yet run against a federation).
+    """
     found = Speaker.of(token_file, ca_file).at_panel(provider_url, _granted)
     if as_json:
         click.echo(json.dumps([_facts(each, size) for each, size in found]))
@@ -42,7 +45,7 @@ def resize(
 ) -> None:
     """Give SPACE, by its id, SIZE in all at a site, such as 5T: more than now or less, but no less than it uses there.
 
-    Works with a federation, too.
+    By Onedata's own calls only (not yet run against a federation).
     """
 
     async def change(panel: Onepanel) -> tuple[wire.SupportDetails, int]:
