@@ -17,6 +17,7 @@ from typing import IO
 import pytest
 
 from fs2od.cli.access import EndNotice
+from fs2od.cli.job_end import job_ends_at_s, said_of_end
 from fs2od.manifests import PIECE_BYTES
 from fs2od.onedata.tokens import Time
 from fs2od.testing.world import Dataset, Person, ServedWorld, serve_world, wait_until
@@ -123,6 +124,35 @@ def test_every_command_of_a_job_says_it(job: Job, command: str) -> None:
     said = job.said(*command.split(), *(words if command not in {"mirror", "stage in"} else [job.dataset.space, "out"]))
     assert said.count(ENDS) == 1
     assert job.token_file.read_text() not in said
+
+
+def test_a_job_is_warned_of_a_token_that_ends_before_it() -> None:
+    hour = 3600
+    (lasts,) = said_of_end(72 * hour, None, 0, can_be_replaced=True)
+    assert lasts == "the access token lasts for 72 h 0 min more, until 1970-01-04 00:00 UTC"
+    assert len(said_of_end(10 * hour, 9 * hour, 0, can_be_replaced=True)) == 1
+    _, warned = said_of_end(10 * hour, 12 * hour, 0, can_be_replaced=True)
+    assert warned.startswith("WARNING: the job may run until 1970-01-01 12:00 UTC: put a new one into its file")
+    assert "may take longer: it was in no file" in said_of_end(10 * hour, None, 0, can_be_replaced=False)[1]
+    assert job_ends_at_s({"SLURM_JOB_END_TIME": "1793000000"}) == 1793000000
+    assert job_ends_at_s({"SLURM_JOB_END_TIME": "never"}) is None
+    assert job_ends_at_s({}) is None
+
+
+def test_results_are_put_though_the_token_ended_while_the_job_ran(job: Job) -> None:
+    job.gets_token(3600)
+    assert "WARNING: the job may take longer: put a new one" in job.said("stage", "in", f"{job.dataset.space}/a", "out")
+    (job.home / "made").mkdir()
+    (job.home / "made" / "result").write_bytes(b"result")
+    job.gets_token(-1)
+    with job.started("stage", "out", "made", f"{job.results.space}/run", "--clean") as process:
+        assert process.stderr is not None
+        assert "waiting for a new one" in process.stderr.readline()
+        job.gets_token()
+        _, said = process.communicate(timeout=LONGEST_S)
+    assert process.returncode == 0, said
+    assert (job.results.folder / "run" / "result").read_bytes() == b"result"
+    assert not (job.home / "made").exists()
 
 
 def test_it_is_said_in_the_middle_of_a_long_run_and_the_next_token_goes_on(job: Job) -> None:

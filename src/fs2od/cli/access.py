@@ -29,7 +29,7 @@ from fs2od.transfer import (
     readable_duration,
 )
 
-__all__ = ["LONGEST_WAIT_S", "Access", "EndNotice", "access_of", "read_token", "say"]
+__all__ = ["LONGEST_WAIT_S", "Access", "EndNotice", "access_of", "ends_at_s", "read_token", "say"]
 
 Shown = TypeVar("Shown")
 
@@ -119,7 +119,7 @@ class EndNotice:
             return
         self._next_s = now_s + _LOOK_S
         text = self._token.text()
-        until_s = _until_s(text)
+        until_s = ends_at_s(text)
         if until_s is None or self._said == text:
             return
         if until_s - now_s > _NOTICE_S:
@@ -216,7 +216,8 @@ def _text(given: str) -> str:
         raise ConfigurationError("what was given is no token: a part of it may be missing") from error
 
 
-def _until_s(text: str) -> int | None:
+def ends_at_s(text: str) -> int | None:
+    """Return when a token ends by its own word, in seconds since 1970; None where it says nothing."""
     try:
         return tokens.valid_until_s(tokens.examine(Token(text)).caveats)
     except ServiceError:

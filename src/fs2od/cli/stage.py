@@ -49,9 +49,13 @@ def in_(
 ) -> None:
     """Bring the dataset PLACE into FOLDER; exit code 0 only when every file is whole and, where it can be, checked.
 
+    At its end it says how long the access token lasts, and warns if the job could last longer.
+
     All tasks of a job may call it at once with the same FOLDER: they share the work, and each comes back when all is there.
     """
-    from fs2od.cli.mirror import mirror  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.job_end import tell_end  # noqa: PLC0415 - the same
+    from fs2od.cli.mirror import mirror  # noqa: PLC0415 - the same
 
     ctx.invoke(
         mirror,
@@ -72,6 +76,7 @@ def in_(
         report_file=None,
         as_json=False,
     )
+    tell_end(access_of(zone_url, token_file, ca_file, text=place).token)
 
 
 @stage.command("out")
@@ -94,12 +99,18 @@ def out(
     from_dataset: str | None,
     clean: bool,
 ) -> None:
-    """Put what is in FOLDER into TARGET, a space or a folder in it; exit code 0 only when every checksum agrees."""
-    from fs2od.cli.put import put  # noqa: PLC0415 - keeps `fs2od --help` quick
+    """Put what is in FOLDER into TARGET, a space or a folder in it; exit code 0 only when every checksum agrees.
+
+    A token that has ended in its file is waited for, for a day.
+    """
+    from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.job_end import await_another  # noqa: PLC0415 - the same
+    from fs2od.cli.put import put  # noqa: PLC0415 - the same
 
     files = tuple(sorted(folder.iterdir()))
     if not files:
         raise ConfigurationError(f"{folder} is empty: there is nothing to bring back")
+    await_another(access_of(zone_url, token_file, ca_file).token)
     ctx.invoke(
         put,
         files=files,
