@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from fs2od.cli.access import access_of
+from fs2od.cli.access import Access, access_of
 from fs2od.cli.access_options import access_options
 from fs2od.cli.member import Member, asked
 from fs2od.cli.placed import knowing, placed
@@ -78,7 +78,7 @@ def start(
         if not watch:
             return made, None
         click.echo(f"the transfer is {made}; it goes on when this command is interrupted", err=True)
-        return made, await _watched(provider, made)
+        return made, await _watched(access, provider, made)
 
     made, ended = asyncio.run(asked(access, begin))
     if ended is not None:
@@ -93,13 +93,13 @@ def start(
 @JSON_OPTION
 def watch(*, which: str, zone_url: str | None, token_file: Path | None, ca_file: Path | None, as_json: bool) -> None:
     """Show how far a transfer is until it has ended; fail if it did. It goes on when this command is interrupted."""
-    wanted = TransferId(which)
+    access, wanted = access_of(zone_url, token_file, ca_file), TransferId(which)
 
     async def look(member: Member) -> wire.TransferDetails:
         provider, _ = await knowing(member, lambda at: at.transfers.get(wanted))
-        return await _watched(provider, wanted)
+        return await _watched(access, provider, wanted)
 
-    _tell_end(wanted, asyncio.run(asked(access_of(zone_url, token_file, ca_file), look)), as_json=as_json)
+    _tell_end(wanted, asyncio.run(asked(access, look)), as_json=as_json)
 
 
 @transfer.command()
@@ -133,9 +133,9 @@ def rerun(*, which: str, zone_url: str | None, token_file: Path | None, ca_file:
     click.echo(json.dumps({"transferId": made}) if as_json else made)
 
 
-async def _watched(provider: Oneprovider, which: TransferId) -> wire.TransferDetails:
+async def _watched(access: Access, provider: Oneprovider, which: TransferId) -> wire.TransferDetails:
     with shown_progress() as draw:
-        return await until_ended(provider, which, draw)
+        return await until_ended(provider, which, access.announcing(draw))
 
 
 def _tell_end(which: TransferId, ended: wire.TransferDetails, *, as_json: bool) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import click
 
-from fs2od.client import Oneprovider
+from fs2od.client import Oneprovider, is_transient
 from fs2od.errors import Fs2odError
 from fs2od.mail import human_bytes
 from fs2od.onedata import wire
-from fs2od.onedata.errors import Busy, ConnectionLost
+from fs2od.onedata.errors import OnedataError
 from fs2od.onedata.ids import TransferId
 
 __all__ = ["ENDED", "TransferFailed", "how_far", "required_completed", "shown_progress", "until_ended"]
@@ -34,26 +34,33 @@ class TransferFailed(Fs2odError):
     exit_code = 4
 
 
-async def until_ended(provider: Oneprovider, transfer: TransferId, show: Show) -> wire.TransferDetails:
+async def until_ended(
+    provider: Oneprovider,
+    transfer: TransferId,
+    show: Show,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> wire.TransferDetails:
     """Look at a transfer every second until it has ended, and return it. A provider may be away for ten minutes meanwhile.
 
     Raises:
         ConnectionLost: It is away for longer. The transfer goes on all the same.
         NotFound: There is no such transfer any more.
     """
-    heard_s = time.monotonic()
+    heard_s = monotonic()
     while True:
         try:
             found = await provider.transfers.get(transfer)
-        except (ConnectionLost, Busy):
-            if time.monotonic() - heard_s > _LONGEST_SILENCE_S:
+        except OnedataError as error:
+            if not is_transient(error) or monotonic() - heard_s > _LONGEST_SILENCE_S:
                 raise
         else:
-            heard_s = time.monotonic()
+            heard_s = monotonic()
             show(found)
             if found.transfer_status in ENDED:
                 return found
-        await asyncio.sleep(_PAUSE_S)
+        await sleep(_PAUSE_S)
 
 
 def required_completed(transfer: TransferId, found: wire.TransferDetails) -> None:
