@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -13,14 +13,15 @@ import pytest
 
 from fs2od.errors import StorageFull
 from fs2od.mail import Letter, Mailbox, Outcome, SharingEvent, SharingNews, render_sharing
+from fs2od.node.zone.job_tokens import Job
 from fs2od.node.zone.link_rules import Rule
 from fs2od.node.zone.notice_letters import TokenTransport
 from fs2od.node.zone.notices import AccessEnded
 from fs2od.onedata.errors import ServiceError
-from fs2od.onedata.tokens import InviteToken, InviteType
-from fs2od.testing.world import Person, World
+from fs2od.onedata.tokens import IdentityToken, InviteToken, InviteType, Time
+from fs2od.testing.world import Person, World, open_world
 
-EVENTS: tuple[SharingEvent, ...] = ("invited", "accepted", "access-ended", "link-ending")
+EVENTS: tuple[SharingEvent, ...] = ("invited", "accepted", "access-ended", "link-ending", "token-ending")
 
 
 class Box:
@@ -132,6 +133,72 @@ def test_a_link_about_to_end_is_told_to_who_made_it(world: World) -> None:
     ((to, subject, text),) = delivered(world)
     assert (to, subject) == ("olive@example.org", "A link ends soon: for the review")
     assert f"https://zone.test/share/{share}" in text.splitlines()
+
+
+class Watch:
+    """A clock that goes only where it is told to."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 11, 5, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def now_s(self) -> int:
+        return int(self.moment.timestamp())
+
+
+def test_a_token_about_to_end_is_told_once_to_whose_it_is(tmp_path: Path) -> None:
+    watch = Watch()
+
+    def hours_later(hours: float) -> list[tuple[str, str, str]]:
+        watch.moment += timedelta(hours=hours)
+        world.node.zone.remind()
+        return delivered(world)
+
+    with open_world(tmp_path, clock=watch) as world:
+        olive = somebody(world, "Olive Example")
+        dataset, results = world.dataset(olive, name="grid 7"), world.results(olive)
+        job = Job("motion correction", dataset.space, with_results=True, results=results.space)
+        made = world.node.zone.job_tokens.make(olive.caller, job)
+        assert hours_later(53.9) == []
+        ((to, subject, text),) = hours_later(0.2)
+        assert (to, subject) == ("olive@example.org", "Your access token ends soon: motion correction")
+        page = f"https://zone.test/space/{dataset.space}/compute?results={results.space}#token"
+        assert page in text.splitlines()
+        assert "ends on 8 November 2026, 00:00 UTC" in " ".join(text.split())
+        assert made.token.token.reveal() not in text
+        assert hours_later(1) == []
+    with open_world(tmp_path, clock=watch) as world:
+        assert hours_later(1) == []
+        assert hours_later(100) == []
+
+
+def test_only_tokens_of_use_are_told_of_and_every_one_of_them(tmp_path: Path) -> None:
+    watch = Watch()
+    with open_world(tmp_path, clock=watch) as world:
+        zone, olive, nobody = world.node.zone, somebody(world, "Olive Example"), world.person()
+        until = Time(watch.now_s() + 72 * 3600)
+        invite = InviteToken(InviteType.USER_JOIN_GROUP, world.group(olive))
+        zone.tokens.issue_named(olive.id, "invite", kind=invite, caveats=[until])
+        zone.tokens.issue_named(olive.id, "identity", kind=IdentityToken(), caveats=[until])
+        zone.tokens.issue_named(olive.id, "revoked", caveats=[until], revoked=True)
+        zone.tokens.issue_named(nobody.id, "without an address", caveats=[until])
+        zone.tokens.issue_named(olive.id, "short", caveats=[Time(watch.now_s() + 20 * 3600)])
+        for number in range(130):
+            zone.tokens.issue_named(olive.id, f"job {number}", caveats=[Time(until.valid_until_s + 9), until])
+        zone.tokens.issue_named(olive.id, "a year", caveats=[Time(watch.now_s() + 365 * 86_400)])
+        told: set[str] = set()
+        for _ in range(24):
+            watch.moment += timedelta(hours=3)
+            zone.remind()
+            found = [subject for _ in range(8) for _, subject, text in delivered(world) if "/tokens/new" in text]
+            assert told.isdisjoint(found)
+            told |= set(found)
+        assert told == {f"Your access token ends soon: job {number}" for number in range(130)}
+        watch.moment += timedelta(days=361, hours=1)
+        zone.remind()
+        assert [subject for _, subject, _ in delivered(world)] == ["Your access token ends soon: a year"]
 
 
 def test_nobody_without_an_address_is_written_to_and_invites_by_mail_have_a_bound(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The letters about sharing: invited, accepted, access ended, a link about to end."""
+"""The letters about sharing: invited, accepted, access ended, a link or an access token about to end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fs2od.mail._rendering import Rendered, notice
 __all__ = ["SharingEvent", "SharingNews", "render_sharing"]
 
 
-SharingEvent = Literal["invited", "accepted", "access-ended", "link-ending"]
+SharingEvent = Literal["invited", "accepted", "access-ended", "link-ending", "token-ending"]
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class SharingNews:
     """What such a letter says. Token and link are not in the repr.
 
     Attributes:
-        dataset: What it is about, by its name for people.
+        dataset: What it is about, by its name for people; the token's name.
         person: Who invites, or who accepted; empty where nobody is named.
-        link: The page to open: to join, or the dataset's.
+        link: The page to open: to join, the dataset's, or where another token is made.
         token: The invite, where there is one.
-        until: When the invite or the link ends.
+        until: When the invite, the link or the token ends.
     """
 
     facility_name: str

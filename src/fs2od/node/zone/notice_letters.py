@@ -46,8 +46,10 @@ from fs2od.node.zone.notices import (
     Notice,
     SupportAnswered,
     SupportAsked,
+    TokenEnding,
 )
 from fs2od.node.zone.providers import Provider
+from fs2od.node.zone.token_endings import letter_key
 from fs2od.node.zone.tokens import Tokens
 from fs2od.node.zone.users import Users
 from fs2od.onedata import errors
@@ -92,7 +94,7 @@ class NoticeLetters:
                 return
             found = self._news(notice)
             if found is not None:
-                self._enqueue(*found)
+                self._enqueue(*found, key=letter_key(notice.token) if isinstance(notice, TokenEnding) else "")
         except Fs2odError as error:
             _log.warning("a letter could not be written: %s", error)
 
@@ -155,7 +157,7 @@ class NoticeLetters:
             self._send(mailbox, render_copies(news, event=event, language=language, templates_folder=folder), key=key)
 
     def _news(
-        self, notice: Invited | Accepted | AccessEnded | LinkEnding
+        self, notice: Invited | Accepted | AccessEnded | LinkEnding | TokenEnding
     ) -> tuple[str, SharingEvent, SharingNews] | None:
         facility = self.letters.facility_name
         match notice:
@@ -183,6 +185,10 @@ class NoticeLetters:
                     "link-ending",
                     SharingNews(facility, name, link=f"{self.settings.zone_url}/share/{share}", until=until),
                 )
+            case TokenEnding(user, _, name, until_s, page):
+                until = datetime.fromtimestamp(until_s, UTC)
+                link = f"{self.settings.zone_url}{page}"
+                return self._to(user, "token-ending", SharingNews(facility, name, link=link, until=until))
             case _:
                 assert_never(notice)
 
@@ -193,10 +199,10 @@ class NoticeLetters:
         emails = self.users.get(user).emails
         return (emails[0], event, news) if emails else None
 
-    def _enqueue(self, address: str, event: SharingEvent, news: SharingNews) -> None:
+    def _enqueue(self, address: str, event: SharingEvent, news: SharingNews, *, key: str) -> None:
         mailbox, language = self._reader(address)
         folder = self.letters.templates_folder
-        self._send(mailbox, render_sharing(news, event=event, language=language, templates_folder=folder))
+        self._send(mailbox, render_sharing(news, event=event, language=language, templates_folder=folder), key=key)
 
     def _reader(self, address: str) -> tuple[Mailbox, str]:
         mailbox = Mailbox(parse_mailbox(address).address)

@@ -1,4 +1,4 @@
-"""What people should hear of: invited, accepted, access ended, a link about to end. Services tell it, letters are made elsewhere."""
+"""What people should hear of: invited, accepted, access ended, a link or a token about to end. Services tell it, letters are made elsewhere."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ __all__ = [
     "Notices",
     "SupportAnswered",
     "SupportAsked",
+    "TokenEnding",
 ]
 
 
@@ -66,6 +67,17 @@ class LinkEnding:
 
 
 @dataclass(frozen=True)
+class TokenEnding:
+    """An access token ends soon; whose it is hears of it, of each once. At the `page`, a path, another one is made."""
+
+    user: UserId
+    token: TokenId
+    name: str
+    until_s: int
+    page: str
+
+
+@dataclass(frozen=True)
 class SupportAsked:
     """A space's people ask a site for support; those who may answer hear of it."""
 
@@ -103,7 +115,15 @@ class CopiesStuck:
 
 
 Notice: TypeAlias = (
-    Invited | Accepted | AccessEnded | LinkEnding | SupportAsked | SupportAnswered | CopiesReady | CopiesStuck
+    Invited
+    | Accepted
+    | AccessEnded
+    | LinkEnding
+    | TokenEnding
+    | SupportAsked
+    | SupportAnswered
+    | CopiesReady
+    | CopiesStuck
 )
 
 

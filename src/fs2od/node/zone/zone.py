@@ -25,7 +25,7 @@ from fs2od.node.zone.job_tokens import JobTokens
 from fs2od.node.zone.link_rules import LinkRules
 from fs2od.node.zone.memberships import Memberships
 from fs2od.node.zone.notice_letters import NoticeLetters
-from fs2od.node.zone.notices import LinkEnding, Notices
+from fs2od.node.zone.notices import LinkEnding, Notices, TokenEnding
 from fs2od.node.zone.offers import Offers
 from fs2od.node.zone.people import People
 from fs2od.node.zone.places import open_places
@@ -38,9 +38,11 @@ from fs2od.node.zone.secrets import KeyFile
 from fs2od.node.zone.shares import Shares
 from fs2od.node.zone.spaces import Spaces
 from fs2od.node.zone.support_requests import SupportRequests
+from fs2od.node.zone.token_endings import EndingToken, TokenEndings
 from fs2od.node.zone.tokens import Tokens
 from fs2od.node.zone.users import Users
 from fs2od.node.zone.wrong_tokens import WrongTokens
+from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId
 from fs2od.sqlite import Database
 
@@ -69,6 +71,7 @@ class Zone:
     provenance: Provenance
     link_rules: LinkRules
     tokens: Tokens
+    token_endings: TokenEndings
     credentials: Credentials
     wrong_tokens: WrongTokens
     invites: Invites
@@ -91,13 +94,23 @@ class Zone:
     job_tokens: JobTokens
 
     def remind(self) -> None:
-        """Tell of links that end within a week, of each once; looks every few minutes, however often it is called."""
+        """Tell of links that end within a week, and of tokens; of each once. Looks every few minutes, however often it is called."""
         if not self.link_rules.is_look_due():
             return
         soon = self.clock.now() + _REMINDED_BEFORE
         for ending in self.link_rules.ending(before_s=int(soon.timestamp())):
             share = self.shares.known(ending.share)
             self.notices.tell(LinkEnding(share.creator, share.id, share.name, ending.until_s))
+        for token in self.token_endings.due():
+            self.notices.tell(TokenEnding(token.user, token.id, token.name, token.until_s, self._page_of(token)))
+
+    def _page_of(self, token: EndingToken) -> str:
+        """Return the path of the page where a token like this is made: a job's on its dataset's page, for the same results."""
+        try:
+            dataset, *results = (self.spaces.known(space).id for space in token.spaces)
+        except (ValueError, errors.NotFound):
+            return "/tokens/new"
+        return f"/space/{dataset}/compute{f'?results={results[0]}' if results else ''}#token"
 
     def public_url(self, share: ShareId) -> str:
         """Return the address of a share's page."""
@@ -177,6 +190,7 @@ def open_zone(settings: NodeSettings, clock: Clock) -> Zone:
         provenance=provenance,
         link_rules=LinkRules(database, rights, epoch, clock, activity),
         tokens=tokens,
+        token_endings=TokenEndings(database, clock),
         credentials=credentials,
         wrong_tokens=WrongTokens(clock),
         invites=invites,
