@@ -117,11 +117,9 @@ def test_every_command_of_a_job_says_it(job: Job, command: str) -> None:
     job.gets_token(QUARTER_S - 60)
     (job.home / "made").mkdir()
     (job.home / "made" / "result").write_bytes(b"result")
-    brings = (
-        [f"{job.dataset.space}/a", "out"] if command != "download" else [job.dataset.space, "out", "--include", "a"]
-    )
-    words = ["made", f"{job.results.space}/run"] if command in {"put", "stage out"} else brings
-    said = job.said(*command.split(), *(words if command not in {"mirror", "stage in"} else [job.dataset.space, "out"]))
+    puts = command in {"put", "stage out"}
+    words = ["made", f"{job.results.space}/run"] if puts else [f"{job.dataset.space}/a", "out"]
+    said = job.said(*command.split(), *words)
     assert said.count(ENDS) == 1
     assert job.token_file.read_text() not in said
 
