@@ -1,10 +1,11 @@
 """The tree of a mount: nothing leads out of it, numbers stay, and listings are asked for when they are old."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from fs2od.mount import Tree
+from fs2od.mount._tree import Node
 from fs2od.testing.network import HostileShare, asked_for, listed
 from fs2od.transfer import NotFound, Patience, SharedDataset, parse_link
 
@@ -88,3 +89,95 @@ def test_what_is_no_folder_has_no_children(dataset: SharedDataset) -> None:
         tree.children(file)
     with pytest.raises(NotFound):
         tree.node(10_000)
+
+
+class Later:
+    """Keeps what is to be done aside until it is asked for; and a clock that stands still."""
+
+    def __init__(self, dataset: SharedDataset) -> None:
+        self.now_s = 0.0
+        self.waiting: list[Callable[[], None]] = []
+        self.tree = Tree(dataset, fresh_s=10, clock=lambda: self.now_s, aside=self.waiting.append)
+
+    def do(self) -> None:
+        while self.waiting:
+            self.waiting.pop()()
+
+
+def test_a_folder_in_use_is_listed_anew_aside_before_its_listing_is_too_old(
+    share: HostileShare, dataset: SharedDataset
+) -> None:
+    later = Later(dataset)
+    assert names(later.tree) == ["a", "Grids"]
+    share.items.append(listed("new", 3))
+    later.now_s = 7
+    assert names(later.tree) == ["a", "Grids"]
+    assert not later.waiting
+    later.now_s = 9
+    assert names(later.tree) == ["a", "Grids"]
+    assert later.tree.known_child(later.tree.root(), "new") == (True, None)
+    assert len(later.waiting) == 1, "one lists it"
+    later.do()
+    assert names(later.tree) == ["a", "Grids", "new"]
+    later.now_s = 18.5
+    assert later.tree.known_child(later.tree.root(), "new")[0], "it is as old as its listing, not as what was before"
+
+
+def test_what_is_too_old_is_not_shown_and_a_listing_aside_that_fails_is_made_again(
+    share: HostileShare, dataset: SharedDataset
+) -> None:
+    later = Later(dataset)
+    names(later.tree)
+    kept, share.items[:] = [*share.items], [{"no": "entry"}]
+    later.now_s = 9
+    names(later.tree)
+    later.do()
+    assert names(later.tree) == ["a", "Grids"]
+    assert not later.waiting, "it is tried once"
+    share.items[:] = [*kept, listed("new", 3)]
+    later.now_s = 10.5
+    assert names(later.tree) == ["a", "Grids", "new"]
+
+
+def test_what_has_vanished_is_forgotten_once_nobody_holds_it(share: HostileShare, dataset: SharedDataset) -> None:
+    now = [0.0]
+    tree, before = Tree(dataset, fresh_s=10, clock=lambda: now[0]), list[Node]()
+    for turn in range(3):
+        share.items[:] = [listed(f"{turn}-{number}", 1) for number in range(50)]
+        now[0] += 11
+        before = tree.children(tree.root())
+        tree.hold(before[7])
+        tree.hold(before[7])
+    share.items[:] = [listed("left", 1)]
+    now[0] += 11
+    (left,) = tree.children(tree.root())
+    assert tree.node(before[7].number) is before[7]
+    with pytest.raises(NotFound):
+        tree.node(before[8].number)
+    tree.let_go(before[7].number)
+    assert tree.node(before[7].number) is before[7]
+    tree.let_go(before[7].number)
+    with pytest.raises(NotFound):
+        tree.node(before[7].number)
+    tree.hold(left)
+    tree.let_go(left.number, 5)
+    assert tree.node(left.number) is left, "what is listed stays"
+    tree.hold(before[7])
+    assert tree.node(before[7].number) is before[7], "who is told a number just now has it"
+    assert left.number not in {node.number for node in before}
+
+
+def test_a_folder_stays_as_long_as_something_in_it_is_held(dataset: SharedDataset) -> None:
+    tree = Tree(dataset)
+    folder = tree.child(tree.root(), "Grids")
+    assert folder is not None
+    inside, other = tree.children(folder)
+    tree.hold(inside)
+    tree.drop(folder)
+    assert tree.node(folder.number) is folder
+    with pytest.raises(NotFound):
+        tree.node(other.number)
+    tree.let_go(inside.number)
+    for node in (inside, folder):
+        with pytest.raises(NotFound):
+            tree.node(node.number)

@@ -151,7 +151,7 @@ def test_four_writers_and_a_second_mount_do_not_disturb_each_other(desk: Desk) -
         (other.point / "elsewhere").write_bytes(b"here")
         for writer in writers:
             writer.join(LONGEST_S)
-        wait_until(lambda: len(names_in(other.point)) == 17, LONGEST_S)
+        wait_until(lambda: len(names_in(other.point)) == len(names_in(mount.point)) == 17, LONGEST_S)
         assert tree(other.point) == tree(mount.point)
         (mount.point / "0-big").write_bytes(b"short")
         wait_until(lambda: (other.point / "0-big").read_bytes() == b"short", LONGEST_S)

@@ -133,13 +133,13 @@ class Answers(pyfuse3.Operations):
         folder = self._node(parent_inode)
         text = os.fsdecode(name)
         if text in {".", ".."}:
-            return self._attributes(folder if text == "." else self._node(folder.parent))
+            return self._told(folder if text == "." else self._node(folder.parent))
         is_known, found = self._tree.known_child(folder, text)
         if not is_known:
             found = await self._listed(lambda: self._tree.child(folder, text), ctx.pid)
         if found is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
-        return self._attributes(found)
+        return self._told(found)
 
     async def getattr(self, inode: int, ctx: pyfuse3.RequestContext | None = None) -> pyfuse3.EntryAttributes:
         return self._attributes(self._node(inode))
@@ -160,6 +160,7 @@ class Answers(pyfuse3.Operations):
             child = children[position]
             if not pyfuse3.readdir_reply(token, os.fsencode(child.entry.name), self._attributes(child), position + 1):
                 return
+            self._tree.hold(child)
 
     async def releasedir(self, fh: int) -> None:
         self._folders.pop(fh, None)
@@ -195,7 +196,9 @@ class Answers(pyfuse3.Operations):
         self._handles.pop(fh, None)
 
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
-        """Keep the numbers: a dataset has not so many files that they would not fit."""
+        """Let go of numbers that the kernel will not ask for again before it is told them anew."""
+        for number, count in inode_list:
+            self._tree.let_go(number, count)
 
     async def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
         return not mode & os.W_OK
@@ -250,6 +253,11 @@ class Answers(pyfuse3.Operations):
             return await trio.to_thread.run_sync(wait, limiter=self._listings, abandon_on_cancel=True)
         except Fs2odError as error:
             failed(error)
+
+    def _told(self, node: Node) -> pyfuse3.EntryAttributes:
+        """Return the attributes for the kernel to keep, by whose number it may ask until it forgets it."""
+        self._tree.hold(node)
+        return self._attributes(node)
 
     def _attributes(self, node: Node) -> pyfuse3.EntryAttributes:
         entry, told = node.entry, pyfuse3.EntryAttributes()

@@ -60,7 +60,7 @@ class WritingAnswers(Answers):
         node, handle = await self._done(
             lambda: self._writer.create(folder, text, mode=stat.S_IMODE(mode), process=pid), pid
         )
-        return pyfuse3.FileInfo(fh=self._kept(handle)), self._attributes(node)
+        return pyfuse3.FileInfo(fh=self._kept(handle)), self._told(node)
 
     async def read(self, fh: int, off: int, size: int) -> bytes:
         handle = self._written.get(fh)
@@ -133,7 +133,7 @@ class WritingAnswers(Answers):
     ) -> pyfuse3.EntryAttributes:
         folder, text = self._node(parent_inode), _text(name)
         made = await self._done(lambda: self._writer.make_folder(folder, text, mode=stat.S_IMODE(mode)), ctx.pid)
-        return self._attributes(made)
+        return self._told(made)
 
     async def unlink(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> None:
         folder, text = self._node(parent_inode), _text(name)

@@ -263,6 +263,7 @@ class Writer:
                 mode = shown_mode(node.entry) & 0o7777 if base is not None else node.entry.mode or FILE_MODE
                 draft = Draft(node, spooled, base, mode=mode, read_base=self._read_base(node, process))
                 self._drafts[node.number] = draft
+                self._tree.hold(node)
             draft.openers += 1
             return WriteHandle(draft, process)
 
@@ -317,6 +318,7 @@ class Writer:
                 return  # opened again meanwhile
             if self._drafts.pop(draft.node.number, None) is None:
                 return
+        self._tree.let_go(draft.node.number)
         if not draft.is_dirty():
             draft.close()
             return
