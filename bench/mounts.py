@@ -84,7 +84,7 @@ def _table(folder: Path, data: Path, sizes: Sizes, *, key: str, title: str, dela
         title,
         f"Over TLS, {where}; {sizes.rounds} alternating rounds, medians. *Cold*: a new mount with an empty cache; *warm*: another mount with the cache of "
         f"the first. One file of {sizes.large_bytes // 10**6} MB from front to end, and by {_READERS} readers who have a part each, MB/s; reads of 4 kB at "
-        f"random, per second; a walk with stat through {sizes.files:,} files, files/s. `fs2od mount` compares what is read from front to end with the "
+        f"random, per second; a walk with stat through {sizes.files:,} files in folders of at most 1,000, and through as many in one, files/s. `fs2od mount` compares what is read from front to end with the "
         "manifest; `rclone mount` (http, --vfs-cache-mode full) compares nothing.",
         ("", *cases),
     )
@@ -149,13 +149,25 @@ def _random(point: Path, sizes: Sizes) -> float:
 
 
 def _walk(point: Path, sizes: Sizes) -> float:
-    began, count = time.perf_counter(), 0
-    for folder in (point / "many").iterdir():
-        for file in folder.iterdir():
-            file.stat()
-            count += 1
+    began = time.perf_counter()
+    count = sum(_looked_at(folder) for folder in (point / "many").iterdir())
     assert count == sizes.files
     return count / (time.perf_counter() - began)
+
+
+def _walk_one(point: Path, sizes: Sizes) -> float:
+    began = time.perf_counter()
+    count = _looked_at(point / "one")
+    assert count == sizes.files
+    return count / (time.perf_counter() - began)
+
+
+def _looked_at(folder: Path) -> int:
+    count = 0
+    for file in folder.iterdir():
+        file.stat()
+        count += 1
+    return count
 
 
 _WORK: dict[str, Callable[[Path, Sizes], float]] = {
@@ -163,6 +175,7 @@ _WORK: dict[str, Callable[[Path, Sizes], float]] = {
     f"{_READERS} readers": _parallel,
     "4 kB at random": _random,
     "walk": _walk,
+    "walk, one folder": _walk_one,
 }
 
 
@@ -206,11 +219,14 @@ def _dataset(folder: Path, sizes: Sizes) -> Path:
     """Make one large file and many small ones, with the manifest that a facility writes beside them."""
     for part in range(sizes.files // 1000 or 1):
         (folder / "many" / f"{part:03}").mkdir(parents=True)
-    with (folder / "large.mrc").open("wb") as file:
+    (folder / "one").mkdir()
+    with (folder / "large.mrc").open("wb") as large:
         noise = random.Random(0)
         for start in range(0, sizes.large_bytes, _STEP):
-            file.write(noise.randbytes(min(_STEP, sizes.large_bytes - start)))
+            large.write(noise.randbytes(min(_STEP, sizes.large_bytes - start)))
     for number in range(sizes.files):
-        (folder / "many" / f"{number // 1000:03}" / f"{number:06}.jpg").write_bytes(b"%d" % number)
+        file = folder / "many" / f"{number // 1000:03}" / f"{number:06}.jpg"
+        file.write_bytes(b"%d" % number)
+        (folder / "one" / file.name).hardlink_to(file)
     extend_sidecar(folder, seal=True)
     return folder

@@ -13,7 +13,7 @@ import pytest
 
 from fs2od.manifests import PIECE_BYTES
 from fs2od.testing.downloading import BehindProxy, Downloader, Published, behind_proxy, publish
-from fs2od.testing.network import Cut, Refuse
+from fs2od.testing.network import Cut, Refuse, Throttle
 from fs2od.testing.sidecars import extend_sidecar
 from fs2od.testing.small_disks import resized, small_disk
 from fs2od.testing.system import tree
@@ -21,6 +21,7 @@ from fs2od.testing.world import ServedWorld, wait_until
 from fs2od.transfer import AccessToken, Crew, KeptLedger, Mirror, Options, SpacePlace, parse_link
 
 BIG = random.Random(9).randbytes(2 * PIECE_BYTES + 99)
+OTHER = random.Random(10).randbytes(PIECE_BYTES + 7)
 FILES = {"SPA.yml": b"User: {}\n", "big.mrc": BIG} | {
     f"Grids/{number:03}.mrc": bytes([number % 256]) * 5000 for number in range(120)
 }
@@ -227,6 +228,26 @@ def test_a_live_acquisition_is_followed_until_it_is_complete(site: Site, tmp_pat
     assert [report.exit_code for report in reports] == [0]
     assert reports[0].sealed
     assert shown(tmp_path / "out") == published.files()
+
+
+def test_what_a_microscope_renames_while_it_is_mirrored_comes_and_alarms_nobody(site: Site, tmp_path: Path) -> None:
+    behind, _ = site
+    published = publish(behind.world, FILES | {"next.downloading": OTHER}, seal=False, name="growing")
+    behind.proxy.strike(Throttle(10e6), when=behind.about_bytes, times=10_000)
+    mirror = mirror_of((behind, published), tmp_path / "out")
+    with mirror.start("-j", "1") as process:
+        wait_until(lambda: behind.proxy.body_bytes() > 3_000_000, LONGEST_S)
+        (published.folder / "next.downloading").rename(published.folder / "next.mrc")
+        behind.world.rescan(published.dataset.space)
+        behind.proxy.forgive()
+        ended = mirror.wait(process)
+    assert ended.code == 0, ended
+    assert ended.told["renamed_or_removed"] == ["next.downloading"]
+    assert mirror.partials() == []
+    assert shown(mirror.out) == published.files()
+    again = mirror.run()
+    assert (again.code, again.told["files_fetched"]) == (0, 0)
+    assert shown(mirror.out) == published.files()
 
 
 def test_a_full_disk_is_said_and_the_same_command_goes_on(site: Site, tmp_path: Path) -> None:
