@@ -247,6 +247,33 @@ def test_a_complete_dataset_that_lacks_a_file_says_which(site: Site) -> None:
     assert report.exit_code == 6
 
 
+def test_what_lies_in_a_folder_that_could_not_be_listed_is_not_called_missing(site: Site) -> None:
+    site.offer({"here": b"x"})
+    site.promise({"here": b"x", "away/deep/file": b"y", "away/file": b"y"}, sealed=True)
+    site.share.items.append(listed("away", kind="DIR"))
+    site.share.answers["children of id-away"] = lambda _: reply_of(b"", status=503)
+    report = site.run()
+    assert [failure.path for failure in report.failures] == [("away",)]
+    assert report.exit_code == 4
+
+
+def test_a_listing_is_tried_on_while_the_service_gives_other_things(site: Site) -> None:
+    site.offer({"here": b"x"})
+    site.share.items.append(listed("away", kind="DIR"))
+    page = {"children": [listed("file", 1)], "isLast": True, "nextPageToken": None}
+    refusals = [503] * (2 * QUICK.patience.tries)
+    site.share.answers["children of id-away"] = lambda _: (
+        reply_of(b"", status=refusals.pop()) if refusals else reply_of(page)
+    )
+
+    def meanwhile(_: float) -> None:
+        assert shared.read("here", 0, 1) == b"x"
+
+    with SharedDataset(parse_link(site.share.link), patience=QUICK.patience, sleep=meanwhile) as shared:
+        assert [entry.name for entry in shared.listing("away")] == ["file"]
+    assert not refusals
+
+
 def test_only_what_is_included_comes(site: Site) -> None:
     site.offer({"a.mrc": b"a", "b.xml": b"b", "c.mrc": b"c"})
     assert site.run(replace(QUICK, include=("*.mrc",), exclude=("c*",))).files_total == 1

@@ -14,7 +14,7 @@ from fs2od.transfer._answers import Content, DataAddress, checked_range, documen
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError
 from fs2od.transfer._http import Answer, Http, Proxies, Timeouts
-from fs2od.transfer._patience import Patience, Tries, patiently
+from fs2od.transfer._patience import News, Patience, Tries, patiently
 from fs2od.transfer._refusals import raise_refusal, said_of
 from fs2od.transfer._store import Store
 from fs2od.transfer._tokens import AccessToken
@@ -38,6 +38,8 @@ class Dataset(abc.ABC):
     - TokenRefused: the access token is not accepted, and no new one came.
     - Forbidden, NotFound: the link or the token does not give it, or not any more.
     - MalformedAnswer: tell the service's operator, or us.
+
+    What comes by any of them tells the others that the service is there: `news` counts it.
 
     For implementers: `_opened` is the one way to data by file id; `data_address` and `root` say the rest.
     """
@@ -63,6 +65,7 @@ class Dataset(abc.ABC):
             proxies: What stands between this machine and the services.
         """
         self.http = Http(ca_file=ca_file, timeouts=timeouts, proxies=proxies)
+        self.news = News()
         self._token = token
         self._patience = patience or Patience()
         self._sleep = sleep
@@ -199,7 +202,7 @@ class Dataset(abc.ABC):
     ) -> Iterator[int]:
         """Yield how many bytes have come each time, put where `room` says for the number of those that came before."""
         filled, etag = 0, None
-        tries = Tries(self._patience, self._sleep)
+        tries = Tries(self._patience, self._sleep, self.news)
         while filled < count:
             try:
                 with self.opened(entry, start + filled, count - filled, etag=etag, checked=checked) as content:
@@ -276,7 +279,7 @@ class Dataset(abc.ABC):
                 return None
 
         try:
-            return patiently(ask, self._patience, self._sleep)
+            return patiently(ask, self._patience, self._sleep, self.news)
         except (ServiceError, MalformedAnswer):
             return None
 
@@ -321,7 +324,7 @@ class Dataset(abc.ABC):
             with self._opened(rest, headers={"Content-Type": "application/json"}, body=body) as answer:
                 return document_of(answer)
 
-        return patiently(ask, self._patience, self._sleep)
+        return patiently(ask, self._patience, self._sleep, self.news)
 
     def _complete(self, item: object) -> Entry:
         if not isinstance(item, dict):

@@ -58,6 +58,8 @@ class Errand:
         self._setbacks = Setbacks(run, jobs=jobs)
         self._vanished = Vanished(run, sidecar, self._setbacks, most=limits.folder_entries)
         self._seen: dict[str, None] = {}
+        # Folders whose own failure is told: nobody knows what they show.
+        self._unread: set[Names] = set()
         self._filled: dict[Names, Entry] = {}
         self._promises = Promises(run, sidecar)
         self._crashed: list[BaseException] = []
@@ -160,8 +162,13 @@ class Errand:
         self._work.listing_ended()
 
     def _new_walk(self, known: dict[str, list[Entry]] | None = None) -> Walk:
-        shared, ending, failed = self._run.shared, self._run.ending, self._vanished.failed_to_list
-        return Walk(shared, ending, self._limits, visit=self._visit, failed=failed, known=known)
+        shared, ending = self._run.shared, self._run.ending
+        return Walk(shared, ending, self._limits, visit=self._visit, failed=self._failed_to_list, known=known)
+
+    def _failed_to_list(self, path: Names, error: Fs2odError) -> None:
+        if not isinstance(error, NotFound):
+            self._unread.add(path)
+        self._vanished.failed_to_list(path, error)
 
     def _look_again(self, *, is_last: bool) -> None:
         """Look once more for what vanished, and hand out what came in its place."""
@@ -190,14 +197,17 @@ class Errand:
         return self._carry_out(listed.path, listed.folder, plan)
 
     def _name_absent(self) -> None:
-        """Of a complete dataset, name every file that should be there and is not listed."""
+        """Of a complete dataset, name every file that should be there and is not listed, where everything was listed."""
         if not self._sidecar.sealed or self._run.ending.has_come:
             return
         for path, promise in self._sidecar.manifest.items():
             names = tuple(path.split("/"))
-            if path not in self._seen and self._selection.wants(names):
+            if path not in self._seen and self._selection.wants(names) and not self._lies_unread(names):
                 self._run.tally.listed([Entry(names[-1], EntryKind.FILE, "", promise.size_bytes)])
                 self._run.tally.failed(names, NotFound("the manifest names it, and the link does not show it"))
+
+    def _lies_unread(self, names: Names) -> bool:
+        return bool(self._unread) and any(names[:end] in self._unread for end in range(len(names)))
 
     def _visit(self, folder: Names, entry: Entry, listing: list[Entry]) -> list[Entry]:
         self._work.wait_for_room()
@@ -222,12 +232,16 @@ class Errand:
         tally.listed([*here, *refused, *(fetch.entry for fetch in plan.fetch)])
         for refusal in plan.refuse:
             tally.failed((*folder, refusal.entry.name), IntegrityFailure(refusal.reason))
+            self._unread.add((*folder, refusal.entry.name))
         for name in plan.remove:
             self._on_disk((*folder, name), partial(disk.remove, (*folder, name)))
         for link in plan.links:
             path = (*folder, link.name)
             self._on_disk(path, partial(disk.make_link, path, link.target or ""))
         entered = [each for each in plan.folders if self._entered((*folder, each.name))]
+        if len(entered) < len(plan.folders):
+            names = {each.name for each in entered}
+            self._unread.update((*folder, each.name) for each in plan.folders if each.name not in names)
         for each in entered:
             self._vanished.entered((*folder, each.name), each)
         if plan.fetch and entry.kind is EntryKind.FOLDER:

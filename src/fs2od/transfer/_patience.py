@@ -96,18 +96,23 @@ class Tries:
         self._sleep(self._patience.jittered_s(self._misses, error))
 
 
-def patiently(call: Callable[[], T], patience: Patience, sleep: Callable[[float], None]) -> T:
+def patiently(
+    call: Callable[[], T], patience: Patience, sleep: Callable[[float], None], news: News | None = None
+) -> T:
     """Return what `call` returns, once it does not fail in a way that may pass.
 
     Raises:
         Fs2odError: The last failure.
     """
-    tries = Tries(patience, sleep)
+    tries = Tries(patience, sleep, news)
     while True:
         try:
-            return call()
+            found = call()
         except Fs2odError as error:
             tries.missed(error)
+        else:
+            tries.progressed()
+            return found
 
 
 def may_pass(error: Fs2odError) -> bool:

@@ -16,7 +16,7 @@ from fs2od.transfer._errors import Busy
 from fs2od.transfer._ledger import Ledger
 from fs2od.transfer._pace import Pace, RateLimit
 from fs2od.transfer._partials import PartialName
-from fs2od.transfer._patience import News, Patience, Tries
+from fs2od.transfer._patience import Patience, Tries
 from fs2od.transfer._sidecar import Promise
 from fs2od.transfer._tally import Tally
 
@@ -115,12 +115,11 @@ class Run:
     limit: RateLimit | None = None
     ledger: Ledger = field(default_factory=Ledger)
     crew: Crew | None = None
-    news: News = field(default_factory=News)
     _local: threading.local = field(default_factory=threading.local)
 
     def tries(self) -> Tries:
         """Return a fresh count of tries."""
-        return Tries(self.patience, self.sleep, self.news)
+        return Tries(self.patience, self.sleep, self.shared.news)
 
     def missed(self, tries: Tries, error: Fs2odError) -> None:
         """Wait for the next try, and let the pace know.

@@ -88,7 +88,7 @@ class SharedDataset(Dataset):
 
     def _public(self) -> dict[str, Any]:
         try:
-            return patiently(self._asked_publicly, self._patience, self._sleep)
+            return patiently(self._asked_publicly, self._patience, self._sleep, self.news)
         except NotFound as error:
             raise _unknown(self.link) from error
         except Forbidden as error:

@@ -112,7 +112,7 @@ class SpaceDataset(Dataset):
                 return text_of(document_of(answer), "fileId")
 
         try:
-            return self.facts(patiently(ask, self._patience, self._sleep))
+            return self.facts(patiently(ask, self._patience, self._sleep, self.news))
         except NotFound as error:
             raise UnknownSpace(f"there is nothing at {self.place}") from error
 
@@ -187,7 +187,7 @@ class SpaceDataset(Dataset):
                         return document
                 self._held.renew(used, self._sleep)
 
-        return patiently(ask, self._patience, self._sleep)
+        return patiently(ask, self._patience, self._sleep, self.news)
 
     def _by_nearness(self, domains: tuple[str, ...]) -> tuple[str, ...]:
         """Return providers in the order in which they answer, the preferred one before all others."""
