@@ -12,7 +12,7 @@ import pytest
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
 from fs2od.transfer._errors import ConnectionLost, UntrustedCertificate
-from fs2od.transfer._http import Http
+from fs2od.transfer._http import Http, Timeouts
 
 _BODY = bytes(range(256)) * 4001  # no multiple of a record
 
@@ -81,6 +81,23 @@ def test_bytes_that_are_no_tls_record_are_a_lost_connection(certificate: ServerC
 
     with service(certificate, answer) as url, pytest.raises(ConnectionLost, match="broke off"):
         read(url, certificate.ca)
+
+
+def test_what_came_before_a_connection_fell_silent_is_given_first(certificate: ServerCertificate) -> None:
+    given_up = threading.Event()
+
+    def answer(connection: ssl.SSLSocket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + _BODY[:300_000])
+        given_up.wait(10)
+
+    room = memoryview(bytearray(1_000_000))
+    http = Http(ca_file=str(certificate.ca), timeouts=Timeouts(stall_s=0.5))
+    with service(certificate, answer) as url, closing(http), http.opened("GET", url) as opened:
+        assert opened.read_into(room) == 300_000
+        assert room[:300_000] == _BODY[:300_000]
+        with pytest.raises(ConnectionLost, match="in time"):
+            opened.read_into(room)
+        given_up.set()
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["another host", "unknown authority"])

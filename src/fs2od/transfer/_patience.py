@@ -96,9 +96,7 @@ class Tries:
         self._sleep(self._patience.jittered_s(self._misses, error))
 
 
-def patiently(
-    call: Callable[[], T], patience: Patience, sleep: Callable[[float], None], news: News | None = None
-) -> T:
+def patiently(call: Callable[[], T], patience: Patience, sleep: Callable[[float], None], news: News | None = None) -> T:
     """Return what `call` returns, once it does not fail in a way that may pass.
 
     Raises:

@@ -97,7 +97,7 @@ class _TlsStream:
         """Return what comes as a file for reading; it can be read also after `close`."""
         assert mode == "rb"
         self._users += 1
-        return io.BufferedReader(_Incoming(self))
+        return _Buffered(_Incoming(self))
 
     def shutdown(self, how: int) -> None:
         """Let nothing more come or go, also for a thread that waits."""
@@ -148,3 +148,31 @@ class _Incoming(io.RawIOBase):
         if not self.closed:
             super().close()
             self._stream.close()
+
+
+class _Buffered(io.BufferedReader):
+    """Gives what came before a connection broke, and tells of that when it is asked for more.
+
+    The library's own forgets what it has read when a later step of the same call fails: where a line is slow and often cut,
+    nothing would ever come of reading in large steps.
+    """
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        super().__init__(raw)
+        self._broke: OSError | None = None
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever has room
+        if self._broke is not None:
+            raise self._broke
+        view, filled = memoryview(buffer), 0
+        try:
+            while filled < len(view):
+                count = self.readinto1(view[filled:])
+                if not count:
+                    break
+                filled += count
+        except OSError as error:
+            if not filled:
+                raise
+            self._broke = error
+        return filled
