@@ -187,7 +187,7 @@ def test_an_unreachable_server_costs_one_attempt_a_pass(open_database: OpenDatab
         enqueue(database, now, key=key)
     way = Scripted(down, down)
     for _ in range(2):
-        assert Outbox(database).deliver(way, now) == DeliveryPass(put_off=1)
+        assert Outbox(database).deliver(way, now) == DeliveryPass(put_off=1, hindrance="no connection")
     assert [row.attempts for row in Outbox(database).list_letters()] == [0, 1, 1]
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from fs2od.errors import StateError, StateInUse, StateTooNew, StorageFull, StorageMissing
 from fs2od.sqlite import Database, Schema, hold_folder
+from fs2od.testing.small_disks import small_disk
 
 FIRST = "CREATE TABLE thing (name TEXT PRIMARY KEY, size INTEGER NOT NULL)"
 SECOND = "ALTER TABLE thing ADD COLUMN colour TEXT NOT NULL DEFAULT 'grey'"
@@ -138,6 +139,20 @@ def test_threads_read_while_another_writes(tmp_path: Path) -> None:
     assert not failures
     assert len(_names(database)) == 160
     database.close()
+
+
+def test_a_disk_without_room_for_a_new_database_is_told_as_such_whatever_found_none(tmp_path: Path) -> None:
+    said = set()
+    with small_disk(tmp_path / "disk", size_mb=1) as disk:
+        for spare_bytes in range(0, 120_000, 4096):
+            (disk / "filler").write_bytes(bytes((1 << 20) - spare_bytes))
+            try:
+                Database(disk / "new.db", Schema("things", (FIRST,))).close()
+            except StorageFull as error:
+                said.add(str(error.__cause__))
+            for path in disk.iterdir():
+                path.unlink()
+    assert {"disk I/O error", "database or disk is full"} <= said
 
 
 def test_a_full_disk_is_told_as_such_and_keeps_what_was_there(tmp_path: Path) -> None:

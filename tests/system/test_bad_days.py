@@ -8,7 +8,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from fs2od.testing import microscope
-from fs2od.testing.small_disks import small_disk
 from fs2od.testing.system import System, free_ports, wait_for
 
 
@@ -173,32 +171,3 @@ def test_a_bad_metadata_file_holds_back_its_dataset_only(system: System, content
     assert (system.watched / "bad" / "SPA.yml").read_bytes() == content
     (system.watched / "bad" / "SPA.yml").write_text("Sample: {Name: mended}\nUser: {Email: alex@example.org}\n")
     assert "mended" in system.wait_for_mail(2).text
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    with small_disk(tmp_path / "disk", size_mb=24) as place:
-        yield place
-
-
-def test_a_full_disk_loses_nothing_and_it_goes_on_when_there_is_room(system: System, disk: Path) -> None:
-    system.data = disk / "data"
-    system.start()
-    filler = disk / "filler"
-    _fill(filler)
-    _write_dataset(system.watched / "in need of room")
-    wait_for(lambda: "no space left" in system.log, within_s=30, what="the complaint")
-    assert not system.mails()
-    filler.unlink()
-    assert "in need of room" in system.wait_for_mail(within_s=90).text
-    assert len(system.mails()) == 1
-
-
-def _fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        block = 1 << 16
-        while block:
-            try:
-                file.write(bytes(block))
-            except OSError:
-                block //= 2

@@ -15,6 +15,7 @@ import pytest
 
 from fs2od.cli.main import main
 from fs2od.testing.system import System, wait_for
+from fs2od.testing.things import Things, require_one_of_everything
 
 # Forked from a process that has everything imported already: real processes, but each starts in a blink.
 FORKS = multiprocessing.get_context("forkserver")
@@ -125,7 +126,7 @@ def test_killed_at_any_point_it_ends_with_one_of_everything(node: System, tmp_pa
                 assert facility.run(facts)
             assert len(facility.mails()) == 2
             # The managing and the parent group are made by the first facility of all, and found by the others.
-            after = _require_one_of_everything(node, http, before, provisioned=0 if before.groups else 2)
+            after = require_one_of_everything(node, http, before, provisioned=0 if before.groups else 2)
             # Groups are found by looking at one after the other: more of them would make more fault points each time.
             _leave(node, http, after.groups - before.groups - _provisioned(node, http))
             if untouched:
@@ -133,31 +134,6 @@ def test_killed_at_any_point_it_ends_with_one_of_everything(node: System, tmp_pa
         else:
             pytest.fail("no run was untouched")
     assert number > 80
-
-
-@dataclass(frozen=True)
-class Things:
-    """Everything at the node that a dataset could have left behind, by its ids."""
-
-    spaces: frozenset[str]
-    storages: frozenset[str]
-    groups: frozenset[str]
-    tokens: frozenset[str]
-
-    @classmethod
-    def at(cls, node: System, http: httpx.Client) -> Things:
-        """Count through REST."""
-        zone, panel = f"{node.facts['zone']}/api/v3/onezone", f"{node.facts['provider']}/api/v3/onepanel"
-
-        def ids(url: str, key: str) -> frozenset[str]:
-            return frozenset(http.get(url).raise_for_status().json()[key])
-
-        return cls(
-            ids(f"{zone}/user/effective_spaces", "spaces"),
-            ids(f"{panel}/provider/storages", "ids"),
-            ids(f"{zone}/user/effective_groups", "groups"),
-            ids(f"{zone}/user/tokens/named", "tokens"),
-        )
 
 
 def _provisioned(node: System, http: httpx.Client) -> frozenset[str]:
@@ -169,19 +145,3 @@ def _provisioned(node: System, http: httpx.Client) -> frozenset[str]:
 def _leave(node: System, http: httpx.Client, groups: frozenset[str]) -> None:
     for group in groups:
         http.delete(f"{node.facts['zone']}/api/v3/onezone/user/groups/{group}").raise_for_status()
-
-
-def _require_one_of_everything(node: System, http: httpx.Client, before: Things, *, provisioned: int) -> Things:
-    """Make sure that since `before` there is one new dataset's worth of things, and `provisioned` groups of the facility."""
-    zone = f"{node.facts['zone']}/api/v3/onezone"
-    after = Things.at(node, http)
-    (space,) = after.spaces - before.spaces
-    assert len(after.storages - before.storages) == 1
-    assert len(after.groups - before.groups) == 2 + provisioned
-    tokens = [
-        http.get(f"{zone}/tokens/named/{token}").raise_for_status().json() for token in after.tokens - before.tokens
-    ]
-    assert sorted(token["name"].rpartition(" ")[2] for token in tokens) == ["members", "owners"]
-    assert len(http.get(f"{zone}/spaces/{space}/shares").raise_for_status().json()["shares"]) == 1
-    assert len(http.get(f"{zone}/spaces/{space}/groups").raise_for_status().json()["groups"]) == 3
-    return after

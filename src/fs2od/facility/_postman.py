@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from fs2od.errors import ConfigurationError, Fs2odError
 from fs2od.facility.configuration import Mail, Smtp
-from fs2od.mail import FolderTransport, Outbox, SmtpSettings, SmtpTransport, Transport
+from fs2od.mail import DeliveryPass, FolderTransport, Outbox, SmtpSettings, SmtpTransport, Transport
 
 __all__ = ["Postman", "mail_transport"]
 
@@ -30,6 +30,7 @@ class Postman:
         self._transport = transport
         self._clock = clock
         self._something_new = asyncio.Event()
+        self._said = ""
 
     async def deliver(self) -> None:
         """Try every letter that is due once.
@@ -37,7 +38,12 @@ class Postman:
         Raises:
             StorageFull: What became of a letter could not be written down; it is sent again.
         """
-        await asyncio.to_thread(self._outbox.deliver, self._transport, self._clock())
+        done = await asyncio.to_thread(self._outbox.deliver, self._transport, self._clock())
+        # A pass with nothing due says nothing about the way; the same reason is not said again at each try.
+        if done.hindrance and done.hindrance != self._said:
+            _log.warning("mail waits: %s; it is tried again by itself", done.hindrance)
+        if done != DeliveryPass():
+            self._said = done.hindrance
 
     async def keep_delivering(self) -> None:
         """Deliver what comes due, for ever."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,6 +34,8 @@ class FolderTransport:
             _synchronise(self.folder)
         except OSError as error:
             reason = f"cannot write into {self.folder}: {error.strerror or error}"
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                reason = f"no space left in {self.folder}: make room"
             return Outcome.all_retry(recipients, reason, unreachable=True)
         return Outcome.all_delivered(recipients)
 

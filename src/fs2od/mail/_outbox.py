@@ -95,11 +95,12 @@ class LetterRow:
 
 @dataclass(frozen=True)
 class DeliveryPass:
-    """What one pass did: how many letters are now sent, refused, or put off."""
+    """What one pass did: how many letters are now sent, refused, or put off; `hindrance` is why no letter could go out at all."""
 
     sent: int = 0
     refused: int = 0
     put_off: int = 0
+    hindrance: str = ""
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -160,14 +161,16 @@ class Outbox:
             StorageFull: What became of a letter could not be written down; that letter is sent again.
         """
         states: list[LetterState] = []
+        hindrance = ""
         with self._delivering:
             for row in self.due(now, limit=limit):
                 waiting = [each.address for each in row.recipients if each.state == "queued"]
                 outcome = transport.send(self.message(row.id), row.sender, waiting, name=row.name)
                 states.append(self._note(row, outcome, now))
                 if outcome.unreachable:
+                    hindrance = outcome.retry[0].reason if outcome.retry else ""
                     break
-        return DeliveryPass(states.count("sent"), states.count("refused"), states.count("queued"))
+        return DeliveryPass(states.count("sent"), states.count("refused"), states.count("queued"), hindrance)
 
     def retry(self, letter_id: int, now: datetime) -> bool:
         """Make a letter due now, also for those who were refused; `False`: it does not exist or everybody has it."""

@@ -170,8 +170,10 @@ def _make_private(path: Path) -> None:
 
 
 def _as_ours(path: Path, error: sqlite3.OperationalError) -> StateError | StorageFull | StorageMissing:
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if primary == sqlite3.SQLITE_FULL:
+    code = getattr(error, "sqlite_errorcode", 0)
+    primary = code & 0xFF
+    # The second is said when the file that connections share finds no room.
+    if primary == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE:
         return StorageFull(f"no space left for {path}: make room; nothing was lost, it goes on by itself")
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StateInUse(f"{path} is held by another process: stop that one first")
