@@ -7,11 +7,12 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fs2od.manifests import PIECE_BYTES
+from fs2od.manifests import PIECE_BYTES, SIDECAR
 from fs2od.testing.downloading import BehindProxy, Downloader, Published, behind_proxy, publish
 from fs2od.testing.network import Cut, Refuse, Throttle
 from fs2od.testing.sidecars import extend_sidecar
@@ -155,6 +156,26 @@ def test_what_the_selection_leaves_out_is_not_removed(site: Site, tmp_path: Path
     for name in ("keep.txt", "go.mrc"):
         (tmp_path / "out" / "mine" / name).write_text("x")
     assert [each.path for each in mirror.extras()] == [("mine", "go.mrc")]
+
+
+@pytest.mark.parametrize("words", [("mirror",), ("stage", "in")], ids=" ".join)
+def test_a_list_of_files_is_mirrored_and_nothing_else_is_touched(
+    site: Site, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    chosen, out = tmp_path / "chosen.txt", tmp_path / "out"
+    chosen.write_text("Grids/001.mrc\nGrids/002.mrc\n")
+    command = replace(mirror_of(site, out), words=(sys.executable, "-m", "fs2od", *words), more=())
+    ended = command.run("--files-from", str(chosen))
+    assert ended.code == 0, ended
+    of_data = {path for path, said in shown(out).items() if said != "dir" and not path.startswith(SIDECAR)}
+    assert of_data == {"Grids/001.mrc", "Grids/002.mrc"}
+    chosen.write_text("Grids/001.mrc\nGrids/gone.mrc\n")
+    (out / "Grids" / "mine.mrc").write_bytes(b"x")
+    missed = command.run("--files-from", str(chosen), *(["--delete", "--yes"] if words == ("mirror",) else []))
+    assert missed.code == 6, missed
+    assert "gone.mrc" in missed.said
+    assert f"--files-from {chosen}" in missed.said
+    assert {"Grids/002.mrc", "Grids/mine.mrc"} <= shown(out).keys()
 
 
 def test_nothing_is_removed_when_something_is_missing(site: Site, tmp_path: Path) -> None:

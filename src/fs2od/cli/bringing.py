@@ -21,11 +21,29 @@ from fs2od.errors import Interrupted
 if TYPE_CHECKING:
     from fs2od.transfer import Estimate, Report
 
-__all__ = ["bringing_options", "interrupted", "rate", "rehearse", "report_options", "stopping", "tell"]
+__all__ = [
+    "FILES_FROM_OPTION",
+    "bringing_options",
+    "chosen_by",
+    "interrupted",
+    "only",
+    "rate",
+    "rehearse",
+    "report_options",
+    "stopping",
+    "tell",
+]
+
+FILES_FROM_OPTION = click.option(
+    "--files-from",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Bring only the files and folders that FILE names, one path a line.",
+)
 
 
 def bringing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --jobs, --include, --exclude, --limit-rate, --through-provider and --follow."""
+    """Add --jobs, --include, --exclude, --limit-rate, --through-provider, --follow and --files-from."""
     options = (
         click.option(
             "-j",
@@ -44,6 +62,7 @@ def bringing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--limit-rate", metavar="RATE", help="At most so many bytes per second, such as 500k or 20M."),
         THROUGH_PROVIDER_OPTION,
         click.option("--follow", is_flag=True, help="Go on while the dataset grows, until it is complete."),
+        FILES_FROM_OPTION,
     )
     return reduce(lambda made, option: option(made), reversed(options), command)
 
@@ -58,6 +77,22 @@ def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     as_json = click.option("--json", "as_json", is_flag=True, help="Print the report as one line of JSON on stdout.")
     return file(as_json(command))
+
+
+def only(files_from: Path | None) -> tuple[str, ...] | None:
+    """Return the paths that --files-from lists; None where it is not given.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or lists none.
+    """
+    from fs2od.transfer import listed_paths  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    return None if files_from is None else listed_paths(str(files_from))
+
+
+def chosen_by(files_from: Path | None) -> list[str]:
+    """Return the words with which --files-from was given, for the command that goes on."""
+    return [] if files_from is None else ["--files-from", str(files_from)]
 
 
 def rate(text: str | None) -> float | None:

@@ -7,7 +7,17 @@ from pathlib import Path
 import click
 
 from fs2od.cli.access_options import access_options, command_line
-from fs2od.cli.bringing import bringing_options, interrupted, rate, rehearse, report_options, stopping, tell
+from fs2od.cli.bringing import (
+    bringing_options,
+    chosen_by,
+    interrupted,
+    only,
+    rate,
+    rehearse,
+    report_options,
+    stopping,
+    tell,
+)
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
 
@@ -28,12 +38,6 @@ __all__ = ["download"]
 @click.argument("dest", required=False, type=click.Path(path_type=Path, file_okay=False))
 @access_options
 @bringing_options
-@click.option(
-    "--files-from",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="Bring only the files and folders that FILE names, one path a line.",
-)
 @click.option("--dry-run", is_flag=True, help="Say how much would come, and how long it would take; write nothing.")
 @click.option("--verify", is_flag=True, help="Check the files that are here against the manifest; fetch nothing.")
 @report_options
@@ -73,16 +77,14 @@ def download(
     """
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
     from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name, listed_paths  # noqa: PLC0415 - the same
+    from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name  # noqa: PLC0415 - the same
 
     if dry_run and verify:
         raise click.UsageError("--dry-run and --verify exclude each other")
     access = access_of(zone_url, token_file, ca_file, text=link)
     place = access.place(link)
-    chosen_by = ["--files-from", str(files_from)] if files_from else []
-    again = command_line(
-        "download", [str(place), *([str(dest)] if dest else []), *chosen_by], zone_url, token_file, ca_file
-    )
+    words = [str(place), *([str(dest)] if dest else []), *chosen_by(files_from)]
+    again = command_line("download", words, zone_url, token_file, ca_file)
     options = Options(
         token=access.token,
         prefer=access.prefer,
@@ -92,7 +94,7 @@ def download(
         jobs=jobs,
         include=include,
         exclude=exclude,
-        only=None if files_from is None else listed_paths(str(files_from)),
+        only=only(files_from),
         follow=follow,
         limit_rate=rate(limit_rate),
         ca_file=str(ca_file) if ca_file else None,

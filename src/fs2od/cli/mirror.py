@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from fs2od.cli.access_options import access_options, command_line
-from fs2od.cli.bringing import bringing_options, interrupted, rate, rehearse, report_options, stopping, tell
+from fs2od.cli.bringing import (
+    bringing_options,
+    chosen_by,
+    interrupted,
+    only,
+    rate,
+    rehearse,
+    report_options,
+    stopping,
+    tell,
+)
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
 
@@ -51,6 +61,7 @@ def mirror(
     limit_rate: str | None,
     through_provider: bool,
     follow: bool,
+    files_from: Path | None,
     delete: bool,
     yes: bool,
     dry_run: bool,
@@ -71,11 +82,12 @@ def mirror(
     from fs2od.transfer import Mirror, Options, UntrustedCertificate  # noqa: PLC0415 - the same
 
     access = access_of(zone_url, token_file, ca_file, text=place)
-    again = command_line("mirror", [place, str(dest)], zone_url, token_file, ca_file)
+    again = command_line("mirror", [place, str(dest), *chosen_by(files_from)], zone_url, token_file, ca_file)
     options = Options(
         jobs=jobs,
         include=include,
         exclude=exclude,
+        only=only(files_from),
         follow=follow,
         limit_rate=rate(limit_rate),
         token=access.token,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options
+from fs2od.cli.bringing import FILES_FROM_OPTION
 from fs2od.errors import ConfigurationError, StorageError
 
 __all__ = ["stage"]
@@ -33,6 +34,7 @@ def stage() -> None:
 @click.option("-j", "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="The most connections.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Bring only what matches; may be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave what matches; may be repeated.")
+@FILES_FROM_OPTION
 @click.pass_context
 def in_(
     ctx: click.Context,
@@ -46,6 +48,7 @@ def in_(
     jobs: int,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    files_from: Path | None,
 ) -> None:
     """Bring the dataset PLACE into FOLDER; exit code 0 only when every file is whole and, where it can be, checked.
 
@@ -70,6 +73,7 @@ def in_(
         limit_rate=None,
         through_provider=through_provider,
         follow=False,
+        files_from=files_from,
         delete=False,
         yes=False,
         dry_run=False,
