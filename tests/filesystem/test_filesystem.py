@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
+from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.registry import get_filesystem_class
 from mrcfile.mrcinterpreter import MrcInterpreter
@@ -23,6 +25,8 @@ from fs2od.testing.world import ServedWorld, serve_world
 from fs2od.transfer import InvalidLink
 
 PIXELS = np.arange(64 * 48, dtype=np.float32).reshape(48, 64)
+FRAMES = np.arange(5 * 48 * 64, dtype=np.int16).reshape(5, 48, 64)
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "download-from-python.md"
 TABLE = "micrograph,defocus\nmovie_1,1.25\nmovie_2,1.5\n"
 
 
@@ -32,10 +36,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServedWor
     with mrcfile.new(folder / "movie.mrc") as movie:
         movie.set_data(PIXELS)
         movie.voxel_size = 0.83
+    with mrcfile.new(folder / "frames.mrc") as frames:
+        frames.set_data(FRAMES)
+        frames.set_extended_header(np.zeros(3, "V16"))
     store = zarr.open_group(str(folder / "stack.zarr"), mode="w", zarr_format=2)
     store.create_array("pixels", data=PIXELS, chunks=(16, 16))
     files = {
         "movie.mrc": (folder / "movie.mrc").read_bytes(),
+        "movies/frames.mrc": (folder / "frames.mrc").read_bytes(),
         "tables/ctf.csv": TABLE.encode(),
         "tables/n a#m?e%41.txt": b"hostile",
         "large.bin": bytes(range(256)) * 12_000,
@@ -83,7 +91,7 @@ def test_only_what_is_asked_for_is_brought(link: str, options: dict[str, Any]) -
 
 def test_folders_are_listed_and_walked(link: str, options: dict[str, Any]) -> None:
     files, root = url_to_fs(link, **options)
-    assert sorted(files.ls(root, detail=False)) == ["large.bin", "movie.mrc", "stack.zarr", "tables"]
+    assert sorted(files.ls(root, detail=False)) == ["large.bin", "movie.mrc", "movies", "stack.zarr", "tables"]
     assert files.find("tables") == ["tables/ctf.csv", "tables/n a#m?e%41.txt"]
     assert files.isdir("tables")
     assert files.info("large.bin") | {"mtime": 0} == {
@@ -141,6 +149,39 @@ def test_a_header_costs_a_header(link: str, options: dict[str, Any]) -> None:
     with fsspec.open(f"{link}/movie.mrc", block_size=1024, **options) as movie:
         columns, rows = struct.unpack("<2i", movie.read(8))
     assert (columns, rows) == (64, 48)
+
+
+class Counting:
+    """A file system that counts the bytes that are asked for."""
+
+    def __init__(self, files: AbstractFileSystem) -> None:
+        self.files, self.count = files, 0
+
+    def cat_file(self, path: str, start: int, end: int) -> bytes:
+        found: bytes = self.files.cat_file(path, start, end)
+        self.count += len(found)
+        return found
+
+
+def test_the_array_for_napari_in_the_how_to_brings_only_frames_that_are_looked_at(
+    link: str, options: dict[str, Any]
+) -> None:
+    (code,) = [
+        block for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL) if "class Frames" in block
+    ]
+    names: dict[str, Any] = {}
+    exec(code, names)
+    files, frame_bytes = Counting(url_to_fs(link, **options)[0]), FRAMES[0].nbytes
+    frames = names["Frames"](files, "movies/frames.mrc")
+    assert (frames.shape, frames.dtype, frames.ndim) == (FRAMES.shape, FRAMES.dtype, 3)
+    assert files.count == 1024
+    assert np.array_equal(frames[3], FRAMES[3])
+    assert files.count == 1024 + frame_bytes
+    assert np.array_equal(frames[-1, 10:20, ::2], FRAMES[-1, 10:20, ::2])
+    assert np.array_equal(frames[1:3, :, 5], FRAMES[1:3, :, 5])
+    assert files.count == 1024 + 4 * frame_bytes
+    with pytest.raises(IndexError):
+        frames[5]
 
 
 @pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
