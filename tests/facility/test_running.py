@@ -113,6 +113,36 @@ async def test_a_second_daemon_on_one_folder_says_so_and_leaves(world: World) ->
         await world.facility().run(asyncio.Event())
 
 
+async def test_a_second_daemon_with_a_state_of_its_own_leaves_the_watched_folder_alone(world: World) -> None:
+    stop = asyncio.Event()
+    first = real_time(world)
+    running = asyncio.create_task(first.run(stop))
+    await first.prepared.wait()
+    (world.state.parent / "link").symlink_to(world.watched)
+    for watched in (world.watched, world.state.parent / "link"):
+        configuration = world.configuration(watch={"path": watched})
+        second = Facility(configuration, data=world.state.parent / "other", connect=world.connection)
+        with pytest.raises(StateInUse, match="is watched by another fs2od"):
+            await second.run(asyncio.Event())
+    stop.set()
+    await running
+    async with second.opened():
+        pass  # free again
+
+
+async def test_its_groups_are_there_before_the_first_dataset(world: World) -> None:
+    stop = asyncio.Event()
+    facility = real_time(world)
+    running = asyncio.create_task(facility.run(stop))
+    async with asyncio.timeout(30):
+        await facility.prepared.wait()
+    async with world.onedata() as (zone, _, _):
+        names = {(await zone.groups.get(group)).name for group in await zone.user.groups()}
+    assert names == {"fs2od managers", "fs2od datasets"}
+    stop.set()
+    await running
+
+
 async def test_a_state_of_a_newer_version_is_left_untouched(world: World) -> None:
     world.state.mkdir()
     database = Database(world.state / DATABASE_NAME, JOURNAL_SCHEMA)

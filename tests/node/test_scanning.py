@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -771,3 +772,33 @@ def test_a_scan_waits_for_the_disk_before_it_could_give_more_ids_than_are_skippe
     world.scan()
     assert sum(waits) > calm
     assert registration._WAIT_ROWS + 200_000 < LOST_IDS
+
+
+def test_files_of_closed_names_at_the_top_are_registered_without_rights_for_others(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "below").mkdir(parents=True)
+    for path in ("SPA.yml", "a.mrc", "below/SPA.yml", *(f"{number}.mrc" for number in range(1_500))):
+        (tree / path).write_text("x")
+    rules = replace(RULES, closed_names=frozenset({"SPA.yml"}))
+    indexes = Indexes(tmp_path / "state", limit=1)
+
+    def modes(number: int) -> dict[str, int]:
+        scan(
+            index, PosixStorage(tree), number=number, rules=rules, counts=Counts(), stop=threading.Event(), clock=Clock()
+        )  # fmt: skip
+        with index.database.reading() as db:
+            return {
+                f"{row['parent']}/{row['name']}": row["mode"]
+                for row in db.execute("SELECT parent, name, mode FROM entry WHERE kind = 'REG'")
+            }
+
+    with indexes.using(SPACE) as index:
+        first = modes(1)
+        assert first[f"{ROOT}/SPA.yml"] == 0o660
+        assert {mode for path, mode in first.items() if path != f"{ROOT}/SPA.yml"} == {0o664}
+        assert len(first) == 1_503
+        (tree / "SPA.yml").unlink()
+        assert f"{ROOT}/SPA.yml" not in modes(2)
+        (tree / "SPA.yml").write_text("secret")
+        assert modes(3)[f"{ROOT}/SPA.yml"] == 0o660
+    indexes.close()

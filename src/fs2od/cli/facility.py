@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["facility"]
 
 DEFAULT_PORT = 8445
+# A service that is away is no reason not to start.
+_PREPARED_WITHIN_S = 20.0
 
 
 @click.command(
@@ -113,6 +116,8 @@ def facility(
             service, certificate, key_file = await operator_service(
                 configuration, home, socket, tls=tls or home / "tls", host=host, origin=origin
             )
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(daemon.prepared.wait(), _PREPARED_WITHIN_S)
             ready = asyncio.Event()
             group.create_task(serve([service], certificate, stop=stop, ready=ready))
             await ready.wait()

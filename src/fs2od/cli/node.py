@@ -104,6 +104,7 @@ def node(
         country_database=country_database or reception.country_database,
         trusted_proxies=reception.trusted_proxies,
         store_hosts=reception.store_hosts,
+        closed_names=reception.closed_names,
         facility_name=reception.facility_name,
         mail_sender=reception.sender,
         mail_language=reception.language,

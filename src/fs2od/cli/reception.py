@@ -38,6 +38,7 @@ class Reception:
     replication: ReplicationSettings = field(default_factory=ReplicationSettings)
     trusted_proxies: tuple[str, ...] = ()
     store_hosts: tuple[str, ...] = ()
+    closed_names: frozenset[str] = frozenset()
     asn_database: Path | None = None
     country_database: Path | None = None
 
@@ -68,6 +69,7 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
         replication=_replication(told.replication),
         trusted_proxies=told.network.trusted_proxies,
         store_hosts=told.network.store_hosts,
+        closed_names=frozenset() if config is None else told.closed_names,
         asn_database=told.network.asn_database,
         country_database=told.network.country_database,
     )

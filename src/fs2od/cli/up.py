@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -78,8 +79,14 @@ def up(
     """
     set_up_logging(verbose=verbose)
     home, watched = data.absolute(), watch.absolute()
-    if not watched.is_dir():
-        raise StorageMissing(f"the watched folder {watched} is not there: make it, or name another with --watch")
+    try:
+        with os.scandir(watched):
+            pass
+    except OSError as error:
+        wrong = (
+            "is not there: make it" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+        )
+        raise StorageMissing(f"the watched folder {watched} {wrong}, or name another with --watch") from error
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

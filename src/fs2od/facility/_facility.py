@@ -19,7 +19,7 @@ from fs2od.facility.configuration import Configuration
 from fs2od.facility.hashing import Hashing
 from fs2od.facility.journal import JOURNAL_SCHEMA, FaultPoint, Journal, no_fault
 from fs2od.facility.onboarding import Connect
-from fs2od.facility.watching import Waking, require_watchable
+from fs2od.facility.watching import Waking, holding, require_watchable
 from fs2od.mail import Transport
 from fs2od.onedata.tokens import Token
 from fs2od.sqlite import Database, hold_folder
@@ -69,12 +69,14 @@ class Facility:
         self._clock = clock
         self._fault_point = fault_point
         self._mail = mail
+        self.prepared = asyncio.Event()
+        """Set once `run` has its groups at Onedata, or has seen that Onedata is away."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set.
 
         Raises:
-            StateInUse: Another facility uses the folder of state.
+            StateInUse: Another facility uses the folder of state, or watches one of the folders.
             StateTooNew: A newer fs2od wrote it.
             StorageMissing: A watched folder, or the folder of state, is missing or may not be used.
             ConfigurationError: The token or the mail settings cannot be used.
@@ -92,7 +94,7 @@ class Facility:
                 asyncio.create_task(whereabouts.keep_asking()),
                 asyncio.create_task(postman.keep_delivering()),
                 asyncio.create_task(_keep_hashing(hashing)),
-                asyncio.create_task(stop.wait()),
+                asyncio.create_task(self._prepare(passes, stop)),
             ]
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -145,7 +147,7 @@ class Facility:
             self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise StorageMissing(f"the folder {self._data} cannot be made ({error.strerror})") from error
-        with hold_folder(self._data, "facility"):
+        with hold_folder(self._data, "facility"), holding(self._configuration.watch):
             transport = self._mail or mail_transport(self._configuration.mail, self._data)
             with contextlib.closing(Database(self._data / DATABASE_NAME, JOURNAL_SCHEMA)) as database:
                 journal = Journal(database, fault_point=self._fault_point)
@@ -159,6 +161,14 @@ class Facility:
                     yield passes, Postman(journal.outbox, transport, self._clock), hashing, whereabouts
                 finally:
                     await passes.close()
+
+    async def _prepare(self, passes: Passes, stop: asyncio.Event) -> None:
+        """Make the groups beside the first look, which does not wait for a service that is away; then wait for the end."""
+        try:
+            await passes.prepare()
+        finally:
+            self.prepared.set()
+        await stop.wait()
 
     async def _keep_looking(self, passes: Passes, postman: Postman, waking: Waking) -> None:
         loop = asyncio.get_running_loop()

@@ -61,6 +61,14 @@ class Passes:
         self._looked_at = clock()
         self.look_s = 0.0
 
+    async def prepare(self) -> None:
+        """Make the facility's groups at Onedata, so that they are there before the first dataset; nothing while it is away.
+
+        Raises:
+            ConfigurationError: The token cannot be read, or the groups are not configured.
+        """
+        await self._onedata.reached()
+
     async def one(self) -> None:
         """Look once, and do everything that can be done now.
 

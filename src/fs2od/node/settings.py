@@ -101,6 +101,8 @@ class NodeSettings:
     continuous_scan_interval_s: int = 60
     excluded_names: tuple[str, ...] = ("fs2od-access.yml", ".fs2od")
     """Files of ours that hold access information: never imported, listed or delivered."""
+    closed_names: frozenset[str] = frozenset()
+    """Files at the top of an imported storage that public links never deliver, from the moment in which they are registered."""
     plain: bool = False
     """Switch off every extension beyond Onedata's REST."""
     asn_database: Path | None = None

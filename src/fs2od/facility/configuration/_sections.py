@@ -399,6 +399,12 @@ class Configuration(Section):
         return self
 
 
+class _Watched(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    metadata_files: tuple[FileName, ...] = METADATA_FILES
+
+
 class NodeConfiguration(BaseModel):
     """What a node alone reads of the file: who writes, how mail goes out, how people sign in, pages, addresses and sites.
 
@@ -414,6 +420,15 @@ class NodeConfiguration(BaseModel):
     network: Network = Field(default_factory=Network)
     replication: Replication = Field(default_factory=Replication)
     site: tuple[Site, ...] = Field(default=(), max_length=64)
+    watch: tuple[_Watched, ...] = ()
+    publish: Publish = Field(default_factory=Publish)
+
+    @property
+    def closed_names(self) -> frozenset[str]:
+        """The names of metadata files, which no public link may show, not even for the moment in which they are new."""
+        if self.publish.metadata_file:
+            return frozenset()
+        return frozenset(METADATA_FILES).union(*(each.metadata_files for each in self.watch))
 
     @property
     def page_language(self) -> str:

@@ -1,5 +1,6 @@
 """What lies in the watched folders: looks by scans, tallies of a dataset's files, and notices that wake us."""
 
+from fs2od.facility.watching._holding import holding
 from fs2od.facility.watching._look import Look, SeenFile, SeenFolder, look, require_watchable
 from fs2od.facility.watching._settling import Settling, Sighting
 from fs2od.facility.watching._survey import Survey, Tally
@@ -16,6 +17,7 @@ __all__ = [
     "Surveys",
     "Tally",
     "Waking",
+    "holding",
     "look",
     "require_watchable",
 ]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 
-from fs2od.storage import NO_FILES, Files, Seen
+from fs2od.node.index.schema import ROOT
+from fs2od.storage import NO_FILES, Files, Kind, Seen
 
 __all__ = ["Batch", "Counts", "FolderState", "ScanRules", "Stamp", "Visit"]
+
+_OTHERS = 0o007
 
 Stamp = tuple[int, int, int]
 """What changes with a directory's list of names: mtime_ns, ctime_ns and inode."""
@@ -17,6 +20,8 @@ Stamp = tuple[int, int, int]
 class ScanRules:
     """How a scan behaves. Modes are what entries are registered with: the files' own modes never count.
 
+    Files of the `closed_names` in the storage's root are registered without any right for others: no public link shows them.
+
     `quiet_s` is how long nothing new must have been seen in a directory before scans pass over it while its times stand,
     `trust_s` how long they do so at most before they look again.
     """
@@ -24,11 +29,18 @@ class ScanRules:
     file_mode: int
     directory_mode: int
     excluded_names: frozenset[str]
+    closed_names: frozenset[str] = frozenset()
     max_depth: int = 65535
     detect_modifications: bool = True
     detect_deletions: bool = True
     quiet_s: int = 60
     trust_s: int = 900
+
+    def mode_of(self, parent: int, seen: Seen) -> int:
+        """Return the mode that an entry of the directory `parent` is registered with."""
+        if seen.kind is Kind.DIRECTORY:
+            return self.directory_mode
+        return self.file_mode & ~_OTHERS if parent == ROOT and seen.name in self.closed_names else self.file_mode
 
 
 @dataclass

@@ -44,13 +44,14 @@ class Writer:
         """
         by_row: dict[int, list[Files]] = {}
         for batch in new:
-            plain = [seen for seen in batch.entries if seen.kind is Kind.FILE]
-            pieces = by_row.setdefault(batch.visit.row, [])
+            row = batch.visit.row
+            plain = [seen for seen in batch.entries if self._is_plain(row, seen)]
+            pieces = by_row.setdefault(row, [])
             pieces += [files for files in (batch.files, _columns(plain)) if files.names]
             if len(plain) < len(batch.entries):
                 for seen in batch.entries:
-                    if seen.kind is not Kind.FILE:
-                        self._create(batch.visit.row, seen)
+                    if not self._is_plain(row, seen):
+                        self._create(row, seen)
         values: list[object] = []
         for row, pieces in sorted(by_row.items()):
             files = _joined(pieces)
@@ -88,9 +89,12 @@ class Writer:
             self._db.execute(_MANY_FILES, (self._rules.file_mode, self._now_s, *values[:width]))
             del values[:width]
 
+    def _is_plain(self, parent: int, seen: Seen) -> bool:
+        return seen.kind is Kind.FILE and self._rules.mode_of(parent, seen) == self._rules.file_mode
+
     def _create(self, parent: int, seen: Seen) -> None:
         is_directory = seen.kind is Kind.DIRECTORY
-        mode = self._rules.directory_mode if is_directory else self._rules.file_mode
+        mode = self._rules.mode_of(parent, seen)
         query = f"INSERT INTO entry ({_COLUMNS}, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         times = (seen.mtime_ns, seen.ctime_ns, seen.inode)
         values = (parent, seen.name, seen.size_bytes, *times, seen.kind.value, mode, self._now_s, seen.target)

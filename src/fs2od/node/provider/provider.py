@@ -132,6 +132,7 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
             file_mode=settings.file_mode,
             directory_mode=settings.directory_mode,
             excluded_names=frozenset(settings.excluded_names),
+            closed_names=frozenset() if settings.plain else settings.closed_names,
             max_depth=config.max_depth,
             detect_modifications=config.detect_modifications,
             detect_deletions=config.detect_deletions,
