@@ -21,8 +21,8 @@ _HREF = re.compile(r"""(?:href|action)=["']([^"'#]+)""")
 def test_no_public_answer_holds_what_is_not_published(system: System) -> None:
     facts = system.start()
     source = system.watched / "leaky"
-    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=6))
-    link = system.wait_for_mail(2).link
+    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=10))
+    link = system.wait_for_mail(2, within_s=120).link
     secrets = [secret.encode() for secret in microscope.UNPUBLISHABLE]
     assert any(secret in (source / "SPA.yml").read_bytes() for secret in secrets)
     data = f"{facts['provider']}/share/{link.rpartition('/')[2]}"
@@ -45,8 +45,8 @@ def test_no_public_answer_holds_what_is_not_published(system: System) -> None:
 def test_a_metadata_file_that_is_written_anew_is_not_shown_for_a_moment(system: System) -> None:
     facts = system.start()
     source = system.watched / "leaky"
-    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=6))
-    link = system.wait_for_mail(2).link
+    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=10))
+    link = system.wait_for_mail(2, within_s=120).link
     data = f"{facts['provider']}/share/{link.rpartition('/')[2]}"
     content = (source / "SPA.yml").read_bytes()
     secrets = [secret.encode() for secret in microscope.UNPUBLISHABLE]
