@@ -37,6 +37,7 @@ from fs2od.facility.onboarding._importing import Importer
 from fs2od.facility.onboarding._names import dataset_name, unique_name
 from fs2od.facility.onboarding._provisioning import Groups
 from fs2od.facility.onboarding._services import Services
+from fs2od.facility.onboarding._setbacks import NotYet
 from fs2od.facility.onboarding._steps import (
     STEPS,
     Outcome,
@@ -161,7 +162,12 @@ class Performer:
 
     async def _close(self, scene: Scene, importer: Importer) -> None:
         fingerprint = scene.folder.fingerprint
-        await close_metadata_files(scene)
+        try:
+            await close_metadata_files(scene)
+        except NotYet:
+            # One that came after the dataset was complete: nothing else asks for a scan.
+            await importer.force(scene)
+            raise
         if scene.record.closed == fingerprint + "?":
             await self._write(replace(scene.record, closed=fingerprint), "closed", "changed metadata file closed again")
             return
