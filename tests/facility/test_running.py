@@ -119,14 +119,16 @@ async def test_a_second_daemon_with_a_state_of_its_own_leaves_the_watched_folder
     running = asyncio.create_task(first.run(stop))
     await first.prepared.wait()
     (world.state.parent / "link").symlink_to(world.watched)
-    for watched in (world.watched, world.state.parent / "link"):
-        configuration = world.configuration(watch={"path": watched})
-        second = Facility(configuration, data=world.state.parent / "other", connect=world.connection)
+    others = [
+        Facility(world.configuration(watch={"path": path}), data=world.state.parent / "other", connect=world.connection)
+        for path in (world.watched, world.state.parent / "link")
+    ]
+    for second in others:
         with pytest.raises(StateInUse, match="is watched by another fs2od"):
             await second.run(asyncio.Event())
     stop.set()
     await running
-    async with second.opened():
+    async with others[0].opened():
         pass  # free again
 
 
