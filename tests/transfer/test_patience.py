@@ -55,6 +55,18 @@ def test_what_others_bring_says_that_the_service_is_there_but_not_for_ever() -> 
     assert set(service.pauses) == {1.0}
 
 
+def test_misses_while_the_service_is_away_for_all_do_not_speak_against_one_thing() -> None:
+    service = Service()
+    tries = service.tries()
+    for _ in range(4 * PATIENCE.tries - 1):  # started again and again, and others were quicker each time
+        service.news.count += 1
+        for _ in range(PATIENCE.tries - 1):
+            tries.missed(ConnectionLost("away"))
+    service.news.count += 1
+    with pytest.raises(ConnectionLost):
+        tries.missed(ConnectionLost("away"))
+
+
 def test_what_it_brings_itself_makes_it_patient_again() -> None:
     service = Service()
     tries = service.tries()

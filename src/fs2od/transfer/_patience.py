@@ -89,8 +89,9 @@ class Tries:
         """
         if self._news.count != self._seen:
             self._seen, self._misses = self._news.count, 0
+            # Only these speak against the thing itself: while nothing comes on any connection, the service is away for all.
+            self._own_misses += 1
         self._misses += 1
-        self._own_misses += 1
         if self._patience.is_enough(self._misses, self._own_misses, error) or not may_pass(error):
             raise error
         self._sleep(self._patience.jittered_s(self._misses, error))

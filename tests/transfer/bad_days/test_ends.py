@@ -45,7 +45,7 @@ def test_a_service_killed_and_started_ten_times_is_downloaded_from_to_the_end(tm
     files = {"movie.mrc": BIG, **SMALL}
     with node_behind_proxy(tmp_path / "node", files) as (system, published, proxy):
         # So slow that it cannot end before the last restart, however long these take.
-        proxy.strike(Throttle(1e6), times=ALWAYS)
+        proxy.strike(Throttle(3e5), times=ALWAYS)
         download = Downloader(
             command(), published.link, tmp_path / "out", Path(system.facts["ca"]), ("--json", "-j", "4")
         )
