@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ __all__ = ["radosgw"]
 
 CUT_S = 3.0
 LONGEST_S = 90.0
+ENDED = ("completed", "failed", "cancelled")
 LARGE = 2 << 20
 SOME = random.Random(5)
 FILES = {
@@ -83,7 +84,7 @@ class Place:
         with self.node.entered(), self.system.http(administrator=True) as http:
             answer = http.request(method, path, **told)
         assert answer.is_success, answer.text
-        return answer.json()
+        return answer.json() if answer.content else None
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +179,15 @@ class Reading(threading.Thread):
 
 
 @contextmanager
-def mounted(place: Place, folder: Path, *more: str) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
+def mounted(
+    place: Place, folder: Path, *more: str, of: Dataset | None = None
+) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
+    """Yield what was shared, or `of` with a member's token, mounted where the user is."""
     point = folder / "mounted"
-    process = place.command("mount", place.share, str(point), *more)
+    if of is None:
+        process = place.command("mount", place.share, str(point), *more)
+    else:
+        process = place.member("mount", of.space, str(point), *more)
     try:
         assert process.stderr is not None
         said = process.stderr.readline()
@@ -236,6 +243,46 @@ def test_what_people_run_waits_while_their_cable_is_cut_and_ends_whole(place: Pl
     assert tree(place.results.folder / "of today") == tree(tmp_path / "made")
 
 
+def test_what_people_bring_back_waits_while_their_cable_is_cut_and_ends_whole(place: Place, tmp_path: Path) -> None:
+    write_files(tmp_path / "made", {f"{number}.star": SOME.randbytes(LARGE) for number in range(3)})
+    results, before = place.results.folder, size_of(place.results.folder)
+    cache = ("--cache", str(tmp_path / "cache"), "--spool", str(tmp_path / "unsent"))
+    running: dict[str, subprocess.Popen[str]] = {}
+    with mounted(place, tmp_path, *cache, of=place.results) as (point, mount):
+        try:
+            running["stage"] = place.member("stage", "out", str(tmp_path / "made"), f"{place.results.space}/staged")
+            wait_for(lambda: size_of(results) > before + 100_000, what="the first bytes of stage out")
+            running["stage"].send_signal(signal.SIGSTOP)
+            before = size_of(results)
+            words = ["cp", "-r", str(tmp_path / "made"), str(point / "copied")]
+            running["cp"] = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+            wait_for(lambda: size_of(results) > before + 100_000, what="the first bytes through the mount")
+            with place.user.cut():
+                running["stage"].send_signal(signal.SIGCONT)
+                time.sleep(CUT_S)
+                unfinished = [name for name, process in running.items() if process.poll() is None]
+            for name, process in running.items():
+                ends_well(process, name)
+        finally:
+            for process in running.values():
+                process.kill()
+                process.communicate()
+        unmount(point)
+        assert mount.wait(LONGEST_S) == 0
+    assert len(unfinished) == 2, f"the cut came too late: only {unfinished} ran"
+    assert tree(results / "staged") == tree(results / "copied") == tree(tmp_path / "made")
+    assert not any((tmp_path / "unsent").iterdir())
+
+
+def size_of(folder: Path) -> int:
+    """Return how many bytes there are in a folder, whole files or not."""
+    found = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # it got another name just now
+            found += path.stat().st_size if path.is_file() else 0
+    return found
+
+
 def test_a_read_fails_when_the_cable_is_cut_for_longer_than_was_asked_and_the_mount_ends(
     place: Place, tmp_path: Path
 ) -> None:
@@ -254,9 +301,8 @@ def test_a_read_fails_when_the_cable_is_cut_for_longer_than_was_asked_and_the_mo
 
 
 def test_replication_goes_on_after_the_cable_of_the_site_was_cut(place: Place) -> None:
-    body = {"fileId": place.dataset.root, "expression": f"providerId={_centre(place)}", "replicasNum": 1}
-    made = place.ask("POST", f"{place.system.facts['provider']}/api/v3/oneprovider/qos_requirements", json=body)
-    address = f"{place.system.facts['provider']}/api/v3/oneprovider/qos_requirements/{made['qosRequirementId']}"
+    place.store.forget()
+    address = _required_at_centre(place)
     wait_for(lambda: [each for each in place.store.exchanges if each.request.method == "PUT"], what="a first object")
     with place.site.cut():
         assert place.ask("GET", address)["status"] == "pending"
@@ -272,6 +318,44 @@ def test_replication_goes_on_after_the_cable_of_the_site_was_cut(place: Place) -
     files = [path for path in place.dataset.folder.rglob("*") if path.is_file()]
     assert objects == {str(path.relative_to(place.dataset.folder)): path.read_bytes() for path in files}
     assert not client.list_multipart_uploads(Bucket=place.bucket.bucket).get("Uploads")
+    place.ask("DELETE", address)
+    assert _transferred(place, "eviction", cut=False)["transferStatus"] == "completed"
+
+
+@pytest.mark.parametrize("kind", ["eviction", "migration"])
+def test_what_clears_a_site_goes_on_after_its_cable_was_cut(place: Place, kind: str) -> None:
+    address = _required_at_centre(place)
+    wait_for(lambda: place.ask("GET", address)["status"] == "fulfilled", within_s=LONGEST_S, what="the copies")
+    place.ask("DELETE", address)
+    assert _transferred(place, kind, cut=True)["transferStatus"] == "completed"
+    assert not client_of(place.bucket).list_objects_v2(Bucket=place.bucket.bucket).get("Contents")
+
+
+def _required_at_centre(place: Place) -> str:
+    """Require a copy of everything at the site, and return the requirement's address."""
+    body = {"fileId": place.dataset.root, "expression": f"providerId={_centre(place)}", "replicasNum": 1}
+    provider = f"{place.system.facts['provider']}/api/v3/oneprovider"
+    made = place.ask("POST", f"{provider}/qos_requirements", json=body)
+    return f"{provider}/qos_requirements/{made['qosRequirementId']}"
+
+
+def _transferred(place: Place, kind: str, *, cut: bool) -> Any:  # noqa: ANN401 - JSON
+    """Have the site cleared, its cable cut meanwhile or not, and return how that ended."""
+    provider = f"{place.system.facts['provider']}/api/v3/oneprovider"
+    body = {"type": kind, "dataSourceType": "file", "fileId": place.dataset.root, "evictingProviderId": _centre(place)}
+    if kind == "migration":
+        body["replicatingProviderId"] = str(place.ask("GET", f"{provider}/configuration")["providerId"])
+
+    def seen() -> Any:  # noqa: ANN401 - JSON
+        return place.ask("GET", f"{provider}/transfers/{made['transferId']}")
+
+    with place.site.cut() if cut else nullcontext():
+        made = place.ask("POST", f"{provider}/transfers", json=body)
+        if cut:
+            time.sleep(CUT_S)
+            assert seen()["transferStatus"] not in ENDED
+    wait_for(lambda: seen()["transferStatus"] in ENDED, within_s=LONGEST_S, what="the end of the transfer")
+    return seen()
 
 
 def _centre(place: Place) -> str:
