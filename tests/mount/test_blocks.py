@@ -36,6 +36,8 @@ def test_a_damaged_block_is_as_good_as_absent_and_removed(tmp_path: Path, damage
     data = bytearray(file.read_bytes())
     data[500] ^= 1
     file.write_bytes({"flip": bytes(data), "cut": bytes(data[:700]), "empty": b""}[damage])
+    store.close()
+    store = BlockStore(tmp_path / "c", limit_bytes=10 * MB)
     assert store.get("k1", 0, 1000) is None
     assert not blocks(tmp_path / "c")
     store.close()

@@ -18,7 +18,7 @@ from fs2od.manifests import PIECE_BYTES
 from fs2od.mount import check_machine
 from fs2od.testing.downloading import BehindProxy, Published, behind_proxy, publish
 from fs2od.testing.mounting import Mounted, mounted
-from fs2od.testing.network import FlipBit, Refuse
+from fs2od.testing.network import Cut, Fault, FlipBit, Refuse, Request
 from fs2od.testing.sidecars import extend_sidecar
 from fs2od.testing.small_disks import small_disk
 from fs2od.testing.system import tree
@@ -44,6 +44,13 @@ def age(behind: BehindProxy, published: Published) -> None:
     os.utime(published.folder / "big.mrc", (1_700_000_000, 1_700_000_000))
     extend_sidecar(published.folder, seal=True)
     behind.world.rescan(published.dataset.space)
+
+
+def is_long(request: Request) -> bool:
+    """Say whether a request is for more than a piece."""
+    return (
+        request.range is not None and request.range[1] is not None and request.range[1] - request.range[0] > PIECE_BYTES
+    )
 
 
 @contextmanager
@@ -88,6 +95,24 @@ def test_what_was_read_once_is_read_again_before_the_manifest_is(site: Site, tmp
         (mount.point / "big.mrc").stat()
         with away(behind):
             assert (mount.point / "big.mrc").read_bytes() == BIG
+
+
+def test_what_is_read_from_front_to_end_comes_in_long_answers_and_once(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
+        assert (mount.point / "big.mrc").read_bytes() == BIG
+    assert max(each.body_bytes for each in behind.proxy.exchanges) > PIECE_BYTES
+    assert behind.proxy.body_bytes() < len(BIG) + (2 << 20)
+
+
+@pytest.mark.parametrize("fault", [Cut(PIECE_BYTES + 1000), FlipBit(PIECE_BYTES + 1000)], ids=["broken off", "wrong"])
+def test_a_long_answer_may_fail_within(site: Site, tmp_path: Path, fault: Fault) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
+        (mount.point / "big.mrc").stat()
+        behind.proxy.strike(fault, when=is_long, times=1)
+        assert (mount.point / "big.mrc").read_bytes() == BIG
+        assert behind.proxy.struck()
 
 
 def test_a_header_is_read_without_its_movie(site: Site, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One block on the disk: its bytes, a checksum for each part of them, and a tail that vouches for the checksums.
 
 What is read is compared part by part when it is read for the first time, so that 4 kB of a large block cost no more than 4 kB of a small one.
+What this process has written a moment ago is not: it comes from the system's memory.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _TAIL = struct.Struct("=QII")
 """The block's size, what tells that it is one, and the CRC-32 of the checksums and the size, in the machine's own order of bytes."""
 _MAGIC = 0x66326232
 _END_BYTES = 8
+_SURE_S = 30.0
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -30,12 +32,13 @@ class Block:
         marked_s: When it was last marked as used.
     """
 
-    __slots__ = ("_checked", "_handle", "_sums", "marked_s", "size_bytes")
+    __slots__ = ("_checked", "_handle", "_sums", "_sure_until_s", "marked_s", "size_bytes")
 
     def __init__(self, handle: int, size_bytes: int, sums: bytes, marked_s: float) -> None:
         self._handle = handle
         self._sums = memoryview(sums).cast("I")
         self._checked = bytearray(len(self._sums))
+        self._sure_until_s = 0.0
         self.size_bytes = size_bytes
         self.marked_s = marked_s
 
@@ -67,13 +70,17 @@ class Block:
         if start >= end:
             return b""
         first, last = start // _PART_BYTES, (end - 1) // _PART_BYTES
-        if self._checked.find(0, first, last + 1) < 0:
+        if self._checked.find(0, first, last + 1) < 0 or time.monotonic() < self._sure_until_s:
             return self._taken(start, end)
         low = first * _PART_BYTES
         data = self._taken(low, min((last + 1) * _PART_BYTES, self.size_bytes))
         if data is None or not self._are_sound(memoryview(data), first):
             return None
         return data if (low, low + len(data)) == (start, end) else data[start - low : end - low]
+
+    def trust(self, seconds: float) -> None:
+        """Compare nothing for so long: what this process has just written is still in the system's memory."""
+        self._sure_until_s = time.monotonic() + seconds
 
     def mark(self, now_s: float) -> None:
         """Take note that it was used, for whoever makes room."""
@@ -158,7 +165,9 @@ class BlockWriter:
         os.lseek(self._handle, self.size_bytes, os.SEEK_SET)
         _write_all(self._handle, memoryview(sums + _TAIL.pack(self.size_bytes, _MAGIC, crc32)))
         os.rename(self._path, path)  # noqa: PTH104 - blocks are many, and a Path for each takes its time
-        return Block(self._handle, self.size_bytes, sums, time.time())
+        block = Block(self._handle, self.size_bytes, sums, time.time())
+        block.trust(_SURE_S)
+        return block
 
     def drop(self) -> None:
         """Remove it."""

@@ -120,6 +120,10 @@ class BlockStore:
         """Return a block of that size that is to come."""
         return Arrival(self, self._begun(size_bytes))
 
+    def is_taking(self) -> bool:
+        """Say whether blocks are kept just now: where the disk is full, none are for a while."""
+        return self._clock() >= self._rests_until_s
+
     def failed(self, error: OSError) -> None:
         """Take note that the disk does not take a block: where it is full, it is left alone for a while."""
         if error.errno in _FULL:
@@ -140,7 +144,7 @@ class BlockStore:
         return True
 
     def _begun(self, size_bytes: int) -> BlockWriter | None:
-        if self._clock() < self._rests_until_s or size_bytes > self.limit_bytes:
+        if not self.is_taking() or size_bytes > self.limit_bytes:
             return None
         self._make_room(size_bytes)
         path = f"{self._folder}/{_NEW}/{self._mine}-{next(_ARRIVALS)}.partial"

@@ -6,14 +6,15 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
 
-from fs2od.errors import IntegrityFailure, Interrupted, StorageError
+from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError
+from fs2od.manifests import PIECE_BYTES
 from fs2od.mount._blocks import Arrival, BlockStore
 from fs2od.mount._promises import Promises
+from fs2od.mount._runs import Brought, Coming, Parts, Run
 from fs2od.mount._states import FileState
 from fs2od.mount._waiting import Waiting
 from fs2od.transfer import Dataset
@@ -25,29 +26,14 @@ _IN_MEMORY_BYTES = 64 << 20
 _PAGES_AT_ONCE = 64
 _PIECES_AT_ONCE = 8
 _PIECES_AHEAD = 2
-_MOST_COMING = 12
+_MOST_COMING = 48
+_MOST_COMING_TO_MEMORY = 6
+_NEXT = 2
+_LITTLE = 2
 _MOST_BEHIND = 2
 _SHARE = 0.25
 _FIRST_RATE = 100e6
 _SHORTEST_S = 1e-3
-
-
-@dataclass(frozen=True)
-class Brought:
-    """A block that has come: its name, its first byte, and its bytes unless the store has them."""
-
-    key: str
-    start: int
-    data: bytes | None
-
-
-@dataclass(eq=False)
-class _Coming:
-    """A block on its way. `job` is the work in a thread's queue, `result` what everybody waits for."""
-
-    result: Future[Brought] = field(default_factory=Future)
-    job: Future[None] | None = None
-    is_ahead: bool = False
 
 
 class Fetching:
@@ -71,7 +57,7 @@ class Fetching:
         self._identity = identity
         self._promises = promises
         self._lock = threading.Lock()
-        self._coming: dict[str, _Coming] = {}
+        self._coming: dict[str, Coming] = {}
         self._recent: OrderedDict[str, bytes] = OrderedDict()
         self._recent_bytes = 0
         self._noted: set[str] = set()
@@ -133,7 +119,7 @@ class Fetching:
         with self._lock:
             coming = self._coming.get(key)
             if coming is None:
-                coming = self._coming[key] = _Coming()
+                coming = self._coming[key] = Coming()
                 self._begin(coming, self._pages, lambda: self._bring_page(coming, key, state, number))
             return coming.result
 
@@ -147,20 +133,64 @@ class Fetching:
 
     def read_ahead(self, state: FileState, number: int) -> None:
         """Bring a piece that somebody may want soon, unless it is here or enough is under way."""
-        if self._pieces >= _MOST_COMING:
-            return
+        if self._most_coming() > self._pieces and not self._is_here(state, number):
+            self._piece(state, number, is_ahead=True)
+
+    def read_on(self, state: FileState, first: int, end: int, goes_on: Callable[[], bool], *, is_ahead: bool) -> int:
+        """Bring those of the pieces that are not here, what follows each other as one answer; return the piece up to which that was done.
+
+        Args:
+            state: The file.
+            first: The first piece.
+            end: The one after the last; not so far, if enough is under way.
+            goes_on: Says whether what nobody waits for should still come.
+            is_ahead: Whether nobody waits for the first of them.
+
+        Raises:
+            Interrupted: The mount is ending.
+        """
+        end = min(end, first + max(self._most_coming() - self._pieces, 0 if is_ahead else 1))
+        missing = [number for number in range(first, end) if not self._is_here(state, number)]
+        with self._lock:
+            run: Run | None = None
+            for number in missing:
+                key = self._own_key(state, number)
+                if key in self._coming:
+                    continue
+                if run is None or run.end != number:
+                    self._begin_run(run)
+                    run = Run(state, number, number, goes_on, is_ahead or number > first)
+                run.end = number + 1
+                self._coming[key] = Coming(is_ahead=is_ahead or number > first, run=run)
+                self._pieces += 1
+            self._begin_run(run)
+        return end
+
+    def _most_coming(self) -> int:
+        """Return how many pieces may be under way: what is read ahead must not drive out what was read ahead before."""
+        if self._store is None or not self._store.is_taking():
+            return _MOST_COMING_TO_MEMORY
+        return min(_MOST_COMING, max(1, int(self._store.limit_bytes * _SHARE) // PIECE_BYTES))
+
+    def _is_here(self, state: FileState, number: int) -> bool:
         key = self.piece_key(state, number)
-        if key and (key in self._recent or (self._store is not None and self._store.has(key))):
-            return
-        self._piece(state, number, is_ahead=True)
+        return bool(key) and (key in self._recent or (self._store is not None and self._store.has(key)))
+
+    def _own_key(self, state: FileState, number: int) -> str:
+        return state.key(self._identity, f"{number:x}")
 
     def _piece(self, state: FileState, number: int, *, is_ahead: bool) -> Future[Brought]:
-        key = state.key(self._identity, f"{number:x}")
+        key = self._own_key(state, number)
         with self._lock:
             coming = self._coming.get(key)
             if coming is None:
-                coming = self._coming[key] = _Coming(is_ahead=is_ahead)
+                coming = self._coming[key] = Coming(is_ahead=is_ahead)
                 self._pieces += 1
+            elif coming.run is not None:
+                if not is_ahead:
+                    coming.is_ahead = False
+                    self._hasten(coming.run, number)
+                return coming.result
             elif is_ahead or not coming.is_ahead or coming.job is None or not coming.job.cancel():
                 return coming.result
             # What waits to be read ahead, for which nobody waits yet, is read at once as soon as somebody wants it.
@@ -171,13 +201,30 @@ class Fetching:
             self._begin(found, fetchers, lambda: self._bring_piece(found, key, state, number))
             return coming.result
 
-    def _begin(self, coming: _Coming, fetchers: ThreadPoolExecutor, work: Callable[[], None]) -> None:
+    def _hasten(self, run: Run, number: int) -> None:
+        """Let a piece of a run come soon, as somebody wants it. Under the lock."""
+        if number >= run.at + _NEXT:
+            # It would come late: another connection brings it, and what follows it.
+            rest = Run(run.state, number, run.end, run.goes_on, is_ahead=False)
+            run.end = number
+            for each in range(rest.at, rest.end):
+                self._coming[self._own_key(rest.state, each)].run = rest
+            self._begin_run(rest)
+        elif run.is_ahead and run.job is not None and run.job.cancel():
+            run.is_ahead = False
+            self._begin_run(run)
+
+    def _begin_run(self, run: Run | None) -> None:
+        if run is not None:
+            self._begin(run, self._ahead if run.is_ahead else self._wanted, lambda: self._bring_run(run))
+
+    def _begin(self, coming: Coming | Run, fetchers: ThreadPoolExecutor, work: Callable[[], None]) -> None:
         try:
             coming.job = fetchers.submit(work)
         except RuntimeError as error:
             raise Interrupted("the mount is ending") from error
 
-    def _bring_page(self, coming: _Coming, key: str, state: FileState, number: int) -> None:
+    def _bring_page(self, coming: Coming, key: str, state: FileState, number: int) -> None:
         start, count = state.page(number)
         try:
             data = self._waiting.patiently(lambda: self._dataset.read(state.entry, start, count))
@@ -186,25 +233,88 @@ class Fetching:
             if self._store is None or not self._store.put(key, data):
                 self._remember(key, data)
         except BaseException as error:  # noqa: BLE001 - whoever waits is told
-            _fail(coming, error)
+            coming.fail(error)
         finally:
             with self._lock:
                 self._coming.pop(key, None)
 
-    def _bring_piece(self, coming: _Coming, key: str, state: FileState, number: int) -> None:
+    def _bring_run(self, run: Run) -> None:
+        try:
+            # As with a piece: see `_checked`.
+            self._promises.want()
+            if run.is_ahead or run.state.age:
+                self._promises.wait(self._waiting, 0)
+            while (coming := self._next_of(run)) is not None and self._is_here(run.state, run.at):
+                self._bring_alone(run, coming)
+            with suppress(Fs2odError):
+                self._stream(run)
+        finally:
+            # What did not come this way comes piece by piece, or tells why it does not.
+            while (coming := self._next_of(run)) is not None:
+                self._bring_alone(run, coming)
+
+    def _bring_alone(self, run: Run, coming: Coming) -> None:
+        self._bring_piece(coming, self._own_key(run.state, run.at), run.state, run.at)
+        run.at += 1
+
+    def _next_of(self, run: Run) -> Coming | None:
+        """Return the piece of a run that is to come next; None if no more is to come."""
+        with self._lock:
+            # Whoever has gone elsewhere may come back, so that a little comes all the same.
+            while run.end - run.at > _LITTLE and not run.goes_on():
+                key = self._own_key(run.state, run.end - 1)
+                if not self._coming[key].is_ahead:
+                    break
+                del self._coming[key]
+                self._pieces -= 1
+                run.end -= 1
+            return self._coming[self._own_key(run.state, run.at)] if run.at < run.end else None
+
+    def _stream(self, run: Run) -> None:
+        """Bring pieces of a run as one answer, as long as they are right."""
+        if self._next_of(run) is None:
+            return
+        state, (start, _) = run.state, run.state.piece(run.at)
+        end = sum(state.piece(run.end - 1))
+        checked = all(self._sum(state, number) for number in range(run.at, run.end))
+        with closing(self._dataset.stream(state.entry, start, end - start, checked=checked)) as parts:
+            came = Parts(parts)
+            while (coming := self._next_of(run)) is not None:
+                number, began_s = run.at, time.monotonic()
+                key, (_, size_bytes) = self._own_key(state, number), state.piece(number)
+                arrival = self._arrival(size_bytes)
+                try:
+                    found = self._taken(arrival, came.next(size_bytes))
+                    brought = self._kept(arrival, key, state, number, found)
+                finally:
+                    arrival.drop()
+                if brought is None:
+                    return
+                self._rate = size_bytes / max(time.monotonic() - began_s, _SHORTEST_S)
+                self._came(coming, key, brought)
+                run.at += 1
+
+    def _bring_piece(self, coming: Coming, key: str, state: FileState, number: int) -> None:
         try:
             brought = self._waiting.patiently(lambda: self._checked(coming, key, state, number))
-            if brought.data is not None:
-                self._remember(brought.key, brought.data)
-            coming.result.set_result(brought)
         except BaseException as error:  # noqa: BLE001 - whoever waits is told
-            _fail(coming, error)
-        finally:
-            with self._lock:
-                self._coming.pop(key, None)
-                self._pieces -= 1
+            coming.fail(error)
+            self._forget(key)
+        else:
+            self._came(coming, key, brought)
 
-    def _checked(self, coming: _Coming, key: str, state: FileState, number: int) -> Brought:
+    def _came(self, coming: Coming, key: str, brought: Brought) -> None:
+        if brought.data is not None:
+            self._remember(brought.key, brought.data)
+        coming.result.set_result(brought)
+        self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        with self._lock:
+            self._coming.pop(key, None)
+            self._pieces -= 1
+
+    def _checked(self, coming: Coming, key: str, state: FileState, number: int) -> Brought:
         """Return a piece that is as the manifest has it, where that knows the file.
 
         Raises:
@@ -220,18 +330,13 @@ class Fetching:
         if sha256 and self._store is not None and self._store.has(f"s{sha256}"):
             return Brought(f"s{sha256}", start, None)
         for tries in range(_MOST_WRONG):
-            arrival = self._store.arrival(state.piece(number)[1]) if self._store is not None else Arrival(None, None)
+            arrival = self._arrival(state.piece(number)[1])
             try:
                 # Straight from a store only what is checked, and only once.
                 found = self._arrived(arrival, state, number, checked=bool(sha256) and not tries)
-                self._promises.wait(self._waiting, 0)
-                sha256 = self._sum(state, number)
-                if sha256 in {"", found}:
-                    named = f"s{sha256}" if sha256 else key
-                    data = arrival.keep(named)
-                    if sha256 and data is None:
-                        self._note_sums(state)
-                    return Brought(named, start, data)
+                brought = self._kept(arrival, key, state, number, found)
+                if brought is not None:
+                    return brought
             except StorageError:
                 continue  # the cache's disk has failed: once more, past it
             finally:
@@ -240,14 +345,34 @@ class Fetching:
 
     def _arrived(self, arrival: Arrival, state: FileState, number: int, *, checked: bool) -> str:
         """Bring a piece and return its SHA-256."""
-        digest, began_s = hashlib.sha256(), time.monotonic()
+        began_s = time.monotonic()
         with closing(self._dataset.stream(state.entry, *state.piece(number), checked=checked)) as parts:
-            for part in parts:
-                digest.update(part)
-                arrival.add(part)
+            found = self._taken(arrival, parts)
         if state.has_pages:
             self._rate = state.piece(number)[1] / max(time.monotonic() - began_s, _SHORTEST_S)
+        return found
+
+    def _arrival(self, size_bytes: int) -> Arrival:
+        return self._store.arrival(size_bytes) if self._store is not None else Arrival(None, None)
+
+    def _taken(self, arrival: Arrival, parts: Iterable[memoryview]) -> str:
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part)
+            arrival.add(part)
         return digest.hexdigest()
+
+    def _kept(self, arrival: Arrival, key: str, state: FileState, number: int, found: str) -> Brought | None:
+        """Keep a piece that has come; None where its SHA-256 is not what the manifest has."""
+        self._promises.wait(self._waiting, 0)
+        sha256 = self._sum(state, number)
+        if sha256 not in {"", found}:
+            return None
+        named = f"s{sha256}" if sha256 else key
+        data = arrival.keep(named)
+        if sha256 and data is None:
+            self._note_sums(state)
+        return Brought(named, state.piece(number)[0], data)
 
     def _sum(self, state: FileState, number: int) -> str:
         """Return what the manifest says that a piece is; "" where it says nothing, or was not read yet."""
@@ -270,8 +395,3 @@ class Fetching:
             self._recent[key] = data
             while self._recent_bytes > _IN_MEMORY_BYTES:
                 self._recent_bytes -= len(self._recent.popitem(last=False)[1])
-
-
-def _fail(coming: _Coming, error: BaseException) -> None:
-    if not coming.result.done():
-        coming.result.set_exception(error)

@@ -193,7 +193,9 @@ class Answers(pyfuse3.Operations):
             failed(error)
 
     async def release(self, fh: int) -> None:
-        self._handles.pop(fh, None)
+        handle = self._handles.pop(fh, None)
+        if handle is not None:
+            handle.leave()
 
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
         """Let go of numbers that the kernel will not ask for again before it is told them anew."""

@@ -25,8 +25,8 @@ __all__ = ["Handle", "Reader", "Steps"]
 Steps = Generator["Future[Brought]", None, bytes]
 """A read: yields what has to be waited for, whenever something has, and returns the bytes."""
 
-_LEAST_AHEAD = 3
 _MOST_AHEAD = 8
+_LEFT_AHEAD = 3
 _MOST_TRIES = 3
 _MANY = 8
 _WAITED_SHARE = 0.25
@@ -150,12 +150,20 @@ class Reader:
                 handle.behind += 1
 
     def _read_ahead(self, handle: Handle, number: int) -> None:
-        if handle.ahead_of == number:
+        """Ask for what follows, as long runs of pieces, before the last of those that were asked for is read."""
+        state = handle.state
+        if handle.ahead_of == number or not state.has_pages:
+            return
+        # The kernel asks for what lies a little ahead, and now and then a little behind.
+        if not handle.ahead_of - 1 <= number <= handle.until:
+            handle.leave()
+            handle.until, handle.ahead = number, 1
+        handle.ahead_of = number
+        count = -(-state.entry.size_bytes // PIECE_BYTES)
+        if handle.until - number > _LEFT_AHEAD or handle.until >= count:
             return
         # The longer somebody has read on, the longer that will go on.
-        handle.ahead = min(handle.ahead + 1, _MOST_AHEAD) if number == handle.ahead_of + 1 else _LEAST_AHEAD
-        handle.ahead_of = number
-        last = (handle.entry.size_bytes - 1) // PIECE_BYTES
+        handle.ahead = min(2 * handle.ahead, _MOST_AHEAD)
+        first, end, way = handle.until, min(handle.until + handle.ahead, count), handle.way
         with suppress(Interrupted):
-            for following in range(number + 1, min(number + handle.ahead, last) + 1):
-                self._fetching.read_ahead(handle.state, following)
+            handle.until = self._fetching.read_on(state, first, end, lambda: handle.way == way, is_ahead=first > number)

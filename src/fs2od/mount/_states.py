@@ -90,7 +90,9 @@ class Handle:
         process: Who opened it; 0 where nobody knows.
         state: The same, with all that is known of it.
         ahead_of: The piece that was read last when what follows it was asked for.
-        ahead: How many pieces after it.
+        ahead: How many pieces were asked for at once.
+        until: The piece after the last that was asked for.
+        way: Another number whenever whoever reads has gone elsewhere: what was to come then need not come any more.
         waits: How often somebody waited for its bytes.
         waited_s: How long that was together.
         behind: How many pieces were asked for behind somebody who jumps about, from `behind_from` on.
@@ -103,6 +105,8 @@ class Handle:
     state: FileState = field(init=False)
     ahead_of: int = -1
     ahead: int = 0
+    until: int = -1
+    way: int = 0
     waits: int = 0
     waited_s: float = 0.0
     behind: int = 0
@@ -123,8 +127,13 @@ class Handle:
         if entry is not self.entry:
             self.entry = entry
             self.state = FileState(self.path, entry)
-            self.ahead_of = -1
+            self.leave()
             self.waits, self.waited_s, self.behind = 0, 0.0, 0
+
+    def leave(self) -> None:
+        """Let what was asked for beforehand not come, if nobody else wants it."""
+        self.ahead_of = self.until = -1
+        self.way += 1
 
     def note(self, start: int, count: int) -> bool:
         """Take note of a read, and say whether the file is read on and on: in long steps, or in several that follow each other."""
