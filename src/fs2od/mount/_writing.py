@@ -28,6 +28,7 @@ __all__ = ["WriteHandle", "Writer"]
 
 _SENDERS = 8
 _MOST_STATES = 20
+_STATE_PAUSE_S = 0.02
 _FILLED_BYTES = 64 << 20
 _LONGEST_END_S = 30.0
 
@@ -272,10 +273,12 @@ class Writer:
 
         def read(entry: Entry, start: int, count: int) -> bytes:
             handle.follow(entry)
-            for _ in range(_MOST_STATES):
+            for tries in range(_MOST_STATES):
                 with suppress(IntegrityFailure):
                     return self._reader.read(handle, start, count)
                 # It is just being sent, in part or as a whole: what was not written here is the same before and after.
+                # Between its last byte and what the service says of it may lie a moment.
+                self._waiting.sleep(tries * _STATE_PAUSE_S)
                 handle.follow(self._waiting.patiently(lambda: self._dataset.facts(entry.file_id)))
             return self._reader.read(handle, start, count)
 
