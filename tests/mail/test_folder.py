@@ -44,7 +44,7 @@ def test_on_a_full_disk_it_waits_and_leaves_nothing_behind(tmp_path: Path) -> No
     (tmp_path / ".20261105-x-1.eml.partial").symlink_to("/dev/full")
     delivered, reason = send(tmp_path)
     assert not delivered
-    assert reason == f"cannot write into {tmp_path}: No space left on device"
+    assert reason == f"no space left in {tmp_path}: make room"
     assert list(tmp_path.iterdir()) == []
     assert send(tmp_path) == (True, "")
 

@@ -350,7 +350,8 @@ def test_down_refusing_and_restarted_in_between_it_is_one_mail(
     queue_one(open_database(), now)
     transport = over_tls(starttls.port, ca_file)
     starttls.stop()
-    assert Outbox(open_database()).deliver(transport, now) == DeliveryPass(put_off=1)
+    away = Outbox(open_database()).deliver(transport, now)
+    assert (away.put_off, away.hindrance) == (1, "no connection: Connection refused")
     starttls.start()
     desk.to_data = "451 not now"
     assert Outbox(open_database()).deliver(transport, now + timedelta(hours=1)) == DeliveryPass(put_off=1)

@@ -75,6 +75,9 @@ def run(desk: Desk, *words: str) -> tuple[int, str]:
         env={**os.environ, "HOME": str(desk.home)},
         timeout=LONGEST_S,
         check=False,
+        # Else Python closes descriptors between vfork and exec: closing one of a file in the mount waits for the service, which
+        # this very process is, and which waits for the exec.
+        close_fds=False,
     )
     return done.returncode, done.stdout
 

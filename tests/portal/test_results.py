@@ -41,7 +41,7 @@ async def test_what_a_job_puts_is_listed_with_its_dataset_and_shared_like_any_ot
         olive, guest, compute = scene.browser(scene.olive), scene.browser(None), f"{scene.base}/compute"
         await olive.open(compute)
         page = await olive.press(f"{compute}/job", {"name": "job", "hours": "72", "results": site.record.id})
-        (text,), (space,) = TOKEN.findall(page), re.findall(r'yours: <a href="/space/([0-9a-h]+)"', page)
+        (text,), (space,) = TOKEN.findall(page), re.findall(r'own: <a href="/space/([0-9a-h]+)"', page)
         assert f"fs2od put results {space} " in page
         await put_like_a_job(scene, Token(text), space, {"map.mrc": b"density"})
         assert f'<a href="/space/{space}">' in await olive.open(scene.base)

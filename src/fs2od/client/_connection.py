@@ -192,7 +192,7 @@ class Connection:
 
         async def once() -> Answer:
             with translated(_host(request.url)):
-                async with asyncio.timeout(None if request.pieces else self._timeouts.answer.total_seconds()):
+                async with _within(None if request.pieces else self._timeouts.answer.total_seconds()):
                     response = await self._exchange(request)
                     try:
                         body = await read_bounded(response, self._largest_answer_bytes)
@@ -212,7 +212,7 @@ class Connection:
 
         async def once() -> httpx.Response:
             with translated(_host(request.url)):
-                async with asyncio.timeout(self._timeouts.answer.total_seconds()):
+                async with _within(self._timeouts.answer.total_seconds()):
                     return await self._exchange(request)
 
         response = await self._tried(request.operation, once)
@@ -313,3 +313,21 @@ def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
 
 def _host(url: str) -> str:
     return url.split("/", 3)[2]
+
+
+@asynccontextmanager
+async def _within(seconds: float | None) -> AsyncIterator[None]:
+    """Let what is inside take so long at most.
+
+    Raises:
+        TimeoutError: It took longer.
+    """
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except asyncio.CancelledError as error:
+        # Before Python 3.11.4 this may come in place of a TimeoutError (https://github.com/python/cpython/issues/102780).
+        if limit.expired():
+            raise TimeoutError from error
+        raise

@@ -106,6 +106,8 @@ class Facility:
             for result in results:
                 if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
                     raise result
+            if not stop.is_set():
+                raise Fs2odError("a part of the facility ended by itself: start it again; nothing was lost")
 
     async def once(self) -> None:
         """Look once, do everything that can be done now, send the mail that is due.
@@ -166,6 +168,10 @@ class Facility:
         """Make the groups beside the first look, which does not wait for a service that is away; then wait for the end."""
         try:
             await passes.prepare()
+        except ConfigurationError:
+            raise
+        except Fs2odError as error:
+            _log.warning("the groups cannot be made yet: %s", error)  # the first dataset makes them
         finally:
             self.prepared.set()
         await stop.wait()

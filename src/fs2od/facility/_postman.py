@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from fs2od.errors import ConfigurationError, Fs2odError
+from fs2od.facility._waiting import wait_at_most
 from fs2od.facility.configuration import Mail, Smtp
 from fs2od.mail import DeliveryPass, FolderTransport, Outbox, SmtpSettings, SmtpTransport, Transport
 
@@ -52,11 +53,7 @@ class Postman:
                 await self.deliver()
             except Fs2odError as error:
                 _log.warning("mail waits: %s", error)
-            try:
-                async with asyncio.timeout(self._rest_s()):
-                    await self._something_new.wait()
-            except TimeoutError:
-                pass
+            await wait_at_most(self._something_new, self._rest_s())
             self._something_new.clear()
 
     def look_again(self) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from watchfiles import watch as notices
 
+from fs2od.facility._waiting import wait_at_most
+
 __all__ = ["Waking"]
 
 _GATHER_MS = 100
@@ -38,10 +40,7 @@ class Waking:
     async def wait(self, *, at_most_s: float) -> None:
         """Wait until something moved, but not longer than that."""
         try:
-            async with asyncio.timeout(at_most_s):
-                await self._moved.wait()
-        except TimeoutError:
-            return
+            await wait_at_most(self._moved, at_most_s)
         finally:
             self._moved.clear()
 
