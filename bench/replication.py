@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import resource
 import shutil
 import tempfile
 import time
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.downloaders import Run, watched
+from bench.downloaders import Run, high_water_kb, watched
 from bench.report import Section
 
 from fs2od.node.panel.storage_records import Bucket, Credentials
@@ -157,7 +156,8 @@ def _replicated(settings: S3Settings, source: Path, memory: Path) -> Run:
         taken_s = time.monotonic() - started_s
         (progress,) = replicator.progress(space)
         assert progress.sum.replicated_files == progress.sum.files, progress
-        return Run(taken_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, is_whole=True)
+        # Not what getrusage tells, which begins with the process that started this one.
+        return Run(taken_s, high_water_kb(Path("/proc/self/status")) / 1000, is_whole=True)
 
 
 def _rclone(server: Radosgw, source: Path, memory: Path) -> Run:
