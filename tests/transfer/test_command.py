@@ -47,8 +47,8 @@ class Command:
         words = [*self.words, *more]
         return subprocess.run(words, capture_output=True, text=True, timeout=LONGEST_S, check=False, preexec_fn=confine)
 
-    def start(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def start(self, *more: str) -> subprocess.Popen[str]:
+        return subprocess.Popen([*self.words, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def partial_bytes(self) -> int:
         return sum(512 * path.stat().st_blocks for path in self.out.glob("*.partial"))
@@ -102,8 +102,9 @@ def test_without_a_folder_one_named_after_the_share_is_made(
 
 def test_a_killed_download_goes_on_within_the_file(command: Callable[[dict[str, bytes]], Command]) -> None:
     download = command({"big.mrc": BIG})
-    process = download.start()
-    wait_for_bytes(download, 24 << 20, process)
+    # More than the four connections can hold in pieces that are being written: at least one is whole then.
+    process = download.start("-j", "4")
+    wait_for_bytes(download, 4 * PIECE_BYTES + 1, process)
     process.kill()
     process.communicate(timeout=LONGEST_S)
     arrived = download.partial_bytes()
@@ -111,7 +112,7 @@ def test_a_killed_download_goes_on_within_the_file(command: Callable[[dict[str, 
     assert not (download.out / "big.mrc").exists()
     told = json.loads(download.run("--json").stdout)
     # At most one piece for each connection came in vain.
-    assert told["bytes_fetched"] <= len(BIG) - arrived + 8 * PIECE_BYTES
+    assert told["bytes_fetched"] <= len(BIG) - arrived + 4 * PIECE_BYTES
     assert told["bytes_fetched"] < len(BIG)
     assert files_in(download.out) == {"big.mrc": BIG}
 
@@ -152,9 +153,10 @@ def test_a_full_disk_is_told_and_once_there_is_room_the_download_goes_on(
     full = download.run(largest_file=None if ballast else 10 << 20)
     assert full.returncode == 7, full.stderr
     # Which of them there is no room for, depends on which came first.
-    assert "1 could not be fetched" in full.stderr or "2 could not be fetched" in full.stderr
+    missing = files.keys() - files_in(download.out).keys()
+    assert missing
+    assert all(name in full.stderr for name in missing)
     assert "To go on: fs2od download" in full.stderr
-    assert files_in(download.out) != files
     if ballast is not None:
         ballast.unlink()
     assert download.run().returncode == 0

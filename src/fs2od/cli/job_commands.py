@@ -12,7 +12,7 @@ from fs2od.onedata.ids import SpaceId
 
 __all__ = ["TOKEN_FILE", "JobCommand", "job_commands", "provider_host"]
 
-TOKEN_FILE = "job.token"  # noqa: S105 - a file's name
+TOKEN_FILE = "job.token"  # noqa: S105 - no secret: the name of the file that holds one
 _HTTPS_PORT = 443
 
 

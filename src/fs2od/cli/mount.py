@@ -129,8 +129,8 @@ def mount(
         _in_background()
         return
     from fs2od.cli.access import EndNotice, access_of, say  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.cli.connecting import connection_of  # noqa: PLC0415 - the same
-    from fs2od.mount import Mount, MountOptions  # noqa: PLC0415 - the same
+    from fs2od.cli.connecting import connection_of  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.mount import Mount, MountOptions  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     log = _log(log_file, mountpoint, in_background=ready_fd is not None)
 

@@ -57,8 +57,8 @@ def in_(
     All tasks of a job may call it at once with the same FOLDER: they share the work, and each comes back when all is there.
     """
     from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.cli.job_end import tell_end  # noqa: PLC0415 - the same
-    from fs2od.cli.mirror import mirror  # noqa: PLC0415 - the same
+    from fs2od.cli.job_end import tell_end  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.mirror import mirror  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     ctx.invoke(
         mirror,
@@ -108,8 +108,8 @@ def out(
     A token that has ended in its file is waited for, for a day.
     """
     from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.cli.job_end import await_another  # noqa: PLC0415 - the same
-    from fs2od.cli.put import put  # noqa: PLC0415 - the same
+    from fs2od.cli.job_end import await_another  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.put import put  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     files = tuple(sorted(folder.iterdir()))
     if not files:
@@ -141,7 +141,7 @@ def clean(*, folder: Path) -> None:
 
 def _clean(folder: Path) -> None:
     from fs2od.mount import unmount  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.transfer import remove_folder  # noqa: PLC0415 - the same
+    from fs2od.transfer import remove_folder  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     path = folder.parent.resolve() / folder.name
     if len(path.parts) < _LEAST_DEPTH or folder.name in {"", ".", ".."} or path == Path.home():

@@ -11,6 +11,7 @@ import struct
 import time
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 __all__ = ["Block", "BlockWriter"]
 
@@ -164,7 +165,7 @@ class BlockWriter:
         crc32 = zlib.crc32(sums + _TAIL.pack(self.size_bytes, 0, 0)[:-_END_BYTES])
         os.lseek(self._handle, self.size_bytes, os.SEEK_SET)
         _write_all(self._handle, memoryview(sums + _TAIL.pack(self.size_bytes, _MAGIC, crc32)))
-        os.rename(self._path, path)  # noqa: PTH104 - blocks are many, and a Path for each takes its time
+        Path(self._path).rename(path)
         block = Block(self._handle, self.size_bytes, sums, time.time())
         block.trust(_SURE_S)
         return block
@@ -173,7 +174,7 @@ class BlockWriter:
         """Remove it."""
         os.close(self._handle)
         with suppress(OSError):
-            os.unlink(self._path)  # noqa: PTH108 - as above
+            Path(self._path).unlink()
 
     def _end_part(self) -> None:
         self._sums.append(self._crc32)

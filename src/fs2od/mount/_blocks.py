@@ -105,7 +105,7 @@ class BlockStore:
 
     def has(self, key: str) -> bool:
         """Say whether a block is here, as far as its name tells."""
-        return key in self._open or os.path.exists(self._path(key))  # noqa: PTH110 - a Path takes longer than the question
+        return key in self._open or Path(self._path(key)).exists()
 
     def put(self, key: str, data: bytes) -> bool:
         """Keep a block, and say whether that was done. Where the disk is full or fails, nothing is kept for a while."""
@@ -186,7 +186,7 @@ class BlockStore:
         """Remove a block that is not sound."""
         self._let_go(key)
         with suppress(OSError):
-            os.unlink(self._path(key))  # noqa: PTH108 - a string is what there is
+            Path(self._path(key)).unlink()
 
     def _make_room(self, size: int) -> None:
         """Look from time to time how much all processes have put here, and remove what was not used for longest."""
@@ -200,8 +200,9 @@ class BlockStore:
             return
         for _, block_bytes, path in sorted(blocks):
             with self._lock, suppress(OSError):
-                self._let_go(os.path.basename(path))  # noqa: PTH119 - a Path for each of a hundred thousand takes its time
-                os.unlink(path)  # noqa: PTH108 - the same
+                block = Path(path)
+                self._let_go(block.name)
+                block.unlink()
             total -= block_bytes
             if total <= self.limit_bytes * _KEPT:
                 return
@@ -214,7 +215,7 @@ class BlockStore:
                 for entry in entries:
                     facts = entry.stat(follow_symlinks=False)
                     if entry.name.endswith(".partial") and self._clock() - facts.st_mtime > _STALE_S:
-                        os.unlink(entry.path)  # noqa: PTH108 - the same
+                        Path(entry.path).unlink()
                         continue
                     found.append((facts.st_mtime, facts.st_size, entry.path))
         return found

@@ -232,7 +232,7 @@ class Fetching:
             coming.result.set_result(Brought(key, start, data))
             if self._store is None or not self._store.put(key, data):
                 self._remember(key, data)
-        except BaseException as error:  # noqa: BLE001 - whoever waits is told
+        except BaseException as error:  # noqa: BLE001 - nobody sees it in this thread, and whoever waits would wait for ever
             coming.fail(error)
         finally:
             with self._lock:
@@ -297,7 +297,7 @@ class Fetching:
     def _bring_piece(self, coming: Coming, key: str, state: FileState, number: int) -> None:
         try:
             brought = self._waiting.patiently(lambda: self._checked(coming, key, state, number))
-        except BaseException as error:  # noqa: BLE001 - whoever waits is told
+        except BaseException as error:  # noqa: BLE001 - nobody sees it in this thread, and whoever waits would wait for ever
             coming.fail(error)
             self._forget(key)
         else:

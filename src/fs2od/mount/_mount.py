@@ -12,6 +12,7 @@ from pathlib import Path
 from fs2od.client import Connection
 from fs2od.errors import Fs2odError, StorageError
 from fs2od.mount._blocks import BlockStore
+from fs2od.mount._fetching import Fetching
 from fs2od.mount._machine import unmount
 from fs2od.mount._promises import Promises
 from fs2od.mount._reading import Reader
@@ -158,7 +159,8 @@ class Mount:
             if store is not None:
                 stack.callback(store.close)
             promises = Promises(dataset, root, fresh_s=options.fresh_s)
-            reader = Reader(dataset, store, waiting, identity=_identity(self._place), promises=promises)
+            fetching = Fetching(dataset, store, waiting, identity=_identity(self._place), promises=promises)
+            reader = Reader(fetching, waiting)
             stack.callback(reader.close)
 
             def end() -> None:

@@ -13,12 +13,9 @@ from contextlib import suppress
 
 from fs2od.errors import Interrupted
 from fs2od.manifests import PIECE_BYTES
-from fs2od.mount._blocks import BlockStore
 from fs2od.mount._fetching import Brought, Fetching
-from fs2od.mount._promises import Promises
 from fs2od.mount._states import PAGE_BYTES, FileState, Handle
 from fs2od.mount._waiting import Waiting
-from fs2od.transfer import Dataset
 
 __all__ = ["Handle", "Reader", "Steps"]
 
@@ -35,20 +32,10 @@ _WAITED_SHARE = 0.25
 class Reader:
     """Reads files of a dataset. Any number of threads may read; what several want at once is fetched once."""
 
-    def __init__(
-        self, dataset: Dataset, store: BlockStore | None, waiting: Waiting, *, identity: str, promises: Promises
-    ) -> None:
-        """Prepare to read.
-
-        Args:
-            dataset: Where bytes come from.
-            store: Where blocks are kept; None to keep none.
-            waiting: How long to wait where the service is away.
-            identity: What tells this dataset from all others, in the names of blocks.
-            promises: What the manifest knows.
-        """
+    def __init__(self, fetching: Fetching, waiting: Waiting) -> None:
+        """Prepare to read what `fetching` brings; `waiting` says how long to wait where the service is away."""
         self._waiting = waiting
-        self._fetching = Fetching(dataset, store, waiting, identity=identity, promises=promises)
+        self._fetching = fetching
 
     def close(self) -> None:
         """End what is being read."""
