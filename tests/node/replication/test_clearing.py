@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from tests.node.replication.scenes import FILES, Scene, open_scene
 
 from fs2od.errors import StorageError
 from fs2od.node.replication import clearing
+from fs2od.node.replication.copying import WHOLE_BYTES
 from fs2od.storage import PosixStorage
 from fs2od.testing.world import Dataset
 
@@ -35,6 +37,15 @@ async def put(scene: Scene, path: str, content: bytes) -> None:
     assert answer.status_code in (200, 201, 204), answer.text
 
 
+async def move(scene: Scene, path: str, to: str) -> None:
+    cdmi = scene.world.client(scene.world.node.settings.provider_url)
+    headers = scene.owner.headers | {
+        "X-CDMI-Specification-Version": "1.1.1", "Content-Type": "application/cdmi-object",
+    }  # fmt: skip
+    moved = await cdmi.put(f"/cdmi/results/{to}", json={"move": f"results/{path}"}, headers=headers)
+    assert moved.status_code in (200, 201), moved.text
+
+
 async def test_a_result_is_copied_changed_and_removed_with_its_copy(scene: Scene, results: Dataset) -> None:
     await put(scene, "map.mrc", b"first")
     requirement = await scene.require(f"storageId={scene.storage}")
@@ -53,17 +64,55 @@ async def test_a_result_that_moved_has_its_copy_in_its_new_place(scene: Scene) -
     requirement = await scene.require(f"storageId={scene.storage}")
     scene.moments.forward(60)
     scene.look()
-    cdmi = scene.world.client(scene.world.node.settings.provider_url)
-    headers = scene.owner.headers | {
-        "X-CDMI-Specification-Version": "1.1.1", "Content-Type": "application/cdmi-object",
-    }  # fmt: skip
-    body = {"move": "results/map.mrc"}
-    moved = await cdmi.put("/cdmi/results/better.mrc", json=body, headers=headers)
-    assert moved.status_code in (200, 201), moved.text
+    await move(scene, "map.mrc", "better.mrc")
     await put(scene, "map.mrc", b"another")
     scene.moments.forward(60)
     scene.look()
     assert scene.copies() == {"better.mrc": b"one", "map.mrc": b"another"}
+    assert await scene.status(requirement) == "fulfilled"
+
+
+@pytest.mark.usefixtures("results")
+async def test_a_large_result_that_moved_leaves_nothing_in_its_old_place(scene: Scene) -> None:
+    content = bytes(WHOLE_BYTES + 1)
+    await put(scene, "map.mrc", content)
+    await scene.require(f"storageId={scene.storage}")
+    for path, to in (("map.mrc", "better.mrc"), ("better.mrc", "best.mrc")):
+        scene.moments.forward(60)
+        scene.look()
+        scene.look()  # what was left behind is cleared before the next copies
+        assert scene.copies() == {path: content}
+        await move(scene, path, to)
+    scene.moments.forward(60)
+    scene.look()
+    scene.look()
+    assert scene.copies() == {"best.mrc": content}
+
+
+@pytest.mark.usefixtures("results")
+async def test_results_that_changed_places_and_failed_at_first_leave_nothing_behind(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(scene, "a.mrc", b"one")
+    await put(scene, "b.mrc", b"two")
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.moments.forward(60)
+    scene.look()
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise StorageError("not now")
+
+    await move(scene, "b.mrc", "c.mrc")
+    await move(scene, "a.mrc", "b.mrc")
+    scene.moments.forward(60)
+    with monkeypatch.context() as patched:
+        patched.setattr(PosixStorage, "write", refuse)
+        scene.look()
+    assert scene.failed[0] == 2
+    scene.moments.forward(3600)
+    scene.look()
+    scene.look()
+    assert scene.copies() == {"b.mrc": b"one", "c.mrc": b"two"}
     assert await scene.status(requirement) == "fulfilled"
 
 

@@ -38,6 +38,9 @@ _LACKING = f"""SELECT e.id, e.parent, e.name, e.size, e.mtime_ns, e.ctime_ns, e.
 _COUNTS = f"""SELECT count(*), total(e.size), total(s), total(iif(s, e.size, 0))
     FROM (SELECT e.size, ifnull({_STANDS}, 0) AS s {_JOINED} WHERE e.kind = 'REG' %s) AS e"""
 _KEYS = "size, mtime_ns, ctime_ns, inode"
+# Before a copy is noted elsewhere than before: what lies in the old place is wanted no more.
+_MOVED = """INSERT OR IGNORE INTO replica_left SELECT storage, path FROM replica
+    WHERE entry = ? AND storage = ? AND path != ?"""
 
 
 @dataclass(frozen=True)
@@ -273,11 +276,9 @@ def note(index: SpaceIndex, storage: StorageId, replicas: Iterable[Replica], *, 
     """Write down copies that were found to be right. What vanished from the index meanwhile is passed over."""
     query = f"""INSERT OR REPLACE INTO replica (entry, storage, path, {_KEYS}, sha256, md5, checked, method, noted)
         SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM entry WHERE id = ?"""
-    moved = """INSERT OR IGNORE INTO replica_left SELECT storage, path FROM replica
-        WHERE entry = ? AND storage = ? AND path != ?"""
     known = list(replicas)
     with index.database.writing() as db:
-        db.executemany(moved, [(one.row, storage, one.path) for one in known])
+        db.executemany(_MOVED, [(one.row, storage, one.path) for one in known])
         for one in known:
             facts = (*_values(one.version), one.sha256, one.md5, now_s, one.method, now_s)
             db.execute(query, (storage, one.path, *facts, one.row))
@@ -289,6 +290,7 @@ def note_upload(index: SpaceIndex, storage: StorageId, lacks: Lacking, upload: U
         SELECT id, ?, ?, ?, ?, ?, ?, ? FROM entry WHERE id = ?"""
     with index.database.writing() as db:
         text = msgspec.json.encode(upload).decode()
+        db.execute(_MOVED, (lacks.row, storage, lacks.path))
         db.execute(query, (storage, lacks.path, *_values(lacks.version), text, lacks.row))
 
 
@@ -300,10 +302,18 @@ def note_failure(index: SpaceIndex, storage: StorageId, failures: Sequence[Failu
         not_before = excluded.not_before, noted = excluded.noted, checked = NULL, size = excluded.size, mtime_ns = excluded.mtime_ns,
         ctime_ns = excluded.ctime_ns, inode = excluded.inode, path = excluded.path
         ON CONFLICT (storage, path) DO NOTHING"""
+    taken = "SELECT path FROM replica WHERE storage = ?1 AND path = ?2 AND entry != ?3"
     with index.database.writing() as db:
         for one in failures:
+            # Where another file's copy is, that one stays noted, and this one where it was.
+            is_taken = db.execute(taken, (storage, one.path, one.row)).fetchone() is not None
+            known = db.execute(
+                "SELECT path FROM replica WHERE storage = ? AND entry = ?", (storage, one.row)
+            ).fetchone()
+            path = known[0] if is_taken and known is not None else one.path
             values = (*_values(one.version), one.problem, one.not_before_s, now_s, one.row)
-            db.execute(query, (storage, one.path, *values))
+            db.execute(_MOVED, (one.row, storage, path))
+            db.execute(query, (storage, path, *values))
 
 
 def doubt(index: SpaceIndex, storage: StorageId, rows: Sequence[int]) -> None:
