@@ -321,9 +321,9 @@ def test_what_is_on_the_disk_is_verified_without_the_service(site: Site) -> None
     report = site.download(replace(QUICK, with_files=True)).verify()
     assert site.share.asked == []
     assert [str(failure) for failure in report.failures] == [
-        "big.mrc: its bytes are wrong: 8,388,608 to 16,777,215",
+        "big.mrc: differs from its checksum and is newer: bytes 8,388,608 to 16,777,215",
         "lost: it is not here",
-        "short: it has 1 bytes instead of 2",
+        "short: differs from its checksum and is newer: 1 instead of 2 bytes",
     ]
     assert (report.exit_code, report.files_intact, report.files_total) == (8, 1, 4)
     assert {file.path: file.state for file in report.files} == {
@@ -343,26 +343,25 @@ def test_a_check_says_what_is_wrong_and_not_that_it_could_not_be_fetched(site: S
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-def test_a_file_that_changed_after_it_was_hashed_is_wrong_only_once_the_dataset_is_sealed(
-    site: Site, sealed: bool
-) -> None:
-    site.offer({"a": b"a", "grows": b"12"})
-    site.promise({"a": b"a", "grows": b"12"}, sealed=sealed)
+def test_a_file_that_differs_from_its_checksum_is_told_whatever_its_time_is(site: Site, sealed: bool) -> None:
+    files = {"copied": b"1", "cut": b"22", "grows": b"33", "right": b"44", "rotten": b"55", "touched": b"6" * 9}
+    site.offer(files)
+    site.promise(files, sealed=sealed)
     assert site.run().exit_code == 0
-    (site.out / "grows").write_bytes(b"1234")
-    os.utime(site.out / "grows", (2_000_000_000, 2_000_000_000))
-    report = site.download(replace(QUICK, with_files=True)).verify()
-    if sealed:
-        assert (report.exit_code, report.files_intact) == (8, 1)
-        assert [str(failure) for failure in report.failures] == ["grows: it has 4 bytes instead of 2"]
-    else:
-        assert (report.exit_code, report.files_intact, report.bytes_done) == (0, 1, 5)
-        assert report.summary() == "2 of 2 files, 5 B, intact but for 1 checked by size only (grows)"
-        # What rotted on the disk keeps its time, and is found all the same.
-        facts = (site.out / "a").stat()
-        (site.out / "a").write_bytes(b"b")
-        os.utime(site.out / "a", ns=(facts.st_atime_ns, facts.st_mtime_ns))
-        assert site.download().verify().exit_code == 8
+    spoilt = {"cut": b"2", "grows": b"3333", "rotten": b"5X", "touched": b"6" * 8 + b"7"}
+    times = {"copied": 2_000_000_000, "cut": 500, "grows": 2_000_000_000, "rotten": MTIME_S, "touched": MTIME_S + 1}
+    for name, data in spoilt.items():
+        (site.out / name).write_bytes(data)
+    for name, mtime_s in times.items():
+        os.utime(site.out / name, (mtime_s, mtime_s))
+    report = site.download().verify()
+    assert [str(failure) for failure in report.failures] == [
+        "cut: differs from its checksum: 1 instead of 2 bytes",
+        "grows: differs from its checksum and is newer: 4 instead of 2 bytes",
+        "rotten: differs from its checksum: bytes 0 to 1",
+        "touched: differs from its checksum and is newer: bytes 0 to 8",
+    ]
+    assert (report.exit_code, report.files_intact, report.files_by_size, report.bytes_done) == (8, 2, 0, 3)
 
 
 def test_where_there_is_nothing_to_verify_that_is_said(site: Site) -> None:

@@ -24,14 +24,14 @@ _NS = 1_000_000_000
 class Verification:
     """Checks every file that the manifest names. `run` may be called once.
 
-    While a dataset still grows, a file may be newer than what the manifest says of it: such a one is checked by size only.
+    The bytes count, not the times: a copy of a file is often newer than the file. One that differs and is newer may have changed
+    while the dataset grew, after it was hashed; nobody can tell from what stands here, so it is a failure that says so.
     """
 
     def __init__(self, run: Run, sidecar: Sidecar, selection: Selection) -> None:
         self._run = run
         self._lock = threading.Lock()
         self._crashed: list[BaseException] = []
-        self._sealed = sidecar.sealed
         wanted = [each for path, each in sidecar.manifest.items() if selection.wants(tuple(path.split("/")))]
         files = [Entry(each.path, EntryKind.FILE, "", each.size_bytes) for each in wanted]
         self._left: Iterator[Promise] = iter(wanted)
@@ -74,7 +74,7 @@ class Verification:
     def _check(self, promise: Promise) -> None:
         path = tuple(promise.path.split("/"))
         try:
-            size_bytes = self._vouched_size(promise)
+            self._compare(promise)
         except Interrupted:
             raise
         except FileNotFoundError:
@@ -82,14 +82,10 @@ class Verification:
         except Fs2odError as error:
             self._run.tally.failed(path, error)
         else:
-            if size_bytes is None:
-                self._run.tally.whole(path, promise.size_bytes, fetched=False, intact=True)
-            else:
-                self._run.tally.resized(size_bytes - promise.size_bytes)
-                self._run.tally.whole(path, size_bytes, fetched=False, intact=False, under_way=False)
+            self._run.tally.whole(path, promise.size_bytes, fetched=False, intact=True)
 
-    def _vouched_size(self, promise: Promise) -> int | None:
-        """Return None for a file that is what the manifest promises; or the size of one that nobody vouches for now.
+    def _compare(self, promise: Promise) -> None:
+        """Compare a file with what the manifest promises.
 
         Raises:
             FileNotFoundError: It is not here.
@@ -98,16 +94,17 @@ class Verification:
         handle = self._run.destination.open_file(tuple(promise.path.split("/")))
         try:
             facts = os.fstat(handle)
-            size = facts.st_size
-            if not self._sealed and facts.st_mtime_ns // _NS != promise.mtime_ns // _NS:
-                # It was written again after it was hashed, and the part of the manifest that says how is not out yet.
-                return size
-            if size != promise.size_bytes:
-                raise IntegrityFailure(f"it has {size:,} bytes instead of {promise.size_bytes:,}")
-            wrong = wrong_ranges(self._run, handle, promise, counting=True)
+            found = f"{facts.st_size:,} instead of {promise.size_bytes:,} bytes"
+            if facts.st_size == promise.size_bytes:
+                found = _named(wrong_ranges(self._run, handle, promise, counting=True))
         finally:
             os.close(handle)
-        if wrong:
-            more = f" and {len(wrong) - _MOST_RANGES:,} more" if len(wrong) > _MOST_RANGES else ""
-            raise IntegrityFailure(f"its bytes are wrong: {'; '.join(wrong[:_MOST_RANGES])}{more}")
-        return None
+        if found:
+            is_newer = facts.st_mtime_ns // _NS > promise.mtime_ns // _NS
+            raise IntegrityFailure(f"differs from its checksum{' and is newer' if is_newer else ''}: {found}")
+
+
+def _named(wrong: list[str]) -> str:
+    """Return which bytes are wrong; "" where none are."""
+    more = f" and {len(wrong) - _MOST_RANGES:,} more" if len(wrong) > _MOST_RANGES else ""
+    return f"bytes {'; '.join(wrong[:_MOST_RANGES])}{more}" if wrong else ""
