@@ -1,5 +1,6 @@
 """Jobs of a real Slurm: the dataset is there before, the results are back after, nothing is left behind."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -118,3 +119,30 @@ def test_cleaning_follows_no_link(tmp_path: Path) -> None:
         assert subprocess.run(words, timeout=60, check=False).returncode == 0
     assert (tmp_path / "precious" / "x").exists()
     assert not (tmp_path / "job").exists()
+
+
+@pytest.mark.parametrize(("job", "point"), [("job-žofie", "results"), ("job", "données"), ("job 2", "a\nb\\040 é")])
+def test_cleaning_unmounts_first_and_removes_nothing_that_lies_elsewhere(tmp_path: Path, job: str, point: str) -> None:
+    folder = tmp_path / job
+    folder.mkdir()
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    with serve_world(tmp_path / "world") as world:
+        results = world.results(world.administrator)
+        (tmp_path / "token").write_text(world.administrator.token.reveal())
+        access = [
+            "--token-file",
+            str(tmp_path / "token"),
+            "--zone",
+            world.node.settings.zone_url,
+            "--ca",
+            str(world.ca),
+        ]
+        words = [sys.executable, "-m", "fs2od", "mount", results.space, str(folder / point), "--daemon", *access]
+        subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, timeout=60, check=True)
+        (folder / point / "deep").mkdir()
+        (folder / point / "deep" / "precious.txt").write_text("hours of work")
+        wait_for((results.folder / "deep" / "precious.txt").exists, what="the file at the node")
+        clean = [sys.executable, "-m", "fs2od", "stage", "clean", str(folder)]
+        assert subprocess.run(clean, env=environment, timeout=60, check=False).returncode == 0
+        assert not folder.exists()
+        assert (results.folder / "deep" / "precious.txt").read_text() == "hours of work"

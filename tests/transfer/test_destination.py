@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fs2od.errors import StorageError, StorageMissing
+from fs2od.testing.small_disks import small_disk
 from fs2od.transfer import EntryKind, Present
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._folders import open_folder
@@ -190,3 +191,19 @@ def test_the_disk_is_asked_whether_it_tells_case_apart_and_nothing_is_left(tmp_p
     with Destination(tmp_path) as destination:
         assert destination.folds_case() is (tmp_path / "X").exists()
         assert sorted(destination.scan(())) == ["x"]
+
+
+def test_nothing_of_another_file_system_is_removed(tmp_path: Path) -> None:
+    job = tmp_path / "job"
+    (job / "deep" / "emptied").mkdir(parents=True)
+    (job / "deep" / "emptied" / "own").touch()
+    (job / "own").touch()
+    with small_disk(job / "deep" / "données", size_mb=1) as disk, Destination(tmp_path) as destination:
+        (disk / "precious").write_text("somebody's")
+        (disk / "folder").mkdir()
+        with pytest.raises(StorageError, match=r"job/deep/données is another file system: it is left as it is$"):
+            destination.remove_all(("job",))
+        assert sorted(path.name for path in job.rglob("*")) == ["deep", "données", "folder", "precious"]
+        with pytest.raises(StorageError, match="données is another"):
+            destination.remove_all(("job", "deep", "données"))
+        assert (disk / "precious").read_text() == "somebody's"

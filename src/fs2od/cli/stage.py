@@ -13,7 +13,6 @@ from fs2od.errors import ConfigurationError, StorageError
 __all__ = ["stage"]
 
 _LEAST_DEPTH = 3
-_MOUNTS = Path("/proc/self/mountinfo")
 
 
 @click.group(
@@ -135,27 +134,23 @@ def out(
 @stage.command("clean")
 @click.argument("folder", type=click.Path(path_type=Path))
 def clean(*, folder: Path) -> None:
-    """Unmount what is mounted in FOLDER, and remove it with all that is in it. It need not exist any more."""
+    """Unmount what is mounted in FOLDER, and remove it with all that is in it. It need not exist any more.
+
+    A folder in it that is still another file system is left as it is, and named: exit code 7.
+    """
     _clean(folder)
 
 
 def _clean(folder: Path) -> None:
-    from fs2od.mount import unmount  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.mount import mounted_in, unmount  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.transfer import remove_folder  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     path = folder.parent.resolve() / folder.name
     if len(path.parts) < _LEAST_DEPTH or folder.name in {"", ".", ".."} or path == Path.home():
         raise ConfigurationError(f"{folder} is not a job's folder: it is not removed")
-    for point in _mounted_in(path):
+    for point in mounted_in(path):
         unmount(point)
-    left = _mounted_in(path)
+    left = mounted_in(path)
     if left:
         raise StorageError(f"{left[0]} is still mounted: nothing is removed")
     remove_folder(path)
-
-
-def _mounted_in(path: Path) -> list[Path]:
-    """Return what is mounted at a path and below it, the deepest first."""
-    points = (line.split()[4] for line in _MOUNTS.read_text(errors="replace").splitlines())
-    found = [Path(point.encode().decode("unicode_escape")) for point in points]
-    return sorted((each for each in found if each == path or path in each.parents), key=str, reverse=True)

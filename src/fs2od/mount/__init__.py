@@ -6,6 +6,7 @@ Only `Mount.run` needs pyfuse3 (the extra `fs2od[mount]`) and the system's FUSE;
 from fs2od.mount._blocks import BlockStore
 from fs2od.mount._machine import Finding, check_machine, unmount
 from fs2od.mount._mount import Mount, MountOptions, NotMountable, NotSent
+from fs2od.mount._points import mounted_in
 from fs2od.mount._reading import Handle, Reader
 from fs2od.mount._spool import Kept, is_served, kept_in
 from fs2od.mount._tree import Node, Tree
@@ -25,5 +26,6 @@ __all__ = [
     "check_machine",
     "is_served",
     "kept_in",
+    "mounted_in",
     "unmount",
 ]

@@ -14,7 +14,7 @@ from typing import Iterator
 
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.transfer._disk import EXISTING_FILE, NS, told
-from fs2od.transfer._entries import EntryKind, Names, Present
+from fs2od.transfer._entries import EntryKind, Names, Present, shown_path
 from fs2od.transfer._folders import Folder, open_folder
 from fs2od.transfer._partial_files import Partial
 from fs2od.transfer._partials import PartialName
@@ -177,11 +177,17 @@ class Destination:
     def remove_all(self, path: Names) -> None:
         """Remove a file, a link, or a folder with all that is in it; no link is followed.
 
+        A folder of another file system is somebody's mount, and what is in it lies elsewhere: it is left as it is.
+
         Raises:
-            StorageError: Something cannot be removed.
+            StorageError: Something cannot be removed, or was left.
         """
+        left: list[Names] = []
         with told(), self.opened(path[:-1]) as parent, contextlib.suppress(FileNotFoundError):
-            _remove(parent, path[-1])
+            _remove(parent, path, left)
+        if left:
+            more = f", and {len(left) - 1:,} more" if len(left) > 1 else ""
+            raise StorageError(f"{self.path}/{shown_path(left[0])} is another file system: it is left as it is{more}")
 
     def set_time(self, path: Names, *, mtime_s: int) -> None:
         """Give a file that stands there its time.
@@ -230,17 +236,23 @@ class Destination:
             inside.close()
 
 
-def _remove(parent: Folder, name: str) -> None:
+def _remove(parent: Folder, path: Names, left: list[Names]) -> None:
+    """Remove what stands in a folder; what is left, and keeps its own folders, is added to `left`."""
+    name, left_before = path[-1], len(left)
     if not stat.S_ISDIR(parent.stat(name).st_mode):
         parent.unlink(name)
         return
     inside = parent.below(name)
     try:
+        if inside.device() != parent.device():
+            left.append(path)
+            return
         for each in inside.facts():
-            _remove(inside, each)
+            _remove(inside, (*path, each), left)
     finally:
         inside.close()
-    parent.rmdir(name)
+    if len(left) == left_before:
+        parent.rmdir(name)
 
 
 def _present(folder: Folder, name: str, facts: os.stat_result) -> Present:

@@ -83,10 +83,10 @@ def remove_extras(destination: Destination, extras: list[Extra]) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder with all that is in it, following no link; nothing where there is none.
+    """Remove a folder with all that is in it, following no link and into no other file system; nothing where there is none.
 
     Raises:
-        StorageError: Something cannot be removed.
+        StorageError: Something cannot be removed, or was left.
     """
     if path.parent.is_dir():
         with Destination(path.parent) as parent:

@@ -30,6 +30,10 @@ class Folder:
         """Return a folder in it; a link is not followed."""
         return Folder(os.open(name, _NOT_FOLLOWED, dir_fd=self._handle))
 
+    def device(self) -> int:
+        """Return the number of the file system that it lies on."""
+        return os.fstat(self._handle).st_dev
+
     def close(self) -> None:
         """Close it."""
         os.close(self._handle)
@@ -99,6 +103,9 @@ class _FolderByPath(Folder):
         if not stat.S_ISDIR(facts.st_mode) or getattr(facts, "st_file_attributes", 0) & _REPARSE_POINT:
             raise NotADirectoryError(20, "not a folder", name)
         return _FolderByPath(self._at(name))
+
+    def device(self) -> int:
+        return Path(self._path).stat().st_dev
 
     def close(self) -> None:
         """Nothing is open."""
