@@ -300,6 +300,40 @@ def test_a_download_that_follows_ends_when_the_dataset_is_complete(site: Site) -
     assert site.found() == {"a.mrc": b"a", "b.mrc": b"b"}
 
 
+def test_a_download_that_follows_reads_the_disk_again_once_the_dataset_is_complete(site: Site) -> None:
+    site.offer({"a.mrc": b"a" * 1000, "big.mrc": BIG})
+    site.promise({"a.mrc": b"a" * 1000, "big.mrc": BIG})
+    rounds, asked = 0, {}
+
+    def rot(name: str) -> None:
+        """Spoil what stands on the disk, which does not notice."""
+        facts = (site.out / name).stat()
+        with (site.out / name).open("r+b") as file:
+            file.write(b"ROTTEN")
+        os.utime(site.out / name, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+    def grow(_: Request) -> Reply:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 2:
+            rot("a.mrc")
+            rot("big.mrc")
+        elif rounds == 4:
+            # What was brought is not read again in every pass.
+            asked.update({name: len(site.ranges(name)) for name in ("a.mrc", "big.mrc")})
+            del site.share.items[-1]
+            site.promise({"a.mrc": b"a" * 1000, "big.mrc": BIG}, sealed=True)
+        return reply_of({"children": site.share.items, "isLast": True, "nextPageToken": None})
+
+    site.share.answers["children of root"] = grow
+    report = site.run(replace(QUICK, follow=True, follow_every_s=0.05))
+    assert (report.exit_code, report.sealed, report.files_intact) == (0, True, 2)
+    assert (rounds, asked["a.mrc"]) == (4, 1)
+    assert len(site.ranges("a.mrc")) == 2
+    assert len(site.ranges("big.mrc")) == asked["big.mrc"] + 1
+    assert site.found() == {"a.mrc": b"a" * 1000, "big.mrc": BIG}
+
+
 def test_a_limited_rate_is_kept(site: Site) -> None:
     site.offer({"a.mrc": BIG[: 2 << 20]})
     report = site.run(replace(QUICK, limit_rate=2e6))

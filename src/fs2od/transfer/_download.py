@@ -115,7 +115,7 @@ class Download:
         self._place = place
         self._path = Path(destination)
         self._options = options or Options()
-        self._ledger = ledger or Ledger()
+        self._ledger = ledger or Ledger(keeps=self._options.follow)
         self._crew = crew
 
     def run(self, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None) -> Report:

@@ -20,11 +20,15 @@ Known = Tuple[str, int, int, int]
 
 
 class Ledger:
-    """Remembers within one process."""
+    """Remembers within one process.
 
-    keeps = False
+    Attributes:
+        keeps: Whether to tell it of what was brought, too: somebody will ask again.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps: bool = False) -> None:
+        """Begin with nothing found right; see `keeps`."""
+        self.keeps = keeps
         self._known: dict[str, Known] = {}
 
     def get(self, path: str) -> Known | None:
@@ -34,6 +38,10 @@ class Ledger:
     def remember(self, path: str, known: Known) -> None:
         """Take note that a file was found right."""
         self._known[path] = known
+
+    def doubt(self) -> None:
+        """Forget what was found right, before the last look at a dataset that is complete: that one reads the disk."""
+        self._known.clear()
 
     def look(self) -> None:
         """Take in what others found meanwhile."""
@@ -48,8 +56,6 @@ class KeptLedger(Ledger):
     A line that is not whole, or is none of ours, is passed over: the file it speaks of is then read again.
     """
 
-    keeps = True
-
     def __init__(self, folder: Path, name: str) -> None:
         """Read what there is.
 
@@ -57,7 +63,7 @@ class KeptLedger(Ledger):
             folder: Where the files of all processes lie.
             name: What no other process calls itself.
         """
-        super().__init__()
+        super().__init__(keeps=True)
         self._folder = folder
         self._own = folder / f"{name}{_SUFFIX}"
         self._lock = threading.Lock()
@@ -75,6 +81,9 @@ class KeptLedger(Ledger):
             is_much = len(self._unwritten) >= _MOST_UNWRITTEN
         if is_much:
             self.flush()
+
+    def doubt(self) -> None:
+        """Forget nothing: that it need not be read again is what it was written down for."""
 
     def flush(self) -> None:
         """Write down what was found. A disk that refuses costs a reading later, nothing else."""

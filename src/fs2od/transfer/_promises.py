@@ -43,6 +43,8 @@ class Promises:
             ConnectionLost: The share cannot be read just now.
         """
         self._sidecar.read(self._run.shared)
+        if self._sidecar.sealed:
+            self._run.ledger.doubt()
         with self._lock:
             self._is_read.set()
             waiting, self._waiting = self._waiting, []
