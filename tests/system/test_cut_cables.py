@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
 import random
 import signal
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -18,27 +15,31 @@ from typing import Any
 
 import pytest
 from tests.storage.conftest import radosgw
+from tests.system.cables import (
+    CUT_S,
+    LONGEST_S,
+    Place,
+    Reading,
+    bucket_at_centre,
+    ends_well,
+    mounted,
+    prepared,
+    start_node,
+    token_file,
+)
 
 from fs2od.cli.first_configuration import ensure_configuration
 from fs2od.mount import unmount
-from fs2od.node import NodeSettings, open_node
-from fs2od.node.apps import provider_app
-from fs2od.node.certificates import ensure_certificate
-from fs2od.node.origins import SocketOrigins
-from fs2od.node.panel.storage_records import Bucket, Credentials
-from fs2od.node.settings import SiteSettings
 from fs2od.storage.s3 import S3Settings, client_of
 from fs2od.testing.hosts import Cable, Host, Network
 from fs2od.testing.network import Proxy
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.sidecars import extend_sidecar
 from fs2od.testing.system import System, free_ports, tree, wait_for
-from fs2od.testing.world import Dataset, World, _administrator, write_files
+from fs2od.testing.world import Dataset, write_files
 
 __all__ = ["radosgw"]
 
-CUT_S = 3.0
-LONGEST_S = 90.0
 ENDED = ("completed", "failed", "cancelled")
 LARGE = 2 << 20
 SOME = random.Random(5)
@@ -50,45 +51,18 @@ FILES = {
 
 
 @dataclass(frozen=True)
-class Place:
-    """The hosts, the node, and what there is at it."""
+class Laid(Place):
+    """And what else there is."""
 
     facility: Host
-    node: Host
-    site: Host
-    user: Host
-    system: System
     bucket: S3Settings
     store: Proxy
-    dataset: Dataset
     results: Dataset
     share: str
-    token: Path
-
-    @property
-    def zone(self) -> str:
-        return str(self.system.facts["zone"])
-
-    def command(self, *words: str, at: Host | None = None) -> subprocess.Popen[str]:
-        """Start a command of a person, where the user is."""
-        command = [sys.executable, "-m", "fs2od", *words, "--ca", str(self.system.facts["ca"])]
-        with (at or self.user).entered():
-            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-    def member(self, *words: str) -> subprocess.Popen[str]:
-        """Start a command with a member's token."""
-        return self.command(*words, "--token-file", str(self.token), "--zone", self.zone)
-
-    def ask(self, method: str, path: str, **told: Any) -> Any:  # noqa: ANN401 - JSON
-        """Return what the node answers an administrator, asked beside it."""
-        with self.node.entered(), self.system.http(administrator=True) as http:
-            answer = http.request(method, path, **told)
-        assert answer.is_success, answer.text
-        return answer.json() if answer.content else None
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, radosgw: Radosgw) -> Iterator[Place]:
+def place(tmp_path_factory: pytest.TempPathFactory, radosgw: Radosgw) -> Iterator[Laid]:
     home = tmp_path_factory.mktemp("node")
     with ExitStack() as stack:
         network = stack.enter_context(Network())
@@ -102,48 +76,18 @@ def place(tmp_path_factory: pytest.TempPathFactory, radosgw: Radosgw) -> Iterato
         system = System(home, port=free_ports(4))
         bucket = radosgw.bucket()
         endpoint = f"http://{site.address}:{store.ports[0]}"
-        with node.entered(), _prepared(system, node.address, site.address) as world:
+        with node.entered(), prepared(system, node.address, site.address) as world:
             owner = world.administrator
             dataset = world.dataset(owner, FILES)
             extend_sidecar(dataset.folder, seal=True)
             world.rescan(dataset.space)
             share, results = world.share(owner, dataset), world.results(owner)
-            (centre,) = [each for each in world.node.sites if each.record.name == "centre"]
-            keys = Credentials(bucket.access_key, bucket.secret_key)
-            storage = centre.storages.add_s3("bucket", Bucket(endpoint, bucket.bucket), keys)
-            with world.node.zone.database.writing() as db:
-                centre.supports.grant(db, dataset.space, storage, size_bytes=1 << 30)
-            token = home / "member.token"
-            token.write_text(owner.token.reveal())
-            token.chmod(0o600)
+            bucket_at_centre(world, dataset.space, endpoint, bucket)
+            token = token_file(world, owner)
         stack.enter_context(system)
-        with node.entered():
-            config = home / "node.toml"
-            config.write_text(f'[network]\nstore_hosts = ["{site.address}"]\n')
-            system.start_node("--host", node.address, "--address", node.address, "--config", str(config))
+        start_node(system, node, site.address)
         link = f"{system.facts['zone']}/share/{share}"
-        yield Place(facility, node, site, user, system, bucket, store, dataset, results, link, token)
-
-
-@contextmanager
-def _prepared(system: System, address: str, store: str) -> Iterator[World]:
-    """Yield the node before it is started, with a further site: quicker than asking for everything by REST."""
-    sites = (SiteSettings("centre", port=system.port + 3),)
-    domains = f"{address}:{system.port}", f"{address}:{system.port + 1}"
-    with open_node(NodeSettings(system.data / "node", *domains, sites=sites, store_hosts=(store,))) as opened:
-        origins = SocketOrigins(address, address, 0, app=provider_app, certify=lambda _: made)
-        made = ensure_certificate(system.data / "node" / "tls", [address])
-        opened.sites.open_all(origins)
-        try:
-            yield World(opened, system.home, _administrator(opened), {})
-        finally:
-            for service in origins.services:
-                service.socket.close()
-
-
-def ends_well(process: subprocess.Popen[str], what: str) -> None:
-    _, said = process.communicate(timeout=LONGEST_S)
-    assert process.returncode == 0, f"{what}: {said}"
+        yield Laid(node, site, user, system, dataset, token, facility, bucket, store, results, link)
 
 
 def holds_in_the_middle(process: subprocess.Popen[str], folder: Path) -> None:
@@ -160,27 +104,9 @@ def is_in_the_middle(folder: Path) -> bool:
         return False
 
 
-class Reading(threading.Thread):
-    """Somebody who reads a file, piece by piece."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(daemon=True)
-        self._path = path
-        self.content = b""
-        self.error: OSError | None = None
-
-    def run(self) -> None:
-        try:
-            with self._path.open("rb", buffering=0) as file:
-                while piece := file.read(64 << 10):
-                    self.content += piece
-        except OSError as error:
-            self.error = error
-
-
 @contextmanager
-def mounted(
-    place: Place, folder: Path, *more: str, of: Dataset | None = None
+def mounted_here(
+    place: Laid, folder: Path, *more: str, of: Dataset | None = None
 ) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
     """Yield what was shared, or `of` with a member's token, mounted where the user is."""
     point = folder / "mounted"
@@ -188,23 +114,14 @@ def mounted(
         process = place.command("mount", place.share, str(point), *more)
     else:
         process = place.member("mount", of.space, str(point), *more)
-    try:
-        assert process.stderr is not None
-        said = process.stderr.readline()
-        assert "is mounted" in said, said + process.stderr.read()
+    with mounted(process, point):
         yield point, process
-    finally:
-        process.terminate()
-        process.wait(LONGEST_S)
-        process.communicate()
-        if os.path.ismount(point):
-            unmount(point)
 
 
-def test_what_people_run_waits_while_their_cable_is_cut_and_ends_whole(place: Place, tmp_path: Path) -> None:
+def test_what_people_run_waits_while_their_cable_is_cut_and_ends_whole(place: Laid, tmp_path: Path) -> None:
     write_files(tmp_path / "made", {f"run/{number}.star": SOME.randbytes(LARGE) for number in range(3)})
     got = {name: tmp_path / name for name in ("download", "mirror", "stage")}
-    with mounted(place, tmp_path, "--cache", str(tmp_path / "cache")) as (point, _):
+    with mounted_here(place, tmp_path, "--cache", str(tmp_path / "cache")) as (point, _):
         reader = Reading(point / "Grids" / "0.mrc")
         space = place.dataset.space
         running: dict[str, subprocess.Popen[str]] = {}
@@ -243,12 +160,12 @@ def test_what_people_run_waits_while_their_cable_is_cut_and_ends_whole(place: Pl
     assert tree(place.results.folder / "of today") == tree(tmp_path / "made")
 
 
-def test_what_people_bring_back_waits_while_their_cable_is_cut_and_ends_whole(place: Place, tmp_path: Path) -> None:
+def test_what_people_bring_back_waits_while_their_cable_is_cut_and_ends_whole(place: Laid, tmp_path: Path) -> None:
     write_files(tmp_path / "made", {f"{number}.star": SOME.randbytes(LARGE) for number in range(3)})
     results, before = place.results.folder, size_of(place.results.folder)
     cache = ("--cache", str(tmp_path / "cache"), "--spool", str(tmp_path / "unsent"))
     running: dict[str, subprocess.Popen[str]] = {}
-    with mounted(place, tmp_path, *cache, of=place.results) as (point, mount):
+    with mounted_here(place, tmp_path, *cache, of=place.results) as (point, mount):
         try:
             running["stage"] = place.member("stage", "out", str(tmp_path / "made"), f"{place.results.space}/staged")
             wait_for(lambda: size_of(results) > before + 100_000, what="the first bytes of stage out")
@@ -284,9 +201,9 @@ def size_of(folder: Path) -> int:
 
 
 def test_a_read_fails_when_the_cable_is_cut_for_longer_than_was_asked_and_the_mount_ends(
-    place: Place, tmp_path: Path
+    place: Laid, tmp_path: Path
 ) -> None:
-    with mounted(place, tmp_path, "--no-cache", "--wait", "1") as (point, process):
+    with mounted_here(place, tmp_path, "--no-cache", "--wait", "1") as (point, process):
         reader = Reading(point / "Grids" / "1.mrc")
         reader.start()
         wait_for(lambda: reader.content, what="the first bytes through the mount")
@@ -300,9 +217,9 @@ def test_a_read_fails_when_the_cable_is_cut_for_longer_than_was_asked_and_the_mo
     assert FILES["Grids/1.mrc"].startswith(reader.content)
 
 
-def test_replication_goes_on_after_the_cable_of_the_site_was_cut(place: Place) -> None:
+def test_replication_goes_on_after_the_cable_of_the_site_was_cut(place: Laid) -> None:
     place.store.forget()
-    address = _required_at_centre(place)
+    address = place.require_at_centre()
     wait_for(lambda: [each for each in place.store.exchanges if each.request.method == "PUT"], what="a first object")
     with place.site.cut():
         assert place.ask("GET", address)["status"] == "pending"
@@ -323,26 +240,18 @@ def test_replication_goes_on_after_the_cable_of_the_site_was_cut(place: Place) -
 
 
 @pytest.mark.parametrize("kind", ["eviction", "migration"])
-def test_what_clears_a_site_goes_on_after_its_cable_was_cut(place: Place, kind: str) -> None:
-    address = _required_at_centre(place)
+def test_what_clears_a_site_goes_on_after_its_cable_was_cut(place: Laid, kind: str) -> None:
+    address = place.require_at_centre()
     wait_for(lambda: place.ask("GET", address)["status"] == "fulfilled", within_s=LONGEST_S, what="the copies")
     place.ask("DELETE", address)
     assert _transferred(place, kind, cut=True)["transferStatus"] == "completed"
     assert not client_of(place.bucket).list_objects_v2(Bucket=place.bucket.bucket).get("Contents")
 
 
-def _required_at_centre(place: Place) -> str:
-    """Require a copy of everything at the site, and return the requirement's address."""
-    body = {"fileId": place.dataset.root, "expression": f"providerId={_centre(place)}", "replicasNum": 1}
-    provider = f"{place.system.facts['provider']}/api/v3/oneprovider"
-    made = place.ask("POST", f"{provider}/qos_requirements", json=body)
-    return f"{provider}/qos_requirements/{made['qosRequirementId']}"
-
-
-def _transferred(place: Place, kind: str, *, cut: bool) -> Any:  # noqa: ANN401 - JSON
+def _transferred(place: Laid, kind: str, *, cut: bool) -> Any:  # noqa: ANN401 - JSON
     """Have the site cleared, its cable cut meanwhile or not, and return how that ended."""
     provider = f"{place.system.facts['provider']}/api/v3/oneprovider"
-    body = {"type": kind, "dataSourceType": "file", "fileId": place.dataset.root, "evictingProviderId": _centre(place)}
+    body = {"type": kind, "dataSourceType": "file", "fileId": place.dataset.root, "evictingProviderId": place.centre()}
     if kind == "migration":
         body["replicatingProviderId"] = str(place.ask("GET", f"{provider}/configuration")["providerId"])
 
@@ -358,13 +267,8 @@ def _transferred(place: Place, kind: str, *, cut: bool) -> Any:  # noqa: ANN401 
     return seen()
 
 
-def _centre(place: Place) -> str:
-    (url,) = place.system.facts["sites"].values()
-    return str(place.ask("GET", f"{url}/api/v3/oneprovider/configuration")["providerId"])
-
-
 def test_onboarding_goes_on_after_the_cable_of_the_facility_was_cut_and_makes_everything_once(
-    place: Place, tmp_path: Path
+    place: Laid, tmp_path: Path
 ) -> None:
     facts, watched, state = place.system.facts, tmp_path / "watched", tmp_path / "facility"
     write_files(watched / "grid7", {"SPA.yml": b"User: {Email: alex@example.org}\n", "a.mrc": b"movie"})
@@ -393,7 +297,7 @@ def test_onboarding_goes_on_after_the_cable_of_the_facility_was_cut_and_makes_ev
     assert len(groups) == len(set(groups)) == 3
 
 
-def _spaces(place: Place, name: str) -> list[str]:
+def _spaces(place: Laid, name: str) -> list[str]:
     zone = f"{place.zone}/api/v3/onezone"
     every = place.ask("GET", f"{zone}/user/effective_spaces")["spaces"]
     return [space for space in every if name in place.ask("GET", f"{zone}/spaces/{space}")["name"]]

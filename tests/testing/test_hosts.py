@@ -53,6 +53,18 @@ def test_a_cut_loses_what_is_sent_and_a_connection_goes_on_after_it(cable: Cable
             assert mine.recv(9, socket.MSG_WAITALL) == b"meanwhile"
 
 
+def test_what_a_host_sends_is_counted() -> None:
+    with Network() as network:
+        near, far = network.host(), network.host()
+        mine, theirs = connected(near, far)
+        with mine, theirs:
+            before = near.sent_bytes(), far.sent_bytes()
+            theirs.sendall(b"x" * 50_000)
+            assert len(mine.recv(50_000, socket.MSG_WAITALL)) == 50_000
+            assert far.sent_bytes() - before[1] > 50_000
+            assert near.sent_bytes() - before[0] < 50_000
+
+
 def test_processes_and_threads_are_where_they_were_started_and_others_are_not() -> None:
     with Network() as network:
         host = network.host()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from fs2od.transfer import (
     Options,
     SpaceDataset,
     SpacePlace,
+    Timeouts,
     parse_link,
 )
 from fs2od.transfer._download import opened_dataset
@@ -191,6 +193,24 @@ def test_a_store_that_failed_is_tried_again_after_a_while(centre: Centre) -> Non
                     view = memoryview(bytearray(1000))
                     assert bytes(view[: content.read_into(view)]) == BIG[5 : 5 + len(view)]
     assert len(centre.proxy.exchanges) == 2
+
+
+@pytest.mark.parametrize("wait_s", [1.0, 60.0])
+def test_a_store_is_waited_for_no_longer_than_for_everything_and_never_for_long(centre: Centre, wait_s: float) -> None:
+    options = centre.options()
+    with SpaceDataset(
+        centre.place,
+        token=AccessToken(centre.world.administrator.token.reveal),
+        prefer=options.prefer,
+        ca_file=options.ca_file,
+        timeouts=Timeouts(wait_s, wait_s),
+    ) as dataset:
+        store = Store(dataset.http, dataset._store_address)
+        with ExitStack() as stack:
+            assert store.opened(stack, dataset.stat("big.mrc"), 0, LEAST) is not None
+            # All others are for TLS.
+            (straight,) = [found for found in dataset.http._live.values() if isinstance(found, socket.socket)]
+            assert straight.gettimeout() == min(wait_s, 10.0)
 
 
 @pytest.mark.parametrize("trusted", [True, False])

@@ -236,7 +236,7 @@ class Mount:
 def _within(timeouts: Timeouts, wait_s: float) -> Timeouts:
     """Return timeouts that are no longer than reads wait: a cut cable says nothing, so that it is only noticed by them."""
     longest_s = max(_LEAST_S, wait_s)
-    return Timeouts(min(timeouts.connect_s, longest_s), min(timeouts.stall_s, longest_s))
+    return timeouts.within(Timeouts(longest_s, longest_s))
 
 
 def _is_empty(path: Path) -> bool:

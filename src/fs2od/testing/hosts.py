@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -65,6 +66,12 @@ class Host:
         """Have this thread be there: its sockets, and the processes and threads that it starts."""
         with _inside(self._namespace):
             yield
+
+    def sent_bytes(self) -> int:
+        """Return how many bytes its device has sent, everything around them included."""
+        with self.entered():
+            (device,) = json.loads(_run("ip", "-s", "-j", "link", "show", "dev", self.device))
+        return int(device["stats64"]["tx"]["bytes"])
 
     @contextmanager
     def cut(self) -> Iterator[None]:
@@ -239,7 +246,8 @@ def _ip(*words: str) -> None:
     _run("ip", *words)
 
 
-def _run(*words: str) -> None:
+def _run(*words: str) -> str:
     done = subprocess.run(words, check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout

@@ -38,6 +38,10 @@ class Timeouts:
     connect_s: float = 15.0
     stall_s: float = 60.0
 
+    def within(self, others: Timeouts) -> Timeouts:
+        """Return these, each at most as long as the other one."""
+        return Timeouts(min(self.connect_s, others.connect_s), min(self.stall_s, others.stall_s))
+
 
 class Answer:
     """The head of an answer, and its body as it comes."""
@@ -134,7 +138,7 @@ class Http:
             UntrustedCertificate: `ca_file` cannot be read, or holds no certificates.
         """
         self._context = _context(ca_file)
-        self._timeouts = timeouts or Timeouts()
+        self.timeouts = timeouts or Timeouts()
         self._proxies = proxies or Proxies()
         self._lock = threading.Lock()
         self._idle: dict[_Origin, list[http.client.HTTPConnection]] = {}
@@ -172,7 +176,7 @@ class Http:
         """
         kept = dict(secrets or {})
         for _ in range(_MOST_REDIRECTS + 1):
-            connection, answer = self._asked(method, url, {**(headers or {}), **kept}, body, timeouts or self._timeouts)
+            connection, answer = self._asked(method, url, {**(headers or {}), **kept}, body, timeouts or self.timeouts)
             try:
                 target = _redirect(answer, method)
                 if target is None:

@@ -32,8 +32,9 @@ _MOST_BYTES: Final = 64 << 20
 _LEFT_ALONE_S: Final = 120.0
 _NOT_OFFERED_S: Final = 600.0
 _TRIES: Final = 2
-# A store that is out of reach must not hold up for long what the provider would have brought meanwhile.
-_TIMEOUTS: Final = Timeouts(connect_s=5.0, stall_s=30.0)
+# A store that is out of reach must not hold up for long what the provider would have brought meanwhile. Whose own cable was cut for
+# 6 s hears of a connection again after 6.2 s: TCP doubles its pauses.
+_TIMEOUTS: Final = Timeouts(connect_s=5.0, stall_s=10.0)
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,13 @@ class Store:
         """Prepare; nothing is asked yet.
 
         Args:
-            http: The connections.
+            http: The connections. Where they wait for less than a store is given by itself, that holds.
             ask: Returns the provider's address of so many bytes of a file from a byte on; None where there is no copy.
             say: Told in one sentence why the store is left alone.
             clock: Seconds that only grow.
         """
         self._http = http
+        self._timeouts = _TIMEOUTS.within(http.timeouts)
         self._ask = ask
         self._say = say or (lambda _: None)
         self._clock = clock
@@ -129,7 +131,9 @@ class Store:
     def _asked(self, stack: contextlib.ExitStack, addressed: Addressed, start: int, count: int) -> Answer | None:
         headers = {"Range": f"bytes={start}-{start + count - 1}"}
         try:
-            return stack.enter_context(self._http.opened("GET", addressed.url, headers=headers, timeouts=_TIMEOUTS))
+            return stack.enter_context(
+                self._http.opened("GET", addressed.url, headers=headers, timeouts=self._timeouts)
+            )
         except Interrupted:
             raise
         except UntrustedCertificate as error:
