@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import click
 
 from fs2od.cli.zone_options import CA_OPTION
 
-__all__ = ["THROUGH_PROVIDER_OPTION", "access_options", "command_line"]
+__all__ = ["THROUGH_PROVIDER_OPTION", "access_options"]
 
 THROUGH_PROVIDER_OPTION = click.option(
     "--through-provider",
@@ -37,12 +36,3 @@ def access_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="File that holds an access token. Else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken, else what fs2od login keeps.",
     )
     return zone(token(CA_OPTION(command)))
-
-
-def command_line(
-    name: str, words: Sequence[str], zone_url: str | None, token_file: Path | None, ca_file: Path | None
-) -> str:
-    """Return the command that goes on with what was begun, for a shell."""
-    given = {"--zone": zone_url, "--token-file": token_file, "--ca": ca_file}
-    more = [word for option, value in given.items() if value is not None for word in (option, str(value))]
-    return shlex.join(["fs2od", name, *words, *more])

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "FILES_FROM_OPTION",
     "bringing_options",
-    "chosen_by",
     "interrupted",
     "only",
     "rate",
@@ -88,11 +87,6 @@ def only(files_from: Path | None) -> tuple[str, ...] | None:
     from fs2od.transfer import listed_paths  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     return None if files_from is None else listed_paths(str(files_from))
-
-
-def chosen_by(files_from: Path | None) -> list[str]:
-    """Return the words with which --files-from was given, for the command that goes on."""
-    return [] if files_from is None else ["--files-from", str(files_from)]
 
 
 def rate(text: str | None) -> float | None:

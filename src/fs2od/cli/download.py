@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from fs2od.cli.access_options import access_options, command_line
+from fs2od.cli.access_options import access_options
 from fs2od.cli.bringing import (
     bringing_options,
-    chosen_by,
     interrupted,
     only,
     rate,
@@ -18,6 +17,7 @@ from fs2od.cli.bringing import (
     stopping,
     tell,
 )
+from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
 
@@ -83,8 +83,7 @@ def download(
         raise click.UsageError("--dry-run and --verify exclude each other")
     access = access_of(zone_url, token_file, ca_file, text=link)
     place = access.place(link)
-    words = [str(place), *([str(dest)] if dest else []), *chosen_by(files_from)]
-    again = command_line("download", words, zone_url, token_file, ca_file)
+    again = going_on(link=place)
     options = Options(
         token=access.token,
         prefer=access.prefer,

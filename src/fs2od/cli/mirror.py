@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fs2od.cli.access_options import access_options, command_line
+from fs2od.cli.access_options import access_options
 from fs2od.cli.bringing import (
     bringing_options,
-    chosen_by,
     interrupted,
     only,
     rate,
@@ -21,6 +20,7 @@ from fs2od.cli.bringing import (
     stopping,
     tell,
 )
+from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
 
@@ -82,7 +82,7 @@ def mirror(
     from fs2od.transfer import Mirror, Options, UntrustedCertificate  # noqa: PLC0415 - the same
 
     access = access_of(zone_url, token_file, ca_file, text=place)
-    again = command_line("mirror", [place, str(dest), *chosen_by(files_from)], zone_url, token_file, ca_file)
+    again = going_on()
     options = Options(
         jobs=jobs,
         include=include,

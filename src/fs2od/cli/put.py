@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fs2od.cli.access_options import access_options, command_line
+from fs2od.cli.access_options import access_options
+from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
 
@@ -75,9 +75,6 @@ def put(
     if not isinstance(place, SpacePlace):
         raise click.UsageError("the target is a space, or a folder in one: SPACE/a/folder")
     sources = gather(files)
-    words = [*map(str, files), target, *(["--replace"] if replace else [])]
-    more = shlex.join(["--from-dataset", from_dataset]) if from_dataset else ""
-    again = f"{command_line('put', words, zone_url, token_file, ca_file)} {more}".strip()
     run = _Run(access, place, sources, Options(jobs=jobs, replace=replace), from_dataset)
     try:
         if dry_run:
@@ -86,7 +83,7 @@ def put(
         with progress_bar("looking") as show:
             report = asyncio.run(run.put(access.announcing(show)))
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped; what is whole stays. To go on: {again}") from None
+        raise Interrupted(f"stopped; what is whole stays. To go on: {going_on()}") from None
     _tell(report, sources, as_json=as_json)
 
 
