@@ -16,7 +16,7 @@ from fs2od.cli.main import fs2od
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.onedata import tokens
 from fs2od.onedata.errors import Forbidden, NotFound, Rejected, ServiceError
-from fs2od.onedata.ids import ProviderId
+from fs2od.onedata.ids import ProviderId, SpaceId
 from fs2od.onedata.tokens import DataPath, DataReadonly, Ip, Time, Token
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.radosgw import Radosgw
@@ -144,15 +144,22 @@ def test_a_token_for_a_job_reads_one_dataset_and_writes_its_results(world: Serve
     assert "fs2od mount" in shown.stderr
     assert "oneclient" not in shown.stderr
     site = world.node.provider.record.name
-    made = user.json("token", "job", dataset.space, "--results", "--site", site, "--results-size", "1G")
+    made = user.json(
+        "token", "job", dataset.space, "--results", "--site", site, "--results-size", "2 GB", "--results-name", "means"
+    )
     (paths,) = [caveat for caveat in tokens.examine(Token(made["token"])).caveats if isinstance(caveat, DataPath)]
     assert set(paths.paths) == {f"/{dataset.space}", f"/{made['resultsSpaceId']}"}
+    results = world.node.zone.spaces.known(SpaceId(made["resultsSpaceId"]))
+    assert (results.name, results.supports) == ("means", {world.node.provider.record.id: 2 * 10**9})
     again = user.json("token", "job", dataset.space, "--results-space", made["resultsSpaceId"], "--name", "again")
     assert again["resultsSpaceId"] == made["resultsSpaceId"]
     for words, code in (
         (("--results",), 2),
         (("--results-size", "1G"), 2),
         (("--results", "--site", "nowhere"), 3),
+        (("--results", "--site", site, "--results-size", "6T"), 3),
+        (("--results", "--site", site, "--results-size", "1k"), 3),
+        (("--results", "--site", site, "--results-name", "*"), 4),
         (("--name", "again"), 4),
         (("--ip", "nonsense"), 4),
     ):
@@ -160,6 +167,9 @@ def test_a_token_for_a_job_reads_one_dataset_and_writes_its_results(world: Serve
         raised = refused.exception
         found = raised.exit_code if isinstance(raised, Fs2odError) else refused.exit_code
         assert found == code, (words, refused.output)
+    small = user.run("token", "job", dataset.space, "--results", "--site", site, "--results-size", "6 TB")
+    assert str(small.exception) == "--results-size: the site lends at most 5.00 TB"
+    assert world.node.zone.spaces.named("grid 9 results") == []  # nothing is left behind
 
 
 def test_a_site_is_removed_after_its_supports_were_shown_and_ended(world: ServedWorld, tmp_path: Path) -> None:

@@ -271,6 +271,67 @@ async def test_a_job_that_is_renewed_writes_into_the_results_that_are_there(
     assert other.status == 403
 
 
+async def test_a_new_space_for_results_has_the_name_and_the_size_that_the_form_says(
+    scene: Scene, owner: Person, centre: Site
+) -> None:
+    site, proposed = centre.node_provider.record.id, f"{scene.zone.spaces.known(scene.space).name} results"
+    page = html.unescape(await owner.open(path(scene)))
+    assert field(page, "results_name", "results_size") == [proposed, "1 TB"]
+    assert "At centre: 10.0 TB at most." in page
+    for told, made in (
+        ({}, (proposed, 10**12)),
+        ({"results_name": "Ribosome refined", "results_size": "1,5 TB"}, ("Ribosome refined", 15 * 10**11)),
+        ({"results_name": " ", "results_size": ""}, (proposed, 10**12)),
+    ):
+        await owner.open(path(scene))
+        form = {"name": f"job {len(told)} {made[1]}", "hours": "12", "results": site}
+        page = html.unescape(await owner.press(f"{path(scene)}/job", {**form, **told}))
+        (space,) = re.findall(INTO, page, re.DOTALL)
+        found = scene.zone.spaces.known(SpaceId(space))
+        assert (found.name, found.supports) == (made[0], {site: made[1]})
+    narrow = Offer(True, 5 * 10**11, "", scene.zone.offers.of(site).results_storage)
+    scene.zone.offers.set(scene.world.administrator.caller, site, narrow)
+    page = html.unescape(await owner.open(path(scene)))
+    assert field(page, "results_size") == ["500 GB"]
+    assert "At centre: 500 GB at most." in page
+
+
+@pytest.mark.parametrize(
+    ("told", "english", "czech"),
+    [
+        ({"results_size": "much"}, "Write the size with its unit, such as 500 GB or 5 TB.", "Napište velikost"),
+        ({"results_size": "20 TB"}, "The site lends 10.0 TB at most.", "poskytne nejvýše 10,0\N{NO-BREAK SPACE}TB."),
+        ({"results_size": "1 kB"}, "That is too small: it must be at least 1.00 MB.", "To je málo: musí to být"),
+        ({"results_name": "*"}, "The name of the new space has 2 to 128", "Název nového prostoru má 2 až 128"),
+    ],
+    ids=["no size", "too large", "too small", "no name"],
+)
+async def test_a_mistake_about_a_new_space_is_said_in_one_line_and_what_was_typed_stays(
+    scene: Scene, owner: Person, centre: Site, told: dict[str, str], english: str, czech: str
+) -> None:
+    given = {"results_name": "refined", "results_size": "2 TB"} | told
+    form = {"name": "first job", "hours": "12", "results": centre.node_provider.record.id, **given}
+    for said, language in ((english, "en"), (czech, "cs")):
+        owner.client.headers["Accept-Language"] = language
+        await owner.open(path(scene))
+        page = html.unescape(await owner.press(f"{path(scene)}/job", form))
+        assert owner.status == 400
+        (alarm,) = re.findall(r'<p class="notice error" role="alert">(.*?)</p>', page)
+        assert said in alarm
+        assert field(page, "name", "results_name", "results_size") == ["first job", *given.values()]
+        assert '<details class="form" open>' in page
+    assert "first job" not in [each.name for each in scene.zone.tokens.all_of(scene.olive.id)]
+    # Where nothing is made, nothing of it is asked.
+    await owner.open(path(scene))
+    await owner.press(f"{path(scene)}/job", {**form, "results": ""})
+    assert owner.status == 200
+
+
+def field(page: str, *names: str) -> list[str]:
+    """Return what stands in fields of a page's forms."""
+    return [re.findall(f'<input id="{name}" name="{name}" [^>]*?value="([^"]*)"', page)[0] for name in names]
+
+
 async def test_what_was_asked_by_command_is_used_by_one_press_as_well(
     scene: Scene, owner: Person, centre: Site
 ) -> None:

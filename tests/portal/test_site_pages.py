@@ -18,7 +18,7 @@ from fs2od.node.panel.storage_records import Bucket, Credentials
 from fs2od.node.zone.offers import Offer
 from fs2od.onedata import privileges
 from fs2od.onedata.tokens import InviteToken, InviteType
-from fs2od.portal.sites._sizes import size_of, written
+from fs2od.portal._sizes import size_of, written
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.world import write_files
 

@@ -23,11 +23,12 @@ from fs2od.cli.zone_options import JSON_OPTION
 from fs2od.client import Onezone
 from fs2od.errors import ConfigurationError
 from fs2od.onedata import wire
-from fs2od.onedata.errors import NotFound
+from fs2od.onedata.errors import NotFound, Rejected
 from fs2od.onedata.ids import SpaceId
 from fs2od.onedata.tokens import Caveat, DataPath, DataReadonly, Interface, Ip, Time, caveat_to_json
 from fs2od.onedata.wire.sites import JobTokenMade, JobTokenRequest
 from fs2od.results import space_of
+from fs2od.transfer import readable_size
 
 __all__ = ["job"]
 
@@ -44,8 +45,12 @@ __all__ = ["job"]
 @click.option("--results", is_flag=True, help="Also write results, into a new space at --site.")
 @click.option("--results-space", metavar="SPACE", help="Write results into this space, which is there already.")
 @click.option("--site", help="The site that keeps the new space, by its name or id.")
-@click.option("--results-name", help="What the new space is called; by default after the dataset.")
-@click.option("--results-size", type=SIZE, help="How large it may become, such as 500G.")
+@click.option("--results-name", help='What the new space is called; by default as the dataset, and "results".')
+@click.option(
+    "--results-size",
+    type=SIZE,
+    help="How large it may become, such as 500G or '2 TB'; by default 1T, or what the site lends.",
+)
 @access_options
 @JSON_OPTION
 def job(
@@ -96,6 +101,9 @@ def job(
             provider = None if site is None else site_named(await member.zone.sites.list(), site)
             made = await member.zone.sites.job_token(space, structs.replace(wanted, provider_id=provider))
             host = None
+        except Rejected as error:
+            _explain(error)
+            raise
         except NotFound:
             # No fs2od node: what any Onedata can do of it.
             made = await _made_anywhere(member.zone, space, wanted)
@@ -128,6 +136,18 @@ def job(
 class _Made(NamedTuple):
     token: JobTokenMade
     commands: tuple[JobCommand, ...]
+
+
+def _explain(error: Rejected) -> None:
+    """Say what is wrong with the size of a new space for results, if that is the matter: the service counts in bytes.
+
+    Raises:
+        ConfigurationError: It is.
+    """
+    limit = error.details.get("limit")
+    if error.details.get("key") == "resultsSize" and isinstance(limit, int):
+        bound = "it must be at least" if error.error_id == "badValueTooLow" else "the site lends at most"
+        raise ConfigurationError(f"--results-size: {bound} {readable_size(limit)}") from error
 
 
 async def _made_anywhere(zone: Onezone, dataset: SpaceId, wanted: JobTokenRequest) -> JobTokenMade:

@@ -14,6 +14,7 @@ from tests.portal.members_scene import Scene
 from tests.portal.signing_in import HandClock
 
 from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.zone.offers import Offer
 
 pytestmark = pytest.mark.browser
 
@@ -71,3 +72,29 @@ def test_without_scripts_a_reload_shows_how_far_it_is(site: Site, browser: Brows
     expect(page.get_by_text("All of it: 2 files, 6 B, each copy checked.")).to_be_visible()
     page.get_by_role("button", name="No longer needed here").click()
     expect(page.get_by_text("What was copied stays until the site ends its support.")).to_be_visible()
+
+
+def test_a_new_space_for_results_is_named_and_its_size_corrected(site: Site, browser: Browser) -> None:
+    world, folder = site.scene.world, site.scene.world.folder / "results disk"
+    folder.mkdir()
+    centre = world.site("centre").node_provider
+    offer = Offer(True, 10**13, "", centre.storages.add_posix("results", str(folder)))
+    world.node.zone.offers.set(world.administrator.caller, centre.record.id, offer)
+    page = site.signed_in(browser, "olive", viewport=PHONE)
+    page.goto(f"{site.base}/compute")
+    page.get_by_label("Results", exact=True).select_option(label="Also results, into a new space at centre")
+    size = page.get_by_label("How large it may become")
+    expect(size).to_be_hidden()
+    page.get_by_text("Name and size of a new space for results").click()
+    expect(size).to_have_value("1 TB")
+    size.fill("20 TB")
+    page.get_by_label("Its name").fill("Ribosome refined")
+    assert_accessible(page)
+    assert_fits(page)
+    shoot(page, "compute-results")
+    page.get_by_role("button", name="Make the token").click()
+    expect(page.get_by_role("alert")).to_have_text("The site lends 10.0 TB at most.")
+    expect(size).to_have_value("20 TB")
+    size.fill("2 TB")
+    page.get_by_role("button", name="Make the token").click()
+    expect(page.get_by_role("link", name="Ribosome refined")).to_be_visible()

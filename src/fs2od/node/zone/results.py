@@ -7,19 +7,20 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from fs2od.node.zone.callers import Caller
-from fs2od.node.zone.offers import Offers
+from fs2od.node.zone.names import require_name
+from fs2od.node.zone.offers import Offer, Offers
 from fs2od.node.zone.provenance import Provenance
 from fs2od.node.zone.rights import Rights
 from fs2od.node.zone.spaces import Spaces
+from fs2od.node.zone.support_requests import MINIMUM_SIZE
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId, UserId
 from fs2od.onedata.wire.results import DERIVED_FROM
 from fs2od.sqlite import Database
 
-__all__ = ["DEFAULT_SIZE", "Results", "Supporter"]
+__all__ = ["Results", "Supporter", "largest_at", "name_after", "proposed_at"]
 
-DEFAULT_SIZE = 1_000_000_000_000
-"""How many bytes a space of results gets when nobody says otherwise."""
+_DEFAULT_SIZE = 1_000_000_000_000
 _MOST = 50
 _LONGEST_NAME = 128
 
@@ -70,12 +71,12 @@ class Results:
             dataset: What it comes from.
             provider: The site, which names a storage for results.
             name: What it is called; by default after the dataset.
-            size_bytes: Its quota, at most what the site offers.
+            size_bytes: Its quota, at most `largest_at` what the site offers; by default `proposed_at`.
 
         Raises:
             Forbidden: The dataset is not the caller's to read.
-            Rejected: badValueIdNotFound, the site takes no results; badValueTooHigh, badValueTooLow, badValueName;
-                notSupported, the caller has very many already.
+            Rejected: badValueIdNotFound, the site takes no results; badValueTooHigh, badValueTooLow (resultsSize);
+                badValueName (resultsName); notSupported, the caller has very many already.
         """
         self._rights.require_user(caller)
         caller.require_all_access()
@@ -83,13 +84,12 @@ class Results:
         offer = self._offers.of(provider)
         if offer.results_storage is None or self._supporter is None:
             raise errors.bad_value("IdNotFound", "providerId", "is no site that takes results")
-        largest = offer.largest_bytes or DEFAULT_SIZE
-        wanted = min(DEFAULT_SIZE, largest) if size_bytes is None else size_bytes
-        if wanted > largest:
-            raise errors.bad_value("TooHigh", "resultsSize", f"must be at most {largest}", limit=largest)
+        wanted = proposed_at(offer) if size_bytes is None else size_bytes
+        _require_size(wanted, largest_at(offer))
         self._require_few(user)
         origin = self._spaces.known(dataset).name
-        space = self._spaces.create_for_user(caller, name or f"{origin[: _LONGEST_NAME - 8].rstrip(' .-')} results")
+        called = require_name(name or name_after(origin), key="resultsName")
+        space = self._spaces.create_for_user(caller, called)
         try:
             with self._database.writing() as db:
                 self._supporter.grant_results(db, provider, space, offer.results_storage, wanted)
@@ -110,3 +110,25 @@ class Results:
             raise errors.error_of(
                 "notSupported", f"You have {_MOST} spaces of results: remove some, or use one of them."
             )
+
+
+def largest_at(offer: Offer) -> int:
+    """Return how many bytes a space of results may get at most where this is offered."""
+    return offer.largest_bytes or _DEFAULT_SIZE
+
+
+def proposed_at(offer: Offer) -> int:
+    """Return how many it gets when nobody says otherwise."""
+    return min(_DEFAULT_SIZE, largest_at(offer))
+
+
+def name_after(dataset: str) -> str:
+    """Return what the results of a dataset of this name are called when nobody says otherwise."""
+    return f"{dataset[: _LONGEST_NAME - 8].rstrip(' .-')} results"
+
+
+def _require_size(size_bytes: int, largest: int) -> None:
+    if size_bytes > largest:
+        raise errors.bad_value("TooHigh", "resultsSize", f"must be at most {largest}", limit=largest)
+    if size_bytes < MINIMUM_SIZE:
+        raise errors.bad_value("TooLow", "resultsSize", f"must be at least {MINIMUM_SIZE}", limit=MINIMUM_SIZE)

@@ -17,13 +17,16 @@ from fs2od.node.index.schema import ROOT
 from fs2od.node.zone.job_tokens import Job, JobToken
 from fs2od.node.zone.offers import SiteView
 from fs2od.node.zone.provenance import Results
+from fs2od.node.zone.results import largest_at, name_after, proposed_at
 from fs2od.node.zone.support_requests import SupportRequest
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId
 from fs2od.onedata.tokens import InviteToken, InviteType, Time
 from fs2od.portal._facts import parse_facts
+from fs2od.portal._language import Language
 from fs2od.portal._results import results_of
-from fs2od.portal._sentences import sentence
+from fs2od.portal._sentences import Sentence, sentence
+from fs2od.portal._sizes import NO_SIZE, size_of, written
 from fs2od.portal._texts import language_of
 from fs2od.portal._words import folder_name
 from fs2od.portal.members._copies import AtSite, Counting, at_sites, live_document, problem_of, said_of, state_of
@@ -45,6 +48,9 @@ _NAME = sentence(
     "A name has 2 to 128 letters, digits, brackets and underscores, with blanks, dots and hyphens only inside."
 )
 _NETWORK = sentence("A network is an address or a range, such as 192.0.2.7 or 192.0.2.0/24.")
+_SPACE_NAME = sentence(
+    "The name of the new space has 2 to 128 letters, digits, brackets and underscores, with blanks, dots and hyphens only inside."
+)
 _REFUSED = {"badValueIdentifierOccupied": _TAKEN, "badValueName": _NAME, "badValueCaveat": _NETWORK}
 _NO_NUMBER = sentence("That is no number that makes sense here.")
 
@@ -95,8 +101,7 @@ class ComputePages:
                 return self._page(visit, {"said": _NO_NUMBER}, status=400)
             most = zone.offers.of(site).largest_bytes
             if most is not None and size * _GB > most:
-                said = sentence("The site lends %(size)s at most.", size=language_of(visit.request).bytes(most))
-                return self._page(visit, {"said": said}, status=400)
+                return self._page(visit, {"said": _at_most(most, language_of(visit.request))}, status=400)
             # A conflict: it was asked already, or lends as much by now.
             with contextlib.suppress(errors.Conflict):
                 zone.support_requests.ask(visit.caller, space.id, site, size * _GB, note=form.get("note", "")[:500])
@@ -134,6 +139,9 @@ class ComputePages:
         if hours is None:
             return self._page(visit, {"said": _NO_NUMBER, "given": form}, status=400)
         site, space = _results_chosen(form.get("results", ""))
+        size_bytes = size_of(form.get("results_size", ""))
+        if site is not None and size_bytes is None and form.get("results_size", "").strip():
+            return self._page(visit, {"said": NO_SIZE, "given": form}, status=400)
         job = Job(
             name=form.get("name", "").strip(),
             dataset=visit.space.id,
@@ -142,13 +150,16 @@ class ComputePages:
             with_results=site is not None or space is not None,
             results=space,
             provider=site,
+            results_name=form.get("results_name", "").strip() or None,
+            results_bytes=size_bytes,
         )
         try:
             made = self.rooms.zone.job_tokens.make(visit.caller, job)
         except errors.ServiceError as error:
-            if error.error_id not in _REFUSED:
+            said = _refused(error, language_of(visit.request))
+            if said is None:
                 raise
-            return self._page(visit, {"said": _REFUSED[error.error_id], "given": form}, status=400)
+            return self._page(visit, {"said": said, "given": form}, status=400)
         name = "" if made.results is None else self.rooms.zone.spaces.known(made.results).name
         names = {visit.space.id: visit.space.name, made.results: name}
         can = what_it_can(
@@ -168,6 +179,7 @@ class ComputePages:
         state = _state(known, requests)
         size_bytes = self._size(visit)
         asked = {each.provider for each in requests if each.state == "waiting"}
+        takers = [view for view in sites if view.offer.results_storage is not None and view.is_online]
         shown: dict[str, Any] = {
             "said": None,
             "job": None,
@@ -180,7 +192,8 @@ class ComputePages:
                 view for view in sites if _is_askable(view) and view.provider.id not in {*visit.space.supports, *asked}
             ],
             "writable": self._writable(visit),
-            "takers": [view for view in sites if view.offer.results_storage is not None and view.is_online],
+            "takers": takers,
+            "most_results": {view.provider.id: largest_at(view.offer) for view in takers},
             "more_gb": {
                 at.id: more
                 for at in known.values()
@@ -192,7 +205,7 @@ class ComputePages:
             "wished": {wish.provider for wish in self.rooms.provider.wishes.of_space(visit.space.id)},
             "given": {},
             "here_ip": str(peer_ip(visit.request) or ""),
-            "defaults": self._defaults(visit, known),
+            "defaults": self._defaults(visit, known, takers),
             "may_want": "space_manage_qos" in held,
             "may_support": "space_add_support" in held,
             "may_read": "space_read_data" in held,
@@ -241,8 +254,11 @@ class ComputePages:
             parse_facts(self.rooms.provider.files.json_metadata_of_space(visit.space.id)).state == "acquiring"
         )
 
-    def _defaults(self, visit: Visit, known: Mapping[ProviderId, AtSite]) -> dict[str, str]:
-        """Return what the form of a job's token says before anybody has typed: this dataset, read-only, from that site's network, 72 hours."""
+    def _defaults(self, visit: Visit, known: Mapping[ProviderId, AtSite], takers: list[SiteView]) -> dict[str, str]:
+        """Return what the form of a job's token says before anybody has typed: this dataset, read-only, from that site's network, 72 hours.
+
+        A new space for results is proposed as large as every site that takes them would make it.
+        """
         asked = visit.request.query_params.get("site")
         usable = [at for at in known.values() if at.view.is_online and at.stage != "lost"]
         chosen = [at for at in usable if (at.stage == "ready" if asked is None else at.id == asked)]
@@ -253,6 +269,8 @@ class ComputePages:
             "networks": "" if runs is None else " ".join(runs.offer.networks),
             "runs": "" if runs is None else runs.provider.id,
             "results": f"{_EXISTING}{visit.request.query_params.get('results', '')}",
+            "results_name": name_after(visit.space.name),
+            "results_size": written(min(proposed_at(view.offer) for view in takers)) if takers else "",
         }
 
     def _commands(self, visit: Visit, made: JobToken, runs: str) -> tuple[Any, ...]:
@@ -278,6 +296,19 @@ def _results_chosen(text: str) -> tuple[ProviderId | None, SpaceId | None]:
     if text.startswith(_EXISTING):
         return None, SpaceId(text.removeprefix(_EXISTING)) if text != _EXISTING else None
     return ProviderId(text) if text else None, None
+
+
+def _refused(error: errors.ServiceError, language: Language) -> Sentence | None:
+    """Return in one sentence what is wrong with a form of a job's token; None if it is not the form."""
+    key, limit = error.details.get("key"), error.details.get("limit")
+    if key == "resultsSize" and isinstance(limit, int):
+        least = sentence("That is too small: it must be at least %(size)s.", size=language.bytes(limit))
+        return least if error.error_id == "badValueTooLow" else _at_most(limit, language)
+    return _SPACE_NAME if key == "resultsName" else _REFUSED.get(error.error_id)
+
+
+def _at_most(size_bytes: int, language: Language) -> Sentence:
+    return sentence("The site lends %(size)s at most.", size=language.bytes(size_bytes))
 
 
 def _state(known: Mapping[ProviderId, AtSite], requests: list[SupportRequest]) -> str:

@@ -20,9 +20,9 @@ from fs2od.portal._guarding import Guarded, json_wanted, sign_in_first
 from fs2od.portal._problems import Problem
 from fs2od.portal._rendering import json_twin
 from fs2od.portal._sentences import sentence
+from fs2od.portal._sizes import written
 from fs2od.portal._tabs import Tab
 from fs2od.portal.signin import HEADERS, Form, to
-from fs2od.portal.sites._sizes import written
 
 __all__ = ["Counters", "Form", "Visit", "json_wanted", "to"]
 

@@ -14,9 +14,8 @@ from fs2od.node.zone.offers import Offer
 from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.ids import StorageId
 from fs2od.portal._sentences import sentence
+from fs2od.portal._sizes import NO_SIZE, size_of, written
 from fs2od.portal.sites._counters import Counters, Form, Visit, json_wanted, to
-from fs2od.portal.sites._sizes import size_of, written
-from fs2od.portal.sites._words import NO_SIZE
 
 __all__ = ["OfferPages"]
 

@@ -17,10 +17,10 @@ from fs2od.onedata.errors import Busy, ServiceError
 from fs2od.onedata.ids import StorageId
 from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import Token
+from fs2od.portal._sizes import NO_SIZE, size_of
 from fs2od.portal._texts import language_of
 from fs2od.portal.sites._counters import Counters, Form, Visit, json_wanted, to
-from fs2od.portal.sites._sizes import size_of
-from fs2od.portal.sites._words import NO_SIZE, is_of_token, of_token, why
+from fs2od.portal.sites._words import is_of_token, of_token, why
 
 __all__ = ["RequestPages"]
 

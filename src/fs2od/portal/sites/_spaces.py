@@ -14,10 +14,10 @@ from fs2od.node.panel import granted, granting
 from fs2od.node.panel.granted import Granted
 from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.ids import SpaceId
+from fs2od.portal._sizes import NO_SIZE, size_of
 from fs2od.portal._texts import language_of
 from fs2od.portal.sites._counters import Counters, Form, Visit, json_wanted, to
-from fs2od.portal.sites._sizes import size_of
-from fs2od.portal.sites._words import NO_SIZE, why
+from fs2od.portal.sites._words import why
 
 __all__ = ["SpacePages"]
 

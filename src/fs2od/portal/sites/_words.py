@@ -8,9 +8,8 @@ from fs2od.onedata.tokens import Token
 from fs2od.portal._language import Language
 from fs2od.portal._sentences import sentence
 
-__all__ = ["NO_SIZE", "of_token", "why"]
+__all__ = ["of_token", "why"]
 
-NO_SIZE = sentence("Write the size with its unit, such as 500 GB or 5 TB.")
 _BY_ID = {
     "badValueTooHigh": sentence("No storage is as large as that."),
     "badValueIdNotFound": sentence("Choose one of the storages."),

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-__all__ = ["size_of", "written"]
+from fs2od.portal._sentences import sentence
+
+__all__ = ["NO_SIZE", "size_of", "written"]
+
+NO_SIZE = sentence("Write the size with its unit, such as 500 GB or 5 TB.")
 
 _SIZE = re.compile(r"([0-9]{1,12}(?:[.,][0-9]{1,18})?)\s*([kmgtp])(i?)b?", re.ASCII | re.IGNORECASE)
 _RANKS = "kmgtp"
