@@ -63,6 +63,16 @@ def test_everything_has_a_default_except_what_must_be_known(tmp_path: Path) -> N
         ("https://zone", "http://zone", "onedata.zone: "),
         ('path = "/data/krios1"', 'path = "krios1"', "watch[1]: path must be absolute"),
         ('path = "/data/krios1"', 'path = "/d"\nglob = "**"', "watch[1]: glob must be"),
+        (
+            'path = "/data/krios1"',
+            'path = "/d"\nsettle = "9999999 d"',
+            "watch[1].settle: expected a duration of at most",
+        ),
+        (
+            'path = "/data/krios1"',
+            'path = "/d"\nsettle = "99999999999999 d"',
+            "watch[1].settle: expected a duration of",
+        ),
         ('path = "/data/krios1"', 'path = "/d"\nsettle = "2 weeks"', "watch[1].settle: expected a duration such as"),
         ('path = "/data/krios1"', 'path = "/d"\nname = "{secret}"', "watch[1]: name may use"),
         ('contact = "desk@example.org"', 'contact = "desk"', "facility.contact: "),

@@ -41,6 +41,9 @@ def test_a_mapping_is_returned() -> None:
         (b"a: \x00\n", "SPA.yml: is no valid YAML"),
         (b"a: *nowhere\n", "SPA.yml line 1: "),
         (b"a: &a [*a]\n", "SPA.yml line 1: refers to itself"),
+        (b"a: !!bool maybe\n", "SPA.yml: is no valid YAML"),
+        (b"a: !!int ''\n", "SPA.yml: is no valid YAML"),
+        (b"a: !!float _\n", "SPA.yml: is no valid YAML"),
         (b"[" * 5000, "SPA.yml: is nested deeper than 64 levels"),
     ],
 )

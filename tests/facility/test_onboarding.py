@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from email.message import EmailMessage
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +14,8 @@ from tests.facility.conftest import METADATA, PROVIDER, ZONE, World
 
 from fs2od.client import Onepanel, Onezone
 from fs2od.facility.journal import ONBOARDING, Step
+from fs2od.facility.onboarding import OnedataAction, Performer
+from fs2od.facility.watching import Sighting
 from fs2od.node.zone.memberships import GROUP_GROUP
 from fs2od.onedata.ids import GroupId, ShareId, SpaceId, TokenId
 
@@ -249,6 +253,41 @@ async def test_a_bad_metadata_file_holds_that_dataset_back_until_it_changes(
         (bad / "SPA.yml").write_text(METADATA)
         await world.until(one_pass, world.is_in("acquiring", "bad"))
     assert good.exists()
+
+
+async def test_a_time_beyond_what_databases_hold_holds_nothing_back(world: World) -> None:
+    odd, _ = world.dataset("odd"), world.dataset("good")
+    later_s = 2**63 // 10**9 + 86_400
+    for path in (odd / "SPA.yml", odd / "far.mrc"):
+        path.touch()
+        os.utime(path, (later_s, later_s))
+    if odd.joinpath("far.mrc").stat().st_mtime < later_s:
+        pytest.skip("this file system knows no such times")
+    async with world.facility().opened(checksums=True) as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", "odd", "good"))
+        for _ in range(20):
+            world.clock.move(seconds=5)
+            await one_pass()
+    assert not any(row.stuck for row in world.rows().values())
+
+
+async def test_a_mistake_of_ours_at_one_dataset_is_not_that_of_others(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    really = Performer.perform
+
+    async def perform(self: Performer, action: OnedataAction, sighting: Sighting, *rest: Any) -> None:  # noqa: ANN401 - handed on
+        if sighting.folder.path.name == "odd":
+            raise KeyError("maybe")
+        await really(self, action, sighting, *rest)
+
+    monkeypatch.setattr(Performer, "perform", perform)
+    for name in ("odd", "good"):
+        world.dataset(name, running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", "good"))
+    assert "something that should not happen (KeyError); the log says more" in world.rows()["odd"].stuck
+    assert "a mistake of ours at dataset" in caplog.text
 
 
 async def test_without_a_recipient_everything_but_the_mail_is_done(world: World) -> None:

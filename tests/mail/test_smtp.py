@@ -234,6 +234,34 @@ def test_a_wrong_password_waits_for_the_operator_and_is_not_shown(starttls: Serv
     assert "donkey" not in reasons(outcome)[0]
 
 
+def test_a_name_and_a_password_may_have_any_letters(
+    serve: Callable[..., Server], desk: Desk, tls: ssl.SSLContext, ca_file: Path
+) -> None:
+    def known(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: object) -> AuthResult:
+        assert isinstance(login, LoginPassword)
+        return AuthResult(
+            success=(login.login.decode(), login.password.decode()) == ("räuber", "Kryo-Gerät"), handled=False
+        )
+
+    server = serve(
+        lambda: SMTP(
+            desk, hostname="mail", authenticator=known, auth_required=True, tls_context=tls, require_starttls=True
+        )
+    )
+    right = over_tls(server.port, ca_file, username="räuber", password=SecretStr("Kryo-Gerät"))
+    assert send(right) == Outcome(delivered=(ALEX,))
+    wrong = send(over_tls(server.port, ca_file, username="räuber", password=SecretStr("Kryo-Geräte")))
+    assert reasons(wrong)[0].startswith("535")
+    assert "Kryo" not in repr(wrong)
+
+
+@pytest.mark.parametrize("host", ["mail..example.org", "a" * 70 + ".example.org"])
+def test_a_host_that_is_no_name_makes_letters_wait(host: str) -> None:
+    outcome = send(SmtpTransport(SmtpSettings(host=host, port=25)))
+    assert outcome.unreachable
+    assert reasons(outcome)[0].startswith("mail.smtp cannot be used as it stands")
+
+
 def test_no_login_where_one_is_asked_for_is_not_the_letters_fault(starttls: Server, ca_file: Path) -> None:
     outcome = send(over_tls(starttls.port, ca_file, username="", password=SecretStr("")))
     assert reasons(outcome) == ["530 5.7.0 Authentication required"]

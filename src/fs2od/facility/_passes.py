@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace as changed
@@ -19,6 +20,7 @@ from fs2od.facility.deciding import STRUCTURAL, Rules, Take, described, due_at, 
 from fs2od.facility.journal import Journal, Phase, Record
 from fs2od.facility.onboarding import (
     Connect,
+    FolderTrouble,
     LocalAction,
     OnedataAction,
     OnedataAway,
@@ -31,6 +33,7 @@ from fs2od.facility.watching import Look, Settling, Sighting, Surveys, look
 __all__ = ["Passes"]
 
 _MOST_ACTIONS = 64
+_log = logging.getLogger(__name__)
 
 
 class Passes:
@@ -84,7 +87,7 @@ class Passes:
         ready = [record.id for record in self._journal.records() if self._is_ready(record)]
         if ready:
             gate = asyncio.Semaphore(self._configuration.onedata.requests_at_once)
-            await _together(self._carry_on(dataset, gate) for dataset in ready)
+            await _together(self._carry_on_apart(dataset, gate) for dataset in ready)
 
     def due_at(self) -> datetime | None:
         """Return when the next pass could find something to do that no notice tells of."""
@@ -141,7 +144,13 @@ class Passes:
         for action in reconcile(
             seen, self._sightings, self._journal.records(), self._configuration.watch, self._clock()
         ):
-            await self._performer.perform_local(action)
+            try:
+                await self._performer.perform_local(action)
+            except Fs2odError:
+                raise
+            except Exception:  # noqa: BLE001 - see below
+                # One odd dataset must not hold back the others; the next pass tries again.
+                _log.exception("a mistake of ours at %s", action)
 
     async def _survey(self) -> None:
         counted = [record for record in self._journal.records() if self._is_counted(record)]
@@ -191,6 +200,17 @@ class Passes:
     def _is_idle(self, record: Record, sighting: Sighting | None) -> bool:
         known = self._idle.get(record.id)
         return known is not None and known[0] is record and known[1] == sighting
+
+    async def _carry_on_apart(self, dataset: int, gate: asyncio.Semaphore) -> None:
+        """Carry on with a dataset. A mistake of ours there is that dataset's trouble, and no other's."""
+        try:
+            await self._carry_on(dataset, gate)
+        except Fs2odError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            _log.exception("a mistake of ours at dataset %s", dataset)
+            said = f"something that should not happen ({type(error).__name__}); the log says more"
+            await self._note(FolderTrouble(said), self._journal.get(dataset), "onboarding")
 
     async def _carry_on(self, dataset: int, gate: asyncio.Semaphore) -> None:
         async with gate:

@@ -10,6 +10,7 @@ import smtplib
 import socket
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -87,6 +88,9 @@ class SmtpTransport:
             return self._failed(recipients, error)
         except OSError as error:
             return Outcome.all_retry(recipients, self._clean(_cause(error)), unreachable=True)
+        except ValueError as error:  # a host that is no name, as the resolver's and TLS' encodings find out
+            said = f"mail.smtp cannot be used as it stands ({error})"
+            return Outcome.all_retry(recipients, self._clean(said), unreachable=True)
         return self._some_refused(recipients, turned_down, took_the_rest=True)
 
     @contextmanager
@@ -123,7 +127,7 @@ class SmtpTransport:
             client.starttls(context=self._context)
         client.ehlo_or_helo_if_needed()
         if self._settings.username:
-            client.login(self._settings.username, self._settings.password.get_secret_value())
+            _sign_in(client, self._settings.username, self._settings.password.get_secret_value())
 
     def _some_refused(
         self, recipients: Sequence[str], answers: dict[str, tuple[int, bytes]], *, took_the_rest: bool
@@ -157,6 +161,16 @@ class SmtpTransport:
     def _clean(self, reason: str) -> str:
         # A server may well repeat what it was told.
         return one_line(masked(reason, [self._settings.password.get_secret_value()]), most=300)
+
+
+def _sign_in(client: smtplib.SMTP, username: str, password: str) -> None:
+    """Sign in. The library's own way writes ASCII only; names and passwords are UTF-8 (RFC 4616 §2)."""
+    if (username + password).isascii():
+        client.login(username, password)
+        return
+    code, text = client.docmd("AUTH", "PLAIN " + b64encode(f"\0{username}\0{password}".encode()).decode())
+    if code not in {235, 503}:
+        raise smtplib.SMTPAuthenticationError(code, text)
 
 
 def _tls_context(ca_file: Path | None) -> ssl.SSLContext:

@@ -12,6 +12,7 @@ from fs2od.storage._contract import (
     Seen,
     Storage,
     Upload,
+    bounded_ns,
     facts_of,
     md5_of_parts,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Seen",
     "Storage",
     "Upload",
+    "bounded_ns",
     "facts_of",
     "is_public",
     "md5_of_parts",

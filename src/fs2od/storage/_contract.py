@@ -107,6 +107,14 @@ class Facts(NamedTuple):
     inode: int
 
 
+_EARLIEST_NS, _LATEST_NS = -(1 << 63), (1 << 63) - 1
+
+
+def bounded_ns(time_ns: int) -> int:
+    """Return a time of a file, or the nearest that databases can hold: file systems know times beyond the year 2262."""
+    return min(max(time_ns, _EARLIEST_NS), _LATEST_NS)
+
+
 def facts_of(file: BinaryIO) -> Facts:
     """Return the state that a file has which a storage opened: as it is now where there is a descriptor, else as opened.
 
@@ -117,7 +125,7 @@ def facts_of(file: BinaryIO) -> Facts:
     if told is not None:
         return told
     found = os.fstat(file.fileno())
-    return Facts(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    return Facts(found.st_size, bounded_ns(found.st_mtime_ns), bounded_ns(found.st_ctime_ns), found.st_ino)
 
 
 class Upload(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice, product
 from operator import attrgetter
 
-from fs2od.storage._contract import NO_FILES, Begin, Files, Kind, Listed, Seen, Wanted
+from fs2od.storage._contract import NO_FILES, Begin, Files, Kind, Listed, Seen, Wanted, bounded_ns
 from fs2od.storage._links import leaves_tree
 from fs2od.storage._posix_assistant import Assistant
 from fs2od.storage._posix_looking import FACTS
@@ -106,7 +106,8 @@ class Looker:
             return _unknown(name, error)
         if name.isascii() and reader.may_read_plain(facts.st_mode, facts.st_uid, facts.st_gid):
             # What nearly all entries are, without the calls that only the others need.
-            return Seen(name, Kind.FILE, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+            times = (bounded_ns(facts.st_mtime_ns), bounded_ns(facts.st_ctime_ns))
+            return Seen(name, Kind.FILE, facts.st_size, *times, facts.st_ino)
         return self._seen(handle, parent, name, facts, reader)
 
     def _seen(self, handle: int, parent: str, name: str, facts: os.stat_result, reader: _Reader) -> Seen:
@@ -123,8 +124,8 @@ class Looker:
             name=shown,
             kind=kind,
             size_bytes=facts.st_size if kind in (Kind.FILE, Kind.SYMLINK) else 0,
-            mtime_ns=facts.st_mtime_ns,
-            ctime_ns=facts.st_ctime_ns,
+            mtime_ns=bounded_ns(facts.st_mtime_ns),
+            ctime_ns=bounded_ns(facts.st_ctime_ns),
             inode=facts.st_ino,
             target=target,
             refused=refused,
@@ -160,7 +161,8 @@ def _are_plain(modes_and_owners: list[array[int]], reader: _Reader) -> bool:
 
 def _directory(path: str, facts: os.stat_result) -> Seen:
     name = path.rpartition("/")[2]
-    return Seen(name, Kind.DIRECTORY, 0, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+    times = (bounded_ns(facts.st_mtime_ns), bounded_ns(facts.st_ctime_ns))
+    return Seen(name, Kind.DIRECTORY, 0, *times, facts.st_ino)
 
 
 @dataclass(frozen=True)

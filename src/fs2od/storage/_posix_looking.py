@@ -36,7 +36,7 @@ def answer(directory: int, names: list[bytes]) -> array[int]:
         told += (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
     try:
         return array("q", told)
-    except OverflowError:  # an inode of 64 bits, say
+    except OverflowError:  # an inode of 64 bits, say, or a time beyond the year 2262
         return array("q", _UNKNOWN * len(names))
 
 

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from fs2od.facility.configuration._sign_in import SignIn
 from fs2od.facility.configuration._sites import Site, require_different
-from fs2od.facility.configuration._values import Address, Duration, KeyPath, NetworkRange, Size, StoreHost
+from fs2od.facility.configuration._values import Address, Duration, HostName, KeyPath, NetworkRange, Size, StoreHost
 
 __all__ = [
     "Access",
@@ -188,7 +188,7 @@ class Publish(Section):
 class Smtp(Section):
     """The mail server."""
 
-    host: str = Field(min_length=1, description="The mail server's name.")
+    host: HostName = Field(description="The mail server's name.")
     port: int = Field(default=587, ge=1, le=65535, description="Its port: 587 with starttls, 465 with tls.")
     security: Literal["starttls", "tls", "plain"] = Field(
         default="starttls", description="How the way there is encrypted; 'plain' is for this machine only."
@@ -196,7 +196,9 @@ class Smtp(Section):
     username: str = Field(default="", description="The name to sign in with; empty: no sign-in.")
     password_file: Path | None = Field(default=None, description="File (mode 0600) that holds the password.")
     ca_file: Path | None = Field(default=None, description="Certificates to trust besides the system's.")
-    client_name: str = Field(default="", description="What we call ourselves; empty: this machine's name.")
+    client_name: str = Field(
+        default="", pattern=r"^[A-Za-z0-9.:\[\]-]*$", description="What we call ourselves; empty: this machine's name."
+    )
 
     @model_validator(mode="after")
     def _login_is_whole(self) -> Smtp:

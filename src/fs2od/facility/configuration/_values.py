@@ -13,7 +13,17 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringCon
 from fs2od.errors import ConfigurationError
 from fs2od.mail import parse_mailbox
 
-__all__ = ["Address", "Duration", "KeyPath", "NetworkRange", "Size", "StoreHost", "duration_text", "size_text"]
+__all__ = [
+    "Address",
+    "Duration",
+    "HostName",
+    "KeyPath",
+    "NetworkRange",
+    "Size",
+    "StoreHost",
+    "duration_text",
+    "size_text",
+]
 
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d+)?")
@@ -22,6 +32,10 @@ _BYTES = {
     "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
 }  # fmt: skip
 
+_LONGEST_S = 36_500 * 86_400.0
+"""A hundred years: moments that far ahead can still be reckoned with."""
+_LARGEST_BYTES = 8 * 10**18
+
 
 def _duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
@@ -29,6 +43,8 @@ def _duration(value: object) -> timedelta:
     amount, unit = _parts(value)
     if unit not in _SECONDS:
         raise ValueError("expected a duration such as '2 s', '5 min', '12 h' or '180 d'")
+    if amount * _SECONDS[unit] > _LONGEST_S:
+        raise ValueError("expected a duration of at most 36500 d")
     return timedelta(seconds=amount * _SECONDS[unit])
 
 
@@ -38,6 +54,8 @@ def _size(value: object) -> int:
     amount, unit = _parts(value)
     if unit not in _BYTES:
         raise ValueError("expected a size such as '500 GB' or '10 TiB'")
+    if amount * _BYTES[unit] > _LARGEST_BYTES:
+        raise ValueError("expected a size of at most 8000000 TB")
     return round(amount * _BYTES[unit])
 
 
@@ -96,6 +114,19 @@ def _length(value: Any) -> str:  # noqa: ANN401 - what pydantic hands to a seria
 def _amount(value: Any) -> str:  # noqa: ANN401 - what pydantic hands to a serializer
     return size_text(value)
 
+
+def _host_name(value: str) -> str:
+    try:
+        is_one = bool(value.encode("idna")) and not set(value) & set(" \t/@")
+    except UnicodeError:
+        is_one = False
+    if not is_one:
+        raise ValueError("expected a host such as mail.example.org")
+    return value
+
+
+HostName = Annotated[str, AfterValidator(_host_name)]
+"""A host's name or address, without a port."""
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(_length)]
 """A duration with its unit: ms, s, min, h or d."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from fs2od.errors import Interrupted, StateError, StorageError
+from fs2od.errors import Fs2odError, Interrupted, StateError, StorageError
 from fs2od.facility.configuration import Configuration, Watch
 from fs2od.facility.deciding import STRUCTURAL, Rules
 from fs2od.facility.hashing._publishing import Publisher
@@ -225,6 +225,12 @@ class Hashing:
         except SidecarTrouble as error:
             self._failed(turn.round)
             self._trouble(dataset, "waits", f"the checksums wait: {error}")
+        except Fs2odError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a mistake of ours at one dataset must not hold back the others
+            _log.exception("a mistake of ours at the checksums of dataset %s", dataset)
+            self._failed(turn.round)
+            self._trouble(dataset, "waits", f"the checksums wait: {type(error).__name__}; the log says more")
 
     def _tell_appeared(self, done: Round) -> None:
         if done.published:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from fs2od.errors import Interrupted, StorageError
 from fs2od.facility.hashing._walking import Version
 from fs2od.manifests import PIECE_BYTES, Digester, ManifestEntry
-from fs2od.storage import Storage
+from fs2od.storage import Storage, facts_of
 
 __all__ = ["Budget", "Changed", "be_gentle", "read_once"]
 
@@ -99,8 +99,8 @@ def read_once(storage: Storage, path: str, version: Version, budget: Budget) -> 
 
 
 def _require(file: BinaryIO, version: Version) -> None:
-    facts = os.fstat(file.fileno())
-    if (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns) != version:
+    facts = facts_of(file)
+    if (facts.inode, facts.size_bytes, facts.mtime_ns, facts.ctime_ns) != version:
         raise Changed
 
 

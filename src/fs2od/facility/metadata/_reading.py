@@ -78,12 +78,16 @@ def parse_metadata(content: bytes, name: str) -> Mapping[str, Any]:
         if "&" in text and "*" in text:
             _refuse_expansion(text, name)
         document = YAML(typ="safe", pure=True).load(text)
+    except MetadataProblem:
+        raise
     except MarkedYAMLError as error:
         raise MetadataProblem(name, _reason(error), line=_line(error)) from error
     except RecursionError as error:
         raise MetadataProblem(name, f"is nested deeper than {_MOST_DEPTH} levels") from error
     except (YAMLError, ValueError, OverflowError) as error:
         raise MetadataProblem(name, f"is no valid YAML ({_first_line(str(error))})") from error
+    except Exception as error:  # the parser's own mistakes, such as at `!!int ""`: anybody may have written the file
+        raise MetadataProblem(name, "is no valid YAML (a value does not fit its type)") from error
     if document is None:
         raise MetadataProblem(name, "is empty")
     if not isinstance(document, Mapping):

@@ -6,10 +6,11 @@ from fs2od.facility.onboarding._names import dataset_name, provider_path, unique
 from fs2od.facility.onboarding._performing import LocalAction, OnedataAction, Performer
 from fs2od.facility.onboarding._provisioning import Groups, provide_groups
 from fs2od.facility.onboarding._services import Connect, Services, read_token
-from fs2od.facility.onboarding._setbacks import NotYet, OnedataAway, Setback, setback_of
+from fs2od.facility.onboarding._setbacks import FolderTrouble, NotYet, OnedataAway, Setback, setback_of
 
 __all__ = [
     "Connect",
+    "FolderTrouble",
     "Groups",
     "LocalAction",
     "NobodyToTell",

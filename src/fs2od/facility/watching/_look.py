@@ -13,6 +13,7 @@ import msgspec
 
 from fs2od.errors import StorageMissing
 from fs2od.facility.configuration import Watch
+from fs2od.storage import bounded_ns
 
 __all__ = ["Look", "SeenFile", "SeenFolder", "look", "require_watchable"]
 
@@ -157,4 +158,4 @@ def _file(folder: str, name: str) -> SeenFile | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return SeenFile(name, status.st_size, status.st_mtime_ns, status.st_ino)
+    return SeenFile(name, status.st_size, bounded_ns(status.st_mtime_ns), status.st_ino)
