@@ -35,12 +35,17 @@ class Desk:
         self.token_file = home / "job.token"
         self.token_file.write_text(self.alex.token.reveal())
 
-    def started(self, *arguments: str) -> subprocess.Popen[str]:
+    def started(self, *arguments: str, command: str = "put") -> subprocess.Popen[str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("FS2OD_", "ONECLIENT_"))}
         zone = ["--zone", self.world.node.settings.zone_url, "--ca", str(self.world.ca)]
-        command = [sys.executable, "-m", "fs2od", "put", *arguments, *zone, "--token-file", str(self.token_file)]
+        words = [*command.split(), *arguments, *zone, "--token-file", str(self.token_file)]
         return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean, cwd=self.home
+            [sys.executable, "-m", "fs2od", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean,
+            cwd=self.home,
         )
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
@@ -90,6 +95,19 @@ def test_results_are_put_named_after_their_dataset_and_told(desk: Desk) -> None:
     assert "fs2od: run 1/a is there already and is another one" in said
     assert desk.there() == {"run 1/a": b"1", "run 1/b": b"22"}
     assert desk.alex.token.reveal() not in said
+
+
+def test_stage_out_leaves_out_what_put_leaves_out_and_the_name_of_the_folder(desk: Desk) -> None:
+    (desk.home / "data").mkdir()
+    (desk.home / "data" / "raw.mrc").write_bytes(b"1")
+    (desk.home / "out" / "deep").mkdir(parents=True)
+    (desk.home / "out" / "deep" / "map.mrc").write_bytes(b"22")
+    (desk.home / "out" / "Movies").symlink_to(desk.home / "data")
+    with desk.started("out", "results/run 1", command="stage out") as process:
+        _, said = process.communicate(timeout=90)
+    assert process.returncode == 0, said
+    assert "out/Movies is left out: a link to a folder" in said
+    assert desk.there() == {"run 1/deep/map.mrc": b"22"}
 
 
 def test_wrong_words_are_said_with_their_codes(desk: Desk) -> None:

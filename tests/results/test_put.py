@@ -341,6 +341,33 @@ def test_links_and_what_cannot_be_put_are_told(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_the_same_is_left_out_of_a_folder_whose_own_name_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "data" / "movies").mkdir(parents=True)
+    (tmp_path / "data" / "movies" / "raw.mrc").write_bytes(b"1")
+    results = tmp_path / "results"
+    (results / "deep").mkdir(parents=True)
+    (results / "map.mrc").write_bytes(b"22")
+    for place in (results / "Movies", results / "deep" / "Movies"):
+        place.symlink_to(tmp_path / "data")
+    (tmp_path / "run").symlink_to("results")
+    for named in (results, tmp_path / "run"):
+        kept, nameless = gather([named]), gather([named], nameless=True)
+        assert [source.path for source in nameless.files] == ["map.mrc"]
+        assert [source.path for source in kept.files] == [f"{named.name}/map.mrc"]
+        assert (nameless.folders, nameless.left_out) == (("deep",), kept.left_out)
+        assert [each.by_rule for each in kept.left_out] == [True, True]
+
+
+async def test_links_to_folders_are_left_out_by_rule_and_no_failure(ours: Desk) -> None:
+    ours.write({"run/a": b"1", "data/raw": b"2"})
+    (ours.home / "run" / "Movies").symlink_to(ours.home / "data")
+    report = await ours.put("run")
+    assert (report.exit_code, len(report.left_out)) == (0, 1)
+    assert ours.there() == {"run/a": b"1"}
+    (ours.home / "run" / "nowhere").symlink_to("none")
+    assert (await ours.put("run")).exit_code == 7
+
+
 def test_two_files_for_one_place_are_refused(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fs2od.results import Choice, Options, Progress, PutReport, Source, Sources
     from fs2od.transfer import SpacePlace
 
-__all__ = ["put"]
+__all__ = ["put", "put_gathered"]
 
 _MOST_LINES = 20
 
@@ -67,15 +67,30 @@ def put(
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
     from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.results import Options, gather  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.transfer import SpacePlace  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     access = access_of(zone_url, token_file, ca_file)
     access.required()
+    options = Options(jobs=jobs, replace=replace)
+    put_gathered(access, gather(files), target, options, from_dataset=from_dataset, dry_run=dry_run, as_json=as_json)
+
+
+def put_gathered(
+    access: Access,
+    sources: Sources,
+    target: str,
+    options: Options,
+    *,
+    from_dataset: str | None,
+    dry_run: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Put what was gathered into a target, and say what has become of it; end with an exit code unless all is there."""
+    from fs2od.transfer import SpacePlace  # noqa: PLC0415 - keeps `fs2od --help` quick
+
     place = access.place(target)
     if not isinstance(place, SpacePlace):
         raise click.UsageError("the target is a space, or a folder in one: SPACE/a/folder")
-    sources = gather(files)
-    run = _Run(access, place, sources, Options(jobs=jobs, replace=replace), from_dataset)
+    run = _Run(access, place, sources, options, from_dataset)
     try:
         if dry_run:
             _rehearse(asyncio.run(run.plan()), as_json=as_json)

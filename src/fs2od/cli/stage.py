@@ -89,9 +89,7 @@ def in_(
 @click.option("--replace", is_flag=True, help="Replace files of the same name and other content; else they are left.")
 @click.option("--from-dataset", metavar="LINK|SPACE", help="The dataset that these were made from.")
 @click.option("--clean", is_flag=True, help="Remove FOLDER once everything in it is safe.")
-@click.pass_context
 def out(
-    ctx: click.Context,
     *,
     folder: Path,
     target: str,
@@ -104,29 +102,18 @@ def out(
 ) -> None:
     """Put what is in FOLDER into TARGET, a space or a folder in it; exit code 0 only when every checksum agrees.
 
-    A token that has ended in its file is waited for, for a day.
+    What is put and what is left out is as for fs2od put: links to folders are left out, and told. A token that has ended in its file is waited for, for a day.
     """
     from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.cli.job_end import await_another  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.cli.put import put  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.put import put_gathered  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.results import Options, gather  # noqa: PLC0415 - keeps `fs2od --help` quick
 
-    files = tuple(sorted(folder.iterdir()))
-    if not files:
+    if not any(folder.iterdir()):
         raise ConfigurationError(f"{folder} is empty: there is nothing to bring back")
-    await_another(access_of(zone_url, token_file, ca_file).token)
-    ctx.invoke(
-        put,
-        files=files,
-        target=target,
-        zone_url=zone_url,
-        token_file=token_file,
-        ca_file=ca_file,
-        jobs=4,
-        replace=replace,
-        from_dataset=from_dataset,
-        dry_run=False,
-        as_json=False,
-    )
+    access = access_of(zone_url, token_file, ca_file)
+    await_another(access.required())
+    put_gathered(access, gather([folder], nameless=True), target, Options(replace=replace), from_dataset=from_dataset)
     if clean:
         _clean(folder)
 

@@ -36,9 +36,10 @@ class PutReport:
 
     @property
     def exit_code(self) -> int:
-        """0 when everything is in the space; else that of the first problem."""
+        """0 when everything is in the space that is put by the rules; else that of the first problem."""
         problems = [file.problem.exit_code for file in self.files if file.problem is not None]
-        return problems[0] if problems else _LEFT_OUT_CODE if self.left_out else 0
+        problems += [_LEFT_OUT_CODE for each in self.left_out if not each.by_rule]
+        return problems[0] if problems else 0
 
     def count(self, outcome: Outcome) -> int:
         """Return how many files came out so."""

@@ -25,10 +25,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What cannot be put, and why."""
+    """What is not put, and why. `by_rule`: nothing went wrong, links to folders are never put."""
 
     file: str
     reason: str
+    by_rule: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,12 @@ class Sources:
         return sum(source.size_bytes for source in self.files)
 
 
-def gather(named: Iterable[Path]) -> Sources:
-    """Return what files and folders hold. A folder keeps its name; links to files are followed, links to folders are not.
+def gather(named: Iterable[Path], *, nameless: bool = False) -> Sources:
+    """Return what files and folders hold. Links to files are followed; links to folders are not, but for those that are named.
+
+    Args:
+        named: The files and folders.
+        nameless: Whether what is in the folders is meant, and not they themselves: else a folder keeps its name.
 
     Raises:
         StorageError: One of them is not there or may not be read.
@@ -54,7 +59,7 @@ def gather(named: Iterable[Path]) -> Sources:
     """
     walk = _Walk()
     for path in named:
-        walk.take(path)
+        walk.take(path, nameless=nameless)
     return walk.sources()
 
 
@@ -64,7 +69,7 @@ class _Walk:
         self._folders: set[str] = set()
         self._left_out: list[LeftOut] = []
 
-    def take(self, named: Path) -> None:
+    def take(self, named: Path, *, nameless: bool) -> None:
         absolute = Path(os.path.abspath(named))  # noqa: PTH100  # resolve() would follow links
         name = "" if str(named) in (".", "./") else absolute.name
         try:
@@ -72,7 +77,7 @@ class _Walk:
         except OSError as error:
             raise StorageError(f"{named} cannot be read ({error.strerror})") from error
         if stat.S_ISDIR(facts.st_mode):
-            self._folder(absolute, name)
+            self._folder(absolute, "" if nameless else name)
         else:
             self._file(absolute, name, facts)
 
@@ -112,7 +117,7 @@ class _Walk:
             self._left_out.append(LeftOut(entry.path, reason))
             return
         if stat.S_ISDIR(facts.st_mode):
-            self._left_out.append(LeftOut(entry.path, "a link to a folder"))
+            self._left_out.append(LeftOut(entry.path, "a link to a folder", by_rule=True))
         else:
             self._file(Path(entry.path), path, facts)
 
