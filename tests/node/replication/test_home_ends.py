@@ -147,6 +147,26 @@ async def test_what_a_home_inherited_is_checked_and_missed_until_it_is_there_aga
     assert await scene.status(requirement) == "fulfilled"
 
 
+async def test_what_a_home_inherited_is_read_when_its_times_are_others(scene: Scene) -> None:
+    if not isinstance(scene.centre.node_provider.storages.get(scene.storage).place, Path):
+        pytest.skip("a bucket says the MD5")
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    before = {path: await read(scene, path) for path in FILES}
+    await end_home(scene)
+    (scene.folder / "a.mrc").touch()
+    (scene.folder / "deep" / "b.mrc").write_bytes(bytes(reversed(FILES["deep/b.mrc"])))
+    scene.moments.forward(7 * 3600)
+    scene.look()
+    assert await read(scene, "a.mrc") == before["a.mrc"]
+    assert (await read(scene, "deep/b.mrc"))[0] == 400
+    (scene.folder / "deep" / "b.mrc").write_bytes(FILES["deep/b.mrc"])
+    scene.moments.forward(3600)
+    scene.look()
+    assert await read(scene, "deep/b.mrc") == before["deep/b.mrc"]
+    assert await scene.status(requirement) == "fulfilled"
+
+
 async def test_a_storage_that_is_away_says_nothing_about_what_was_inherited(scene: Scene) -> None:
     if not isinstance(scene.centre.node_provider.storages.get(scene.storage).place, Path):
         pytest.skip("only a disk is unmounted")

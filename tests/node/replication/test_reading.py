@@ -12,6 +12,7 @@ import httpx
 import pytest
 from tests.node.replication.scenes import FILES, Scene, open_bucket_scene, open_scene
 
+from fs2od.node.index import replicas
 from fs2od.storage.s3 import S3Settings, client_of
 from fs2od.testing.world import write_files
 
@@ -33,6 +34,13 @@ def in_bucket(tmp_path: Path, bucket: S3Settings) -> Iterator[Scene]:
 async def read(scene: Scene, path: str, **headers: str) -> httpx.Response:
     file = scene.world.id_of(scene.dataset, path)
     return await scene.centre.provider.get(f"/data/{file}/content", headers=scene.owner.headers | headers)
+
+
+def has_copy(scene: Scene, path: str) -> bool:
+    """Say whether a checked copy of a file is known."""
+    with scene.world.node.provider.indexes.using(scene.dataset.space) as index:
+        entry = index.lookup(path.split("/"))
+        return entry is not None and bool(replicas.holders(index, entry.row))
 
 
 async def test_a_site_reads_its_own_copy_while_the_facility_is_away(scene: Scene) -> None:
@@ -78,6 +86,70 @@ async def test_a_copy_that_vanished_is_passed_over_and_made_anew(scene: Scene) -
     scene.moments.forward(10)
     scene.tick()
     assert scene.copies() == FILES
+
+
+@pytest.mark.parametrize("home", ["there", "away"])
+async def test_a_copy_that_became_another_of_the_same_size_is_never_given_and_made_anew(
+    scene: Scene, home: str
+) -> None:
+    path, right = scene.folder / "deep" / "b.mrc", FILES["deep/b.mrc"]
+    facts = path.stat()
+    path.write_bytes(bytes(reversed(right)))
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    if home == "away":
+        scene.dataset.folder.rename(scene.dataset.folder.with_name("away"))
+    answer = await read(scene, "deep/b.mrc")
+    assert (answer.status_code == 200) == (home == "there")
+    assert home == "away" or answer.content == right
+    if home == "away":
+        scene.dataset.folder.with_name("away").rename(scene.dataset.folder)
+    scene.moments.forward(60)
+    scene.tick()
+    assert scene.copies() == FILES
+
+
+async def test_a_copy_that_became_another_is_noticed_though_nobody_reads_it(scene: Scene) -> None:
+    (scene.folder / "deep" / "b.mrc").write_bytes(bytes(reversed(FILES["deep/b.mrc"])))
+    scene.moments.forward(7 * 3600)
+    scene.look()
+    scene.look()
+    assert scene.copies() == FILES
+
+
+async def test_a_copy_of_which_only_rights_changed_is_read_back_and_counts_again(scene: Scene) -> None:
+    path = scene.folder / "deep" / "b.mrc"
+    before = path.stat()
+    path.chmod(0o640)
+    assert (await read(scene, "deep/b.mrc")).content == FILES["deep/b.mrc"]
+    assert has_copy(scene, "deep/b.mrc") is False
+    scene.moments.forward(60)
+    scene.tick()
+    assert has_copy(scene, "deep/b.mrc") is True
+    assert path.stat().st_ino == before.st_ino  # nothing was sent
+
+
+async def test_copies_that_were_checked_before_their_own_times_were_kept_go_on_and_get_them(scene: Scene) -> None:
+    forgotten = "UPDATE replica SET own_mtime_ns = NULL, own_ctime_ns = NULL, own_inode = NULL"
+    with scene.world.node.provider.indexes.using(scene.dataset.space) as index, index.database.writing() as db:
+        db.execute(forgotten)
+    assert has_copy(scene, "deep/b.mrc") is True
+    assert (await read(scene, "deep/b.mrc")).content == FILES["deep/b.mrc"]
+    scene.moments.forward(7 * 3600)
+    scene.look()
+    (scene.folder / "deep" / "b.mrc").write_bytes(bytes(reversed(FILES["deep/b.mrc"])))
+    assert (await read(scene, "deep/b.mrc")).content == FILES["deep/b.mrc"]
+    assert has_copy(scene, "deep/b.mrc") is False
+
+
+async def test_an_object_that_became_another_of_the_same_size_is_never_given(
+    in_bucket: Scene, bucket: S3Settings
+) -> None:
+    await in_bucket.require(f"storageId={in_bucket.storage}")
+    in_bucket.look()
+    key = f"{in_bucket.dataset.space}/deep/b.mrc"
+    client_of(bucket).put_object(Bucket=bucket.bucket, Key=key, Body=bytes(reversed(FILES["deep/b.mrc"])))
+    answer = await read(in_bucket, "deep/b.mrc")
+    assert answer.content == FILES["deep/b.mrc"]
 
 
 async def test_a_copy_of_an_earlier_state_is_not_given(scene: Scene) -> None:

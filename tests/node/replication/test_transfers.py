@@ -110,6 +110,53 @@ async def test_an_eviction_never_takes_the_last_good_copy(scene: Scene) -> None:
     assert set(scene.copies()) == {"a.mrc", "deep/b.mrc"}
 
 
+async def everywhere(scene: Scene) -> Path:
+    """Let a second site have copies as well, and return where they are; nobody asks for any of them any more."""
+    other = scene.world.site("other").node_provider
+    storage = scene.world.also_support(scene.dataset.space, other)
+    requirement = await scene.require("anyStorage", 3)
+    scene.look()
+    assert await scene.status(requirement) == "fulfilled"
+    await scene.world.provider.delete(f"/qos_requirements/{requirement}", headers=scene.owner.headers)
+    place = other.storages.get(storage).place
+    assert isinstance(place, Path)
+    return place / scene.dataset.space
+
+
+async def test_an_eviction_looks_itself_whether_another_site_has_the_file(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    elsewhere = await everywhere(scene)
+    for path in FILES:
+        (scene.dataset.folder / path).unlink()  # no scan has noticed
+    (elsewhere / "a.mrc").unlink()
+    other = bytes(reversed(FILES["deep/b.mrc"]))
+    (elsewhere / "deep" / "b.mrc").write_bytes(other)
+    transfer = await order(scene, "eviction")
+    scene.tick()
+    found = await seen(scene, transfer)
+    assert (found["evictionStatus"], found["filesEvicted"], found["filesFailed"]) == ("failed", 1, 2)
+    assert set(scene.copies()) == {"a.mrc", "deep/b.mrc"}
+    assert "the copy of 'a.mrc'" in caplog.text
+    assert (elsewhere / "empty").read_bytes() == b""
+
+
+async def test_an_eviction_takes_no_copy_while_nobody_can_look_at_the_others(scene: Scene) -> None:
+    elsewhere = await everywhere(scene)
+    away = elsewhere.parent.with_name("away")
+    scene.dataset.folder.rename(scene.dataset.folder.with_name("home is away"))
+    elsewhere.parent.rename(away)
+    transfer = await order(scene, "eviction")
+    scene.tick()
+    assert (await seen(scene, transfer))["filesFailed"] == len(FILES)
+    assert scene.copies() == FILES
+    away.rename(elsewhere.parent)
+    transfer = await order(scene, "eviction")
+    scene.tick()
+    assert (await seen(scene, transfer))["filesEvicted"] == len(FILES)
+    assert scene.copies() == {}
+
+
 async def test_an_eviction_leaves_what_a_requirement_asks_for(scene: Scene) -> None:
     requirement = await scene.require(f"storageId={scene.storage}", path="deep")
     await order(scene, "replication")

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from fs2od.node.index.checked import Checked, Own
 from fs2od.node.index.entries import SpaceIndex
 from fs2od.node.index.schema import ROOT
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Upload
 
-__all__ = ["Event", "Failure", "Held", "Lacking", "Replica", "Sum", "Version", "check_again", "counts", "doubt", "drop", "events", "forget_left", "holders", "inherits", "is_complete", "lacking", "leave", "left", "left_on", "lost", "not_on", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "to_be_checked", "uploads", "without_copy"]  # fmt: skip
+__all__ = ["Event", "Failure", "Held", "Lacking", "Left", "Replica", "Sum", "Version", "check_again", "counts", "doubt", "drop", "events", "forget_left", "holders", "inherits", "is_complete", "lacking", "leave", "left", "left_on", "lost", "not_on", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "suspect", "to_be_checked", "uploads", "without_copy"]  # fmt: skip
 
 _BELOW = """WITH RECURSIVE below (id) AS (
     SELECT ?1 UNION ALL SELECT entry.id FROM below JOIN entry ON entry.parent = below.id
@@ -38,6 +39,8 @@ _LACKING = f"""SELECT e.id, e.parent, e.name, e.size, e.mtime_ns, e.ctime_ns, e.
 _COUNTS = f"""SELECT count(*), total(e.size), total(s), total(iif(s, e.size, 0))
     FROM (SELECT e.size, ifnull({_STANDS}, 0) AS s {_JOINED} WHERE e.kind = 'REG' %s) AS e"""
 _KEYS = "size, mtime_ns, ctime_ns, inode"
+_OWN = "own_mtime_ns, own_ctime_ns, own_inode"
+_SET_OWN = "own_mtime_ns = ?, own_ctime_ns = ?, own_inode = ?"
 # Before a copy is noted elsewhere than before: what lies in the old place is wanted no more.
 _MOVED = """INSERT OR IGNORE INTO replica_left SELECT storage, path FROM replica
     WHERE entry = ? AND storage = ? AND path != ?"""
@@ -62,7 +65,8 @@ class Lacking:
         path: Where it lies, and where its copy belongs.
         version: Its state as registered.
         expected: Its SHA-256 as the manifest says it, if it does.
-        known: The SHA-256 of a copy that was checked for an earlier state of the same size, if there is one at `path`.
+        known: The SHA-256 of a copy that was checked for a state of the same size, if there is one at `path`.
+        is_same: Whether `known` is of this very state.
         upload: A copy of this very state that is under way, if one is.
     """
 
@@ -71,6 +75,7 @@ class Lacking:
     version: Version
     expected: bytes | None
     known: bytes | None
+    is_same: bool
     upload: Upload | None
 
 
@@ -85,6 +90,7 @@ class Replica:
         sha256: Of the copy; empty for one that nobody counts on.
         method: How it was checked: "md5" by what the store computed itself, "read" by reading it back.
         md5: What the store said when it was checked, if it says anything.
+        own: The times and inode of the copy itself when it was checked, if they were kept.
     """
 
     row: int
@@ -93,6 +99,12 @@ class Replica:
     sha256: bytes
     method: str
     md5: str | None = None
+    own: Own | None = None
+
+    @property
+    def checked(self) -> Checked:
+        """What the store said of it when it was checked."""
+        return Checked(self.version.size_bytes, self.md5, self.own)
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,16 @@ class Event:
 
 @dataclass(frozen=True)
 class Held:
-    """Where a checked copy of a file is."""
+    """Where a checked copy of a file is, and what its store said of it."""
+
+    storage: StorageId
+    path: str
+    checked: Checked
+
+
+@dataclass(frozen=True)
+class Left:
+    """Where a copy is that nobody wants any more."""
 
     storage: StorageId
     path: str
@@ -159,9 +180,10 @@ def lacking(
         path = folders[parent] + row["name"]
         version = Version(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
         known = row["known"] if row["had"] and row["at"] == path else None
+        is_same = known is not None and bool(row["same"])
         goes_on = row["upload"] is not None and row["same"] and row["at"] == path
         upload = msgspec.json.decode(row["upload"], type=Upload) if goes_on else None
-        found.append(Lacking(row["id"], path, version, row["expected"], known, upload))
+        found.append(Lacking(row["id"], path, version, row["expected"], known, is_same, upload))
     return found
 
 
@@ -217,8 +239,8 @@ def lost(index: SpaceIndex, home: StorageId, *, top: int = ROOT) -> bool:
 def holders(index: SpaceIndex, row: int) -> list[Held]:
     """Return where checked copies of a file's present state are."""
     with index.database.reading() as db:
-        found = db.execute(f"SELECT r.storage, r.path {_COPIED} WHERE e.id = ?1 AND {_STANDS}", (row,)).fetchall()
-    return [Held(StorageId(storage), path) for storage, path in found]
+        found = db.execute(f"SELECT r.* {_COPIED} WHERE e.id = ?1 AND {_STANDS}", (row,)).fetchall()
+    return [Held(StorageId(one["storage"]), one["path"], _replica(one).checked) for one in found]
 
 
 def occupied_bytes(index: SpaceIndex, storage: StorageId) -> int:
@@ -243,11 +265,11 @@ def to_be_checked(index: SpaceIndex, storage: StorageId, *, before_s: int, after
         return [_replica(row) for row in db.execute(query, (storage, before_s, after, limit)).fetchall()]
 
 
-def note_checked(index: SpaceIndex, storage: StorageId, rows: Sequence[int], *, now_s: int) -> None:
-    """Write down that copies were found to be right once more."""
+def note_checked(index: SpaceIndex, storage: StorageId, rows: Iterable[tuple[int, Own]], *, now_s: int) -> None:
+    """Write down that copies, which have these times and inodes, were found to be right once more."""
     with index.database.writing() as db:
-        query = "UPDATE replica SET checked = ? WHERE storage = ? AND entry = ? AND checked IS NOT NULL"
-        db.executemany(query, [(now_s, storage, row) for row in rows])
+        query = f"UPDATE replica SET checked = ?, {_SET_OWN} WHERE storage = ? AND entry = ? AND checked IS NOT NULL"
+        db.executemany(query, [(now_s, *own, storage, row) for row, own in rows])
 
 
 def events(
@@ -274,13 +296,13 @@ def problem(index: SpaceIndex, storage: StorageId) -> tuple[int, str | None]:
 
 def note(index: SpaceIndex, storage: StorageId, replicas: Iterable[Replica], *, now_s: int) -> None:
     """Write down copies that were found to be right. What vanished from the index meanwhile is passed over."""
-    query = f"""INSERT OR REPLACE INTO replica (entry, storage, path, {_KEYS}, sha256, md5, checked, method, noted)
-        SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM entry WHERE id = ?"""
+    query = f"""INSERT OR REPLACE INTO replica (entry, storage, path, {_KEYS}, sha256, md5, checked, method, noted, {_OWN})
+        SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM entry WHERE id = ?"""
     known = list(replicas)
     with index.database.writing() as db:
         db.executemany(_MOVED, [(one.row, storage, one.path) for one in known])
         for one in known:
-            facts = (*_values(one.version), one.sha256, one.md5, now_s, one.method, now_s)
+            facts = (*_values(one.version), one.sha256, one.md5, now_s, one.method, now_s, *(one.own or (None,) * 3))
             db.execute(query, (storage, one.path, *facts, one.row))
 
 
@@ -320,6 +342,13 @@ def doubt(index: SpaceIndex, storage: StorageId, rows: Sequence[int]) -> None:
     """Count on copies no more until they were checked again; where they are stays known."""
     with index.database.writing() as db:
         query = "UPDATE replica SET checked = NULL, sha256 = NULL WHERE storage = ? AND entry = ?"
+        db.executemany(query, [(storage, row) for row in rows])
+
+
+def suspect(index: SpaceIndex, storage: StorageId, rows: Sequence[int]) -> None:
+    """Count on copies no more that are not as they were when they were checked, until they were read back or made anew."""
+    with index.database.writing() as db:
+        query = "UPDATE replica SET checked = 0 WHERE storage = ? AND entry = ? AND checked IS NOT NULL"
         db.executemany(query, [(storage, row) for row in rows])
 
 
@@ -369,15 +398,15 @@ def left_on(index: SpaceIndex) -> list[StorageId]:
         return [StorageId(row[0]) for row in db.execute(query)]
 
 
-def left(index: SpaceIndex, storage: StorageId, *, after: str = "", limit: int) -> list[Held]:
+def left(index: SpaceIndex, storage: StorageId, *, after: str = "", limit: int) -> list[Left]:
     """Return copies on a storage that nobody wants any more, and whose place no other has taken, by their paths, after one."""
     query = """SELECT path FROM replica_left AS l WHERE storage = ?1 AND path > ?2 AND NOT EXISTS (
         SELECT 1 FROM replica AS r WHERE r.storage = l.storage AND r.path = l.path) ORDER BY path LIMIT ?3"""
     with index.database.reading() as db:
-        return [Held(storage, row[0]) for row in db.execute(query, (storage, after, limit))]
+        return [Left(storage, row[0]) for row in db.execute(query, (storage, after, limit))]
 
 
-def forget_left(index: SpaceIndex, gone: Iterable[Held]) -> None:
+def forget_left(index: SpaceIndex, gone: Iterable[Left]) -> None:
     """Forget such copies: they were removed."""
     with index.database.writing() as db:
         query = "DELETE FROM replica_left WHERE storage = ? AND path = ?"
@@ -397,4 +426,5 @@ def _values(version: Version) -> tuple[int, int, int, int]:
 
 def _replica(row: sqlite3.Row) -> Replica:
     version = Version(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
-    return Replica(row["entry"], row["path"], version, row["sha256"] or b"", row["method"] or "", row["md5"])
+    own = None if row["own_inode"] is None else Own(row["own_mtime_ns"], row["own_ctime_ns"], row["own_inode"])
+    return Replica(row["entry"], row["path"], version, row["sha256"] or b"", row["method"] or "", row["md5"], own)

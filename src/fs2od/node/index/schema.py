@@ -111,4 +111,11 @@ CREATE TRIGGER replica_leaves AFTER DELETE ON replica BEGIN
 END;
 """
 
-INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS, _NOTES, _REPLICAS))
+# Times and inode of the copy itself when it was checked; of those that were checked before, at their next look.
+_OWN_FACTS = """
+ALTER TABLE replica ADD COLUMN own_mtime_ns INTEGER;
+ALTER TABLE replica ADD COLUMN own_ctime_ns INTEGER;
+ALTER TABLE replica ADD COLUMN own_inode INTEGER;
+"""
+
+INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS, _NOTES, _REPLICAS, _OWN_FACTS))

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import errno
-import io
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Protocol, cast
 
 from msgspec import structs
 
-from fs2od.errors import Fs2odError, StorageError
+from fs2od.errors import Fs2odError
 from fs2od.node.index import Entry, Indexes, SpaceIndex, replicas
-from fs2od.node.index.inherited import Inherited
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
+from fs2od.node.provider.copies import Copy, CopyChanged, CopyReader
 from fs2od.node.provider.located import Located
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
-from fs2od.storage import Facts, Kind, Seen, facts_of
+from fs2od.storage import Facts, Kind, Seen
 
-__all__ = ["CopyReader", "Files", "HomeTree", "Share", "Sources", "SpaceTree"]
+__all__ = ["Files", "HomeTree", "Share", "Sources", "SpaceTree"]
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +54,10 @@ class HomeTree:
         copy = self._copy(path)
         if copy is None:
             return self.record.opened_for(self.space).open(path)
-        return cast("BinaryIO", CopyReader(copy.open(), copy.facts, None))
+        try:
+            return cast("BinaryIO", CopyReader(copy.open(), copy.facts, None))
+        except CopyChanged as error:
+            raise _other(copy) from error
 
     def stat(self, path: str) -> Seen:
         """Return what stands there.
@@ -67,7 +69,10 @@ class HomeTree:
         copy = self._copy(path)
         if copy is None:
             return self.record.opened_for(self.space).stat(path)
-        return structs.replace(self.record.opened_for(self.space).stat(copy.path), **copy.facts._asdict())
+        seen = self.record.opened_for(self.space).stat(copy.path)
+        if not copy.checked.is_still(seen):
+            raise _other(copy)
+        return structs.replace(seen, **copy.facts._asdict())
 
     def inherited(self, path: str) -> str | None:
         """Return where the checked copy is that stands for a file, if one does."""
@@ -77,22 +82,21 @@ class HomeTree:
             return None
         return None if copy is None else copy.path
 
-    def has(self, copy: Inherited) -> bool:
-        """Say whether a copy is there as it was when it was checked, by what the store says of it.
+    def look(self, row: int, path: str) -> tuple[str, Seen] | None:
+        """Return where the inherited copy of a file is by now that was at a path, and what stands there; None: nothing.
 
         Raises:
             StorageError: The storage refused, and nothing is known.
         """
         with self.indexes.using(self.space) as index:
-            known = replicas.registered(index, copy.row)
-            at = copy.path if known is None else self._at(index, copy.path, known[0])
+            known = replicas.registered(index, row)
+            at = path if known is None else self._at(index, path, known[0])
         try:
-            seen = self.record.opened_for(self.space).stat(at)
+            return at, self.record.opened_for(self.space).stat(at)
         except FileNotFoundError:
-            return False
-        return seen.size_bytes == copy.size_bytes and seen.md5 == copy.md5
+            return None
 
-    def _copy(self, path: str) -> _Copy | None:
+    def _copy(self, path: str) -> Copy | None:
         """Return the copy that stands for a file, if one does.
 
         Raises:
@@ -113,7 +117,10 @@ class HomeTree:
             if not held or known is None:
                 return None  # it was written here
             at = self._at(index, held[0].path, path)
-        return _Copy(self.space, self.record, at, _facts_of(known[1]))
+        # A disk's times would make a file unreadable that was only touched, and for which there is no other: they are compared
+        # where it can be read back at once, now and then (fs2od.node.replication.inheritance).
+        checked = held[0].checked if held[0].checked.md5 is not None else replace(held[0].checked, own=None)
+        return Copy(self.space, self.record, at, entry.row, _facts_of(known[1]), checked)
 
     def _at(self, index: SpaceIndex, before: str, path: str) -> str:
         """Return where a copy is that was at `before` when it was checked, of a file that is at `path` now."""
@@ -175,7 +182,7 @@ class Sources:
         """
         with self._indexes.using(space) as index:
             entry = index.lookup(path.split("/"))
-        return _from_elsewhere([] if entry is None else self._copies(space, entry), error)
+        return self._from_elsewhere([] if entry is None else self._copies(space, entry), error)
 
     def open(self, located: Located) -> BinaryIO:
         """Return a located file, opened for reading: the asked provider's own checked copy, else from where it is at home.
@@ -196,13 +203,13 @@ class Sources:
             try:
                 return cast("BinaryIO", CopyReader(copy.open(), copy.facts, at_home))
             except (FileNotFoundError, Fs2odError) as error:
-                self._distrust(located, copy, error)
+                self._distrust(copy, error)
         try:
             return at_home()
         except (FileNotFoundError, Fs2odError) as error:
             elsewhere = [copy for copy in copies if copy not in own and copy.storage.id != home.id]
             try:
-                return _from_elsewhere([] if _is_gone(home, error) else elsewhere, error)
+                return self._from_elsewhere([] if _is_gone(home, error) else elsewhere, error)
             except FileNotFoundError as gone:
                 raise errors.posix("enoent") from gone
 
@@ -243,7 +250,7 @@ class Sources:
                 found.append(Share(storage, entry.size_bytes if location else 0, location))
         return found
 
-    def _copies(self, space: SpaceId, entry: Entry) -> list[_Copy]:
+    def _copies(self, space: SpaceId, entry: Entry) -> list[Copy]:
         storages = {storage.id: storage for storage in self._homes.storages(space)}
         if len(storages) < 2 or entry.kind is not Kind.FILE:
             return []
@@ -252,13 +259,28 @@ class Sources:
         if registered is None:
             return []
         facts = _facts_of(registered[1])
-        return [_Copy(space, storages[each.storage], each.path, facts) for each in held if each.storage in storages]
+        return [
+            Copy(space, storages[each.storage], each.path, entry.row, facts, each.checked)
+            for each in held
+            if each.storage in storages
+        ]
 
-    def _distrust(self, located: Located, copy: _Copy, error: Exception) -> None:
+    def _from_elsewhere(self, copies: Iterable[Copy], error: Exception) -> BinaryIO:
+        """Return a copy of what cannot be had at home for `error`, which is raised if there is none."""
+        for copy in copies:
+            try:
+                return cast("BinaryIO", CopyReader(copy.open(), copy.facts, None))
+            except (FileNotFoundError, Fs2odError) as further:
+                self._distrust(copy, further)
+        raise error
+
+    def _distrust(self, copy: Copy, error: Exception) -> None:
+        """Have a copy looked at that is gone or another one: nobody is given it until then."""
         _log.warning("a copy of %r on storage %s cannot be read: %s", copy.path, copy.storage.name, error)
-        if isinstance(error, FileNotFoundError):
-            with self._indexes.using(located.space) as index:
-                replicas.doubt(index, copy.storage.id, [located.entry.row])
+        if isinstance(error, FileNotFoundError | CopyChanged):
+            count_no_more = replicas.suspect if isinstance(error, CopyChanged) else replicas.doubt
+            with self._indexes.using(copy.space) as index:
+                count_no_more(index, copy.storage.id, [copy.row])
 
 
 @dataclass(frozen=True)
@@ -302,19 +324,6 @@ class Share:
     location: str | None
 
 
-@dataclass(frozen=True)
-class _Copy:
-    """A checked copy: where it is, and the state of the file that it is a copy of."""
-
-    space: SpaceId
-    storage: StorageRecord
-    path: str
-    facts: Facts
-
-    def open(self) -> BinaryIO:
-        return self.storage.opened_for(self.space).open(self.path)
-
-
 def _facts_of(version: replicas.Version) -> Facts:
     """Return what an open file says that is in a registered state."""
     return Facts(version.size_bytes, version.mtime_ns, version.ctime_ns, version.inode)
@@ -325,80 +334,9 @@ def _is_gone(home: StorageRecord, error: Exception) -> bool:
     return home.imported and isinstance(error, FileNotFoundError)
 
 
-def _from_elsewhere(copies: Iterable[_Copy], error: Exception) -> BinaryIO:
-    """Return a copy of what cannot be had at home for `error`, which is raised if there is none."""
-    for copy in copies:
-        try:
-            return cast("BinaryIO", CopyReader(copy.open(), copy.facts, None))
-        except (FileNotFoundError, Fs2odError) as further:
-            _log.info("a copy on storage %s cannot be read either: %s", copy.storage.name, further)
-    raise error
+def _other(copy: Copy) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "it is not here as it was when it was checked", copy.path)
 
 
-def _own_of(located: Located, home: StorageRecord, copies: Iterable[_Copy]) -> list[_Copy]:
+def _own_of(located: Located, home: StorageRecord, copies: Iterable[Copy]) -> list[Copy]:
     return [copy for copy in copies if copy.storage.id == located.support.storage != home.id]
-
-
-class CopyReader(io.RawIOBase):
-    """A copy, read in the place of the file: with the file's own state, so that whoever resumes may go on anywhere."""
-
-    def __init__(self, copy: BinaryIO, facts: Facts, otherwise: Callable[[], BinaryIO] | None) -> None:
-        """Take over an open copy.
-
-        Args:
-            copy: The copy.
-            facts: The state of the file.
-            otherwise: Opens the file itself, if reading the copy fails.
-        """
-        super().__init__()
-        self._file = copy
-        self.facts = facts
-        self._otherwise = otherwise
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to a position."""
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._file.tell()
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is Python 3.12's
-        """Fill the buffer, less only at the end.
-
-        Raises:
-            StorageError: Neither the copy nor the file can be read.
-        """
-        at = self._file.tell()
-        try:
-            content = self._file.read(len(buffer))
-        except (Fs2odError, OSError):
-            if self._otherwise is None:
-                raise
-            self._turn(self._otherwise, at)
-            content = self._file.read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
-
-    def close(self) -> None:
-        """Close what is open."""
-        self._file.close()
-        super().close()
-
-    def _turn(self, otherwise: Callable[[], BinaryIO], at: int) -> None:
-        """Go on reading the file itself, if it is still the one that was copied."""
-        file, self._otherwise = otherwise(), None
-        if facts_of(file) != self.facts:
-            file.close()
-            raise StorageError("the file changed while its copy was read")
-        self._file.close()
-        self._file = file
-        file.seek(at)

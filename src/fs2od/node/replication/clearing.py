@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fs2od.errors import Fs2odError, StorageBusy, StorageMissing, StorageRefused
 from fs2od.node.index import SpaceIndex
 from fs2od.node.index import replicas as book
-from fs2od.node.index.replicas import Held
+from fs2od.node.index.replicas import Left
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.replication.demands import Demands
@@ -70,9 +70,9 @@ def sweep(route: Route, *, now_s: int) -> int:
     return route.target.sweep(before_ns=(now_s - _ABANDONED_AFTER_S) * _NS, keep=keep)
 
 
-def _removed(index: SpaceIndex, storage: StorageRecord, found: Iterable[Held]) -> list[Held]:
+def _removed(index: SpaceIndex, storage: StorageRecord, found: Iterable[Left]) -> list[Left]:
     """Remove copies; return those that are gone."""
-    gone: list[Held] = []
+    gone: list[Left] = []
     for held in found:
         try:
             storage.opened_for(index.space).delete(held.path)

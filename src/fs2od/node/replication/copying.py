@@ -14,7 +14,16 @@ from fs2od.node.index.replicas import Version
 from fs2od.node.replication.pacing import Pace
 from fs2od.storage import Can, Seen, Storage, Upload, md5_of_parts
 
-__all__ = ["HELD_OF_LARGE_BYTES", "PART_BYTES", "WHOLE_BYTES", "Copied", "Copying", "Errand", "SourceChanged"]
+__all__ = [
+    "HELD_OF_LARGE_BYTES",
+    "PART_BYTES",
+    "WHOLE_BYTES",
+    "Copied",
+    "Copying",
+    "Errand",
+    "SourceChanged",
+    "sha256_of",
+]
 
 PART_BYTES = 16 << 20
 """The size of parts in bytes."""
@@ -50,7 +59,8 @@ class Errand:
         path: The file's path, on both storages.
         version: Its state as registered.
         expected: Its SHA-256 where the manifest says it.
-        known: The SHA-256 of what stands at the target already, checked for an earlier state.
+        known: The SHA-256 of what stands at the target already, checked for this state or an earlier one.
+        is_same: Whether that was checked for this very state.
         upload: An upload of this state that is under way.
     """
 
@@ -58,17 +68,18 @@ class Errand:
     version: Version
     expected: bytes | None = None
     known: bytes | None = None
+    is_same: bool = False
     upload: Upload | None = None
 
 
 @dataclass(frozen=True)
 class Copied:
-    """What was copied: its SHA-256, how the copy was checked, what was sent for it, and what the store says of it."""
+    """What was copied: its SHA-256, how the copy was checked, what was sent for it, and what the store said of it before that."""
 
     sha256: bytes
     method: str
     sent_bytes: int
-    md5: str | None = None
+    seen: Seen
 
 
 class Copying:
@@ -116,12 +127,11 @@ class Copying:
             if self.stop.is_set() or not goes_on():
                 raise Interrupted("the copy was told to stop")
 
+        if errand.known is not None:
+            seen = _kept(source, target, errand, errand.known, check_stop)
+            if seen is not None:
+                return Copied(errand.known, "read", 0, seen)
         _require(source, errand)
-        if errand.known is not None and _sha256(source, errand.path, check_stop) == errand.known:
-            _require(source, errand)
-            _compare(errand, errand.known)
-            _read_back(target, errand, errand.known, check_stop)
-            return Copied(errand.known, "read", 0, target.stat(errand.path).md5)
         above, _, _ = errand.path.rpartition("/")
         if above and Can.KEEP_DIRECTORIES in target.can:
             target.make_directory(above)
@@ -140,7 +150,7 @@ class Copying:
         self._wait(len(content))
         seen = target.write(errand.path, [content])
         md5 = md5_of_parts([_md5(content)], uploaded=False) if Can.TELL_MD5 in target.can else None
-        return Copied(sha256, self._checked(target, errand, seen, sha256, md5, check_stop), len(content), seen.md5)
+        return Copied(sha256, self._checked(target, errand, seen, sha256, md5, check_stop), len(content), seen)
 
     def _in_parts(
         self,
@@ -163,7 +173,7 @@ class Copying:
         sha256, digests, sent = self._sent(source, target, errand, upload, skip, check_stop, told)
         md5 = md5_of_parts(digests, uploaded=True) if Can.TELL_MD5 in target.can else None
         seen = target.stat(errand.path) if is_finished else target.complete_upload(upload)
-        return Copied(sha256, self._checked(target, errand, seen, sha256, md5, check_stop), sent, seen.md5)
+        return Copied(sha256, self._checked(target, errand, seen, sha256, md5, check_stop), sent, seen)
 
     def _taken_up(self, target: Storage, errand: Errand) -> tuple[Upload | None, frozenset[int]]:
         if errand.upload is None:
@@ -263,16 +273,41 @@ def _compare(errand: Errand, sha256: bytes) -> None:
         raise IntegrityFailure(f"{errand.path!r} is not what its manifest says: it is not replicated")
 
 
+def _kept(
+    source: Readable, target: Storage, errand: Errand, known: bytes, check_stop: Callable[[], None]
+) -> Seen | None:
+    """Read a copy that stands there already; return what the store says of it if it is right, None if it is to be made anew."""
+    # Where it was checked for this very state, the file itself need not be asked, which may be away.
+    if not errand.is_same or errand.expected not in (None, known):
+        _require(source, errand)
+        if sha256_of(source, errand.path, check_stop) != known:
+            return None
+        _require(source, errand)
+        _compare(errand, known)
+    try:
+        # Before it is read: whatever changes it meanwhile is seen at the next look.
+        seen = target.stat(errand.path)
+        return seen if sha256_of(target, errand.path, check_stop) == known else None
+    except FileNotFoundError:
+        return None
+
+
 def _read_back(target: Storage, errand: Errand, sha256: bytes, check_stop: Callable[[], None]) -> None:
     try:
-        found = _sha256(target, errand.path, check_stop)
+        found = sha256_of(target, errand.path, check_stop)
     except FileNotFoundError as error:
         raise IntegrityFailure(f"the copy of {errand.path!r} has vanished") from error
     if found != sha256:
         raise IntegrityFailure(f"the copy of {errand.path!r} has other bytes than were sent")
 
 
-def _sha256(storage: Readable, path: str, check_stop: Callable[[], None]) -> bytes:
+def sha256_of(storage: Readable, path: str, check_stop: Callable[[], None]) -> bytes:
+    """Read a file and return its SHA-256; `check_stop` is called at every block, and may raise.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        StorageError: It cannot be read.
+    """
     digest = hashlib.sha256()
     with storage.open(path) as file:
         for block in _blocks(file):

@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from fs2od.errors import Fs2odError
+from fs2od.errors import Fs2odError, Interrupted
 from fs2od.node.clock import Clock
 from fs2od.node.index import Indexes, SpaceIndex, inherited
+from fs2od.node.index.inherited import Inherited
 from fs2od.node.index.replicas import inherits
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.sources import HomeTree
+from fs2od.node.replication.copying import sha256_of
 from fs2od.onedata.ids import SpaceId
+from fs2od.storage import Kind, Seen
 
 __all__ = ["Inheritance"]
 
@@ -30,6 +34,7 @@ class Inheritance:
         self._clock = clock
         self._check_every_s = check_every_s
         self._next_s: dict[SpaceId, int] = {}
+        self._wrong: dict[tuple[SpaceId, int], Seen] = {}
 
     def is_due(self, index: SpaceIndex, home: StorageRecord | None) -> bool:
         """Say whether there is something to check at a space's home."""
@@ -40,12 +45,15 @@ class Inheritance:
     def check(self, index: SpaceIndex, home: StorageRecord, *, goes_on: Callable[[], bool]) -> None:
         """Check the copies at a home whose time has come, by what the store says of them, and those that are missed.
 
-        A storage that is away says nothing about any file: then it is looked at later.
+        One of which the store says something else in the same size is read, once for each thing that it says. A storage that is away says nothing about any file: then it is looked at later.
         """
         now_s = self._clock.now_s()
         self._next_s[index.space] = now_s + min(_LOOK_EVERY_S, self._check_every_s)
         try:
             missed = self._checked(index, home, goes_on)
+        except Interrupted:
+            self._next_s[index.space] = now_s  # the rest has the next turn
+            return
         except Fs2odError as error:
             _log.warning("what space %s has on storage %s cannot be checked: %s", index.space, home.name, error)
             return
@@ -63,9 +71,33 @@ class Inheritance:
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="inheritance") as pool:
             while goes_on() and (page := inherited.due(index, home.id, before_s=before_s, after=after, limit=_PAGE)):
                 after = page[-1].row
-                is_there = dict(zip((copy.row for copy in page), pool.map(tree.has, page), strict=True))
-                right = [row for row, is_right in is_there.items() if is_right]
-                wrong = [row for row, is_right in is_there.items() if not is_right]
+                found = list(pool.map(partial(self._found_right, tree, goes_on), page))
+                right = [(copy.row, seen) for copy, seen in zip(page, found, strict=True) if seen is not None]
+                wrong = [copy.row for copy, seen in zip(page, found, strict=True) if seen is None]
                 inherited.found(index, home.id, right, now_s=self._clock.now_s())
                 missed += inherited.missed(index, home.id, wrong)
         return missed
+
+    def _found_right(self, tree: HomeTree, goes_on: Callable[[], bool], copy: Inherited) -> Seen | None:
+        """Return what the store says of a copy that is right; None if it is gone or another one."""
+        found = tree.look(copy.row, copy.path)
+        if found is None:
+            return None
+        at, seen = found
+        if copy.checked.is_still(seen):
+            return seen
+        key = (tree.space, copy.row)
+        if seen.kind is not Kind.FILE or seen.size_bytes != copy.checked.size_bytes or self._wrong.get(key) == seen:
+            return None
+
+        def check_stop() -> None:
+            if not goes_on():
+                raise Interrupted("the check was told to stop")
+
+        try:
+            if sha256_of(tree.record.opened_for(tree.space), at, check_stop) == copy.sha256:
+                return seen
+        except FileNotFoundError:
+            return None
+        self._wrong[key] = seen
+        return None

@@ -22,12 +22,13 @@ from fs2od.errors import (
 from fs2od.node.clock import Clock
 from fs2od.node.index import SpaceIndex
 from fs2od.node.index import replicas as book
+from fs2od.node.index.checked import own_of
 from fs2od.node.index.replicas import Failure, Lacking, Replica
 from fs2od.node.index.schema import ROOT
 from fs2od.node.provider.sources import HomeTree
 from fs2od.node.replication.copying import HELD_OF_LARGE_BYTES, WHOLE_BYTES, Copied, Copying, Errand, SourceChanged
 from fs2od.onedata.ids import StorageId
-from fs2od.storage import Storage, Upload
+from fs2od.storage import Seen, Storage, Upload
 
 __all__ = ["PROBLEMS", "Outcome", "Pass", "Route", "for_people"]
 
@@ -200,8 +201,8 @@ class Pass:
     def check(self, route: Route, *, before_s: int, goes_on: Callable[[], bool] = lambda: True) -> int:
         """Look whether copies that were last checked before a moment are still there as they were; return how many are not.
 
-        Those are counted on no more, so that the next pass makes them anew. What the store itself says decides: nothing is
-        read back. `goes_on` is asked after every 200; what is left is looked at the next time.
+        Those are counted on no more, so that the next pass makes them anew, or reads them back where they may be right. What
+        the store itself says decides: nothing is read here. `goes_on` is asked after every 200; what is left is looked at the next time.
 
         Raises:
             StorageError: The storage refused, and nothing more is known.
@@ -211,12 +212,21 @@ class Pass:
             if after and not goes_on():
                 break
             after = page[-1].row
-            found = list(self._small.map(lambda replica: _is_there(route.target, replica), page))
-            right = [replica.row for replica, is_there in zip(page, found, strict=True) if is_there]
-            wrong = [replica.row for replica, is_there in zip(page, found, strict=True) if not is_there]
+            found = dict(
+                zip(page, self._small.map(lambda replica: _seen(route.target, replica.path), page), strict=True)
+            )
+            right = [
+                (each.row, own_of(seen))
+                for each, seen in found.items()
+                if seen is not None and each.checked.is_still(seen)
+            ]
+            gone = [each.row for each, seen in found.items() if seen is None or not each.checked.has_size_of(seen)]
+            wrong = {replica.row for replica in page}.difference(row for row, _ in right)
             book.note_checked(route.index, route.storage, right, now_s=self._clock.now_s())
-            if wrong:
-                book.doubt(route.index, route.storage, wrong)
+            if gone:
+                book.doubt(route.index, route.storage, gone)
+            if len(wrong) > len(gone):
+                book.suspect(route.index, route.storage, sorted(wrong.difference(gone)))
             lost += len(wrong)
         return lost
 
@@ -235,7 +245,7 @@ class Pass:
 
     def _one(self, route: Route, flight: _Flight, goes_on: Callable[[], bool]) -> Copied:
         lacks = flight.lacks
-        errand = Errand(lacks.path, lacks.version, lacks.expected, lacks.known, lacks.upload)
+        errand = Errand(lacks.path, lacks.version, lacks.expected, lacks.known, lacks.is_same, lacks.upload)
 
         def began(upload: Upload) -> None:
             book.note_upload(route.index, route.storage, lacks, upload)
@@ -264,9 +274,7 @@ class Pass:
             else:
                 outcome.files += 1
                 outcome.size_bytes += lacks.version.size_bytes
-                noting.done.append(
-                    Replica(lacks.row, lacks.path, lacks.version, copied.sha256, copied.method, copied.md5)
-                )
+                noting.done.append(_replica(lacks, copied))
         is_late = time.monotonic() - noting.written_s > _NOTED_WITHIN_S
         self._write_down(route, noting, at_least=1 if is_late else _NOTED_AT_ONCE)
 
@@ -290,12 +298,16 @@ def _held_bytes(*flying: _Flight) -> int:
     return sum(flight.held_bytes for flight in flying)
 
 
-def _is_there(target: Storage, replica: Replica) -> bool:
+def _seen(storage: Storage, path: str) -> Seen | None:
     try:
-        seen = target.stat(replica.path)
+        return storage.stat(path)
     except FileNotFoundError:
-        return False
-    return seen.size_bytes == replica.version.size_bytes and seen.md5 == replica.md5
+        return None
+
+
+def _replica(lacks: Lacking, copied: Copied) -> Replica:
+    seen = copied.seen
+    return Replica(lacks.row, lacks.path, lacks.version, copied.sha256, copied.method, md5=seen.md5, own=own_of(seen))
 
 
 def for_people(error: Exception) -> str:

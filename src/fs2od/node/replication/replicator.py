@@ -98,7 +98,7 @@ class Replicator:
             return route_to(index, storage, homes, indexes, demands)
 
         self._runs = TransferRuns(
-            transfers, demands, homes, clock, route=route, trusted_callbacks=settings.callback_hosts
+            transfers, demands, homes, indexes, clock, route=route, trusted_callbacks=settings.callback_hosts
         )
         self._turns = Turns(demands, homes, indexes, self._runs, clock, settings)
         pace = Pace(settings, clock.now)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from fs2od.errors import Fs2odError
 from fs2od.node.clock import Clock
-from fs2od.node.index import Entry, SpaceIndex
+from fs2od.node.index import Entry, Indexes, SpaceIndex
 from fs2od.node.index import replicas as book
-from fs2od.node.index.replicas import Replica, Version
+from fs2od.node.index.replicas import Replica
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
+from fs2od.node.provider.sources import HomeTree
 from fs2od.node.replication.callbacks import call_back
 from fs2od.node.replication.demands import Demands
+from fs2od.node.replication.elsewhere import Elsewhere
 from fs2od.node.replication.passes import Outcome, Pass, Route, for_people
 from fs2od.node.replication.transfer_book import TransferBook
 from fs2od.onedata.ids import InvalidFileId, ProviderId, SpaceId, StorageId, TransferId, parse_file_id
@@ -83,6 +84,7 @@ class TransferRuns:
         transfers: TransferBook,
         demands: Demands,
         homes: Homes,
+        indexes: Indexes,
         clock: Clock,
         *,
         route: Callable[[SpaceIndex, StorageRecord], Route],
@@ -91,12 +93,13 @@ class TransferRuns:
         self._transfers = transfers
         self._demands = demands
         self._homes = homes
+        self._indexes = indexes
         self._clock = clock
         self._route = route
         self._trusted = trusted_callbacks
         self._places: dict[TransferId, _Place] = {}
         self._waiting: dict[TransferId, tuple[SpaceId, StorageId | None]] = {}
-        self._evicting = threading.Lock()
+        self._elsewhere = Elsewhere(demands)
 
     def due(self, space: SpaceId) -> Iterator[Due]:
         """Yield the transfers that may be run now, oldest first: those about the same storage keep their order.
@@ -235,7 +238,7 @@ class TransferRuns:
             self._transfers.change(transfer, files_failed=found.files_to_process)
             return "failed"
         place, files = self._places.setdefault(transfer, _Place()), found.files_evicted
-        source, target = home.opened_for(index.space), storage.opened_for(index.space)
+        tree, target = HomeTree(self._indexes, index.space, home), storage.opened_for(index.space)
         protected = self._protected(index, storage)
 
         def note() -> None:
@@ -248,8 +251,7 @@ class TransferRuns:
                 if not turn.goes_on() or (number and not turn.begins()):
                     note()
                     return "goes on"
-                is_safe = replica.row not in protected and self._is_elsewhere(index, replica, source, storage)
-                gone = is_safe and self._removed(index, replica, storage, target)
+                gone = replica.row not in protected and self._evicted(index, replica, storage, tree, target)
                 files += gone
                 place.failed += not gone
                 place.after = replica.row
@@ -257,26 +259,14 @@ class TransferRuns:
         self._transfers.change(transfer, files_processed=found.files_to_process)
         return "failed" if place.failed else "completed"
 
-    def _is_elsewhere(self, index: SpaceIndex, replica: Replica, source: Storage, storage: StorageRecord) -> bool:
-        """Say whether a file is still there in another place: as registered at its home, or as a checked copy."""
-        # Two evictions at once never each take one for the other's sake: what goes is counted on no more, before another looks.
-        with self._evicting:
-            if any(held.storage != storage.id for held in book.holders(index, replica.row)):
-                book.doubt(index, storage.id, [replica.row])
-                return True
-        registered = book.registered(index, replica.row)
-        if registered is None:
-            return False
-        path, version = registered
-        try:
-            seen = source.stat(path)
-        except (FileNotFoundError, Fs2odError):
-            return False
-        return Version(seen.size_bytes, seen.mtime_ns, seen.ctime_ns, seen.inode) == version
-
-    def _removed(self, index: SpaceIndex, replica: Replica, storage: StorageRecord, target: Storage) -> bool:
+    def _evicted(
+        self, index: SpaceIndex, replica: Replica, storage: StorageRecord, home: HomeTree, target: Storage
+    ) -> bool:
         # First nobody counts on it any more, then it goes: never is there a claim without a copy.
-        book.doubt(index, storage.id, [replica.row])
+        if not self._elsewhere.lets_go(index, replica, storage, home):
+            said = "the copy of %r on storage %s stays: neither its home nor another site has the file now as it is registered"
+            _log.warning(said, replica.path, storage.name)
+            return False
         try:
             target.delete(replica.path)
         except FileNotFoundError:
