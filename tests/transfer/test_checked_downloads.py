@@ -4,14 +4,26 @@ import json
 import os
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from fs2od.errors import IntegrityFailure, StorageMissing
-from fs2od.manifests import PIECE_BYTES, SEAL, Digester, Manifest, dump_part, dump_seal, parse_part, seal_of
+from fs2od.manifests import (
+    MANIFEST,
+    PIECE_BYTES,
+    SEAL,
+    SIDECAR,
+    Digester,
+    Manifest,
+    dump_part,
+    dump_seal,
+    parse_part,
+    part_name,
+    seal_of,
+)
 from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
 from fs2od.transfer import (
     Download,
@@ -20,6 +32,7 @@ from fs2od.transfer import (
     Patience,
     Report,
     SharedDataset,
+    Timeouts,
     estimate_line,
     parse_link,
     report_lines,
@@ -48,20 +61,22 @@ class Site:
         self.share.contents.update(files)
         self.share.items[:] = [listed(name, len(data), mtime=MTIME_S) for name, data in self.share.contents.items()]
 
-    def promise(self, files: dict[str, bytes], *, sealed: bool = False) -> None:
-        """Put a manifest beside the files."""
+    def promise(self, files: dict[str, bytes], *, sealed: bool = False, parts: int = 1) -> None:
+        """Put a manifest beside the files, as so many parts."""
         entries = []
         for name, data in files.items():
             digester = Digester()
             digester.update(data)
             entries.append(digester.entry(name, MTIME_S * 10**9))
-        part = dump_part(1, entries)
-        seal = dump_seal(seal_of(Manifest([parse_part(part)])))
+        each = -(-len(entries) // parts)
+        made = [dump_part(number + 1, entries[number * each : (number + 1) * each]) for number in range(parts)]
+        seal = dump_seal(seal_of(Manifest(map(parse_part, made))))
         self.share.items.append(listed("fs2od-sidecar", kind="DIR"))
         inside = [listed("manifest", kind="DIR"), *([listed(SEAL, len(seal))] if sealed else [])]
         self.serve_folder("fs2od-sidecar", inside)
-        self.serve_folder("manifest", [listed("000001.jsonl", len(part))])
-        self.share.contents |= {"000001.jsonl": part, SEAL: seal}
+        names = [part_name(number + 1) for number in range(parts)]
+        self.serve_folder("manifest", [listed(name, len(part)) for name, part in zip(names, made, strict=True)])
+        self.share.contents |= {**dict(zip(names, made, strict=True)), SEAL: seal}
 
     def serve_folder(self, name: str, items: list[dict[str, object]]) -> None:
         page = {"children": items, "isLast": True, "nextPageToken": None}
@@ -396,6 +411,147 @@ def test_a_file_that_differs_from_its_checksum_is_told_whatever_its_time_is(site
         "touched: differs from its checksum and is newer: bytes 0 to 8",
     ]
     assert (report.exit_code, report.files_intact, report.files_by_size, report.bytes_done) == (8, 2, 0, 3)
+
+
+FEW = {f"{number}.mrc": bytes([number]) * 1000 for number in range(6)}
+
+
+def spoil(data: bytes) -> bytes:
+    return data[:100] + bytes([data[100] ^ 1]) + data[101:]
+
+
+def unlink(path: Path) -> None:
+    path.unlink()
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(spoil(path.read_bytes()))
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("hurt", [unlink, damage])
+@pytest.mark.parametrize("name", ["000001.jsonl", "000002.jsonl", "000003.jsonl"])
+def test_a_check_takes_the_manifest_of_the_dataset_where_the_one_here_is_damaged(
+    site: Site, sealed: bool, name: str, hurt: Callable[[Path], None]
+) -> None:
+    site.offer(FEW)
+    site.promise(FEW, sealed=sealed, parts=3)
+    assert site.run().exit_code == 0
+    hurt(site.out / SIDECAR / MANIFEST / name)
+    (site.out / "5.mrc").unlink()
+    said: list[str] = []
+    report = site.download(replace(QUICK, say=said.append)).verify()
+    if (sealed, hurt, name) == (False, unlink, "000003.jsonl"):
+        # Without a seal nobody knows that there was a further part.
+        assert (report.exit_code, report.files_intact, said) == (0, 4, [])
+        return
+    assert [str(failure) for failure in report.failures] == ["5.mrc: it is not here"]
+    assert (report.exit_code, report.files_intact, report.sealed) == (6, 5, sealed)
+    assert said[0].startswith(f"the manifest here is damaged ({name}")
+    # Where it cannot be asked, what is sound here is all there is, and that is not enough.
+    site.share.answers[f"content of id-{name}"] = lambda _: reply_of(b"", status=503)
+    report = site.download().verify()
+    assert (report.exit_code, report.files_total) == (8, 2 * (int(name[5]) - 1))
+    assert "the manifest cannot be used" in report.summary()
+    assert f"{name}" in report.summary()
+    assert "all intact" not in report.summary()
+    assert name in str(report.document("out")["manifest_error"])
+
+
+@pytest.mark.parametrize("seal", [b"", b"no seal", dump_seal(seal_of(Manifest()))])
+def test_a_check_does_not_believe_a_seal_that_does_not_fit(site: Site, seal: bytes) -> None:
+    site.offer(FEW)
+    site.promise(FEW, sealed=True)
+    assert site.run().exit_code == 0
+    (site.out / SIDECAR / SEAL).write_bytes(seal)
+    report = site.download().verify()
+    assert (report.exit_code, report.files_intact, report.sealed) == (0, 6, True)
+    site.share.items.clear()
+    report = site.download().verify()
+    assert (report.exit_code, report.files_intact, report.sealed) == (8, 6, False)
+    assert report.summary().startswith(
+        "6 of 6 files, 6.00 kB, intact as far as is known; the manifest cannot be used to its end: sealed.json"
+    )
+    assert report.summary().endswith("the dataset's own: there is none")
+
+
+def test_a_check_names_what_a_list_names_and_the_manifest_does_not(site: Site) -> None:
+    site.offer(FEW)
+    site.promise(FEW)
+    assert site.run().exit_code == 0
+    report = site.download(replace(QUICK, only=("1.mrc", "typo.mrc"))).verify()
+    assert (report.exit_code, report.files_intact, report.files_total) == (6, 1, 2)
+    assert report.summary().endswith("typo.mrc: it was asked for, and the manifest does not name it")
+
+
+REFUSED = reply_of({"error": {"id": "forbidden"}}, status=403)
+CUT = Reply(200, {"Content-Length": "1000"}, (b"{",))
+IMPATIENT = replace(QUICK, exclude=(SIDECAR,), timeouts=Timeouts(2.0, 0.3))
+
+
+@pytest.mark.parametrize("name", ["000002.jsonl", SEAL])
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(None, 8), (reply_of(b"", status=503), 4), (CUT, 4), (REFUSED, 5)],
+    ids=["bad", "503", "cut", "403"],
+)
+def test_a_download_says_when_it_could_not_check(site: Site, name: str, answer: Reply | None, code: int) -> None:
+    site.offer(FEW)
+    site.promise(FEW, sealed=True, parts=2)
+    if answer is None:
+        site.share.contents[name] = spoil(site.share.contents[name])
+    else:
+        whole = {"Content-Length": str(len(site.share.contents[name]))}
+        answer = replace(answer, headers=whole) if answer is CUT else answer
+        site.share.answers[f"content of id-{name}"] = lambda _: answer
+    report = site.run(IMPATIENT)
+    assert (report.exit_code, report.failures, report.sealed) == (code, (), False)
+    assert report.files_intact == (6 if name == SEAL else 3)
+    assert site.found() == FEW
+    assert "the manifest cannot be used to its end: " in report.summary()
+    assert report.document("out")["manifest_error"] == str(report.manifest_error)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(reply_of(b"", status=503), 4), (CUT, 4), (REFUSED, 5)], ids=["503", "cut", "403"]
+)
+@pytest.mark.parametrize("folder", [SIDECAR, MANIFEST])
+def test_a_manifest_that_cannot_be_listed_is_told(site: Site, folder: str, answer: Reply, code: int) -> None:
+    site.offer(FEW)
+    site.promise(FEW)
+    site.share.answers[f"children of id-{folder}"] = lambda _: answer
+    report = site.run(IMPATIENT)
+    assert (report.exit_code, report.files_intact) == (code, 0)
+    assert site.found() == FEW
+    assert "checked by size only; the manifest cannot be used: " in report.summary()
+
+
+def test_a_part_that_is_missing_between_others_is_told(site: Site) -> None:
+    site.offer(FEW)
+    site.promise(FEW, parts=3)
+    sizes = {name: len(site.share.contents[name]) for name in ("000001.jsonl", "000003.jsonl")}
+    site.serve_folder("manifest", [listed(name, size) for name, size in sizes.items()])
+    report = site.run()
+    assert (report.exit_code, report.files_intact) == (8, 2)
+    assert report.summary().endswith("the manifest cannot be used to its end: 000002.jsonl is missing")
+
+
+def test_a_seal_that_is_taken_away_for_a_new_part_is_no_fault(site: Site) -> None:
+    site.offer(FEW)
+    site.promise(FEW, parts=2)
+    seal = dump_seal(seal_of(Manifest([parse_part(site.share.contents["000001.jsonl"])])))
+    before = {"children": [listed("manifest", kind="DIR"), listed(SEAL, len(seal))], "isLast": True}
+    now = {"children": [listed("manifest", kind="DIR")], "isLast": True}
+    looks: list[Request] = []
+
+    def look(request: Request) -> Reply:
+        looks.append(request)
+        return reply_of(before if len(looks) == 1 else now)
+
+    site.share.answers[f"children of id-{SIDECAR}"] = look
+    site.share.answers[f"content of id-{SEAL}"] = lambda _: reply_of({"error": {"id": "notFound"}}, status=404)
+    report = site.run(replace(QUICK, exclude=(SIDECAR,)))
+    assert (report.exit_code, report.files_intact, report.sealed) == (0, 6, False)
 
 
 def test_where_there_is_nothing_to_verify_that_is_said(site: Site) -> None:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable, Final
 
-from fs2od.errors import Interrupted, StorageMissing
+from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageMissing
 from fs2od.transfer._answers import DataAddress
 from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errand import Errand
-from fs2od.transfer._errors import NotFound
+from fs2od.transfer._errors import ConnectionLost, NotFound
 from fs2od.transfer._http import Proxies, Timeouts
 from fs2od.transfer._ledger import Ledger
 from fs2od.transfer._links import Link, Place
@@ -138,7 +138,7 @@ class Download:
     def verify(self, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None) -> Report:
         """Return which files in the folder are what the manifest promises; nothing is fetched or changed.
 
-        The manifest is the one that was downloaded; only where there is none, the share is asked for it.
+        The manifest is the one that was downloaded; only where there is none, or where it is damaged, the share is asked for it.
 
         Args:
             progress: Called by this very thread about ten times a second, and at the end.
@@ -147,6 +147,7 @@ class Download:
         Raises:
             StorageMissing: There is no such folder.
             NotFound: There is no manifest: the dataset has no checksums (yet).
+            ConnectionLost, ServiceError, MalformedAnswer: There is none here, and the share cannot be read.
         """
         if not self._path.is_dir():
             raise StorageMissing(f"the folder {self._path} is not there")
@@ -213,21 +214,42 @@ class _Course:
                 self._pass(root, address, destination)
                 while self._goes_on():
                     self._pass(root, address, destination)
-                self._name_unmet()
+                self._name_unmet("it was asked for, and the dataset does not show it")
         return self._report(began_s)
 
     def verify(self) -> Report:
         began_s = time.monotonic()
         with Destination(self._path) as destination:
             self._sidecar.load(destination)
-            if not self._sidecar.manifest:
-                self._sidecar.refresh(self._shared, self._shared.root(), most=self._options.limits.folder_entries)
-            if not self._sidecar.manifest:
+            if not self._sidecar.manifest or self._sidecar.trouble is not None:
+                self._sidecar = self._asked_manifest(self._sidecar)
+            if not self._sidecar.manifest and self._sidecar.trouble is None:
                 raise NotFound("the dataset has no checksums to compare with, or not yet")
             self._tally = Tally(with_files=self._options.with_files)
             verification = Verification(self._surroundings(destination), self._sidecar, self._selection)
             verification.run(min(self._options.jobs, os.cpu_count() or 1), self._look)
+            self._name_unmet("it was asked for, and the manifest does not name it")
         return replace(self._report(began_s), is_check=True)
+
+    def _asked_manifest(self, here: Sidecar) -> Sidecar:
+        """Return what the share says, where what stands here does not do; if neither does, as much as is sound here."""
+        asked = Sidecar()
+        try:
+            asked.refresh(self._shared, self._shared.root(), most=self._options.limits.folder_entries)
+        except Interrupted:
+            raise
+        except Fs2odError as error:
+            if here.trouble is None:
+                raise
+            asked.trouble = error
+        if here.trouble is None:
+            return asked
+        if asked.manifest and asked.trouble is None:
+            if self._options.say is not None:
+                self._options.say(f"the manifest here is damaged ({here.trouble}): the dataset's own is taken")
+            return asked
+        here.trouble = IntegrityFailure(f"{here.trouble}; the dataset's own: {asked.trouble or 'there is none'}")
+        return here
 
     def estimate(self) -> Estimate:
         rehearsal = Rehearsal(self._shared, self._path, self._selection, self._options.limits)
@@ -237,7 +259,10 @@ class _Course:
 
     def _report(self, began_s: float) -> Report:
         return self._tally.report(
-            elapsed_s=time.monotonic() - began_s, stopped_by=self._ending.cause, sealed=self._sidecar.sealed
+            elapsed_s=time.monotonic() - began_s,
+            stopped_by=self._ending.cause,
+            manifest_error=self._sidecar.trouble if self._ending.cause is None else None,
+            sealed=self._sidecar.sealed,
         )
 
     def _surroundings(self, destination: Destination) -> Run:
@@ -258,7 +283,7 @@ class _Course:
         options = self._options
         self._tally = self._tally.following(with_files=options.with_files)
         run = self._surroundings(destination)
-        known = self._sidecar.look(self._shared, root, most=options.limits.folder_entries)
+        known = self._looked(root)
         errand = Errand(run, self._sidecar, self._selection, options.limits, jobs=options.jobs, address=address)
         if self._crew is not None:
             self._crew.work()
@@ -267,12 +292,25 @@ class _Course:
         destination.sync()
         self._look()
 
-    def _name_unmet(self) -> None:
+    def _looked(self, root: Entry) -> dict[str, list[Entry]]:
+        """Look at the manifest, and return the listings this took.
+
+        Raises:
+            ConnectionLost: The root cannot be listed just now.
+        """
+        try:
+            return self._sidecar.look(self._shared, root, most=self._options.limits.folder_entries)
+        except ConnectionLost:
+            if not self._sidecar.is_there:
+                raise
+            return {}
+
+    def _name_unmet(self, reason: str) -> None:
         """Say of every path of a list that nothing lies there: whoever listed it would believe that it has come."""
         if not self._ending.has_come:
             for path in self._selection.unmet:
                 self._tally.listed([Entry(path[-1], EntryKind.FILE, "", 0)])
-                self._tally.failed(path, NotFound("it was asked for, and the dataset does not show it"))
+                self._tally.failed(path, NotFound(reason))
 
     def _abort(self) -> None:
         self._shared.http.abort()

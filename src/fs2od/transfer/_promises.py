@@ -6,6 +6,7 @@ import contextlib
 import threading
 from typing import Callable, Final, Iterator
 
+from fs2od.transfer._errors import ConnectionLost
 from fs2od.transfer._run import Run
 from fs2od.transfer._sidecar import Sidecar
 
@@ -37,12 +38,9 @@ class Promises:
             thread.join()
 
     def read(self) -> None:
-        """Read what `Sidecar.look` saw, and do what waits for it.
-
-        Raises:
-            ConnectionLost: The share cannot be read just now.
-        """
-        self._sidecar.read(self._run.shared)
+        """Read what `Sidecar.look` saw, and do what waits for it: without promises where there was `Sidecar.trouble`."""
+        with contextlib.suppress(ConnectionLost):
+            self._sidecar.read(self._run.shared)
         if self._sidecar.sealed:
             self._run.ledger.doubt()
         with self._lock:

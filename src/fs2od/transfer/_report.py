@@ -148,6 +148,8 @@ class Report:
         failures: What did not come, by name, what the link does not give included.
         elapsed_s: How long the run took.
         stopped_by: Why the run ended before everything was tried; None when it did not.
+        manifest_error: Why the manifest could not be used, or not to its end, so that not everything was compared with it; None
+            when it could be, or when the dataset has none.
         files_intact: Of the files that are whole, those whose checksum was found right.
         unchecked: A few paths of files that are whole as far as their size tells; those of the sidecar are not among them,
             for it lists everything but itself.
@@ -168,6 +170,7 @@ class Report:
     failures: tuple[Failure, ...]
     elapsed_s: float
     stopped_by: Fs2odError | None = None
+    manifest_error: Fs2odError | None = None
     files_intact: int = 0
     files_beside: int = 0
     unchecked: tuple[str, ...] = ()
@@ -206,13 +209,15 @@ class Report:
     def exit_code(self) -> int:
         """0 when everything that the link gives is there; else the code of what stopped the run, or of the gravest failure.
 
-        A link that gives nothing at all is 5, not permitted.
+        That a manifest is there and cannot be used is a failure, too. A link that gives nothing at all is 5, not permitted.
         """
         if self.stopped_by is not None:
             return self.stopped_by.exit_code
         if self.withheld and not self.files_done:
             return 5
         codes = {failure.exit_code for failure in self.failures}
+        if self.manifest_error is not None and not isinstance(self.manifest_error, Withheld):
+            codes.add(self.manifest_error.exit_code)
         return next((code for code in _GRAVEST_FIRST if code in codes), max(codes, default=0))
 
     def summary(self, *, names: int = 3) -> str:
@@ -227,6 +232,9 @@ class Report:
         for failures, said in ((self.missing, came_not), (self.withheld, "for members only")):
             if failures:
                 line = f"{line}; {len(failures):,} {said}{_named(failures, names)}"
+        if self.manifest_error is not None:
+            to_its_end = " to its end" if self.files_intact else ""
+            line = f"{line}; the manifest cannot be used{to_its_end}: {self.manifest_error}"
         return f"{line}; {_gone(self.gone)} renamed or removed while the dataset grew" if self.gone else line
 
     def document(self, folder: str) -> dict[str, object]:
@@ -256,6 +264,7 @@ class Report:
             "renamed_or_removed": list(self.gone),
             "for_members_only": ["/".join(failure.path) for failure in self.withheld],
             "stopped_by": str(self.stopped_by) if self.stopped_by is not None else None,
+            "manifest_error": str(self.manifest_error) if self.manifest_error is not None else None,
             "summary": self.summary(),
         }
         return {**told, "files": [file.document() for file in self.files]} if self.files else told
@@ -266,7 +275,7 @@ class Report:
         if not self.files_intact:
             return ", checked by size only"
         if not self.files_by_size:
-            return ", all intact"
+            return ", all intact" if self.manifest_error is None else ", intact as far as is known"
         named = f" ({', '.join(self.unchecked)})" if self.files_by_size == len(self.unchecked) else ""
         return f", intact but for {self.files_by_size:,} checked by size only{named}"
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from functools import partial
-from typing import Callable, Final, TypeVar
+from typing import Callable, Final, Iterator, TypeVar
 
-from fs2od.errors import StorageError
+from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError
 from fs2od.manifests import (
     MANIFEST,
     MOST_PART_BYTES,
@@ -16,9 +15,9 @@ from fs2od.manifests import (
     BrokenPart,
     Manifest,
     ManifestEntry,
-    Part,
     parse_part,
     parse_seal,
+    part_name,
     part_number,
     piece_ranges,
     seal_of,
@@ -26,7 +25,7 @@ from fs2od.manifests import (
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
-from fs2od.transfer._errors import MalformedAnswer, ServiceError
+from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError
 
 __all__ = ["Promise", "Sidecar", "pieces_of"]
 
@@ -45,6 +44,8 @@ class Sidecar:
         sealed: Whether the dataset says of itself that it is complete, and the parts are those that it means.
         is_there: Whether `look` saw a sidecar.
         may_grow: Whether `look` saw a folder without a seal: files may still come into it, change, and go.
+        trouble: Why what was seen of the manifest could not be used, or not to its end; None where it could be, or where there
+            is none.
     """
 
     def __init__(self) -> None:
@@ -52,7 +53,14 @@ class Sidecar:
         self.sealed = False
         self.is_there = False
         self.may_grow = False
+        self.trouble: Fs2odError | None = None
+        self._folder: Entry | None = None
         self._inside: list[Entry] = []
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the dataset may be complete, and its manifest lets nobody know."""
+        return self.trouble is not None and not (self.may_grow and self._inside)
 
     def promise(self, path: str, entry: Entry) -> Promise | None:
         """Return what a file must be, if the manifest knows it in the state that the service lists."""
@@ -85,27 +93,48 @@ class Sidecar:
             ConnectionLost: The share cannot be read just now.
         """
         listings: dict[str, list[Entry]] = {}
-        self._inside, self.is_there, self.may_grow = [], False, root.kind is EntryKind.FOLDER
+        self._folder, self._inside, self.trouble = None, [], None
+        self.is_there, self.may_grow = False, root.kind is EntryKind.FOLDER
         if not self.may_grow:
             return listings
-        # Of what cannot be listed, whoever lists it for its files says what is wrong.
+        # Of a root that cannot be listed, whoever lists it for its files says what is wrong.
         with contextlib.suppress(ServiceError, MalformedAnswer):
             listings[root.file_id] = shared.children(root, most=most)
-            folder = _named(listings[root.file_id], SIDECAR)
-            if folder is not None:
-                self.is_there = True
-                self._inside = listings[folder.file_id] = shared.children(folder, most=most)
+            self._folder = _named(listings[root.file_id], SIDECAR)
+        if self._folder is not None:
+            self.is_there = True
+            with self._noting():
+                self._inside = listings[self._folder.file_id] = shared.children(self._folder, most=most)
                 self.may_grow = not any(each.name == SEAL for each in self._inside)
         return listings
 
     def read(self, shared: Dataset) -> None:
-        """Read the parts that are new since `look` saw the sidecar, as far as they are sound.
+        """Read the parts that are new since `look` saw the sidecar, as far as they are sound; `trouble` says what is not.
 
         Raises:
             ConnectionLost: The share cannot be read just now.
         """
-        with contextlib.suppress(ServiceError, MalformedAnswer):
-            self._read(shared, self._inside)
+        if self._folder is None or self.trouble is not None:
+            return
+        with self._noting():
+            try:
+                self._read(shared, self._inside)
+            except (IntegrityFailure, NotFound):
+                # Since the look, a part may have been published and the seal taken away for it.
+                self._inside = shared.children(self._folder)
+                self._read(shared, self._inside)
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Take note of what goes wrong, and let pass what the way to the share is to blame for."""
+        try:
+            yield
+        except Interrupted:
+            raise
+        except Fs2odError as error:
+            self.trouble = error
+            if isinstance(error, ConnectionLost):
+                raise
 
     def _read(self, shared: Dataset, inside: list[Entry]) -> None:
         manifest = _named(inside, MANIFEST)
@@ -121,7 +150,7 @@ class Sidecar:
         self._take(list(files), read, has_seal=seal is not None)
 
     def load(self, destination: Destination) -> None:
-        """Read the parts that were downloaded before, without the network."""
+        """Read the parts that were downloaded before, without the network; `trouble` says what is wrong with them."""
 
         def read(name: str) -> bytes:
             where = (SIDECAR, name) if name == SEAL else (SIDECAR, MANIFEST, name)
@@ -131,32 +160,35 @@ class Sidecar:
             except OSError as error:
                 raise StorageError(f"the manifest cannot be read: {error.strerror}") from error
 
-        names: dict[str, object] = {**destination.scan((SIDECAR, MANIFEST))}
-        self._take(list(names), read, has_seal=SEAL in destination.scan((SIDECAR,)))
+        with self._noting():
+            self._take([*destination.scan((SIDECAR, MANIFEST))], read, has_seal=SEAL in destination.scan((SIDECAR,)))
 
     def _take(self, names: list[str], read: Callable[[str], bytes], *, has_seal: bool) -> None:
-        by_number = {part_number(name): name for name in names}
-        try:
-            while self.manifest.parts + 1 in by_number:
-                name = by_number[self.manifest.parts + 1]
-                self.manifest.add(_sound(partial(_part, read, name)))
-            if has_seal:
-                self.sealed = _sound(lambda: parse_seal(read(SEAL))) == seal_of(self.manifest)
-        except (BrokenPart, ServiceError, MalformedAnswer, StorageError):
-            # Later parts say nothing without the one that is missing. Its files count as not yet verified.
-            return
+        by_number = {part_number(name) or 0: name for name in names}
+        while self.manifest.parts + 1 in by_number:
+            self.manifest.add(_sound(by_number[self.manifest.parts + 1], read, parse_part))
+        seal = _sound(SEAL, read, parse_seal) if has_seal else None
+        self.sealed = seal == seal_of(self.manifest)
+        # Later parts say nothing without the one that is missing. Its files count as not yet verified.
+        if max([*by_number, seal.parts if seal is not None else 0]) > self.manifest.parts:
+            raise BrokenPart(f"{part_name(self.manifest.parts + 1)} is missing")
+        if seal is not None and not self.sealed:
+            raise BrokenPart(f"{SEAL} does not fit the parts")
 
 
-def _part(read: Callable[[str], bytes], name: str) -> Part:
-    return parse_part(read(name))
+def _sound(name: str, read: Callable[[str], bytes], parse: Callable[[bytes], T]) -> T:
+    """Return what a file says; one that arrives damaged is read again, but not for ever.
 
-
-def _sound(read: Callable[[], T]) -> T:
-    """Return what `read` returns; what arrives damaged is read again, but not for ever."""
+    Raises:
+        BrokenPart: It is damaged each time.
+    """
     for _ in range(_TRIES - 1):
         with contextlib.suppress(BrokenPart):
-            return read()
-    return read()
+            return parse(read(name))
+    try:
+        return parse(read(name))
+    except BrokenPart as error:
+        raise BrokenPart(f"{name}: {error}") from error
 
 
 def pieces_of(promise: Promise | None) -> tuple[str, ...]:

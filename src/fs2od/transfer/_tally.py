@@ -151,7 +151,14 @@ class Tally:
                 left_s=left / rate if self._listed and rate > 0 and left >= 0 else None,
             )
 
-    def report(self, *, elapsed_s: float, stopped_by: Fs2odError | None, sealed: bool = False) -> Report:
+    def report(
+        self,
+        *,
+        elapsed_s: float,
+        stopped_by: Fs2odError | None,
+        manifest_error: Fs2odError | None = None,
+        sealed: bool = False,
+    ) -> Report:
         """Return what has become of the download."""
         with self._lock:
             files = sorted((self._files or {}).values(), key=lambda file: file.path)
@@ -165,6 +172,7 @@ class Tally:
                 failures=tuple(sorted(self._failures, key=lambda failure: failure.path)),
                 elapsed_s=elapsed_s,
                 stopped_by=stopped_by,
+                manifest_error=manifest_error,
                 files_intact=self._files_intact,
                 files_beside=self._files_beside,
                 gone=tuple(sorted(self._gone)),

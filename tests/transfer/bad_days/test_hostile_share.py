@@ -224,9 +224,10 @@ def test_a_manifest_meant_to_hurt_is_not_believed(share: HostileShare, download:
     )
     share.answers["content of part"] = lambda _: reply_of(part)
     found = ended(download)
-    assert found.code == 0, found
+    assert found.code == 8, found
     assert (download.out / "a").read_bytes() == DATA
-    assert "intact" not in found.told["summary"]
+    assert "checked by size only; the manifest cannot be used: 000001.jsonl: " in found.told["summary"]
+    assert found.told["manifest_error"].startswith("000001.jsonl: ")
 
 
 @pytest.mark.parametrize(
