@@ -20,7 +20,7 @@ from fs2od.node.index import Indexes
 from fs2od.node.index.rows import Row, Seeing, newest, row_of
 from fs2od.node.panel.scanning import Counts, ScanRules, scan
 from fs2od.node.provider.archives.contents import Checked, Read
-from fs2od.node.provider.archives.layouts import Format
+from fs2od.node.provider.archives.layouts import Format, content_bytes, mtime_s, target_of
 from fs2od.node.provider.archives.members import Root, Walk
 from fs2od.node.provider.archives.names import WindowsNames, for_windows
 from fs2od.node.provider.archives.plans import SEGMENT, Plan, layout_of, parse_state, plan_of
@@ -89,7 +89,7 @@ class Site:
         with self.indexes.using(SPACE) as index, index.database.reading() as db:
             runs = Walk(plan.roots, plan.seeing, plan.layout.names).take(db, SEGMENT)
         for run in runs:
-            for row in run.rows:
+            for row in run.members:
                 yield max(0, offset - 64), min(offset + 4096, plan.records_at)
                 offset, _ = plan.layout.measure(run.named, [row], run.others, offset)
 
@@ -147,6 +147,49 @@ def test_what_is_measured_is_what_comes(format_: Format, row: Row, offset: int, 
     size = row.size_bytes if row.kind == "REG" else 0
     assert after - offset == len(layout.head(name, row)) + size + len(trail)
     assert records == len(layout.record(name, row, offset, 0x12345678))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=st.lists(ROWS, min_size=1, max_size=30),
+    name=st.sampled_from(["file", "f" * 99, "f" * 101, "é"]),
+    offset=st.sampled_from([0, 0xFFFFFFFF - 5000, 0xFFFFFFFF, 1 << 40]),
+    named=st.sampled_from(["", "set/", "s/" * 80, "s" * 155 + "/", "ü/" * 60, "ü/" * 160]),
+    are_plain=st.booleans(),
+)
+@pytest.mark.parametrize("format_", ["tar", "zip"])
+def test_many_members_measure_what_each_of_them_does(
+    format_: Format, rows: list[Row], name: str, offset: int, named: str, *, are_plain: bool
+) -> None:
+    layout = layout_of(format_)
+    if are_plain:
+        rows = [
+            row._replace(kind="REG", own=9, name=f"{name}{number}", mtime_ns=abs(row.mtime_ns) >> 4)
+            for number, row in enumerate(rows)
+        ]
+    files = [row for row in rows if not row.is_directory]
+    members = [*files, *[row for row in rows if row.is_directory][:1]]
+    after, records = offset, 0
+    for row in members:
+        after, record = layout.measure(named, [row], {}, after)
+        records += record
+    assert layout.measure(named, members, {}, offset) == (after, records)
+
+
+@settings(max_examples=300, deadline=None)
+@given(row=ROWS, named=st.sampled_from(["", "set/", "s/" * 80, "s" * 160 + "/", "ü/" * 160]))
+def test_what_ustar_cannot_say_stands_in_a_pax_header_as_python_writes_it(row: Row, named: str) -> None:
+    layout, kinds = layout_of("tar"), {"REG": tarfile.REGTYPE, "DIR": tarfile.DIRTYPE, "SYMLNK": tarfile.SYMTYPE}
+    found = layout.head(named + row.name, row)
+    member = tarfile.TarInfo(f"{named}{row.name}/" if row.is_directory else named + row.name)
+    member.type, member.mode, member.size = kinds[row.kind], row.mode, content_bytes(row)
+    member.mtime, member.linkname = mtime_s(row), target_of(row)
+    assert len(found) == 512 or found == member.tobuf(tarfile.PAX_FORMAT)
+
+
+def test_the_first_piece_leaves_early_and_the_others_are_whole() -> None:
+    pieces = gathered(iter([b"x"] * 100), stands=lambda: True, chunk_bytes=40, recheck_bytes=1000, first_bytes=10)
+    assert [len(piece) for piece in pieces] == [10, 40, 40, 10]
 
 
 HUGE = {"0 huge": 5 * GIB, "1 just below": 0xFFFFFFFE, "2 small": 3}
@@ -240,11 +283,11 @@ def test_a_walk_goes_on_from_any_place_as_if_it_had_never_stopped(tmp_path: Path
             whole = [
                 run.path + row.name
                 for run in Walk(plan.roots, plan.seeing, plan.layout.names).take(db, 10_000)
-                for row in run.rows
+                for row in run.members
             ]
             walk, found = Walk(plan.roots, plan.seeing, plan.layout.names), list[str]()
             while runs := walk.take(db, data.draw(st.integers(1, 4))):
-                found += [run.path + row.name for run in runs for row in run.rows]
+                found += [run.path + row.name for run in runs for row in run.members]
                 walk = Walk(plan.roots, plan.seeing, plan.layout.names, walk.position)
         assert found == whole
         assert set(whole) >= {f"{path}/file.x" for path in paths}

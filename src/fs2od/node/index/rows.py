@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from unicodedata import normalize
 
 from fs2od.storage import Kind
 
-__all__ = ["DIRECTORY", "Row", "Seeing", "folded", "newest", "row_of"]
+__all__ = ["DIRECTORY", "Registered", "Row", "Seeing", "as_row", "folded", "newest", "row_of"]
 
 DIRECTORY = Kind.DIRECTORY.value
 
@@ -21,6 +22,10 @@ _COLUMNS = """id, name, kind, iif(kind = 'DIR', 0, size), mode, iif(kind = 'DIR'
 _SEEN = "id <= ? AND mode & iif(kind = 'DIR', ?, ?) = iif(kind = 'DIR', ?, ?)"
 _FOLD = "fs2od_fold"
 _NAMES, _AT_ONCE = 10_000, 250_000
+
+
+Registered = tuple[int, str, str, int, int, int, int, int | str | None]
+"""A row as it comes: the columns of `Row` without their names, which cost as much again."""
 
 
 class Row(NamedTuple):
@@ -45,7 +50,8 @@ class Row(NamedTuple):
 
 
 # Half the time of Row._make.
-_AS_ROW = partial(tuple.__new__, Row)
+as_row: Callable[[Registered], Row] = partial(tuple.__new__, Row)
+"""Return a row with names for its columns."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +72,16 @@ class Seeing:
     def _given(self) -> tuple[int, ...]:
         return (self.newest, *(self.directory_bits, self.file_bits) * 2)
 
-    def page(self, db: sqlite3.Connection, folder: int, after: str, limit: int) -> list[Row]:
+    def page(self, db: sqlite3.Connection, folder: int, after: str, limit: int) -> list[Registered]:
         """Return up to `limit` entries of a folder whose names come after one, in the order of their names' bytes."""
         query = f"SELECT {_COLUMNS} FROM entry WHERE parent = ? AND name > ? AND {_SEEN} ORDER BY name LIMIT ?"
-        return list(map(_AS_ROW, _raw(db, query, (folder, after, *self._given, limit))))
+        return _raw(db, query, (folder, after, *self._given, limit))
 
     def child(self, db: sqlite3.Connection, folder: int, name: str) -> Row | None:
         """Return an entry of a folder by its name; None if there is none, or it is not looked at."""
         query = f"SELECT {_COLUMNS} FROM entry WHERE parent = ? AND name = ? AND {_SEEN}"
         found = _raw(db, query, (folder, name, *self._given))
-        return Row._make(found[0]) if found else None
+        return as_row(found[0]) if found else None
 
     def folder(self, db: sqlite3.Connection, parent: int, name: str, bits: int) -> int | None:
         """Return the row of a folder by its name if its mode has these bits, whether it may be listed or not."""
@@ -85,26 +91,29 @@ class Seeing:
 
     def same_names(self, db: sqlite3.Connection, folder: int) -> dict[str, str]:
         """Return the names of a folder that are alike but for case or form: each one folded, with the first of them."""
-        if not self._may_have_same(db, folder):
+        if not _may_have_same(db, folder):
             return {}
         db.create_function(_FOLD, 1, folded, deterministic=True)
         # Nearly all names are ASCII, and those never leave SQLite.
         same = f"iif(name GLOB '*[^ -~]*', {_FOLD}(name), lower(name))"
         query = f"SELECT {same}, min(name) FROM entry WHERE parent = ? AND {_SEEN} GROUP BY 1 HAVING count(*) > 1"
-        found = _raw(db, query, (folder, *self._given))
-        return {str(key): str(first) for key, first in found}
+        return {str(key): str(first) for key, first in db.execute(query, (folder, *self._given))}
 
-    def _may_have_same(self, db: sqlite3.Connection, folder: int) -> bool:
-        """Look for equal hashes of folded names: much quicker than grouping them, at eight bytes for each."""
-        query = f"""SELECT group_concat(name, '/'), max(name) FROM
-            (SELECT name FROM entry WHERE parent = ? AND name > ? AND {_SEEN} ORDER BY name LIMIT {_NAMES})"""
-        hashes, after = array("q"), ""
-        while True:
-            joined, last = db.execute(query, (folder, after, *self._given)).fetchone()
-            if last is None:
-                return not _are_distinct(hashes)
-            hashes.extend(map(hash, folded(str(joined)).split("/")))
-            after = str(last)
+
+def _may_have_same(db: sqlite3.Connection, folder: int) -> bool:
+    """Look for equal hashes of folded names: much quicker than grouping them, at eight bytes for each.
+
+    All names of a folder are looked at, whoever may see them: SQLite finds these in an index, and reads no row.
+    """
+    query = f"""SELECT group_concat(name, '/'), max(name) FROM
+        (SELECT name FROM entry WHERE parent = ? AND name > ? ORDER BY name LIMIT {_NAMES})"""
+    hashes, after = array("q"), ""
+    while True:
+        joined, last = db.execute(query, (folder, after)).fetchone()
+        if last is None:
+            return not _are_distinct(hashes)
+        hashes.extend(map(hash, folded(str(joined)).split("/")))
+        after = str(last)
 
 
 def _are_distinct(hashes: array[int]) -> bool:
@@ -120,7 +129,7 @@ def folded(text: str) -> str:
 def row_of(db: sqlite3.Connection, number: int) -> Row | None:
     """Return an entry by its row, whatever its mode; None if there is none."""
     found = _raw(db, f"SELECT {_COLUMNS} FROM entry WHERE id = ?", (number,))
-    return Row._make(found[0]) if found else None
+    return as_row(found[0]) if found else None
 
 
 def newest(db: sqlite3.Connection) -> int:
@@ -128,7 +137,7 @@ def newest(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT max(id) FROM entry").fetchone()[0])
 
 
-def _raw(db: sqlite3.Connection, query: str, given: tuple[int | str, ...]) -> list[tuple[object, ...]]:
+def _raw(db: sqlite3.Connection, query: str, given: tuple[int | str, ...]) -> list[Registered]:
     cursor = db.cursor()
     cursor.row_factory = None
     return cursor.execute(query, given).fetchall()

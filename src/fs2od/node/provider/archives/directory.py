@@ -71,7 +71,7 @@ def _members(top: Located, indexes: Indexes, root_name: str) -> Iterator[tuple[s
             if not runs:
                 return
             for run in runs:
-                yield from ((name_in(run, row), run.path + row.name, row) for row in run.rows)
+                yield from ((name_in(run, row), run.path + row.name, row) for row in run.members)
 
 
 def _admits(top: Located) -> Callable[[str], bool] | None:

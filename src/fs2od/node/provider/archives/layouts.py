@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
-from fs2od.node.index.rows import Row
+from fs2od.node.index.rows import Registered, Row
 from fs2od.node.provider.archives.names import Names
 from fs2od.storage import Kind
 
@@ -26,12 +26,14 @@ class Layout(Protocol):
     names: Names
     needs_crc32: bool
 
-    def measure(self, named: str, rows: Sequence[Row], others: Mapping[str, str], offset: int) -> tuple[int, int]:
+    def measure(
+        self, named: str, rows: Sequence[Registered], others: Mapping[str, str], offset: int
+    ) -> tuple[int, int]:
         """Return where the archive goes on after members that begin at `offset`, and how long their directory records are.
 
         Args:
             named: What the names of the members begin with.
-            rows: The members.
+            rows: The members; only the last may be a folder.
             others: Which of them are called otherwise.
             offset: Where the first of them begins.
         """

@@ -6,17 +6,18 @@ Depth first; in a folder by name. The way so far is a position of a few hundred 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from fs2od.node.index.rows import DIRECTORY, Row, Seeing
+from fs2od.node.index.rows import DIRECTORY, Registered, Row, Seeing, as_row
 from fs2od.node.provider.archives.names import Names
 
 __all__ = ["Position", "Root", "Run", "Walk"]
 
 _PAGE = 1000
-_KIND = Row._fields.index("kind")
+_NAME: Final = 1
+_KIND: Final = 2
 
 
 class Root(NamedTuple):
@@ -42,8 +43,18 @@ class Run(NamedTuple):
 
     path: str
     named: str
-    rows: Sequence[Row]
+    rows: Sequence[Registered]
     others: Mapping[str, str]
+
+    @property
+    def members(self) -> Iterator[Row]:
+        """The rows, with names for their columns."""
+        return map(as_row, self.rows)
+
+    @property
+    def last(self) -> Row:
+        """The last member. Only this one may be a folder."""
+        return as_row(self.rows[-1])
 
 
 class _Step(NamedTuple):
@@ -68,7 +79,7 @@ class _Level:
     after: str = ""
     is_new: bool = True
     is_read: bool = False
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Registered] = field(default_factory=list)
     folders: list[int] = field(default_factory=list)
     at: int = 0
     others: Mapping[str, str] = field(default_factory=dict)
@@ -82,7 +93,7 @@ class _Level:
             self.is_new = False
             self.folders = [at for at, row in enumerate(self.rows) if row[_KIND] == DIRECTORY]
             if self.rows:
-                found = [row.name for row in self.rows]
+                found = [row[_NAME] for row in self.rows]
                 self.others = names.others(db, seeing, self.folder, found, is_all=is_all)
         return self.at < len(self.rows)
 
@@ -91,7 +102,7 @@ class _Level:
         end = min(len(self.rows), self.at + most)
         first = next((at for at in self.folders if self.at <= at < end), end - 1)
         rows = self.rows[self.at : first + 1]
-        self.at, self.after = first + 1, rows[-1].name
+        self.at, self.after = first + 1, rows[-1][_NAME]
         return Run(self.path, self.named, rows, self.others)
 
 
@@ -136,7 +147,7 @@ class Walk:
             level = self._levels[-1]
             if level.read(db, self._seeing, self._names, self._page):
                 run = level.take(most)
-                last = run.rows[-1]
+                last = run.last
                 if last.is_directory:
                     named = f"{run.named}{run.others.get(last.name, last.name)}/"
                     self._levels.append(_Level(last.id, f"{run.path}{last.name}/", named))
@@ -152,8 +163,7 @@ class Walk:
         return Run(root.path, root.named, [root.row], root.others)
 
     def _admitted(self, run: Run, admits: Callable[[str], bool]) -> Run:
-        rows = [row for row in run.rows if admits(run.path + row.name)]
-        last = run.rows[-1]
-        if last.is_directory and last not in rows[-1:]:
+        rows = [row for row in run.rows if admits(run.path + row[_NAME])]
+        if run.last.is_directory and run.rows[-1] not in rows[-1:]:
             self._levels.pop()
         return run._replace(rows=rows)

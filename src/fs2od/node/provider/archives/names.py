@@ -21,6 +21,7 @@ _FORBIDDEN = re.compile(r'[<>:"\\|?*\x00-\x1f\x7f]')
 _FORBIDDEN_BYTES = bytes(range(32)) + b'<>:"\\|?*\x7f'
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])[ ]*(?:\..*)?", re.IGNORECASE)
 _BEGINNINGS = ("/con", "/prn", "/aux", "/nul", "/com", "/lpt")
+_INITIALS = frozenset(beginning[1] for beginning in _BEGINNINGS)
 # What a renamed name ends in before its suffix. A name that has it by itself is renamed, too, and so is nobody else's.
 _MARK = re.compile(r"~[0-9a-f]{16}(?:\.|\Z)")
 _MARK_DIGITS = 16
@@ -42,7 +43,7 @@ class Names(Protocol):
             db: The space's index.
             seeing: Which entries of the folder the archive knows.
             folder: The folder's row.
-            names: Entries of the folder.
+            names: Entries of the folder, in the order of their names' bytes.
             is_all: Whether there are no others in it.
         """
         ...
@@ -80,7 +81,7 @@ class WindowsNames:
         joined = "/".join(names)
         lowered = folded(joined)
         same = _same_of(names, lowered) if is_all else self._same_in(db, seeing, folder)
-        suspects: Sequence[str] = names if same or _is_suspect(joined, lowered) else ()
+        suspects: Sequence[str] = names if same or _is_suspect(names, joined, lowered) else ()
         return {name: other for name in suspects if (other := _other(name, same)) != name} if suspects else _NONE
 
     def alone(self, name: str) -> str:
@@ -121,7 +122,7 @@ def _marked(name: str) -> str:
     return stem.encode()[:room].decode(errors="ignore") + end
 
 
-def _is_suspect(joined: str, lowered: str) -> bool:
+def _is_suspect(names: Sequence[str], joined: str, lowered: str) -> bool:
     """Say quickly whether any name of a page may have to be replaced."""
     raw = joined.encode()
     return (
@@ -130,9 +131,18 @@ def _is_suspect(joined: str, lowered: str) -> bool:
         or " /" in joined
         or joined.endswith((".", " "))
         or "~" in joined
-        or any(beginning in lowered for beginning in _BEGINNINGS)
-        or lowered.startswith(tuple(beginning[1:] for beginning in _BEGINNINGS))
+        or (_may_begin_so(names) and _begins_so(f"/{lowered}"))
     )
+
+
+def _may_begin_so(names: Sequence[str]) -> bool:
+    """Say whether names may begin as reserved ones: in their order, all begin as the first and the last where these are alike."""
+    first, last = names[0][0], names[-1][0]
+    return first != last or first.lower() in _INITIALS
+
+
+def _begins_so(lowered: str) -> bool:
+    return any(beginning in lowered for beginning in _BEGINNINGS)
 
 
 def _same_of(names: Sequence[str], lowered: str) -> Mapping[str, str]:

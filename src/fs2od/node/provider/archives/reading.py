@@ -51,25 +51,38 @@ def part_of(plan: Plan, indexes: Indexes, contents: Checked, first: int, end: in
 
 
 def gathered(
-    pieces: Iterator[bytes], *, stands: Callable[[], bool], chunk_bytes: int, recheck_bytes: int
+    pieces: Iterator[bytes],
+    *,
+    stands: Callable[[], bool],
+    chunk_bytes: int,
+    recheck_bytes: int,
+    first_bytes: int | None = None,
 ) -> Generator[bytes, None, None]:
     """Yield pieces joined to chunks, as long as the access stands. An empty one tells that time passes.
+
+    Args:
+        pieces: What is sent.
+        stands: Says whether the access stands.
+        chunk_bytes: How much leaves at a time.
+        recheck_bytes: After how much the access is asked for again.
+        first_bytes: How much leaves first; less than a chunk where thousands of small files make one, and somebody waits.
 
     Raises:
         AccessEnded: The access ended.
     """
     held: list[bytes] = []
     size = unchecked = idle = 0
+    enough = chunk_bytes if first_bytes is None else first_bytes
     for piece in pieces:
         # A chunk leaves when more has come, so that nothing is left to do behind the last one.
-        if size >= chunk_bytes or idle * chunk_bytes >= recheck_bytes:
+        if size >= enough or idle * chunk_bytes >= recheck_bytes:
             unchecked += size + idle * chunk_bytes
             if unchecked >= recheck_bytes:
                 unchecked = 0
                 if not stands():
                     raise AccessEnded("the access ended")
             yield b"".join(held)
-            held, size, idle = [], 0, 0
+            held, size, idle, enough = [], 0, 0, chunk_bytes
         size += len(piece)
         idle += not piece
         held.append(piece)
@@ -152,10 +165,10 @@ class _Reading:
 
     def _members(self, segment: Segment) -> Iterator[_Member]:
         runs = self._runs(segment)
-        files = [row for run in runs for row in run.rows if row.kind == "REG"]
+        files = [row for run in runs for row in run.members if row.kind == "REG"]
         known = self._contents.crc32s(files) if self._layout.needs_crc32 else {}
         for run in runs:
-            for row in run.rows:
+            for row in run.members:
                 yield _Member(run, row, known.get(row.id))
 
     def _runs(self, segment: Segment) -> list[Run]:

@@ -34,6 +34,8 @@ __all__ = ["Archives", "StateGone"]
 
 _MOST_SEGMENTS = 20_000
 _LOCKS = 16
+# Some hundred small files: the first byte of a large archive does not wait for thousands of them to be opened.
+_FIRST_BYTES = 1 << 16
 _TRUST_S = 5.0
 _Key = tuple[str, int, int, Format, int, bytes]
 
@@ -124,7 +126,11 @@ class Archives:
         stands = partial(self._access.stands, top)
         try:
             yield from gathered(
-                pieces, stands=stands, chunk_bytes=limits.chunk_bytes, recheck_bytes=limits.recheck_bytes
+                pieces,
+                stands=stands,
+                chunk_bytes=limits.chunk_bytes,
+                recheck_bytes=limits.recheck_bytes,
+                first_bytes=_FIRST_BYTES if count > limits.chunk_bytes else None,
             )
         except Changed:
             self._forget(plan)

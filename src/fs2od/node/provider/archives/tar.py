@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fs2od.node.index.rows import Row
-from fs2od.node.provider.archives.headers import BLOCK, header, is_short
+from fs2od.node.index.rows import Registered, Row, as_row
+from fs2od.node.provider.archives.headers import BLOCK, MOST_OCTAL, header, header_bytes, same_header_bytes
 from fs2od.node.provider.archives.layouts import NS, content_bytes, kind_of, mtime_s, target_of
 from fs2od.node.provider.archives.names import Names, OwnNames
+from fs2od.node.provider.archives.plain import divided
 
 __all__ = ["TAR_END", "TarLayout"]
 
@@ -27,16 +28,23 @@ class TarLayout:
     def __init__(self) -> None:
         self.names: Names = OwnNames()
 
-    def measure(self, named: str, rows: Sequence[Row], others: Mapping[str, str], offset: int) -> tuple[int, int]:
+    def measure(
+        self, named: str, rows: Sequence[Registered], others: Mapping[str, str], offset: int
+    ) -> tuple[int, int]:
         """Return where the archive goes on; there is no directory."""
-        for row in rows:
-            _, name, kind, size, _, mtime_ns, *_ = row
-            name = named + (others.get(name, name) if others else name)
-            if kind == "REG":
-                is_one = is_short(name, mtime_ns // NS, size)
-                offset += (BLOCK if is_one else len(self.head(name, row))) + size + -size % BLOCK
+        plain, odd = divided(rows, others)
+        if plain:
+            is_said = plain.largest < MOST_OCTAL and plain.earliest_ns >= 0 and plain.latest_ns < MOST_OCTAL * NS
+            head_bytes = same_header_bytes(named, plain.longest_name) if is_said else None
+            if head_bytes is None:
+                odd = rows
             else:
-                offset += len(self.head(name, row))
+                offset += len(plain.sizes) * head_bytes + BLOCK * sum([-(-size // BLOCK) for size in plain.sizes])
+        for row in map(as_row, odd):
+            size, target = content_bytes(row), target_of(row)
+            name = named + others.get(row.name, row.name)
+            offset += header_bytes(name, kind_of(row), mtime_s=mtime_s(row), size_bytes=size, target=target)
+            offset += size + -size % BLOCK
         return offset, 0
 
     def head(self, name: str, row: Row) -> bytes:

@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from fs2od.node.index.rows import Row
+from fs2od.node.index.rows import Registered, Row, as_row
 from fs2od.node.provider.archives.layouts import NS, content_bytes, mtime_s, target_of
 from fs2od.node.provider.archives.names import Names, WindowsNames
+from fs2od.node.provider.archives.plain import divided
 
 __all__ = ["ZipLayout"]
 
@@ -50,10 +51,24 @@ class ZipLayout:
     def __init__(self) -> None:
         self.names: Names = WindowsNames()
 
-    def measure(self, named: str, rows: Sequence[Row], others: Mapping[str, str], offset: int) -> tuple[int, int]:
+    def measure(
+        self, named: str, rows: Sequence[Registered], others: Mapping[str, str], offset: int
+    ) -> tuple[int, int]:
         """Return where the archive goes on, and the length of the records."""
         begin, records = len(named.encode()), 0
-        for row in rows:
+        plain, odd = divided(rows, others)
+        if plain and plain.largest < _ALL_32 and plain.earliest_ns >= -_MOST_NS and plain.latest_ns < _MOST_NS:
+            count = len(plain.sizes)
+            raw = count * (begin + _TIME.size) + plain.name_bytes
+            end = offset + raw + count * _AROUND_BYTES + sum(plain.sizes)
+            if offset >= _ALL_32 or end <= _ALL_32:  # 32 bits can say where they begin of all, or of none
+                records += raw + count * (_RECORD_BYTES + (_OFFSET_64_BYTES if offset >= _ALL_32 else 0))
+                offset = end
+            else:
+                odd = rows
+        else:
+            odd = rows
+        for row in odd:
             _, name, kind, size, _, mtime_ns, *_ = row
             called = others.get(name, name) if others else name
             if kind == "REG":
@@ -68,8 +83,8 @@ class ZipLayout:
                     records += 0 if offset < _ALL_32 else _OFFSET_64_BYTES
                     offset += raw + size + _AROUND_BYTES
             else:
-                records += len(self.record(named + called, row, offset, 0))
-                offset += len(self.head(named + called, row))
+                records += len(self.record(named + called, as_row(row), offset, 0))
+                offset += len(self.head(named + called, as_row(row)))
         return offset, records
 
     def head(self, name: str, row: Row) -> bytes:
