@@ -52,7 +52,7 @@ class Sites:
         settings = zone.settings
         indexes = Indexes(settings.data / "spaces", limit=settings.limits.open_indexes)
         homes = Homes(zone.database, indexes, zone.keys, NamedStores(settings))
-        sources = Sources(homes, indexes)
+        sources = Sources(homes, indexes, zone.clock)
         modes = (settings.file_mode, settings.directory_mode)
         checksums = Checksums(indexes, sources)
         demands = Demands(zone.database, homes)

@@ -6,6 +6,7 @@ import io
 import os
 import tarfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,8 @@ from tests.node.replication.scenes import FILES, Scene, open_bucket_scene, open_
 
 from fs2od.node.index import replicas
 from fs2od.storage.s3 import S3Settings, client_of
+from fs2od.testing.network import Proxy, Refuse
+from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.world import write_files
 
 
@@ -205,3 +208,31 @@ async def test_a_copy_that_breaks_while_it_is_read_gives_way_to_the_file(in_buck
         client_of(bucket).put_object(Bucket=bucket.bucket, Key=f"{in_bucket.dataset.space}/large.mrc", Body=b"other")
         rest = file.read()
     assert first + rest == (in_bucket.dataset.folder / "large.mrc").read_bytes()
+
+
+async def test_a_store_that_does_not_answer_is_left_alone_for_a_minute_and_then_tried_by_one(
+    tmp_path: Path, bucket: S3Settings, radosgw: Radosgw
+) -> None:
+    with Proxy({0: ("127.0.0.1", radosgw.port)}) as proxy:
+        way = replace(bucket, endpoint=f"http://127.0.0.1:{proxy.ports[0]}")
+        with open_bucket_scene(tmp_path, way) as scene:
+            await scene.require(f"storageId={scene.storage}")
+            scene.look()
+            proxy.forget()
+            assert (await read(scene, "a.mrc")).content == FILES["a.mrc"]
+            assert proxy.exchanges
+            proxy.strike(Refuse(503), when=lambda _: True, times=1000)
+            for is_asked, passed_s in ((True, 0), (False, 0), (False, 55), (True, 10), (False, 0)):
+                proxy.forget()
+                scene.moments.forward(passed_s)
+                assert (await read(scene, "a.mrc")).content == FILES["a.mrc"]
+                assert bool(proxy.exchanges) == is_asked
+            # While home is away it is asked all the same.
+            scene.dataset.folder.rename(scene.dataset.folder.with_name("away"))
+            proxy.forgive()
+            assert (await read(scene, "a.mrc")).content == FILES["a.mrc"]
+            scene.moments.forward(60)
+            proxy.forget()
+            for _ in range(2):
+                assert (await read(scene, "deep/b.mrc")).content == FILES["deep/b.mrc"]
+            assert len(proxy.exchanges) == 4

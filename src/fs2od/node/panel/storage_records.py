@@ -103,12 +103,16 @@ class StorageRecord:
         """Return the storage itself."""
         return self._opened("")
 
-    def opened_for(self, space: SpaceId) -> Storage:
-        """Return the tree of one space: all of an imported storage, a folder of its own elsewhere."""
-        return self._opened("" if self.imported else space)
+    def opened_for(self, space: SpaceId, *, hurried: bool = False) -> Storage:
+        """Return the tree of one space: all of an imported storage, a folder of its own elsewhere.
 
-    def _opened(self, below: str) -> Storage:
-        return opened_at(self.place, self.credentials, below=below, only_public=self.only_public)
+        `hurried` is for who can do without it: a store that does not answer is given up within about 20 s.
+        """
+        return self._opened("" if self.imported else space, hurried=hurried)
+
+    def _opened(self, below: str, *, hurried: bool = False) -> Storage:
+        place, keys = self.place, self.credentials
+        return opened_at(place, keys, below=below, only_public=self.only_public, hurried=hurried)
 
     def given_out(self) -> StorageRecord:
         """Return the storage as clients reach it who are given addresses of what lies there."""
@@ -152,8 +156,10 @@ def only_public_at(place: Place, named: Container[str]) -> bool:
     return isinstance(place, Bucket) and place.endpoint not in named
 
 
-def opened_at(place: Place, credentials: Credentials, *, below: str = "", only_public: bool) -> Storage:
-    """Return the storage at a place, or the folder `below` it."""
+def opened_at(
+    place: Place, credentials: Credentials, *, below: str = "", only_public: bool, hurried: bool = False
+) -> Storage:
+    """Return the storage at a place, or the folder `below` it; `hurried` gives up soon where it does not answer."""
     if isinstance(place, Path):
         return _directory(place, below)
     # Here and not above: its library takes a moment to load, and most nodes have no bucket.
@@ -169,7 +175,7 @@ def opened_at(place: Place, credentials: Credentials, *, below: str = "", only_p
         ca_pem=place.ca_pem,
         only_public=only_public,
     )
-    return _bucket(settings)
+    return _bucket(replace(settings, connect_timeout_s=5.0, read_timeout_s=10.0, attempts=2) if hurried else settings)
 
 
 @lru_cache(_MOST_CLIENTS)

@@ -40,15 +40,15 @@ class Copy:
     facts: Facts
     checked: Checked
 
-    def open(self) -> BinaryIO:
-        """Return it, opened for reading.
+    def open(self, *, hurried: bool = False) -> BinaryIO:
+        """Return it, opened for reading; `hurried` as `StorageRecord.opened_for` has it.
 
         Raises:
             FileNotFoundError: It is not there.
             CopyChanged: It is not what was checked.
             StorageError: It cannot be read.
         """
-        file = self.storage.opened_for(self.space).open(self.path)
+        file = self.storage.opened_for(self.space, hurried=hurried).open(self.path)
         try:
             if not self.checked.is_open(facts_of(file)):
                 raise CopyChanged(f"the copy of {self.path!r} is not what was checked")
@@ -61,13 +61,13 @@ class Copy:
 class CopyReader(io.RawIOBase):
     """A copy, read in the place of the file: with the file's own state, so that whoever resumes may go on anywhere."""
 
-    def __init__(self, copy: BinaryIO, facts: Facts, otherwise: Callable[[], BinaryIO] | None) -> None:
+    def __init__(self, copy: BinaryIO, facts: Facts, otherwise: Callable[[Exception], BinaryIO] | None) -> None:
         """Take over an open copy.
 
         Args:
             copy: The copy.
             facts: The state of the file.
-            otherwise: Opens the file itself, if reading the copy fails.
+            otherwise: Opens the file itself, told why reading the copy fails.
         """
         super().__init__()
         self._file = copy
@@ -99,10 +99,10 @@ class CopyReader(io.RawIOBase):
         at = self._file.tell()
         try:
             content = self._file.read(len(buffer))
-        except (Fs2odError, OSError):
+        except (Fs2odError, OSError) as error:
             if self._otherwise is None:
                 raise
-            self._turn(self._otherwise, at)
+            self._turn(self._otherwise(error), at)
             content = self._file.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)
@@ -112,9 +112,9 @@ class CopyReader(io.RawIOBase):
         self._file.close()
         super().close()
 
-    def _turn(self, otherwise: Callable[[], BinaryIO], at: int) -> None:
+    def _turn(self, file: BinaryIO, at: int) -> None:
         """Go on reading the file itself, if it is still the one that was copied."""
-        file, self._otherwise = otherwise(), None
+        self._otherwise = None
         if facts_of(file) != self.facts:
             file.close()
             raise StorageError("the file changed while its copy was read")

@@ -10,12 +10,14 @@ from typing import BinaryIO, Protocol, cast
 
 from msgspec import structs
 
-from fs2od.errors import Fs2odError
+from fs2od.errors import Fs2odError, StorageBusy
+from fs2od.node.clock import Clock
 from fs2od.node.index import Entry, Indexes, SpaceIndex, replicas
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.copies import Copy, CopyChanged, CopyReader
 from fs2od.node.provider.located import Located
+from fs2od.node.provider.silences import Silences
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
 from fs2od.storage import Facts, Kind, Seen
@@ -139,9 +141,10 @@ class HomeTree:
 class Sources:
     """Answers for all providers of the node: one that has no copy of a file reads it through from where it is at home."""
 
-    def __init__(self, homes: Homes, indexes: Indexes) -> None:
+    def __init__(self, homes: Homes, indexes: Indexes, clock: Clock) -> None:
         self._homes = homes
         self._indexes = indexes
+        self._silences = Silences(clock)
 
     def of(self, located: Located) -> StorageRecord:
         """Return the storage that a located file is read from, for the provider that was asked for it.
@@ -187,23 +190,32 @@ class Sources:
     def open(self, located: Located) -> BinaryIO:
         """Return a located file, opened for reading: the asked provider's own checked copy, else from where it is at home.
 
-        A copy that fails while it is read is passed over: reading goes on at the same byte at home.
+        A copy that fails while it is read is passed over: reading goes on at the same byte at home. A storage that does not answer
+        is soon given up, and left alone for a minute.
 
         Raises:
             PosixError: enoent, it is not on any storage any more.
             StorageError: It cannot be read.
         """
         home, copies = self.of_space(located.space), self._copies(located.space, located.entry)
-        own = _own_of(located, home, copies)
+        own = [copy for copy in _own_of(located, home, copies) if self._silences.may_try(copy.storage.id)]
 
         def at_home() -> BinaryIO:
             return self.home_tree(home, located.space).open(located.path)
 
         for copy in own:
+
+            def otherwise(error: Exception, copy: Copy = copy) -> BinaryIO:
+                self._note_silence(copy, error)
+                return at_home()
+
             try:
-                return cast("BinaryIO", CopyReader(copy.open(), copy.facts, at_home))
+                found = copy.open(hurried=True)
             except (FileNotFoundError, Fs2odError) as error:
                 self._distrust(copy, error)
+            else:
+                self._silences.answered(copy.storage.id)
+                return cast("BinaryIO", CopyReader(found, copy.facts, otherwise))
         try:
             return at_home()
         except (FileNotFoundError, Fs2odError) as error:
@@ -277,10 +289,17 @@ class Sources:
     def _distrust(self, copy: Copy, error: Exception) -> None:
         """Have a copy looked at that is gone or another one: nobody is given it until then."""
         _log.warning("a copy of %r on storage %s cannot be read: %s", copy.path, copy.storage.name, error)
+        self._note_silence(copy, error)
         if isinstance(error, FileNotFoundError | CopyChanged):
             count_no_more = replicas.suspect if isinstance(error, CopyChanged) else replicas.doubt
             with self._indexes.using(copy.space) as index:
                 count_no_more(index, copy.storage.id, [copy.row])
+
+    def _note_silence(self, copy: Copy, error: Exception) -> None:
+        if isinstance(error, StorageBusy):
+            self._silences.silent(copy.storage.id)
+        else:
+            self._silences.answered(copy.storage.id)
 
 
 @dataclass(frozen=True)
