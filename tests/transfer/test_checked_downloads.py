@@ -26,6 +26,7 @@ from fs2od.manifests import (
 )
 from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
 from fs2od.transfer import (
+    ConnectionLost,
     Download,
     NotFound,
     Options,
@@ -349,6 +350,94 @@ def test_a_download_that_follows_reads_the_disk_again_once_the_dataset_is_comple
     assert site.found() == {"a.mrc": b"a" * 1000, "big.mrc": BIG}
 
 
+REFUSED = reply_of({"error": {"id": "forbidden"}}, status=403)
+BUSY = reply_of(b"", status=503)
+CUT = Reply(200, {"Content-Length": "1000"}, (b"{",))
+FOLLOWING = replace(QUICK, follow=True, follow_every_s=0.02, timeouts=Timeouts(2.0, 0.3))
+
+
+@pytest.mark.parametrize("answer", [BUSY, CUT], ids=["503", "cut"])
+def test_a_download_that_follows_outlasts_listings_that_are_lost(site: Site, answer: Reply) -> None:
+    site.offer({"a.mrc": b"a"})
+    rounds = 0
+
+    def grow(_: Request) -> Reply:
+        nonlocal rounds
+        rounds += 1
+        if 2 <= rounds < 2 + 2 * QUICK.patience.tries:
+            return answer
+        if rounds == 2 + 2 * QUICK.patience.tries:
+            site.promise({"a.mrc": b"a"}, sealed=True)
+        return reply_of({"children": site.share.items, "isLast": True, "nextPageToken": None})
+
+    site.share.answers["children of root"] = grow
+    report = site.run(FOLLOWING)
+    assert (report.exit_code, report.sealed, report.files_intact, report.failures) == (0, True, 1, ())
+
+
+@pytest.mark.parametrize("answer", [BUSY, CUT], ids=["503", "cut"])
+def test_a_download_that_follows_ends_with_a_report_when_the_service_stays_away(site: Site, answer: Reply) -> None:
+    site.offer({"a.mrc": b"a"})
+    site.promise({"a.mrc": b"a"})
+    rounds = 0
+
+    def vanish(_: Request) -> Reply:
+        nonlocal rounds
+        rounds += 1
+        if rounds > 1:
+            return answer
+        return reply_of({"children": site.share.items, "isLast": True, "nextPageToken": None})
+
+    site.share.answers["children of root"] = vanish
+    report = site.run(FOLLOWING)
+    assert report.exit_code == 4
+    if answer is CUT:
+        assert isinstance(report.stopped_by, ConnectionLost)
+        assert (report.files_total, report.files_intact) == (2, 1)
+    assert report_lines(report, "out", again="again")[-1] == "To go on: again"
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_download_that_follows_does_not_wait_for_ever_for_a_manifest_that_is_damaged(
+    site: Site, passes: bool
+) -> None:
+    site.offer({"a.mrc": b"a"})
+    site.promise({"a.mrc": b"a"}, sealed=True)
+    right, looks = site.share.contents[SEAL], 0
+
+    def look(_: Request) -> Reply:
+        nonlocal looks
+        looks += 1
+        site.share.contents[SEAL] = right if passes and looks == QUICK.patience.tries else b"x" * len(right)
+        return reply_of({"children": site.share.items, "isLast": True, "nextPageToken": None})
+
+    site.share.answers["children of root"] = look
+    report = site.run(FOLLOWING)
+    assert (report.exit_code, report.sealed) == ((0, True) if passes else (8, False))
+    assert looks == QUICK.patience.tries
+    if not passes:
+        assert "the manifest cannot be used to its end: sealed.json: " in report.summary()
+
+
+def test_a_download_that_follows_goes_on_while_a_part_is_damaged_in_a_dataset_that_grows(site: Site) -> None:
+    site.offer({"a.mrc": b"a", "b.mrc": b"b"})
+    site.promise({"a.mrc": b"a", "b.mrc": b"b"}, parts=2)
+    right, looks = site.share.contents["000002.jsonl"], 0
+    site.share.contents["000002.jsonl"] = b"x" * len(right)
+
+    def look(_: Request) -> Reply:
+        nonlocal looks
+        looks += 1
+        if looks == 3 * QUICK.patience.tries:
+            del site.share.items[-1]
+            site.promise({"a.mrc": b"a", "b.mrc": b"b"}, parts=2, sealed=True)
+        return reply_of({"children": site.share.items, "isLast": True, "nextPageToken": None})
+
+    site.share.answers["children of root"] = look
+    report = site.run(FOLLOWING)
+    assert (report.exit_code, report.sealed, report.files_intact) == (0, True, 2)
+
+
 def test_a_limited_rate_is_kept(site: Site) -> None:
     site.offer({"a.mrc": BIG[: 2 << 20]})
     report = site.run(replace(QUICK, limit_rate=2e6))
@@ -484,15 +573,13 @@ def test_a_check_names_what_a_list_names_and_the_manifest_does_not(site: Site) -
     assert report.summary().endswith("typo.mrc: it was asked for, and the manifest does not name it")
 
 
-REFUSED = reply_of({"error": {"id": "forbidden"}}, status=403)
-CUT = Reply(200, {"Content-Length": "1000"}, (b"{",))
 IMPATIENT = replace(QUICK, exclude=(SIDECAR,), timeouts=Timeouts(2.0, 0.3))
 
 
 @pytest.mark.parametrize("name", ["000002.jsonl", SEAL])
 @pytest.mark.parametrize(
     ("answer", "code"),
-    [(None, 8), (reply_of(b"", status=503), 4), (CUT, 4), (REFUSED, 5)],
+    [(None, 8), (BUSY, 4), (CUT, 4), (REFUSED, 5)],
     ids=["bad", "503", "cut", "403"],
 )
 def test_a_download_says_when_it_could_not_check(site: Site, name: str, answer: Reply | None, code: int) -> None:
@@ -512,9 +599,7 @@ def test_a_download_says_when_it_could_not_check(site: Site, name: str, answer: 
     assert report.document("out")["manifest_error"] == str(report.manifest_error)
 
 
-@pytest.mark.parametrize(
-    ("answer", "code"), [(reply_of(b"", status=503), 4), (CUT, 4), (REFUSED, 5)], ids=["503", "cut", "403"]
-)
+@pytest.mark.parametrize(("answer", "code"), [(BUSY, 4), (CUT, 4), (REFUSED, 5)], ids=["503", "cut", "403"])
 @pytest.mark.parametrize("folder", [SIDECAR, MANIFEST])
 def test_a_manifest_that_cannot_be_listed_is_told(site: Site, folder: str, answer: Reply, code: int) -> None:
     site.offer(FEW)

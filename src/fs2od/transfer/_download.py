@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Callable, Final
 
@@ -17,7 +18,7 @@ from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errand import Errand
-from fs2od.transfer._errors import ConnectionLost, NotFound
+from fs2od.transfer._errors import ConnectionLost, NotFound, UntrustedCertificate
 from fs2od.transfer._http import Proxies, Timeouts
 from fs2od.transfer._ledger import Ledger
 from fs2od.transfer._links import Link, Place
@@ -212,8 +213,8 @@ class _Course:
             address = self._shared.data_address() if root.kind is EntryKind.FOLDER else None
             with Destination(self._path) as destination:
                 self._pass(root, address, destination)
-                while self._goes_on():
-                    self._pass(root, address, destination)
+                if self._options.follow:
+                    self._follow(partial(self._pass, root, address, destination))
                 self._name_unmet("it was asked for, and the dataset does not show it")
         return self._report(began_s)
 
@@ -281,9 +282,10 @@ class _Course:
 
     def _pass(self, root: Entry, address: DataAddress | None, destination: Destination) -> None:
         options = self._options
+        # Where this fails, what the pass before has counted stands.
+        known = self._looked(root)
         self._tally = self._tally.following(with_files=options.with_files)
         run = self._surroundings(destination)
-        known = self._looked(root)
         errand = Errand(run, self._sidecar, self._selection, options.limits, jobs=options.jobs, address=address)
         if self._crew is not None:
             self._crew.work()
@@ -325,13 +327,36 @@ class _Course:
                 self._ending.stop(Interrupted("stopped; what has arrived is kept"))
                 return
 
-    def _goes_on(self) -> bool:
-        """Say whether another pass is wanted, after the pause before it."""
-        if not self._options.follow or self._ending.has_come or self._sidecar.sealed:
-            return False
-        with contextlib.suppress(Interrupted):
+    def _follow(self, look_again: Callable[[], None]) -> None:
+        """Look again until the dataset is complete, or until so many looks in a row did not see it that it is enough.
+
+        Raises:
+            Interrupted: Everything is to end.
+        """
+        misses = 0
+        lost: ConnectionLost | None = None
+        while not self._ending.has_come and not self._sidecar.sealed:
+            missed = lost or self._missed()
+            misses = 0 if missed is None else misses + 1
+            if missed is not None and self._is_enough(misses, missed):
+                if lost is not None:
+                    self._ending.stop(lost)
+                return
             self._ending.sleep(self._options.follow_every_s)
-        return not self._ending.has_come
+            lost = None
+            try:
+                look_again()
+            except ConnectionLost as error:
+                lost = error
+
+    def _is_enough(self, misses: int, cause: Fs2odError) -> bool:
+        return isinstance(cause, UntrustedCertificate) or self._options.patience.is_enough(misses, misses, cause)
+
+    def _missed(self) -> Fs2odError | None:
+        """Return why a look did not show how the dataset stands; None if it did."""
+        if self._sidecar.is_stuck:
+            return self._sidecar.trouble
+        return self._tally.failure_of(())
 
 
 def opened_dataset(place: Place, options: Options, sleep: Callable[[float], None]) -> Dataset:

@@ -130,6 +130,11 @@ class Tally:
         with self._lock:
             return frozenset(self._settled)
 
+    def failure_of(self, path: Names) -> Fs2odError | None:
+        """Return why something did not come; None if that is not known to have failed."""
+        with self._lock:
+            return next((failure.error for failure in self._failures if failure.path == path), None)
+
     def progress(self, now_s: float) -> Progress:
         """Return how far everything is; the rate is that of the last few seconds."""
         with self._lock:
