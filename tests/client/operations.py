@@ -38,6 +38,7 @@ TESTED = {
     ("oneprovider", "get_xattrs"): "test_provider.py::test_xattrs_are_merged_read_and_removed",
     ("oneprovider", "health"): "test_provider.py::test_a_provider_describes_itself",
     ("oneprovider", "list_children"): "test_provider.py::test_a_listing_is_whole_whatever_its_length_and_its_pages",
+    ("oneprovider", "list_files_recursively"): "test_provider.py::test_all_files_below_a_directory_come_page_by_page",
     ("oneprovider", "lookup_file_id"): "test_provider.py::test_a_path_leads_to_an_id_and_its_attributes",
     ("oneprovider", "remove_json_metadata"): "test_provider.py::test_json_metadata_is_put_read_and_removed",
     ("oneprovider", "remove_qos_requirement"): "test_provider.py::test_a_requirement_is_added_judged_and_removed",

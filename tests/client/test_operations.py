@@ -17,7 +17,7 @@ from fs2od.onedata.errors import Rejected
 
 LETTERS = {"onezone": "Z", "oneprovider": "P", "onepanel": "N", "cdmi": "/cdmi"}
 # May only be raised.
-FEWEST_OPERATIONS = 137
+FEWEST_OPERATIONS = 138
 
 
 def operations() -> list[Operation]:

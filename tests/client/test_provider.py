@@ -69,6 +69,15 @@ async def test_a_listing_is_whole_whatever_its_length_and_its_pages(world: World
     assert len(clients.sent) == entries // 3 + 1
 
 
+@pytest.mark.parametrize("entries", [0, 2, 3, 4])
+async def test_all_files_below_a_directory_come_page_by_page(world: World, speak: Speak, entries: int) -> None:
+    paths = [f"raw/{number % 2}/{number}.mrc" for number in range(entries)]
+    dataset = world.dataset(world.administrator, dict.fromkeys(paths, b"x"))
+    clients = speak(world.administrator)
+    listed = [file async for file in clients.provider.files.below(dataset.root, ["path", "size"], page_items=2)]
+    assert [(file.path, file.size) for file in listed] == [(path, 1) for path in sorted(paths)]
+
+
 async def test_a_listing_without_attributes_has_ids_and_names(admin: Clients, dataset: Dataset) -> None:
     listed = [child async for child in admin.provider.files.children(dataset.root)]
     assert [child.name for child in listed] == ["notes.txt", "raw"]

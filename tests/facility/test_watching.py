@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fs2od.errors import StorageMissing
 from fs2od.facility.configuration import Watch
-from fs2od.facility.watching import Settling, Survey, Waking, look, require_watchable
+from fs2od.facility.watching import Settling, Survey, Uncounted, Waking, look, require_watchable
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 
@@ -118,7 +118,7 @@ def test_a_survey_counts_files_bytes_and_what_cannot_be_delivered(tmp_path: Path
     (tmp_path / "up").symlink_to("../elsewhere")
     os.mkfifo(tmp_path / "below" / "pipe")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff")).touch()
-    tally = Survey(tmp_path, {"SPA.yml"}).look()
+    tally = Survey(tmp_path, Uncounted(frozenset({"SPA.yml"}))).look()
     assert (tally.files, tally.size_bytes, tally.undeliverable) == (2, 8, 4)
     assert tally.undeliverable_names == (
         "below/pipe (special file)",
@@ -158,6 +158,57 @@ def test_a_second_survey_of_settled_files_says_the_same(tmp_path: Path) -> None:
     survey = Survey(tmp_path)
     first = survey.look(now_ns=much_later_ns)
     assert survey.look(now_ns=much_later_ns) == first
+
+
+def test_a_file_that_grows_where_it_lies_is_noticed_though_it_stood_still_for_long(tmp_path: Path) -> None:
+    (tmp_path / "stack").mkdir()
+    grows = tmp_path / "stack" / "TS_1.mrc"
+    grows.write_bytes(b"x" * 100)
+    old_s = time.time() - 600
+    os.utime(tmp_path / "stack", (old_s, old_s))
+    survey, now_ns = Survey(tmp_path), time.time_ns() + 300 * 10**9
+    first = survey.look(now_ns=now_ns)
+    with grows.open("ab") as file:
+        file.write(b"x" * 50)
+    assert survey.look(now_ns=now_ns + 10**9, anew=True).size_bytes == 150
+    with grows.open("ab") as file:
+        file.write(b"x" * 50)
+    last = survey.look(now_ns=now_ns + 62 * 10**9)
+    assert last.size_bytes == 200, "by itself a minute later"
+    assert last.signature != first.signature
+
+
+def test_a_time_ahead_of_our_clock_counts_from_when_we_first_saw_it(tmp_path: Path) -> None:
+    for name in ("odd", "hour"):
+        (tmp_path / name).write_bytes(b"x")
+    now_ns = time.time_ns() + 10**9
+    os.utime(tmp_path / "odd", ns=(0, 4_102_444_800 * 10**9))
+    os.utime(tmp_path / "hour", ns=(0, now_ns + 3600 * 10**9))
+    survey = Survey(tmp_path)
+    first = survey.look(now_ns=now_ns)
+    assert first.newest_ns == now_ns
+    for later_s in (1, 30, 61, 3700, 7200):
+        assert survey.look(now_ns=now_ns + later_s * 10**9) == first
+        assert survey.look(now_ns=now_ns + later_s * 10**9, anew=True) == first
+    (tmp_path / "hour").write_bytes(b"xx")
+    os.utime(tmp_path / "hour", ns=(0, now_ns + 9000 * 10**9))
+    changed = survey.look(now_ns=now_ns + 7300 * 10**9)
+    assert changed.newest_ns == now_ns + 7300 * 10**9
+    assert changed.signature != first.signature
+
+
+def test_files_and_folders_that_may_not_be_read_are_counted_as_such(tmp_path: Path) -> None:
+    (tmp_path / "open").write_bytes(b"x")
+    (tmp_path / "closed").write_bytes(b"x")
+    (tmp_path / "closed").chmod(0)
+    (tmp_path / "vault").mkdir(mode=0)
+    tally = Survey(tmp_path).look()
+    if os.geteuid() == 0:
+        assert (tally.files, tally.undeliverable) == (2, 0), "root may read everything"
+    else:
+        assert (tally.files, tally.size_bytes) == (1, 1)
+        assert tally.undeliverable_names == ("closed (may not be read)", "vault (may not be read)")
+    (tmp_path / "vault").chmod(0o700)
 
 
 changes = st.lists(

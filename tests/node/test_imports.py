@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fs2od.node.index.scans import begin_scan
 from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.imports import ImportInfo
 from fs2od.node.panel.scanning import Counts
@@ -136,6 +137,36 @@ def test_without_continuous_import_there_is_one_scan_unless_it_is_forced(world: 
     world.clock.seconds += 100_000
     assert world.tick().total_scans == 1
     assert world.force().total_scans == 2
+
+
+def grown_in_a_quiet_folder(world: World) -> Path:
+    """Return a file that grew in a folder that scans which begin by themselves pass over."""
+    for _ in range(3):
+        world.tick()
+        world.clock.seconds += 60
+    file = world.root / "one"
+    with file.open("ab") as opened:
+        opened.write(b"more")
+    return file
+
+
+def test_a_forced_scan_looks_at_every_file_also_where_the_folders_times_stand(world: World) -> None:
+    grown_in_a_quiet_folder(world)
+    assert world.tick().counts == Counts(unmodified=1), "it is passed over"
+    assert world.force().counts == Counts(modified=1)
+
+
+def test_a_scan_that_was_interrupted_looks_at_every_file_when_it_goes_on(tmp_path: Path, config: ImportConfig) -> None:
+    root, clock = tmp_path / "root", Clock()
+    root.mkdir()
+    (root / "one").touch()
+    with opened(tmp_path, clock) as node:
+        first = World(node, clock, root, support(node, root, config))
+        grown_in_a_quiet_folder(first)
+        with node.provider.indexes.using(first.space) as index:
+            begin_scan(index, clock.seconds)  # and then the power went
+    with opened(tmp_path, clock) as node:
+        assert World(node, clock, root, first.space).tick().counts == Counts(modified=1)
 
 
 def test_a_change_of_the_configuration_counts_at_once(world: World) -> None:

@@ -265,6 +265,7 @@ _PROVIDER = (
         get_all_transfers /spaces/{sid}/transfers
         get_attrs /data/{id}
         list_children /data/{id}/children
+        list_files_recursively /data/{id}/files
         get_json_metadata /data/{id}/metadata/json
         get_rdf_metadata /data/{id}/metadata/rdf
         get_xattrs /data/{id}/metadata/xattrs

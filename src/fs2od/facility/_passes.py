@@ -28,7 +28,7 @@ from fs2od.facility.onboarding import (
     setback_of,
     uncounted_names,
 )
-from fs2od.facility.watching import Look, Settling, Sighting, Surveys, look
+from fs2od.facility.watching import Look, Settling, Sighting, Surveys, Uncounted, look
 
 __all__ = ["Passes"]
 
@@ -159,8 +159,8 @@ class Passes:
 
     async def _count(self, record: Record) -> None:
         watch = self._rules.watch(record.root)
-        excluded = uncounted_names(self._configuration, watch) if watch else ()
-        tally = await self._surveys.look(record.id, record.path, excluded)
+        uncounted = uncounted_names(self._configuration, watch) if watch else Uncounted()
+        tally = await self._surveys.look(record.id, record.path, uncounted)
         if tally is not None and record.next_step is not None and record.tally != tally:
             # Wanted for the first mail only, and written down with it.
             self._journal.pause(replace(self._journal.get(record.id), tally=tally))
@@ -255,7 +255,7 @@ class Passes:
         later = replace(
             record, attempts=record.attempts + 1, next_attempt_at=setback.next_attempt_at, trouble=setback.trouble
         )
-        if setback.trouble is None:
+        if setback.trouble is None or setback.trouble is record.trouble:
             self._journal.pause(later)
             return
         same = record.trouble is not None and record.trouble.said == setback.trouble.said

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fs2od.client._connection import Answer
-from fs2od.client._reading import FileReader, Subpath
+from fs2od.client._paging import Pages
+from fs2od.client._reading import DEFAULT_PAGE_ITEMS, FileReader, Subpath
 from fs2od.client._service import Service
 from fs2od.client.provider.metadata import JsonMetadata, RdfMetadata, Xattrs
 from fs2od.onedata import wire
@@ -56,6 +57,32 @@ class Files(FileReader):
         """
         ids = {"path": path.strip("/")}
         return (await self._service.read("lookup_file_id", wire.FileCreated, ids=ids)).file_id
+
+    async def below(
+        self, directory: FileId, attributes: Sequence[str], *, page_items: int = DEFAULT_PAGE_ITEMS
+    ) -> AsyncIterator[wire.FileAttributes]:
+        """Yield all files below a directory, page by page, but for those in directories that may not be listed.
+
+        (GET P/data/{id}/files)
+
+        Args:
+            directory: Its id; also a bare space id.
+            attributes: Which of each file, in camelCase; a "path" is relative to the directory.
+            page_items: How many files to ask for at once.
+
+        Raises:
+            PosixError: enoent: it does not exist; enotdir: it is none.
+            MalformedAnswer: The listing does not come to an end.
+        """
+        pages = Pages()
+        while not pages.ended:
+            document = wire.RecursiveListingRequest(attributes=tuple(attributes), limit=page_items, token=pages.token)
+            page = await self._service.read(
+                "list_files_recursively", wire.FilesBelow, ids={"id": directory}, document=document
+            )
+            for file in page.entries():
+                yield file
+            pages.turn(len(page.files), page.next_page_token, is_last=not page.next_page_token)
 
     async def set_permissions(self, file: FileId, permissions: int) -> None:
         """Set the permission bits, from 0 to 0o1777 (PUT P/data/{id}).

@@ -20,7 +20,7 @@ from fs2od.facility.deciding._actions import (
     TellComplete,
     described,
 )
-from fs2od.facility.deciding._decide import Rules, data_signature, decide, due_at, next_action
+from fs2od.facility.deciding._decide import Rules, data_signature, decide, due_at, next_action, quiet_at
 from fs2od.facility.deciding._pauses import QUICK_TRIES, pause_after_setback
 from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
 
@@ -51,5 +51,6 @@ __all__ = [
     "due_at",
     "next_action",
     "pause_after_setback",
+    "quiet_at",
     "reconcile",
 ]

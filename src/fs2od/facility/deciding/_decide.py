@@ -28,9 +28,11 @@ from fs2od.facility.metadata import publication_of
 from fs2od.facility.watching import Look, Sighting
 from fs2od.onedata.roles import bundles_fingerprint
 
-__all__ = ["Rules", "data_signature", "decide", "due_at", "next_action"]
+__all__ = ["Rules", "data_signature", "decide", "due_at", "next_action", "quiet_at"]
 
 _CHECK_EVERY = timedelta(seconds=0.5)
+_FILES_PER_SECOND = 20_000
+"""How many files a scan that is asked for looks at, roughly; see `_import_pause`."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -94,11 +96,11 @@ def due_at(record: Record, sighting: Sighting | None, rules: Rules, now: datetim
         moments.append(now + _CHECK_EVERY)
     elif record.phase is not Phase.COMPLETE and Step.SUPPORT in record.done and sighting.tally is not None:
         if not sighting.folder.running:
-            moments.append(_quiet_at(record, sighting, watch))
+            moments.append(quiet_at(record, sighting, watch))
         if data_signature(sighting) != record.imported and record.import_asked_at is not None:
-            moments.append(record.import_asked_at + rules.configuration.scan.import_pause)
+            moments.append(record.import_asked_at + _import_pause(record, sighting, rules))
     if _has_new_sidecar(record, sighting) and record.import_asked_at is not None:
-        moments.append(record.import_asked_at + rules.configuration.scan.import_pause)
+        moments.append(record.import_asked_at + _import_pause(record, sighting, rules))
     # What was due already was decided already; it waits for something else.
     return min((moment for moment in moments if moment > now), default=None)
 
@@ -131,7 +133,7 @@ def _importing(record: Record, sighting: Sighting, rules: Rules, watch: Watch, n
         return None
     if record.phase is Phase.FINISHING:
         return CheckImport(record.id)
-    if record.phase is Phase.ACQUIRING and now >= _quiet_at(record, sighting, watch):
+    if record.phase is Phase.ACQUIRING and now >= quiet_at(record, sighting, watch):
         return FinishImport(record.id)
     return _ask(record, sighting, rules, now)
 
@@ -147,16 +149,24 @@ def _while_running(record: Record, sighting: Sighting, rules: Rules, now: dateti
 def _ask(record: Record, sighting: Sighting, rules: Rules, now: datetime) -> Action | None:
     if sighting.tally is None or data_signature(sighting) == record.imported:
         return None
-    pause = rules.configuration.scan.import_pause
+    pause = _import_pause(record, sighting, rules)
     if record.import_asked_at is not None and now - record.import_asked_at < pause:
         return None
     return AskImport(record.id)
 
 
+def _import_pause(record: Record, sighting: Sighting, rules: Rules) -> timedelta:
+    """Return how long there is between two scans that are asked for: they look at every file, so large datasets take longer."""
+    tally = sighting.tally or record.tally
+    return max(
+        rules.configuration.scan.import_pause, timedelta(seconds=tally.files / _FILES_PER_SECOND if tally else 0)
+    )
+
+
 def _sidecar(record: Record, sighting: Sighting, rules: Rules, now: datetime) -> Action | None:
     if not _has_new_sidecar(record, sighting) or record.phase is Phase.FINISHING:
         return None
-    pause = rules.configuration.scan.import_pause
+    pause = _import_pause(record, sighting, rules)
     if record.import_asked_at is not None and now - record.import_asked_at < pause:
         return None
     return ImportSidecar(record.id)
@@ -166,7 +176,8 @@ def _has_new_sidecar(record: Record, sighting: Sighting) -> bool:
     return Step.SUPPORT in record.done and sighting.sidecar not in {"", record.sidecar}
 
 
-def _quiet_at(record: Record, sighting: Sighting, watch: Watch) -> datetime:
+def quiet_at(record: Record, sighting: Sighting, watch: Watch) -> datetime:
+    """Return from when on acquisition counts as ended, if nothing changes meanwhile."""
     tally = sighting.tally
     newest = _EPOCH + timedelta(microseconds=(tally.newest_ns if tally else 0) // 1000)
     return newest + (watch.data_settle if record.running_seen else watch.quiet)

@@ -6,14 +6,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from fs2od.errors import StorageError, StorageMissing
-from fs2od.facility.metadata import ACCESS_FILE_NAME
+from fs2od.facility.metadata import NEVER_IMPORTED
 from fs2od.manifests import MOST_FILE_BYTES, is_listable
 from fs2od.storage import Kind, Seen, Storage
 
 __all__ = ["Version", "Walk", "version_of"]
-
-_EVERYWHERE = frozenset({ACCESS_FILE_NAME, ".fs2od"})
-"""Names that are imported nowhere in a dataset."""
 
 Version = tuple[int, int, int, int]
 """Inode, size, time of change and time of status change: differs whenever a file is another one or another version.
@@ -64,7 +61,7 @@ class Walk:
         self.unread_name = self.unread_name or path
 
     def _is_data(self, folder: str, seen: Seen) -> bool:
-        if seen.name in _EVERYWHERE or (not folder and seen.name in self.excluded):
+        if seen.name in NEVER_IMPORTED or (not folder and seen.name in self.excluded):
             return False
         if seen.kind is Kind.DIRECTORY and seen.refused is None:
             self._pending.append(f"{folder}/{seen.name}" if folder else seen.name)

@@ -130,6 +130,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     import_asked_at: datetime | None = None
     scans_before: int = 0
     """How many scans had ended when the last import was asked for."""
+    unfinished: int = 0
+    """How often in a row a last import failed, or did not bring everything."""
     closed: str = ""
     """What the metadata files looked like when they were last closed to public links."""
     tally: Tally | None = None

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from fs2od.facility.configuration import Configuration, Watch
-from fs2od.facility.deciding import Rules, data_signature
-from fs2od.facility.journal import Journal, Phase, Record
-from fs2od.facility.metadata import ACCESS_FILE_NAME
+from fs2od.facility.deciding import Rules, data_signature, pause_after_setback, quiet_at
+from fs2od.facility.journal import Journal, Phase, Problem, ProblemKind, Record
+from fs2od.facility.metadata import NEVER_IMPORTED
+from fs2od.facility.onboarding._imported import Imported, imported, lack
+from fs2od.facility.onboarding._names import provider_path
 from fs2od.facility.onboarding._setbacks import NotYet
 from fs2od.facility.onboarding._steps import Scene
-from fs2od.facility.watching import Sighting, Surveys, Tally
+from fs2od.facility.watching import Sighting, Surveys, Uncounted
 from fs2od.manifests import SIDECAR
 from fs2od.onedata import wire
 from fs2od.onedata.errors import Conflict
+from fs2od.onedata.ids import FileId
 
 __all__ = ["Importer", "uncounted_names"]
 
@@ -64,51 +67,81 @@ class Importer:
         return True
 
     async def finish(self, scene: Scene, sighting: Sighting) -> None:
-        """Count every file once more, and begin the last scan.
+        """Count every file once more, and begin the last scan, unless the data turns out to have changed just now.
 
         Raises:
             NotYet: Another scan is under way, or the folder cannot be counted.
         """
-        tally = await self._count(scene, anew=True)
-        if tally is None:
-            raise NotYet("the folder cannot be read")
-        counted = Sighting(sighting.folder, sighting.unchanged_since, tally)
+        record, watch = scene.record, Rules(scene.configuration).watch(scene.record.root)
+        counted = await self._counted(scene, sighting)
+        if watch is not None and self.clock() < quiet_at(record, counted, watch):
+            return
         before = (await scene.services.panel.imports.info(scene.space)).total_scans
         if not await self.force(scene):
             raise NotYet("another import is under way")
-        record = replace(
-            eased(scene.record),
+        begun = replace(
+            record,
             phase=Phase.FINISHING,
             scans_before=before,
             imported=data_signature(counted),
             import_asked_at=self.clock(),
-            tally=tally,
+            tally=counted.tally,
+            attempts=0,
+            next_attempt_at=None,
+            trouble=record.trouble if record.unfinished else None,
         )
-        await self._write(record, "import", "last import asked for")
+        # Told once, not again with every repetition.
+        await self._write(begun, *(() if record.unfinished else ("import", "last import asked for")))
 
     async def check(self, scene: Scene, sighting: Sighting) -> None:
-        """See whether the last scan ended. If the data changed meanwhile, or the scan failed, acquisition goes on.
+        """See whether the last scan ended, and brought everything. If the data changed meanwhile, acquisition goes on.
 
         Raises:
-            NotYet: It has not ended.
+            NotYet: It has not ended, or the folder cannot be counted.
         """
         info = await scene.services.panel.imports.info(scene.space)
         if info.total_scans <= scene.record.scans_before or info.status in {"enqueued", "running", "aborting"}:
             raise NotYet("the last import has not ended")
-        tally = await self._count(scene, anew=False)
-        now_there = Sighting(sighting.folder, sighting.unchanged_since, tally)
-        if info.status != "completed" or data_signature(now_there) != scene.record.imported:
-            said = "data changed during the last import" if info.status == "completed" else f"the import {info.status}"
+        if info.status != "completed":
+            seen_at = provider_path(scene.folder.path, scene.configuration.onedata.path_map)
+            await self._repeat(scene, f"the last import {info.status}: can the provider read {seen_at}?")
+            return
+        counted = await self._counted(scene, sighting)
+        if data_signature(counted) != scene.record.imported:
+            said = "data changed during the last import"
             await self._write(replace(eased(scene.record), phase=Phase.ACQUIRING), "import", said)
             return
-        record = replace(eased(scene.record), phase=Phase.COMPLETE, completed_at=self.clock())
-        files = scene.record.tally.files if scene.record.tally else 0
+        tally = counted.tally
+        if tally is not None and (said := lack(await self._imported(scene), tally)):
+            await self._repeat(scene, f"the last import did not bring everything: {said}")
+            return
+        record = replace(eased(scene.record), phase=Phase.COMPLETE, completed_at=self.clock(), unfinished=0)
+        files = tally.files if tally else 0
         await self._write(record, "imported", f"the last import ended: {files} files can be delivered")
 
-    async def _count(self, scene: Scene, *, anew: bool) -> Tally | None:
-        watch = Rules(scene.configuration).watch(scene.record.root)
-        excluded = uncounted_names(scene.configuration, watch) if watch else ()
-        return await self.surveys.look(scene.record.id, scene.folder.path, excluded, anew=anew)
+    async def _repeat(self, scene: Scene, said: str) -> None:
+        """Let the last import be repeated after a pause that grows, and show why."""
+        record, now = scene.record, self.clock()
+        unfinished = record.unfinished + 1
+        again = replace(
+            record,
+            phase=Phase.ACQUIRING,
+            unfinished=unfinished,
+            attempts=0,
+            trouble=Problem(ProblemKind.WAITING, said, record.trouble.since if record.trouble else now),
+            next_attempt_at=now + pause_after_setback(ProblemKind.WAITING, unfinished),
+        )
+        is_known = record.trouble is not None and record.trouble.said == said
+        await self._write(again, *(() if is_known else ("waits", said)))
+
+    async def _counted(self, scene: Scene, sighting: Sighting) -> Sighting:
+        tally = await self.surveys.look(scene.record.id, scene.folder.path, _uncounted(scene), anew=True)
+        if tally is None:
+            raise NotYet("the folder cannot be read")
+        return Sighting(sighting.folder, sighting.unchanged_since, tally)
+
+    async def _imported(self, scene: Scene) -> Imported:
+        return await imported(scene.services.provider, FileId(scene.record.root_file), _uncounted(scene))
 
     async def _write(self, record: Record, kind: str = "", said: str = "") -> None:
         await asyncio.to_thread(self.journal.write, record, kind=kind, said=said, now=self.clock())
@@ -119,7 +152,12 @@ def eased(record: Record) -> Record:
     return replace(record, attempts=0, trouble=None, next_attempt_at=None)
 
 
-def uncounted_names(configuration: Configuration, watch: Watch) -> Collection[str]:
+def uncounted_names(configuration: Configuration, watch: Watch) -> Uncounted:
     """Return what lies in a dataset's folder and does not count as its data: links do not deliver it, or it is ours."""
     hidden = () if configuration.publish.metadata_file else watch.metadata_files
-    return frozenset({ACCESS_FILE_NAME, SIDECAR, watch.running_file, *hidden})
+    return Uncounted(frozenset({SIDECAR, watch.running_file, *hidden}), NEVER_IMPORTED)
+
+
+def _uncounted(scene: Scene) -> Uncounted:
+    watch = Rules(scene.configuration).watch(scene.record.root)
+    return uncounted_names(scene.configuration, watch) if watch else Uncounted()

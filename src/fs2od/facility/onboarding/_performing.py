@@ -237,7 +237,7 @@ class Performer:
     async def _note_running(self, record: Record) -> None:
         phase = Phase.ONBOARDING if record.next_step is not None else Phase.ACQUIRING
         said = "acquisition goes on again" if record.running_seen else "acquisition goes on"
-        noted = replace(record, running_seen=True, phase=phase, completed_at=None)
+        noted = replace(record, running_seen=True, phase=phase, completed_at=None, unfinished=0)
         await self._write(noted, "acquiring", said)
 
     async def _write(self, record: Record, kind: str = "", said: str = "") -> Record:

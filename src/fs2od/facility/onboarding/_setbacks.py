@@ -48,6 +48,9 @@ def setback_of(error: Fs2odError, record: Record, now: datetime, *, doing: str) 
     if isinstance(error, NotYet):
         late = attempts > _TOO_EARLY_TRIES
         trouble = Problem(ProblemKind.WAITING, f"{doing}: {error}", now) if late else None
+        if record.unfinished:
+            # Why the last import did not bring everything says more.
+            trouble = record.trouble
         return Setback(trouble, now + _TOO_EARLY_PAUSE * (8 if late else 1))
     kind = _kind(error, attempts)
     since = record.trouble.since if record.trouble else now

@@ -3,7 +3,7 @@
 from fs2od.facility.watching._holding import holding
 from fs2od.facility.watching._look import Look, SeenFile, SeenFolder, look, require_watchable
 from fs2od.facility.watching._settling import Settling, Sighting
-from fs2od.facility.watching._survey import Survey, Tally
+from fs2od.facility.watching._survey import Survey, Tally, Uncounted
 from fs2od.facility.watching._surveys import Surveys
 from fs2od.facility.watching._waking import Waking
 
@@ -16,6 +16,7 @@ __all__ = [
     "Survey",
     "Surveys",
     "Tally",
+    "Uncounted",
     "Waking",
     "holding",
     "look",

@@ -1,26 +1,38 @@
-"""A dataset's files, counted by looking again only where something changed: at folders whose times moved, and at fresh files."""
+"""A dataset's files, counted by looking again only where something changed: at folders whose times moved, and at fresh files.
+
+A file that grows where it lies moves no folder's time: now and then everything is counted anew, the seldomer the longer that takes.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-__all__ = ["Survey", "Tally"]
+__all__ = ["Survey", "Tally", "Uncounted"]
 
 _MOST_NAMES = 20
-_FRESH_NS = 60 * 10**9
+_SECOND_NS = 10**9
+_FRESH_NS = 60 * _SECOND_NS
+_LEAST_RECOUNT_NS = 60 * _SECOND_NS
+_RECOUNT_SHARE = 50
+"""Between two counts of everything there are at least so many times as long as the last one took."""
+_GONE = {errno.ENOENT, errno.ENOTDIR}
+_CLOSED = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}
+_READABLE_BY_ALL = 0o444
+_UNREADABLE = "may not be read"
 
 
 class Tally(msgspec.Struct, frozen=True):
     """What a dataset consists of. `signature` differs whenever something changed; `newest_ns` is the last change.
 
-    Files that cannot be delivered are not among `files` but counted, and the first of them named.
+    Files that cannot be delivered are not among `files` but counted, and the first of them named. A change whose time lies ahead
+    of our clock counts as made when we first saw it.
     """
 
     files: int
@@ -31,17 +43,44 @@ class Tally(msgspec.Struct, frozen=True):
     signature: str
 
 
+@dataclass(frozen=True)
+class Uncounted:
+    """Names that are not a dataset's data: directly in its folder, and wherever they are."""
+
+    at_top: frozenset[str] = frozenset()
+    anywhere: frozenset[str] = frozenset()
+
+
 @dataclass
 class _Directory:
     mtime_ns: int
+    since_ns: int
+    """When that time was made, or first seen if it lies ahead."""
     looked_ns: int
-    below: tuple[str, ...]
-    files: dict[str, tuple[int, int]]
-    """Size and time of the last change, by name, of files that may still change."""
-    settled_files: int
-    settled_bytes: int
-    settled_newest_ns: int
-    undeliverable: list[str]
+    below: tuple[str, ...] = ()
+    fresh: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """Files that may still change, by name: size, time of the last change, and since when, as far as we saw ourselves."""
+    ahead: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Of files whose time lies ahead of our clock: that time, and when we first saw it."""
+    settled_files: int = 0
+    settled_bytes: int = 0
+    settled_newest_ns: int = 0
+    settled_since_ns: int = 0
+    undeliverable: list[str] = field(default_factory=list)
+
+    def count(self, name: str, status: os.stat_result, now_ns: int, before: tuple[int, int] | None) -> None:
+        """Count a file; `before` is what was known of it when its time lay ahead."""
+        changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
+        since_ns = before[1] if before is not None and before[0] == changed_ns else min(changed_ns, now_ns)
+        if changed_ns > since_ns:
+            self.ahead[name] = (changed_ns, since_ns)
+        if now_ns - since_ns < _FRESH_NS:
+            self.fresh[name] = (status.st_size, changed_ns, since_ns)
+            return
+        self.settled_files += 1
+        self.settled_bytes += status.st_size
+        self.settled_newest_ns = max(self.settled_newest_ns, changed_ns)
+        self.settled_since_ns = max(self.settled_since_ns, since_ns)
 
 
 @dataclass
@@ -49,111 +88,123 @@ class Survey:
     """Looks at one dataset's tree, again and again. Blocks; call it in a thread, one at a time."""
 
     root: Path
-    excluded: Collection[str] = ()
+    uncounted: Uncounted = field(default_factory=Uncounted)
     _directories: dict[str, _Directory] = field(default_factory=dict)
+    _counted_ns: int = 0
+    _took_ns: int = 0
 
-    def look(self, *, now_ns: int | None = None) -> Tally:
-        """Return what lies there now.
+    def look(self, *, anew: bool = False, now_ns: int | None = None) -> Tally:
+        """Return what lies there now; `anew` looks at every file.
 
         Raises:
-            OSError: The dataset's folder itself cannot be read.
+            OSError: The dataset's folder itself cannot be read, or the file system fails.
         """
-        now_ns = time.time_ns() if now_ns is None else now_ns
+        now_ns, began_ns = time.time_ns() if now_ns is None else now_ns, time.monotonic_ns()
+        pause_ns = max(_LEAST_RECOUNT_NS, _RECOUNT_SHARE * self._took_ns)
+        anew = anew or not 0 <= now_ns - self._counted_ns < pause_ns
         seen: dict[str, _Directory] = {}
+        closed: list[str] = []
         pending = [""]
         while pending:
             relative = pending.pop()
             try:
-                directory = self._directory(relative, now_ns)
-            except OSError:
-                if not relative:
+                directory = self._directory(relative, now_ns, anew=anew)
+            except OSError as error:
+                if not relative or error.errno not in _GONE | _CLOSED:
                     raise
+                if error.errno in _CLOSED:
+                    closed.append(_refused(relative, _UNREADABLE))
                 continue
             seen[relative] = directory
             pending.extend(f"{relative}/{name}" if relative else name for name in directory.below)
         self._directories = seen
-        return self._tally(seen)
+        if anew:
+            self._counted_ns, self._took_ns = now_ns, time.monotonic_ns() - began_ns
+        return _tally(seen, closed)
 
-    def _directory(self, relative: str, now_ns: int) -> _Directory:
+    def _directory(self, relative: str, now_ns: int, *, anew: bool) -> _Directory:
         path = self.root / relative
         status = path.lstat()
         if not stat.S_ISDIR(status.st_mode):
-            raise NotADirectoryError(relative)
+            raise NotADirectoryError(errno.ENOTDIR, "not a directory", relative)
         known = self._directories.get(relative)
+        stands = known is not None and known.mtime_ns == status.st_mtime_ns
         # A change in the same clock tick as our look leaves the folder's time as it was.
-        if known is None or known.mtime_ns != status.st_mtime_ns or known.looked_ns - known.mtime_ns < 2 * 10**9:
-            return _read(path, relative, status.st_mtime_ns, now_ns, self.root, self.excluded if not relative else ())
-        for name in list(known.files):
-            self._look_again(path, known, name, now_ns)
+        if known is None or anew or not stands or known.looked_ns - known.since_ns < 2 * _SECOND_NS:
+            since_ns = known.since_ns if known is not None and stands else min(status.st_mtime_ns, now_ns)
+            found = _Directory(status.st_mtime_ns, since_ns, now_ns)
+            self._read(relative, found, {} if known is None else known.ahead)
+            return found
+        for name in list(known.fresh):
+            facts = _status(path / name)
+            del known.fresh[name]
+            before = known.ahead.pop(name, None)
+            if facts is not None:
+                known.count(name, facts, now_ns, before)
         return known
 
-    def _look_again(self, path: Path, directory: _Directory, name: str, now_ns: int) -> None:
-        try:
-            status = (path / name).lstat()
-        except OSError:
-            del directory.files[name]
-            return
-        changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
-        if now_ns - changed_ns < _FRESH_NS:
-            directory.files[name] = (status.st_size, changed_ns)
-            return
-        del directory.files[name]
-        directory.settled_files += 1
-        directory.settled_bytes += status.st_size
-        directory.settled_newest_ns = max(directory.settled_newest_ns, changed_ns)
-
-    def _tally(self, directories: dict[str, _Directory]) -> Tally:
-        found = directories.values()
-        files = sum(each.settled_files + len(each.files) for each in found)
-        size_bytes = sum(each.settled_bytes + sum(size for size, _ in each.files.values()) for each in found)
-        newest_ns = max(
-            max(each.settled_newest_ns, *(changed for _, changed in each.files.values()), 0) for each in found
-        )
-        refused = sorted(name for each in found for name in each.undeliverable)
-        return Tally(
-            files=files,
-            size_bytes=size_bytes,
-            undeliverable=len(refused),
-            undeliverable_names=tuple(refused[:_MOST_NAMES]),
-            # Folders' times do not count: we write into the dataset's folder ourselves.
-            newest_ns=newest_ns or directories[""].mtime_ns,
-            signature=f"{files}-{size_bytes}-{newest_ns}-{len(directories)}-{len(refused)}",
-        )
+    def _read(self, relative: str, found: _Directory, ahead: dict[str, tuple[int, int]]) -> None:
+        uncounted = self.uncounted.anywhere if relative else self.uncounted.anywhere | self.uncounted.at_top
+        below: list[str] = []
+        with os.scandir(self.root / relative) as entries:
+            for entry in entries:
+                if entry.name in uncounted:
+                    continue
+                reason = _refusal(entry, self.root)
+                if not reason and entry.is_dir(follow_symlinks=False):
+                    below.append(entry.name)
+                elif not reason and not entry.is_symlink():
+                    reason = _count(found, entry, ahead)
+                if reason:
+                    found.undeliverable.append(_refused(f"{relative}/{entry.name}" if relative else entry.name, reason))
+        found.below = tuple(below)
 
 
-def _read(path: Path, relative: str, mtime_ns: int, now_ns: int, root: Path, excluded: Collection[str]) -> _Directory:
-    found = _Directory(mtime_ns, now_ns, (), {}, 0, 0, 0, [])
-    below: list[str] = []
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if entry.name in excluded:
-                continue
-            reason = _refusal(entry, root)
-            if reason:
-                shown = f"{relative}/{entry.name}" if relative else entry.name
-                found.undeliverable.append(f"{os.fsencode(shown).decode('utf-8', 'backslashreplace')} ({reason})")
-            elif entry.is_dir(follow_symlinks=False):
-                below.append(entry.name)
-            else:
-                _count(found, entry, now_ns)
-    found.below = tuple(below)
-    return found
+def _tally(directories: dict[str, _Directory], closed: list[str]) -> Tally:
+    found, top = directories.values(), directories[""]
+    files = sum(each.settled_files + len(each.fresh) for each in found)
+    size_bytes = sum(each.settled_bytes + sum(size for size, _, _ in each.fresh.values()) for each in found)
+    newest_ns = max(max(each.settled_newest_ns, *(one[1] for one in each.fresh.values()), 0) for each in found)
+    since_ns = max(max(each.settled_since_ns, *(one[2] for one in each.fresh.values()), 0) for each in found)
+    refused = sorted([*closed, *(name for each in found for name in each.undeliverable)])
+    return Tally(
+        files=files,
+        size_bytes=size_bytes,
+        undeliverable=len(refused),
+        undeliverable_names=tuple(refused[:_MOST_NAMES]),
+        # Folders' times do not count: we write into the dataset's folder ourselves.
+        newest_ns=since_ns or top.since_ns,
+        signature=f"{files}-{size_bytes}-{newest_ns}-{len(directories)}-{len(refused)}",
+    )
 
 
-def _count(found: _Directory, entry: os.DirEntry[str], now_ns: int) -> None:
+def _count(found: _Directory, entry: os.DirEntry[str], ahead: dict[str, tuple[int, int]]) -> str:
+    """Count a file, or return why it cannot be delivered."""
     try:
         status = entry.stat(follow_symlinks=False)
-    except OSError:
-        return  # it vanished while we looked
-    if stat.S_ISLNK(status.st_mode):
-        return
-    changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
-    if now_ns - changed_ns < _FRESH_NS:
-        found.files[entry.name] = (status.st_size, changed_ns)
-        return
-    found.settled_files += 1
-    found.settled_bytes += status.st_size
-    found.settled_newest_ns = max(found.settled_newest_ns, changed_ns)
+    except OSError as error:
+        if error.errno in _CLOSED:
+            return _UNREADABLE
+        if error.errno in _GONE:
+            return ""  # it vanished while we looked
+        raise
+    if status.st_mode & _READABLE_BY_ALL != _READABLE_BY_ALL and not os.access(entry.path, os.R_OK, effective_ids=True):
+        return _UNREADABLE
+    found.count(entry.name, status, found.looked_ns, ahead.get(entry.name))
+    return ""
+
+
+def _status(file: Path) -> os.stat_result | None:
+    try:
+        return file.lstat()
+    except OSError as error:
+        if error.errno in _GONE | _CLOSED:
+            return None
+        raise
+
+
+def _refused(path: str, reason: str) -> str:
+    return f"{os.fsencode(path).decode('utf-8', 'backslashreplace')} ({reason})"
 
 
 def _refusal(entry: os.DirEntry[str], root: Path) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fs2od.facility.watching._survey import Survey, Tally
+from fs2od.facility.watching._survey import Survey, Tally, Uncounted
 
 __all__ = ["Surveys"]
 
@@ -22,14 +22,12 @@ class Surveys:
     _tallies: dict[int, Tally] = field(default_factory=dict)
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
-    async def look(self, dataset: int, folder: Path, excluded: Collection[str], *, anew: bool = False) -> Tally | None:
-        """Return what a dataset consists of now; `anew` counts every file again. None: its folder cannot be read."""
-        if anew:
-            self._surveys.pop(dataset, None)
-        survey = self._surveys.setdefault(dataset, Survey(folder, excluded))
+    async def look(self, dataset: int, folder: Path, uncounted: Uncounted, *, anew: bool = False) -> Tally | None:
+        """Return what a dataset consists of now; `anew` looks at every file again. None: its folder cannot be read."""
+        survey = self._surveys.setdefault(dataset, Survey(folder, uncounted))
         async with self._gate:
             try:
-                self._tallies[dataset] = await asyncio.to_thread(survey.look)
+                self._tallies[dataset] = await asyncio.to_thread(survey.look, anew=anew)
             except OSError:
                 self._tallies.pop(dataset, None)
         return self._tallies.get(dataset)

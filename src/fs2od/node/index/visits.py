@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fs2od.node.index.schema import ROOT
 from fs2od.storage import NO_FILES, Files, Kind, Seen
@@ -23,7 +23,7 @@ class ScanRules:
     Files of the `closed_names` in the storage's root are registered without any right for others: no public link shows them.
 
     `quiet_s` is how long nothing new must have been seen in a directory before scans pass over it while its times stand,
-    `trust_s` how long they do so at most before they look again.
+    `trust_s` how long they do so at most before they look again. A file that grows where it lies moves no time of its directory.
     """
 
     file_mode: int
@@ -35,6 +35,10 @@ class ScanRules:
     detect_deletions: bool = True
     quiet_s: int = 60
     trust_s: int = 900
+
+    def thorough(self) -> ScanRules:
+        """Return the same rules for a scan that passes over nothing."""
+        return replace(self, trust_s=0)
 
     def mode_of(self, parent: int, seen: Seen) -> int:
         """Return the mode that an entry of the directory `parent` is registered with."""

@@ -45,6 +45,8 @@ class ImportInfo:
 @dataclass
 class _Running:
     started_s: int
+    is_thorough: bool
+    """Whether it looks at every file, also where the directory's times stand."""
     counts: Counts = field(default_factory=Counts)
     queued: bool = True
     stop: threading.Event = field(default_factory=threading.Event)
@@ -104,7 +106,7 @@ class Imports:
             self._submit(space)
 
     def force_start(self, space: SpaceId) -> None:
-        """Start a scan now.
+        """Start a scan now. It looks at every file, also where scans that begin by themselves pass directories over.
 
         Raises:
             NotFound: The space is not supported here.
@@ -112,7 +114,7 @@ class Imports:
             Rejected: requiresAutoStorageImportMode.
         """
         self._require_auto(space)
-        if not self._submit(space):
+        if not self._submit(space, is_forced=True):
             raise errors.already_exists()
 
     def force_stop(self, space: SpaceId) -> None:
@@ -195,11 +197,13 @@ class Imports:
                 known = self._records[space] = last_scan(index)
         return known
 
-    def _submit(self, space: SpaceId) -> bool:
+    def _submit(self, space: SpaceId, *, is_forced: bool = False) -> bool:
+        # One that was interrupted may have been forced: whoever waits for it counts on all that it would have seen.
+        is_thorough = is_forced or self._record(space).status == "running"
         with self._lock:
             if space in self._running or self._closed:
                 return False
-            running = self._running[space] = _Running(self._clock.now_s())
+            running = self._running[space] = _Running(self._clock.now_s(), is_thorough)
             self._workers.submit(self._run, space, running).add_done_callback(_report)
             return True
 
@@ -230,12 +234,13 @@ class Imports:
     def _scanned(
         self, index: SpaceIndex, support: Support, running: _Running, number: int
     ) -> tuple[ScanEnd, str | None]:
+        rules = self._rules(support)
         try:
             scan(
                 index,
                 self._storages.get(support.storage).opened(),
                 number=number,
-                rules=self._rules(support),
+                rules=rules.thorough() if running.is_thorough else rules,
                 counts=running.counts,
                 stop=running.stop,
                 clock=self._clock,
