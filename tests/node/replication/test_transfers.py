@@ -288,14 +288,40 @@ def test_who_asked_is_told_of_the_end() -> None:
     wait_until(lambda: told == [b'{"transferId": "t1"}'], 10)
 
 
+NO_ADDRESSES = (
+    "http://host.example:99999/", "http://host.example:0/", "http://host.example:port/", f"http://{'x' * 70}.example/",
+    "http://a..example/", "http://[::1/", "http://host.example/a b", "http://host.example/\u00e4", "http:///", "file:///x",
+    "http://user@host.example/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+async def test_a_callback_that_can_be_no_address_is_refused(scene: Scene, address: str) -> None:
+    body = {"type": "replication", "dataSourceType": "file", "fileId": scene.dataset.root, "callback": address}
+    body["replicatingProviderId"] = scene.centre.node_provider.record.id
+    answer = await scene.world.provider.post("/transfers", json=body, headers=scene.owner.headers)
+    assert (answer.status_code, answer.json()["error"]["id"]) == (400, "badData")
+
+
+async def test_callbacks_that_were_taken_before_and_are_no_addresses_disturb_nothing(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    transfers = [await order(scene, "replication", callback="http://host.example/") for _ in NO_ADDRESSES]
+    with scene.world.node.zone.database.writing() as db:
+        for transfer, address in zip(transfers, NO_ADDRESSES, strict=True):
+            db.execute(
+                "UPDATE transfer SET document = json_set(document, '$.callback', ?) WHERE id = ?", (address, transfer)
+            )
+    scene.tick()
+    assert [(await seen(scene, transfer))["transferStatus"] for transfer in transfers] == ["completed"] * len(transfers)
+    assert caplog.text.count("nobody could be told of the end of transfer") == len(transfers)
+    assert "unexpectedly" not in caplog.text
+
+
 async def test_a_callback_never_reaches_what_only_this_machine_can(scene: Scene) -> None:
     for address in ("http://127.0.0.1:1/", "http://localhost:1/", "http://169.254.0.1/", "http://[::1]:1/"):
         with pytest.raises(PermissionError):
             call_back(address, TransferId("t1"), trusted=())
-    body = {"type": "replication", "dataSourceType": "file", "fileId": scene.dataset.root, "callback": "file:///x"}
-    body["replicatingProviderId"] = scene.centre.node_provider.record.id
-    answer = await scene.world.provider.post("/transfers", json=body, headers=scene.owner.headers)
-    assert answer.json()["error"]["id"] == "badData"
     transfer = await order(scene, "replication", callback="http://127.0.0.1:1/")
     scene.tick()
     assert (await seen(scene, transfer))["transferStatus"] == "completed"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import ssl
 from collections.abc import Collection
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from fs2od.onedata import errors
@@ -19,15 +21,27 @@ _WITHIN_S = 10.0
 _PORTS = {"http": 80, "https": 443}
 
 
+@dataclass(frozen=True)
+class _Address:
+    """Where to call: by TLS or not, which host and port, and what there."""
+
+    secure: bool
+    host: str
+    port: int
+    target: str
+
+
 def require_callable(address: str) -> None:
     """Make sure that an address can be called.
 
     Raises:
         Rejected: badData, it is no address of HTTP.
     """
-    parts = urlsplit(address)
-    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
-        raise errors.error_of("badData", "Bad value: callback is not an http or https address.", {"key": "callback"})
+    try:
+        _parsed(address)
+    except ValueError as error:
+        said = "Bad value: callback is not an http or https address."
+        raise errors.error_of("badData", said, {"key": "callback"}) from error
 
 
 def call_back(address: str, transfer: TransferId, *, trusted: Collection[str]) -> None:
@@ -37,10 +51,33 @@ def call_back(address: str, transfer: TransferId, *, trusted: Collection[str]) -
     unless its host is among the `trusted`.
 
     Raises:
-        OSError: It cannot be reached, or may not be.
+        OSError: It cannot be reached, or may not be, or is no address.
+    """
+    try:
+        _call(_parsed(address), transfer, trusted)
+    except ValueError as error:
+        raise OSError("the address to call is none") from error
+
+
+def _parsed(address: str) -> _Address:
+    """Return the parts of an address.
+
+    Raises:
+        ValueError: It is no address of HTTP.
     """
     parts = urlsplit(address)
-    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    host, port = parts.hostname, parts.port
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if parts.scheme not in _PORTS or not host or port == 0 or "@" in parts.netloc:
+        raise ValueError("no address of HTTP")
+    if not re.fullmatch("[!-~]+", target):
+        raise ValueError("a path that is not percent-encoded")
+    host.encode("idna")  # as it is done when the name is looked up
+    return _Address(parts.scheme == "https", host, port or _PORTS[parts.scheme], target)
+
+
+def _call(address: _Address, transfer: TransferId, trusted: Collection[str]) -> None:
+    host, port = address.host, address.port
     # Connected to the very number that was judged: a name could lead elsewhere a moment later.
     number = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
     if host not in trusted and not is_public(number, port):
@@ -48,11 +85,10 @@ def call_back(address: str, transfer: TransferId, *, trusted: Collection[str]) -
     connection = http.client.HTTPConnection(host, port, timeout=_WITHIN_S)
     connection.sock = socket.create_connection((number, port), _WITHIN_S)
     try:
-        if parts.scheme == "https":
+        if address.secure:
             connection.sock = ssl.create_default_context().wrap_socket(connection.sock, server_hostname=host)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         body = json.dumps({"transferId": transfer}).encode()
-        connection.request("POST", target, body, {"Content-Type": "application/json"})
+        connection.request("POST", address.target, body, {"Content-Type": "application/json"})
         connection.getresponse().close()
     except http.client.HTTPException as error:
         raise OSError(f"{host} gave no proper answer") from error
