@@ -14,7 +14,7 @@ from bench.report import Section, median
 from fs2od.node.apps import zone_app
 from fs2od.node.index import SpaceIndex
 from fs2od.node.index.schema import ROOT
-from fs2od.portal import public_pages
+from fs2od.portal import Texts, compile_pages, public_pages
 from fs2od.testing.listings import add_files, add_folder
 from fs2od.testing.world import open_world
 
@@ -46,7 +46,7 @@ def measure(folder: Path, *, quick: bool) -> list[Section]:
         "Pages of large datasets",
         f"Milliseconds from the request to the whole answer, packed, at the node and without a network; {_ROUNDS} rounds, medians. One folder "
         f"holds {large:,} files; the second dataset has {_EACH:,} files in each of {cases[1][1]:,} others besides. The first line is the very first view "
-        "after the node was opened. A page lists 200 entries.",
+        "after the node was started. A page lists 200 entries.",
         ("", *(f"{large + others * _EACH:,} files" for large, others in cases)),
     )
     columns = [asyncio.run(_case(folder / str(others), large, others)) for large, others in cases]
@@ -63,13 +63,14 @@ async def _case(folder: Path, large: int, others: int) -> dict[str, float]:
         share = world.share(owner, dataset)
         with world.node.provider.indexes.using(dataset.space) as index:
             _fill(index, large, others)
-        app = zone_app(world.node.zone, pages=public_pages(world.node.zone, world.node.provider))
+        texts = Texts.of()
+        app = zone_app(world.node.zone, pages=public_pages(world.node.zone, world.node.provider, texts=texts))
+        compile_pages(texts)
         headers = {"Accept-Encoding": "gzip", "Accept": "text/html"}
         given = {"middle": large // 2, "last": f"{large - 1:06}"}
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url=world.node.settings.zone_url, headers=headers
         ) as client:
-            await _took_ms(client, "/")  # templates are read once
             found = {"the dataset's page, first of all": await _took_ms(client, f"/share/{share}")}
             for name, path in _VIEWS.items():
                 url = f"/share/{share}{path.format(**given)}"

@@ -8,16 +8,19 @@ import subprocess
 import tarfile
 import time
 from datetime import UTC, datetime, timedelta
+from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from jinja2 import Environment
 from tests.portal.conftest import Pages
 
 from fs2od.node.apps import zone_app
 from fs2od.node.certificates import ensure_certificate
-from fs2od.portal import public_pages
+from fs2od.portal import Texts, compile_pages, public_pages
+from fs2od.portal._language import Language
 from fs2od.testing.world import open_world, write_files
 
 FACTS = {
@@ -388,3 +391,30 @@ async def test_without_one_nothing_speaks_of_certificates(pages: Pages) -> None:
     _, share = pages.publish(FILES)
     assert "fs2od-ca.pem" not in await pages.get(f"/share/{share}")
     assert "There is no such page" in await pages.get("/ca.pem", status=404)
+
+
+async def test_the_pages_that_people_see_first_are_compiled_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Languages of this test alone: nobody has compiled anything for them.
+    fresh = {code: Language(code, NullTranslations()) for code in ("cs", "en")}
+    texts = Texts(fresh, fresh["cs"])
+    compile_pages(texts)
+
+    def compiled(*_: object) -> None:
+        raise AssertionError("somebody waits while a template is compiled")
+
+    monkeypatch.setattr(Environment, "compile", compiled)
+    with open_world(tmp_path) as world:
+        owner, node = world.person(), world.node
+        share = world.share(owner, world.dataset(owner, {"folder/file.mrc": b"1"}))
+        app = zone_app(node.zone, pages=public_pages(node.zone, node.provider, texts=texts))
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=node.settings.zone_url)
+        async with client:
+            for language in ("cs", "en"):
+                for path in ("", "/files/folder", "/files/folder/file.mrc"):
+                    answer = await client.get(f"/share/{share}{path}", headers={"Accept-Language": language})
+                    assert answer.status_code == 200
+                    assert f'<html lang="{language}"' in answer.text
+                answer = await client.get("/share/nothing", headers={"Accept-Language": language})
+                assert answer.status_code == 404

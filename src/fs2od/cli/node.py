@@ -17,7 +17,7 @@ from fs2od.node.certificates import ServerCertificate, ensure_certificate
 from fs2od.node.http.script import script_route
 from fs2od.node.origins import SocketOrigins
 from fs2od.node.serving import Service, listen, serve
-from fs2od.portal import public_pages
+from fs2od.portal import Texts, compile_pages, public_pages
 from fs2od.transfer import bundle
 
 __all__ = ["Ports", "node"]
@@ -131,8 +131,14 @@ def node(
             opened.sites.open_all(origins)
             certificate = origins.started()
             ca_pem = certificate.ca.read_bytes()
+            texts = Texts.of(settings.page_language, settings.page_texts)
             pages = public_pages(
-                opened.zone, opened.sites.front, ca_pem=ca_pem, sign_in=reception.sign_in, sites=opened.sites
+                opened.zone,
+                opened.sites.front,
+                ca_pem=ca_pem,
+                sign_in=reception.sign_in,
+                sites=opened.sites,
+                texts=texts,
             )
             services = [
                 Service(zone_app(opened.zone, pages=[*scripts, *pages]), zone_socket),
@@ -144,6 +150,7 @@ def node(
                 group.create_task(serve(services, certificate, stop=stop, ready=ready, later=origins.later))
                 await ready.wait()
                 _say_ready(opened, certificate, token_file, as_json=as_json)
+                await asyncio.to_thread(compile_pages, texts)
 
     run(work, with_parent=with_parent)
 

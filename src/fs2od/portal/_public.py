@@ -79,6 +79,7 @@ def public_pages(
     site_name: str = "",
     sign_in: SignInSettings | None = None,
     sites: Iterable[Oneprovider] = (),
+    texts: Texts | None = None,
 ) -> list[BaseRoute]:
     """Return the routes of the pages that everybody may see, for the zone's origin.
 
@@ -92,6 +93,7 @@ def public_pages(
         sign_in: How people may sign in; by default with links by mail.
         sites: All providers of the node, whose administrators have pages of their own; by default `provider` alone. It is
             looked through anew at each request, for sites come and go.
+        texts: The languages of the pages; by default those of the zone's settings.
 
     Raises:
         ValueError: `ca_pem` is no certificate.
@@ -100,7 +102,7 @@ def public_pages(
     authority = None if ca_pem is None else Authority.of_pem(ca_pem)
     frame = {"site": site_name or zone.settings.name, "home": "/", "authority": authority}
     desk = Desk(zone, sign_in or SignInSettings(), frame)
-    spoken = Texts.of(zone.settings.page_language, zone.settings.page_texts)
+    spoken = texts or Texts.of(zone.settings.page_language, zone.settings.page_texts)
     pages = _DatasetPages(zone, provider, Datasets(provider), Downloads(provider, frame), frame)
     return [
         asset_route(),
