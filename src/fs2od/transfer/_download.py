@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Callable, Final
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageMissing
+from fs2od.manifests import SIDECAR
 from fs2od.transfer._answers import DataAddress
 from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset
@@ -247,7 +248,11 @@ class _Course:
             return asked
         if asked.manifest and asked.trouble is None:
             if self._options.say is not None:
-                self._options.say(f"the manifest here is damaged ({here.trouble}): the dataset's own is taken")
+                # A part that rotted has the right size and time still, so the next download would leave it as it is.
+                mending = f"to mend it, remove {SIDECAR} and download again"
+                self._options.say(
+                    f"the manifest here is damaged ({here.trouble}): the dataset's own is taken; {mending}"
+                )
             return asked
         here.trouble = IntegrityFailure(f"{here.trouble}; the dataset's own: {asked.trouble or 'there is none'}")
         return here
