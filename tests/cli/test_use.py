@@ -12,6 +12,7 @@ from tests.cli.test_site_commands import Shell
 
 from fs2od.cli.main import fs2od
 from fs2od.node.zone.offers import Offer
+from fs2od.onedata import roles
 from fs2od.testing.world import Dataset, Person, ServedWorld, Site, serve_world, wait_until
 
 TB = 10**12
@@ -72,6 +73,12 @@ def test_commands_alone_bring_a_dataset_to_a_site(
     wait_until(lambda: copied(user), 60)
     assert (tmp_path / "disk" / dataset.space / "deep/b.txt").read_bytes() == b"22"
     assert "centre: 2 of 2 files" in user.run("use", "grid 7").output
+    mary = world.person("Mary Example")
+    world.join_space(dataset.space, mary, roles.OWNER_IN_SPACE)
+    other = Shell(world, tmp_path, mary)
+    assert "copies begin now" in other.run("use", "grid 7", "--site", "centre").output
+    assert other.run("use", "grid 7").output.count("centre: ") == 1
+    assert "others do, so it is copied on" in other.run("use", "grid 7", "--site", "centre", "--stop").output
     stopped = user.run("use", "grid 7", "--site", "centre", "--stop")
     assert "what was copied stays" in stopped.output
     assert user.json("use", "grid 7") == {"spaceId": dataset.space, "wishes": [], "copies": []}

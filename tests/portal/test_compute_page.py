@@ -16,7 +16,7 @@ from tests.portal.members_scene import Scene, open_members_scene
 from tests.portal.signing_in import Person
 
 from fs2od.node.zone.offers import Offer
-from fs2od.onedata import tokens
+from fs2od.onedata import roles, tokens
 from fs2od.onedata.ids import SpaceId
 from fs2od.onedata.privileges import SPACE_MEMBER
 from fs2od.onedata.tokens import DataPath, DataReadonly, InviteToken, Ip, Token
@@ -183,6 +183,30 @@ async def test_a_request_is_taken_back_with_the_wish(scene: Scene, owner: Person
     await owner.press(f"{path(scene)}/withdraw")
     assert scene.zone.support_requests.known(request.id).state == "withdrawn"
     assert scene.world.node.sites.front.wishes.of_space(scene.space) == []
+
+
+async def test_several_want_it_at_one_site_and_each_ends_their_own_wish(
+    scene: Scene, owner: Person, centre: Site
+) -> None:
+    olga = scene.world.person("Olga Owner")
+    scene.world.join_group(scene.owners, olga, roles.OWNER_IN_GROUP)
+    other, site = scene.browser(olga), centre.node_provider.record.id
+    scene.world.also_support(scene.space, centre.node_provider)
+    await owner.open(path(scene))
+    await owner.press(f"{path(scene)}/use", {"site": site})
+    page = await other.open(path(scene))
+    assert f'id="use-{site}"' in page
+    assert "Others want it here" in page
+    assert f'id="drop-{site}"' not in page
+    await other.press(f"{path(scene)}/use", {"site": site})
+    assert f'id="use-{site}"' not in await other.open(path(scene))
+    await other.press(f"{path(scene)}/drop")
+    qos = scene.world.node.provider.qos
+    assert len(qos.of_space(scene.olive.caller, scene.space)) == 1
+    page = await owner.open(path(scene))
+    assert "Others want it here" not in page
+    await owner.press(f"{path(scene)}/drop")
+    assert qos.of_space(scene.olive.caller, scene.space) == []
 
 
 async def test_a_site_that_lends_too_little_is_asked_for_more(scene: Scene, owner: Person, centre: Site) -> None:

@@ -42,7 +42,11 @@ __all__ = ["use"]
 @click.option("--note", default="", help="One sentence to the site's administrators.")
 @click.option("--support-token", is_flag=True, help="Print a token by which any site's administrator can give storage.")
 @click.option("--days", type=click.IntRange(1, 7), default=7, show_default=True, help="How long that token works.")
-@click.option("--stop", is_flag=True, help="Copy nothing to --site any more; what was copied stays.")
+@click.option(
+    "--stop",
+    is_flag=True,
+    help="Want it at --site no more: nothing is copied there unless others want it; what was copied stays.",
+)
 @access_options
 @JSON_OPTION
 def use(
@@ -81,9 +85,7 @@ def use(
             return await _standing(provider, space, sites)
         wanted = site_called(sites, site)
         if stop:
-            await provider.spaces.want_no_more(space, wanted.provider_id)
-            said = f"nothing is copied to {wanted.name} any more; what was copied stays"
-            return {"spaceId": space, "providerId": wanted.provider_id, "wanted": False}, [said]
+            return await _stopped(provider, space, wanted)
         return await _wanted(member, provider, space, wanted, size_bytes, note)
 
     document, lines = asyncio.run(asked(access_of(zone_url, token_file, ca_file), do))
@@ -120,6 +122,15 @@ async def _wanted(
     return {"spaceId": space, "providerId": site.provider_id, "requestId": request, "wanted": True}, said
 
 
+async def _stopped(provider: Oneprovider, space: SpaceId, site: SiteDetails) -> tuple[object, list[str]]:
+    await provider.spaces.want_no_more(space, site.provider_id)
+    others = [each for each in await provider.spaces.wishes(space) if each.provider_id == site.provider_id]
+    said = f"nothing is copied to {site.name} any more; what was copied stays"
+    if others:
+        said = f"you want it at {site.name} no more; others do, so it is copied on"
+    return {"spaceId": space, "providerId": site.provider_id, "wanted": bool(others)}, [said]
+
+
 async def _handed_over(member: Member, provider: Oneprovider, space: SpaceId, days: int) -> tuple[object, list[str]]:
     until = Time(int((datetime.now(UTC) + timedelta(days=days)).timestamp()))
     made = await member.zone.tokens.create_temporary(InviteToken(InviteType.SUPPORT_SPACE, space), caveats=[until])
@@ -136,7 +147,7 @@ async def _standing(provider: Oneprovider, space: SpaceId, sites: Sequence[SiteD
         "copies": [json.loads(wire.write(each)) for each in copies],
     }
     lines = [_wish_line(each, names.get(each.provider_id, ""), copies) for each in wishes]
-    return document, lines or ["it is wanted at no other site"]
+    return document, list(dict.fromkeys(lines)) or ["it is wanted at no other site"]
 
 
 def _wish_line(wish: WishDetails, name: str, copies: Sequence[CopiesOnStorage]) -> str:

@@ -139,6 +139,70 @@ def test_what_is_needed_no_longer_asks_for_no_copies_and_leaves_those_that_are_t
     assert (stage.world.folder / "centre disk" / stage.dataset.space / "a.mrc").read_bytes() == FILES["a.mrc"]
 
 
+def another(stage: Stage) -> Person:
+    """Somebody else who may ask for copies of the dataset."""
+    other = somebody(stage.world, "Olga Other")
+    stage.world.join_space(stage.dataset.space, other, roles.OWNER_IN_SPACE)
+    return other
+
+
+def requirements(stage: Stage) -> int:
+    return len(stage.world.node.provider.qos.of_space(stage.owner.caller, stage.dataset.space))
+
+
+@pytest.mark.parametrize("when", ["before it is lent", "while it is copied", "when all is there"])
+def test_each_who_wants_it_at_a_site_gets_one_letter_and_it_ends_with_the_last(stage: Stage, when: str) -> None:
+    other, wishes, space = another(stage), stage.world.node.sites.front.wishes, stage.dataset.space
+    stage.want(stage.site)
+    if when == "when all is there":
+        stage.support()
+        stage.work()
+        assert len(delivered(stage.world)) == 1
+    elif when == "while it is copied":
+        stage.say("acquiring")
+        stage.support()
+        stage.work()
+    wishes.make(other.caller, space, stage.site)
+    wishes.make(other.caller, space, stage.site)
+    stage.support() if when == "before it is lent" else stage.say("complete")
+    stage.world.node.sites.replicator.look_now(space)
+    stage.work()
+    told = {"olive@example.org", "olga@example.org"} - ({"olive@example.org"} if when == "when all is there" else set())
+    assert sorted(to for to, _, _ in delivered(stage.world)) == sorted(told)
+    assert (len(stage.wishes), requirements(stage)) == (2, 1)
+    stage.work()
+    assert delivered(stage.world) == []
+    wishes.drop(stage.owner.caller, space, stage.site)
+    wishes.drop(stage.owner.caller, space, stage.site)
+    assert ([wish.user for wish in stage.wishes], requirements(stage)) == ([other.id], 1)
+    wishes.drop(other.caller, space, stage.site)
+    assert (stage.wishes, requirements(stage)) == ([], 0)
+
+
+def test_letters_to_several_are_written_once_also_by_a_node_that_was_killed_between_them(stage: Stage) -> None:
+    stage.say("acquiring")
+    stage.support()
+    stage.want(stage.site)
+    stage.world.node.sites.front.wishes.make(another(stage).caller, stage.dataset.space, stage.site)
+    stage.say("complete")
+    stage.world.node.sites.replicator.look_now(stage.dataset.space)
+    stage.work()
+    with stage.world.node.zone.database.writing() as db:
+        db.execute("UPDATE wish SET told = NULL WHERE id = (SELECT max(id) FROM wish)")
+    stage.world.node.sites.replicator.look_now(stage.dataset.space)
+    stage.work()
+    assert len(delivered(stage.world)) == 2
+
+
+def test_whoever_is_out_of_the_dataset_keeps_no_copies_coming(stage: Stage) -> None:
+    other, wishes, space = another(stage), stage.world.node.sites.front.wishes, stage.dataset.space
+    stage.support()
+    wishes.make(other.caller, space, stage.site)
+    stage.world.node.zone.memberships.remove(SPACE_USER, space, other.id)
+    wishes.drop(stage.owner.caller, space, stage.site)
+    assert (stage.wishes, requirements(stage)) == ([], 0)
+
+
 def test_a_wish_ends_with_its_requirement(stage: Stage) -> None:
     stage.support()
     stage.want(stage.site)

@@ -1,7 +1,7 @@
-"""Who wants a dataset to be at which site: copies are asked for as soon as the site lends storage, and its person hears when all is there.
+"""Who wants a dataset to be at which site: copies are asked for as soon as the site lends storage, and each hears when all is there.
 
 A wish is remembered until then, whoever grants the storage, by request or by support token. All else is the requirement
-that it becomes.
+that it becomes: one for each site, however many want it there, which ends with the last of them.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Wish:
-    """A dataset is wanted at a site.
+    """A dataset is wanted at a site by one person.
 
     Attributes:
         id: Its own.
         space: The dataset.
         provider: The site; None: whichever supports the space next, by a support token.
         user: Who wants it.
-        requirement: What keeps copies there; None as long as the site lends no storage.
+        requirement: What keeps copies there, for all who want it there; None as long as the site lends no storage.
         troubled_s: Since when something is in the way, if something is, in seconds since 1970.
         is_warned: Whether the person was told of that.
     """
@@ -86,7 +86,7 @@ class Wishes:
         self._clock = clock
 
     def make(self, caller: Caller, space: SpaceId, provider: ProviderId | None) -> None:
-        """Want a space at a site, or with None wherever it is supported next. Whoever wants what is wanted already changes nothing.
+        """Want a space at a site, or with None wherever it is supported next. Who wants it there already changes nothing.
 
         Raises:
             Forbidden: Without space_manage_qos.
@@ -96,27 +96,47 @@ class Wishes:
         if provider is not None:
             self._require_site(provider)
         row = (new_entity_id(), space, provider, user, self._clock.now_s())
+        others = "SELECT requirement FROM wish WHERE space = ? AND provider = ? AND requirement IS NOT NULL"
         with self._database.writing() as db:
             if provider is None:
                 db.execute("DELETE FROM wish WHERE space = ? AND user = ? AND provider IS NULL", (space, user))
+            found = db.execute(others, (space, provider)).fetchone()
+            shared = None if found is None else found["requirement"]
             db.execute(
-                """INSERT OR IGNORE INTO wish (id, space, provider, user, created, after)
-                VALUES (?, ?, ?, ?, ?, (SELECT ifnull(max(place), 0) FROM support WHERE space = ?))""",
-                (*row, space),
+                """INSERT OR IGNORE INTO wish (id, space, provider, user, created, requirement, after)
+                VALUES (?, ?, ?, ?, ?, ?, (SELECT ifnull(max(place), 0) FROM support WHERE space = ?))""",
+                (*row, shared, space),
             )
         self.begin_due()
+        if shared is not None:
+            self._replicator.look_now(space)  # all may be there already
 
     def drop(self, caller: Caller, space: SpaceId, provider: ProviderId) -> None:
-        """Want it there no more: its requirement ends with it. What was copied stays, and nothing is copied any more.
+        """Want it there no more. If nobody else does, the requirement ends with it: what was copied stays, and nothing is copied any more.
+
+        Those who are out of the space by now keep nothing there.
+
+        Raises:
+            Forbidden: Without space_manage_qos.
+        """
+        user = self._require(caller, space)
+        wanted = [wish for wish in self.of_space(space) if wish.provider == provider]
+        gone = {wish.user for wish in wanted if self._rights.space_privileges(wish.user, space) is None}
+        with self._database.writing() as db:
+            ended = "DELETE FROM wish WHERE space = ? AND provider = ? AND user = ?"
+            db.executemany(ended, [(space, provider, each) for each in {user, *gone}])
+            unwanted = "DELETE FROM qos_requirement WHERE id = ? AND id NOT IN (SELECT requirement FROM wish WHERE requirement NOT NULL)"
+            db.executemany(unwanted, {(wish.requirement,) for wish in wanted})
+
+    def drop_waiting(self, caller: Caller, space: SpaceId, provider: ProviderId) -> None:
+        """Have nobody wait for a site's storage any more, for it is not asked for any more.
 
         Raises:
             Forbidden: Without space_manage_qos.
         """
         self._require(caller, space)
         with self._database.writing() as db:
-            asked = "SELECT requirement FROM wish WHERE space = ? AND provider = ?"
-            db.execute(f"DELETE FROM qos_requirement WHERE id IN ({asked})", (space, provider))
-            db.execute("DELETE FROM wish WHERE space = ? AND provider = ?", (space, provider))
+            db.execute("DELETE FROM wish WHERE space = ? AND provider = ? AND requirement IS NULL", (space, provider))
 
     def of_space(self, space: SpaceId) -> list[Wish]:
         """Return the wishes for a space, without those whose support token has ended; for callers whose right was judged elsewhere."""
@@ -130,8 +150,9 @@ class Wishes:
         query = """SELECT w.id, w.space, s.provider, w.user, w.requirement, w.troubled, w.warned FROM wish AS w JOIN support AS s ON s.space = w.space
             AND (s.provider = w.provider OR w.provider IS NULL AND s.place > w.after AND w.created > ?)
             WHERE w.requirement IS NULL AND NOT EXISTS (
-                SELECT 1 FROM wish AS other WHERE other.space = w.space AND other.provider = s.provider AND other.id != w.id
-            ) GROUP BY w.space, s.provider ORDER BY w.created, w.id"""
+                SELECT 1 FROM wish AS other
+                WHERE other.space = w.space AND other.provider = s.provider AND other.user = w.user AND other.id != w.id
+            ) ORDER BY w.created, w.id, s.place"""
         with self._database.reading() as db:
             rows = db.execute(query, (self._clock.now_s() - _BY_TOKEN_LASTS_S,)).fetchall()
         for row in rows:
@@ -191,11 +212,15 @@ class Wishes:
         try:
             located = self._access.locate(Caller(wish.user), wish.space, Need.MANAGE)
             with self._database.writing() as db:
-                query = """SELECT 1 FROM wish AS w WHERE w.id = ? AND w.requirement IS NULL AND NOT EXISTS (
-                    SELECT 1 FROM wish AS other WHERE other.space = w.space AND other.provider = ? AND other.id != w.id)"""
-                if db.execute(query, (wish.id, wish.provider)).fetchone() is None:
-                    return  # another thread was faster, it was dropped, or somebody else wants it there by now
-                requirement = self._qos.insert(db, located, f"providerId={wish.provider}", 1)
+                others = db.execute(
+                    "SELECT user, requirement FROM wish WHERE space = ? AND provider = ? AND id != ?",
+                    (wish.space, wish.provider, wish.id),
+                ).fetchall()
+                waits = "SELECT 1 FROM wish WHERE id = ? AND requirement IS NULL"
+                if wish.user in [each["user"] for each in others] or not db.execute(waits, (wish.id,)).fetchone():
+                    return  # another thread was faster, it was dropped, or the same person wants it there by now
+                known = [each["requirement"] for each in others if each["requirement"] is not None]
+                requirement = known[0] if known else self._qos.insert(db, located, f"providerId={wish.provider}", 1)
                 db.execute(
                     "UPDATE wish SET provider = ?, requirement = ? WHERE id = ?", (wish.provider, requirement, wish.id)
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CLUSTERS", "NETWORKS", "RESULTS", "SITES", "SUPPORT", "TROUBLES", "WISHES"]
+__all__ = ["CLUSTERS", "NETWORKS", "RESULTS", "SITES", "SUPPORT", "TROUBLES", "WISHES", "WISHES_OF_EACH"]
 
 # A site's host is empty where it is the node's own, its port 0 where any free one does. A support's place tells which
 # came first, for bytes come from there.
@@ -56,6 +56,19 @@ CREATE INDEX wish_requirement ON wish (requirement);
 TROUBLES = """
 ALTER TABLE wish ADD COLUMN troubled INTEGER;
 ALTER TABLE wish ADD COLUMN warned INTEGER;
+"""
+
+# Several people may want a space at one site: their wishes share one requirement, and each gets a letter.
+WISHES_OF_EACH = """
+CREATE TABLE wish_of_each (
+    id TEXT PRIMARY KEY, space TEXT NOT NULL REFERENCES space ON DELETE CASCADE, provider TEXT REFERENCES provider ON DELETE CASCADE,
+    user TEXT NOT NULL REFERENCES user ON DELETE CASCADE, requirement TEXT REFERENCES qos_requirement ON DELETE CASCADE,
+    created INTEGER NOT NULL, after INTEGER NOT NULL, told INTEGER, troubled INTEGER, warned INTEGER, UNIQUE (space, provider, user)
+) WITHOUT ROWID;
+INSERT INTO wish_of_each SELECT id, space, provider, user, requirement, created, after, told, troubled, warned FROM wish;
+DROP TABLE wish;
+ALTER TABLE wish_of_each RENAME TO wish;
+CREATE INDEX wish_requirement ON wish (requirement);
 """
 
 # The members of clusters are kept as those of groups and spaces are.

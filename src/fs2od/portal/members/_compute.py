@@ -120,7 +120,7 @@ class ComputePages:
         zone.support_requests.withdraw(visit.caller, request)
         site = zone.support_requests.known(request).provider
         if site not in visit.space.supports and "space_manage_qos" in visit.standing.held:
-            wishes.drop(visit.caller, visit.space.id, site)
+            wishes.drop_waiting(visit.caller, visit.space.id, site)
         return to(f"{visit.base}/compute")
 
     def support_token(self, visit: Visit, _: Form) -> Response:
@@ -179,6 +179,8 @@ class ComputePages:
         state = _state(known, requests)
         size_bytes = self._size(visit)
         asked = {each.provider for each in requests if each.state == "waiting"}
+        wishes, user = self.rooms.provider.wishes.of_space(visit.space.id), visit.standing.user
+        members = {each.user for each in wishes if zone.rights.space_privileges(each.user, visit.space.id) is not None}
         takers = [view for view in sites if view.offer.results_storage is not None and view.is_online]
         shown: dict[str, Any] = {
             "said": None,
@@ -202,7 +204,8 @@ class ComputePages:
             "gigabytes": _gigabytes(size_bytes),
             "is_growing": self._is_growing(visit),
             "requests": requests,
-            "wished": {wish.provider for wish in self.rooms.provider.wishes.of_space(visit.space.id)},
+            "wished": {wish.provider for wish in wishes if wish.user == user},
+            "wished_by_others": {wish.provider for wish in wishes if wish.user in members - {user}},
             "given": {},
             "here_ip": str(peer_ip(visit.request) or ""),
             "defaults": self._defaults(visit, known, takers),
