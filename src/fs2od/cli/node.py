@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import anyio.to_thread
 import click
 
 from fs2od.cli.reception import read_reception
@@ -150,7 +151,8 @@ def node(
                 group.create_task(serve(services, certificate, stop=stop, ready=ready, later=origins.later))
                 await ready.wait()
                 _say_ready(opened, certificate, token_file, as_json=as_json)
-                await asyncio.to_thread(compile_pages, texts)
+                # By the way of every page: what that imports only when it is first gone, no visitor waits for either.
+                await anyio.to_thread.run_sync(compile_pages, texts)
 
     run(work, with_parent=with_parent)
 

@@ -58,10 +58,11 @@ PAGE_HEADERS = {
 
 
 def compile_pages(texts: Texts) -> None:
-    """Compile the templates of the pages that people see first, so that the first of them does not wait for it.
+    """Compile the templates of the pages that people see first, and read what all need, so that nobody waits for it.
 
     May block for a fifth of a second for each language; the default one comes first.
     """
+    _stamp()
     names = _with_referenced(_environment(texts.default), _SEEN_FIRST)
     for language in sorted(texts.in_order, key=lambda each: each is not texts.default):
         for name in names:
