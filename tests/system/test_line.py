@@ -32,7 +32,10 @@ def test_a_dataset_of_200_files_goes_from_the_folder_to_the_users_disk_with_equa
         page = http.get(mail.link)
         assert page.status_code == 200
         assert "fs2od download" in page.text
-        wait_for(lambda: str(FILES - 1) in http.get(mail.link).text, within_s=60, what="the count on the page")
+        # All but the metadata file, which is for members.
+        figure = f'data-word="files">{FILES - 1}<'
+        wait_for(lambda: figure in http.get(mail.link).text, within_s=60, what="the count on the page")
+        assert "SPA.yml" not in http.get(f"{mail.link}/files").text
     system.wait_for_mail(2)
 
     done = system.run("download", mail.link, str(tmp_path / "copy"), "--ca", facts["ca"], "--json")

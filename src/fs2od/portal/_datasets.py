@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from fs2od.manifests import SEAL, SIDECAR
-from fs2od.node.index import Entry
+from fs2od.node.index import Entry, SpaceIndex
 from fs2od.node.index.ordering import ordered
 from fs2od.node.index.schema import ROOT
 from fs2od.node.index.searching import search
@@ -31,7 +31,7 @@ __all__ = ["PAGE_SIZE", "Dataset", "Datasets"]
 PAGE_SIZE = 200
 _MOST_NAMES = 100
 _NS = 1_000_000_000
-_OTHERS_READ_AND_SEARCH = 0o5
+_OTHERS_READ, _OTHERS_READ_AND_SEARCH = 0o4, 0o5
 _SEARCH_S = 2.0
 # More, while they grow, are looked through once a minute for the address of an archive: the one before can be had as well.
 _FEW_FILES, _SELDOM_S = 5_000, 60
@@ -50,7 +50,8 @@ class Dataset:
         newest: When its newest file was modified.
         undeliverable: How many names cannot be delivered.
         undeliverable_names: Some of them, with the reasons.
-        sidecar: The folder with the checksums, which is not counted; None if there is none.
+        apart: What is not counted: the folder with the checksums, and files that nobody gets by this link.
+        sidecar: That folder; None if there is none.
         is_sealed: Whether the facility has said that no more will come.
         known_checksums: How many files' checksums are known; None if that is not known.
         archive_state: The state that an archive of it has now; empty if that is not known.
@@ -63,6 +64,7 @@ class Dataset:
     newest: datetime | None
     undeliverable: int
     undeliverable_names: tuple[str, ...]
+    apart: tuple[Entry, ...] = ()
     sidecar: Entry | None = None
     is_sealed: bool = False
     known_checksums: int | None = None
@@ -93,12 +95,12 @@ class Dataset:
         """How many files can be downloaded now."""
         if not self.is_folder:
             return 1
-        return self.root.entry.files - (0 if self.sidecar is None else self.sidecar.files)
+        return self.root.entry.files - sum(1 if each.kind is Kind.FILE else each.files for each in self.apart)
 
     @property
     def size_bytes(self) -> int:
         """How many bytes they add up to."""
-        return self.root.entry.size_bytes - (0 if self.sidecar is None else self.sidecar.size_bytes)
+        return self.root.entry.size_bytes - sum(each.size_bytes for each in self.apart)
 
     @property
     def is_closed(self) -> bool:
@@ -142,7 +144,9 @@ class Datasets:
         facts = parse_facts(self._metadata(root))
         with self._provider.indexes.using(root.space) as index:
             commits = index.database.commits
-            sidecar = index.child(ROOT, SIDECAR) if root.entry.row == ROOT else None
+            at_top = root.entry.row == ROOT
+            sidecar = index.child(ROOT, SIDECAR) if at_top else None
+            closed = self._closed_files(index) if at_top else []
             is_sealed = sidecar is not None and index.child(sidecar.row, SEAL) is not None
         newest_ns = self._newest.mtime_ns(root, apart=sidecar)
         count, names = self._undeliverable(root, facts)
@@ -154,6 +158,7 @@ class Datasets:
             newest=None if newest_ns is None else datetime.fromtimestamp(newest_ns / _NS, UTC),
             undeliverable=count,
             undeliverable_names=names,
+            apart=(*closed, *(() if sidecar is None else (sidecar,))),
             sidecar=sidecar,
             is_sealed=is_sealed,
             known_checksums=None if sidecar is None else self._known_checksums(root, commits),
@@ -211,7 +216,11 @@ class Datasets:
 
     def _items(self, folder: Item, found: Iterable[tuple[str, Entry]]) -> list[Item]:
         below = self._provider.access.below
-        return [Item(below(folder.located, entry, path), (*folder.names, *path.split("/"))) for path, entry in found]
+        return [
+            Item(below(folder.located, entry, path), (*folder.names, *path.split("/")))
+            for path, entry in found
+            if not self._is_closed(entry)
+        ]
 
     def _known_checksums(self, root: Located, commits: int) -> int | None:
         count = partial(self._provider.checksums.count, root.space)
@@ -229,6 +238,16 @@ class Datasets:
 
     def _state_of(self, root: Located) -> str:
         return str(self._provider.archives.present(root, (), "tar").state)
+
+    def _closed_files(self, index: SpaceIndex) -> list[Entry]:
+        """Return what lies at the top and is not for the link's readers, such as the metadata file."""
+        found = (index.child(ROOT, name) for name in sorted(self._provider.zone.settings.closed_names))
+        return [entry for entry in found if entry is not None and self._is_closed(entry)]
+
+    def _is_closed(self, entry: Entry) -> bool:
+        """Say whether a file is one that links neither list nor deliver, as the metadata file."""
+        is_named = entry.parent == ROOT and entry.name in self._provider.zone.settings.closed_names
+        return is_named and entry.kind is Kind.FILE and not entry.mode & _OTHERS_READ
 
     def _metadata(self, root: Located) -> object:
         try:
