@@ -2,13 +2,14 @@
 
 import io
 import tarfile
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fs2od.transfer import MalformedAnswer
-from fs2od.transfer._tar import members
+from fs2od.transfer._tar import ROOM_BESIDE, TarStream
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=300).filter(
     lambda name: not name.endswith("/") and name.strip("/") == name
@@ -26,7 +27,7 @@ def written(files: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> bytes:
     return stream.getvalue()
 
 
-def read(data: bytes) -> dict[str, bytes]:
+def read(data: bytes, wants: Callable[[str], bool] = lambda _: True) -> dict[str, bytes]:
     stream = io.BytesIO(data)
 
     def exactly(view: memoryview) -> None:
@@ -34,11 +35,10 @@ def read(data: bytes) -> dict[str, bytes]:
             raise MalformedAnswer("cut off")
 
     found: dict[str, bytes] = {}
-    for member in members(exactly, lambda count: exactly(memoryview(bytearray(count)))):
-        body = bytearray(member.size_bytes)
-        exactly(memoryview(body))
-        if member.is_file:
-            found[member.name] = bytes(body)
+    archive = TarStream(exactly, lambda count: exactly(memoryview(bytearray(count))))
+    for member in archive.members():
+        if member.is_file and wants(member.name):
+            found[member.name] = bytes(archive.take(memoryview(bytearray(member.size_bytes + ROOM_BESIDE))))
     return found
 
 
@@ -48,6 +48,12 @@ def read(data: bytes) -> dict[str, bytes]:
 )
 def test_what_is_written_is_read(files: dict[str, bytes], form: int) -> None:
     assert read(written(files, form)) == files
+
+
+@given(st.dictionaries(NAMES, st.binary(max_size=1500), max_size=5))
+def test_what_nobody_takes_is_passed_over(files: dict[str, bytes]) -> None:
+    wanted = {name for name in files if len(name) % 2}
+    assert read(written(files), wanted.__contains__) == {name: files[name] for name in wanted}
 
 
 def test_the_old_form_with_its_prefix_is_read() -> None:

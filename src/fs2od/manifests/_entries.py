@@ -13,6 +13,7 @@ MOST_FILE_BYTES = 16 << 40
 """Larger files are not listed: their pieces alone would make a part too large to be read at once."""
 
 _MOST_PATH_BYTES = 4096
+_NO_NAMES = frozenset({"", ".", ".."})
 
 
 class ManifestEntry(NamedTuple):
@@ -38,7 +39,7 @@ class Gone(NamedTuple):
 
 def is_listable(path: str) -> bool:
     """Say whether a manifest may name a path: relative, whole, within bounds, valid UTF-8, and never out of the dataset."""
-    if not path or "\0" in path or any(name in {"", ".", ".."} for name in path.split("/")):
+    if "\0" in path or not _NO_NAMES.isdisjoint(path.split("/")):
         return False
     try:
         return len(path.encode()) <= _MOST_PATH_BYTES

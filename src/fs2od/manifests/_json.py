@@ -10,6 +10,7 @@ from fs2od.errors import IntegrityFailure
 __all__ = ["BrokenPart", "dump_line", "hexadecimal", "parse_line", "text", "whole"]
 
 _MOST_DIGITS = 20
+_BLANK = " \t\r\n"
 _HEXADECIMAL = re.compile(r"[0-9a-f]+")
 
 
@@ -43,9 +44,12 @@ def parse_line(line: bytes) -> dict[str, object]:
         BrokenPart: It holds none.
     """
     try:
-        document = _DECODER.decode(line.decode("utf-8"))
+        said = line.decode("utf-8").strip(_BLANK)
+        document, end = _DECODER.raw_decode(said)
     except (ValueError, RecursionError) as error:
         raise BrokenPart("a line is not JSON as it should be") from error
+    if end != len(said):
+        raise BrokenPart("a line holds more than JSON")
     if not isinstance(document, dict):
         raise BrokenPart("a line is no JSON object")
     return document

@@ -145,4 +145,4 @@ def _pieces(listed: object, size_bytes: int, piece_bytes: int) -> tuple[str, ...
     wanted = -(-size_bytes // piece_bytes) if size_bytes > piece_bytes else 0
     if not isinstance(listed, list) or len(listed) != wanted:
         raise BrokenPart("'pieces' does not fit the size")
-    return tuple(hexadecimal(piece, 64, "pieces") for piece in listed)
+    return () if not wanted else tuple(hexadecimal(piece, 64, "pieces") for piece in listed)

@@ -14,7 +14,19 @@ from typing import Final, Iterator
 
 from fs2od.errors import StorageError, StorageFull
 
-__all__ = ["EXISTING_FILE", "FLAGS", "NEW_FILE", "NS", "datasync", "is_own_file", "read_at", "sync", "told", "write_at"]
+__all__ = [
+    "EXISTING_FILE",
+    "FLAGS",
+    "NEW_FILE",
+    "NS",
+    "datasync",
+    "is_own_file",
+    "read_at",
+    "storage_error",
+    "sync",
+    "told",
+    "write_at",
+]
 
 FLAGS: Final = {
     name: int(getattr(os, name, 0)) for name in ("O_BINARY", "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK")
@@ -47,9 +59,14 @@ def told(where: Path | None = None, *, missing: bool = False) -> Iterator[None]:
     except OSError as error:
         if missing and isinstance(error, FileNotFoundError):
             raise
-        prefix = f"{where}: " if where else ""
-        kind = StorageFull if error.errno in _FULL else StorageError
-        raise kind(prefix + _SAID.get(error.errno or 0, f"the disk says: {error.strerror}")) from error
+        raise storage_error(error, where) from error
+
+
+def storage_error(error: OSError, where: Path | None = None) -> StorageError:
+    """Return what the system says as an error of ours; see `told`, which costs more than some calls of the system."""
+    prefix = f"{where}: " if where else ""
+    kind = StorageFull if error.errno in _FULL else StorageError
+    return kind(prefix + _SAID.get(error.errno or 0, f"the disk says: {error.strerror}"))
 
 
 def write_at(handle: int, data: memoryview, offset: int) -> None:

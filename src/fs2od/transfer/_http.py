@@ -27,6 +27,7 @@ _REPEATED: Final = frozenset({307, 308})
 _MOST_DRAINED_BYTES: Final = 256 << 10
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _AGENT: Final = "fs2od"
+_FAILURES: Final = (http.client.HTTPException, OSError, ValueError)
 
 _Origin = Tuple[str, str, int]
 
@@ -62,8 +63,10 @@ class Answer:
         Raises:
             ConnectionLost: It broke off, or nothing came for too long.
         """
-        with _told(self.url):
+        try:
             count = self._response.readinto(view)
+        except _FAILURES as error:  # not `_told`, which costs more than to read a little
+            _explain(error, _host_of(self.url))
         if self.left is not None:
             if not count and self.left and len(view):
                 raise ConnectionLost(f"the answer of {_host_of(self.url)} ended before it was whole")
@@ -364,15 +367,13 @@ def _told(url: str, *, connecting: type[ConnectionLost] | None = None) -> Iterat
     """Turn what the library and the system raise into errors of ours; `connecting` is what no connection is."""
     try:
         yield
-    except ssl.SSLCertVerificationError as error:
-        raise UntrustedCertificate(
-            f"the certificate of {_host_of(url)} is not trusted: {error.verify_message}"
-        ) from error
-    except (http.client.HTTPException, OSError, ValueError) as error:
+    except _FAILURES as error:
         _explain(error, _host_of(url), connecting=connecting)
 
 
-def _explain(error: Exception, host: str, *, connecting: type[ConnectionLost] | None) -> NoReturn:
+def _explain(error: Exception, host: str, *, connecting: type[ConnectionLost] | None = None) -> NoReturn:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        raise UntrustedCertificate(f"the certificate of {host} is not trusted: {error.verify_message}") from error
     is_late = isinstance(error, socket.timeout)
     reason = "timed out" if is_late else str(error) or type(error).__name__
     if isinstance(error, (OSError, http.client.IncompleteRead, http.client.RemoteDisconnected)):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fs2od.errors import StorageError
-from fs2od.transfer._disk import NEW_FILE, NS, datasync, is_own_file, read_at, told, write_at
+from fs2od.transfer._disk import NEW_FILE, NS, datasync, is_own_file, read_at, storage_error, told, write_at
 from fs2od.transfer._entries import Names, shown_path
 from fs2od.transfer._folders import Folder
 from fs2od.transfer._partials import PartialName
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from fs2od.transfer._destination import Destination
 
 __all__ = ["Landing", "Partial", "PartialGone"]
+
+_TIMES_BY_HANDLE: Final = os.utime in os.supports_fd
 
 
 class PartialGone(StorageError):
@@ -50,32 +52,35 @@ class Landing:
             StorageFull: The disk is full.
             StorageError: The disk reported a failure, or a folder stands there.
         """
-        with told():
-            parent = self._enter(folder)
-            handle = parent.open(str(partial), NEW_FILE)
-            try:
-                if not is_own_file(handle):
-                    raise StorageError(
-                        f"{shown_path((*folder, str(partial)))} is not a plain file of its own; move it away"
-                    )
-                write_at(handle, data, 0)
+        try:
+            self._land(folder, name, str(partial), data, mtime_s * NS)
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def _land(self, folder: Names, name: str, partial: str, data: memoryview, mtime_ns: int) -> None:
+        parent = self._enter(folder)
+        handle, is_new = _opened(parent, folder, partial)
+        try:
+            write_at(handle, data, 0)
+            if not is_new:
                 os.ftruncate(handle, len(data))
-            except StorageError:
-                raise
-            except BaseException:
-                # Less than a piece: the next run brings it again, and a full disk has the room back.
-                with contextlib.suppress(OSError):
-                    parent.unlink(str(partial))
-                raise
-            finally:
-                os.close(handle)
-            try:
-                parent.set_time(str(partial), mtime_s * NS)
-                parent.replace(str(partial), name)
-            except FileNotFoundError:
-                # Another process has put the same bytes into their place.
-                if parent.stat(name).st_size != len(data):
-                    raise PartialGone(f"{shown_path((*folder, name))} was taken away while it was written") from None
+            if _TIMES_BY_HANDLE:
+                os.utime(handle, ns=(mtime_ns, mtime_ns))
+        except BaseException:
+            # Less than a piece: the next run brings it again, and a full disk has the room back.
+            with contextlib.suppress(OSError):
+                parent.unlink(partial)
+            raise
+        finally:
+            os.close(handle)
+        try:
+            if not _TIMES_BY_HANDLE:
+                parent.set_time(partial, mtime_ns)
+            parent.replace(partial, name)
+        except FileNotFoundError:
+            # Another process has put the same bytes into their place.
+            if parent.stat(name).st_size != len(data):
+                raise PartialGone(f"{shown_path((*folder, name))} was taken away while it was written") from None
 
     def _enter(self, folder: Names) -> Folder:
         if self._inside is None or folder != self._folder:
@@ -84,6 +89,25 @@ class Landing:
             self._inside = self._handles.enter_context(self._destination.opened(folder))
             self._folder = folder
         return self._inside
+
+
+def _opened(parent: Folder, folder: Names, partial: str) -> tuple[int, bool]:
+    """Return a handle of a partial file, and whether it is new: then nobody needs to look what it is, and how long."""
+    try:
+        return parent.open(partial, NEW_FILE | os.O_EXCL), True
+    except FileExistsError:
+        handle = parent.open(partial, NEW_FILE)
+    try:
+        _check_own(handle, (*folder, partial))
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle, False
+
+
+def _check_own(handle: int, path: Names) -> None:
+    if not is_own_file(handle):
+        raise StorageError(f"{shown_path(path)} is not a plain file of its own; move it away")
 
 
 class Partial:
@@ -202,7 +226,7 @@ class Partial:
         with told():
             if os.fstat(self._handle).st_size > size_bytes:
                 os.ftruncate(self._handle, size_bytes)
-            if os.utime in os.supports_fd:
+            if _TIMES_BY_HANDLE:
                 # Another process may have put this very file into its place before our last bytes were written.
                 os.utime(self._handle, ns=(mtime_s * NS, mtime_s * NS))
             os.fsync(self._handle)

@@ -124,7 +124,7 @@ class _Draft:
 
     def plan(self) -> Plan:
         listed = partials_of(self._taken.values())
-        kept = [fetch for fetch in self._fetch if not self._in_the_way(fetch, listed)]
+        kept = [fetch for fetch in self._fetch if not self._in_the_way(fetch, listed)] if listed else self._fetch
         return Plan(
             tuple(kept),
             tuple(self._skip),
@@ -149,8 +149,9 @@ class _Draft:
 
     def _place_file(self, entry: Entry) -> None:
         there = self._present.get(entry.name)
-        partials = self._partials.get(partial_name(entry.name, "").stem, ())
-        state = entry.state()
+        # Hardly ever is there any; then it does not matter what they would be called.
+        partials = self._partials.get(partial_name(entry.name, "").stem, ()) if self._partials else ()
+        state = entry.state() if partials else ""
         whole = there is not None and (there.size_bytes, there.mtime_s) == (entry.size_bytes, entry.mtime_s)
         # A shortened stem may belong to another file's partial, so those are left alone.
         stale = [p for p in partials if p.stem == entry.name and (whole or p.state != state)]

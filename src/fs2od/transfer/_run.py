@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 from dataclasses import dataclass, field
 from typing import Callable
@@ -19,6 +20,7 @@ from fs2od.transfer._partials import PartialName
 from fs2od.transfer._patience import Patience, Tries
 from fs2od.transfer._sidecar import Promise
 from fs2od.transfer._tally import Tally
+from fs2od.transfer._tar import ROOM_BESIDE
 
 __all__ = ["Changed", "Ending", "Run", "Wanted"]
 
@@ -151,8 +153,11 @@ class Run:
             self.ledger.remember("/".join(wanted.path), known)
 
     def buffer(self) -> memoryview:
-        """Return the calling thread's own room for one piece."""
-        found: list[memoryview] | None = getattr(self._local, "buffer", None)
-        if found is None:
-            found = self._local.buffer = [memoryview(bytearray(PIECE_BYTES))]
-        return found[0]
+        """Return the calling thread's own room for one piece, and a little more."""
+        try:
+            found: memoryview = self._local.buffer
+        except AttributeError:
+            # So the system gives memory only where it is used, and small files use little of it.
+            room = mmap.mmap(-1, PIECE_BYTES + ROOM_BESIDE, access=mmap.ACCESS_COPY)
+            found = self._local.buffer = memoryview(room)
+        return found

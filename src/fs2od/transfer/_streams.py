@@ -16,13 +16,12 @@ from fs2od.transfer._http import Answer
 from fs2od.transfer._partial_files import Landing
 from fs2od.transfer._run import Run, Wanted
 from fs2od.transfer._small import put_in_place
-from fs2od.transfer._tar import Member, members
+from fs2od.transfer._tar import Member, TarStream
 
 __all__ = ["bring_bulk", "bring_folder"]
 
 _SKIP_BYTES: Final = 1 << 20
 _FEW: Final = 8
-_PADDING: Final = 512
 
 _Opened = Callable[[List[str]], "contextlib.AbstractContextManager[Answer]"]
 
@@ -79,26 +78,23 @@ class _Stream:
         self._run = run
         self._answer = answer
         self._name_of = name_of
+        self._archive = TarStream(answer.read_exactly, self._skip)
 
     def bring(self, left: dict[str, Wanted], rest: dict[str, Wanted]) -> None:
         """Take out of `left` what arrived rightly; move to `rest` what arrived otherwise than it was listed."""
         with Landing(self._run.destination) as landing:
-            for member in members(self._read, self._skip):
+            for member in self._archive.members():
                 name = self._name_of(member)
                 wanted = left.get(name) if member.is_file else None
                 if wanted is None:
-                    self._skip(member.size_bytes)
-                elif member.size_bytes != wanted.entry.size_bytes:
-                    rest[name] = left.pop(name)
-                    self._skip(member.size_bytes)
-                elif self._take(landing, wanted):
+                    continue
+                if member.size_bytes == wanted.entry.size_bytes and self._take(landing, wanted):
                     del left[name]
                 else:
                     rest[name] = left.pop(name)
 
     def _take(self, landing: Landing, wanted: Wanted) -> bool:
-        data = self._run.buffer()[: wanted.entry.size_bytes]
-        self._answer.read_exactly(data)
+        data = self._archive.take(self._run.buffer())
         self._run.arrived(len(data))
         promise = wanted.promise
         if promise is not None and hashlib.sha256(data).hexdigest() != promise.sha256:
@@ -106,13 +102,10 @@ class _Stream:
         put_in_place(self._run, landing, wanted, data)
         return True
 
-    def _read(self, view: memoryview) -> None:
-        self._answer.read_exactly(view)
-
     def _skip(self, count: int) -> None:
         room = memoryview(bytearray(min(count, _SKIP_BYTES)))
         while count:
             part = room[: min(count, _SKIP_BYTES)]
             self._answer.read_exactly(part)
-            self._run.arrived(len(part) if len(part) > _PADDING else 0)
+            self._run.arrived(len(part))
             count -= len(part)

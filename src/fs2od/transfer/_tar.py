@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Callable, Final, Iterator
+from zlib import adler32
 
 from fs2od.transfer._errors import MalformedAnswer
 
-__all__ = ["Member", "members"]
+__all__ = ["ROOM_BESIDE", "Member", "TarStream"]
 
 _BLOCK: Final = 512
+ROOM_BESIDE: Final = 2 * _BLOCK
+"""How much more room than a member's bytes need `TarStream.take` wants."""
 _MOST_EXTRA_BYTES: Final = 1 << 20
 _EMPTY: Final = bytes(_BLOCK)
 _FILE: Final = frozenset(b"0\0007")
 _MOST_SIZE: Final = 1 << 62
+_SUMMED: Final = slice(148, 156)
 
 
 @dataclass(frozen=True)
@@ -28,53 +32,93 @@ class Member:
     is_file: bool
 
 
-def members(read_exactly: Callable[[memoryview], None], skip: Callable[[int], None]) -> Iterator[Member]:
-    """Yield the members' heads, one by one; the caller reads a member's `size_bytes` before it asks for the next.
+class TarStream:
+    """A TAR as it comes, member by member.
 
-    Args:
-        read_exactly: Fills a buffer from the stream.
-        skip: Reads so many bytes and forgets them.
-
-    Raises:
-        MalformedAnswer: This is no TAR.
+    What a member is followed by, the next one's head, is read together with its bytes: each reading costs, however little it brings.
     """
-    block = memoryview(bytearray(_BLOCK))
-    extra: dict[str, str] = {}
-    while True:
-        read_exactly(block)
-        head = bytes(block)
-        if head == _EMPTY:
-            return
-        _check(head)
-        kind, size = head[156], _number(head[124:136])
-        if kind in b"xLgK":
-            body = _body(read_exactly, size)
-            if kind in b"x":
-                extra.update(_records(body))
-            elif kind in b"L":
-                extra["path"] = _text(body.rstrip(b"\0"))
-            continue
-        if "size" in extra:
-            size = _decimal(extra["size"])
-        name = extra["path"] if "path" in extra else _name(head)
-        size = size if kind in _FILE else 0
-        extra.clear()
-        yield Member(name, size, kind in _FILE and not name.endswith("/"))
-        skip(-size % _BLOCK)
+
+    def __init__(self, read_exactly: Callable[[memoryview], None], skip: Callable[[int], None]) -> None:
+        """Begin with a stream of which nothing was read.
+
+        Args:
+            read_exactly: Fills a buffer from the stream.
+            skip: Reads so many bytes and forgets them.
+        """
+        self._read = read_exactly
+        self._skip = skip
+        self._room = memoryview(bytearray(ROOM_BESIDE))
+        self._size = 0
+        self._head: bytes | None = None
+
+    def members(self) -> Iterator[Member]:
+        """Yield the members' heads, one by one; the bytes that the caller does not `take` are skipped.
+
+        Raises:
+            MalformedAnswer: This is no TAR.
+        """
+        extra: dict[str, str] = {}
+        while True:
+            head = self._next_head()
+            if head == _EMPTY:
+                return
+            _check(head)
+            kind, size = head[156], _number(head[124:136])
+            if kind in b"xLgK":
+                body = self._extra(size)
+                if kind in b"x":
+                    extra.update(_records(body))
+                elif kind in b"L":
+                    extra["path"] = _text(body.rstrip(b"\0"))
+                continue
+            if "size" in extra:
+                size = _decimal(extra["size"])
+            name = extra["path"] if "path" in extra else _name(head)
+            self._size = size if kind in _FILE else 0
+            extra.clear()
+            yield Member(name, self._size, kind in _FILE and not name.endswith("/"))
+
+    def take(self, room: memoryview) -> memoryview:
+        """Return the bytes of the member that was yielded last, read into `room`, where they must fit with `ROOM_BESIDE`."""
+        size, self._size = self._size, 0
+        self._read_on(room, _padded(size))
+        return room[:size]
+
+    def _next_head(self) -> bytes:
+        if self._size:
+            self._skip(self._size)
+        if self._head is None:
+            self._read_on(self._room, -self._size % _BLOCK)
+        assert self._head is not None
+        head, self._head, self._size = self._head, None, 0
+        return head
+
+    def _extra(self, size: int) -> bytes:
+        if size > _MOST_EXTRA_BYTES:
+            raise MalformedAnswer("the stream of files holds a name without end")
+        room = memoryview(bytearray(size + ROOM_BESIDE))
+        self._read_on(room, _padded(size))
+        return bytes(room[:size])
+
+    def _read_on(self, room: memoryview, count: int) -> None:
+        """Read what is left before the next head, and this."""
+        self._read(room[: count + _BLOCK])
+        self._head = bytes(room[count : count + _BLOCK])
+
+
+def _padded(size: int) -> int:
+    return size + -size % _BLOCK
 
 
 def _check(head: bytes) -> None:
-    plain = sum(head) - sum(head[148:156]) + 8 * 0x20
-    if _number(head[148:156]) != plain:
+    plain = _sum(head[:256]) + _sum(head[256:]) - sum(head[_SUMMED]) + 8 * 0x20
+    if _number(head[_SUMMED]) != plain:
         raise MalformedAnswer("the stream of files is damaged")
 
 
-def _body(read_exactly: Callable[[memoryview], None], size: int) -> bytes:
-    if size > _MOST_EXTRA_BYTES:
-        raise MalformedAnswer("the stream of files holds a name without end")
-    body = bytearray(size + -size % _BLOCK)
-    read_exactly(memoryview(body))
-    return bytes(body[:size])
+def _sum(half: bytes) -> int:
+    """Return the sum of at most 256 bytes, which Adler-32 holds in its lower half, and reckons many times faster than `sum`."""
+    return (adler32(half) & 0xFFFF) - 1
 
 
 def _number(field: bytes) -> int:
