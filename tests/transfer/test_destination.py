@@ -144,14 +144,6 @@ def test_small_files_land_whole_and_leave_nothing_else(tmp_path: Path) -> None:
     assert (tmp_path / "a.mrc").stat().st_mtime == 1000
 
 
-def test_a_small_file_lands_over_a_longer_beginning_that_was_left_of_it(tmp_path: Path) -> None:
-    (tmp_path / str(NAME)).write_bytes(b"longer than it")
-    with Destination(tmp_path) as destination, Landing(destination) as landing:
-        landing.land((), "a.mrc", NAME, memoryview(b"abc"), mtime_s=1000)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.mrc"]
-    assert ((tmp_path / "a.mrc").read_bytes(), (tmp_path / "a.mrc").stat().st_mtime) == (b"abc", 1000)
-
-
 def test_a_small_file_is_not_written_through_a_second_name_of_its_partial_file(tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"mine")
     (tmp_path / str(NAME)).hardlink_to(tmp_path / "mine")

@@ -14,10 +14,6 @@ import click
 
 from fs2od.cli.kept_tokens import kept_token, kept_zone
 from fs2od.errors import ConfigurationError
-from fs2od.onedata import tokens
-from fs2od.onedata.errors import ServiceError
-from fs2od.onedata.pasted import pasted
-from fs2od.onedata.tokens import Token
 from fs2od.transfer import (
     AccessToken,
     Place,
@@ -208,6 +204,11 @@ def read_token(file: Path) -> str:
 
 def _text(given: str) -> str:
     """Return a token as it was pasted, with whatever stands around it."""
+    # Most downloads need no token, and all would wait for what is imported here.
+    from fs2od.onedata import tokens  # noqa: PLC0415 - see above
+    from fs2od.onedata.errors import ServiceError  # noqa: PLC0415 - see above
+    from fs2od.onedata.pasted import pasted  # noqa: PLC0415 - see above
+
     try:
         found = pasted(given)
         tokens.examine(found)
@@ -218,7 +219,10 @@ def _text(given: str) -> str:
 
 def ends_at_s(text: str) -> int | None:
     """Return when a token ends by its own word, in seconds since 1970; None where it says nothing."""
+    from fs2od.onedata import tokens  # noqa: PLC0415 - as in `_text`
+    from fs2od.onedata.errors import ServiceError  # noqa: PLC0415 - as in `_text`
+
     try:
-        return tokens.valid_until_s(tokens.examine(Token(text)).caveats)
+        return tokens.valid_until_s(tokens.examine(tokens.Token(text)).caveats)
     except ServiceError:
         return None

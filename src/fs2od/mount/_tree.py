@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from fs2od.errors import Fs2odError
 from fs2od.transfer import Dataset, Entry, EntryKind, NotFound, plan_download
@@ -198,7 +198,7 @@ class Tree:
         """Give what this mount has moved its new place, with all below it."""
         with self._lock:
             self._take_out(node)
-            node.entry = replace(node.entry, name=name)
+            node.entry = node.entry._replace(name=name)
             node.parent = folder.number
             before = folder.children.get(name, 0)
             folder.children[name] = node.number
@@ -214,7 +214,7 @@ class Tree:
     def changed(self, node: Node, entry: Entry) -> None:
         """Remember what the service says of a file after this mount has changed it."""
         with self._lock:
-            node.entry = replace(entry, name=node.path[-1])
+            node.entry = entry._replace(name=node.path[-1])
             if (folder := self._nodes.get(node.parent)) is not None:
                 folder.changes[node.path[-1]] = self._clock()
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted
 from fs2od.mount._drafts import Draft
@@ -177,7 +177,7 @@ class Writer:
             self._remote.ask(lambda target: target.provider.files.set_permissions(file, bits), self._waiting)
         if draft is not None:
             draft.mode = bits
-        self._tree.changed(node, replace(node.entry, mode=bits))
+        self._tree.changed(node, node.entry._replace(mode=bits))
 
     def make_folder(self, folder: Node, name: str, *, mode: int) -> Node:
         """Make a folder.

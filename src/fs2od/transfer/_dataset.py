@@ -23,6 +23,7 @@ __all__ = ["Dataset"]
 
 T = TypeVar("T")
 _ATTRIBUTES: Final = ("fileId", "name", "type", "size", "mtime", "symlinkValue", "posixPermissions")
+_TOLD: Final = frozenset({"type", "size", "mtime"})
 _PAGE: Final = 2_000
 _STEP_BYTES: Final = 256 << 10
 _MOST_ENTRIES: Final = 1_000_000
@@ -329,11 +330,12 @@ class Dataset(abc.ABC):
     def _complete(self, item: object) -> Entry:
         if not isinstance(item, dict):
             raise MalformedAnswer("an entry of a listing is none")
-        found = {**item, "fileId": item.get("fileId", item.get("file_id", item.get("id")))}
+        if "fileId" not in item:
+            item = {**item, "fileId": item.get("file_id", item.get("id"))}
         # Releases before 21.02.5 list only ids and names, whatever is asked for.
-        if isinstance(found["fileId"], str) and not {"type", "size", "mtime"} <= found.keys():
-            return self.facts(found["fileId"])
-        return entry_of(found)
+        if not item.keys() >= _TOLD and isinstance(item["fileId"], str):
+            return self.facts(item["fileId"])
+        return entry_of(item)
 
     def _remember(self, folder: tuple[str, ...], entry: Entry) -> list[Entry]:
         entries = self.children(entry)

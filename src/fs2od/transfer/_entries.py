@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
-from typing import Final, Tuple
+from typing import Final, NamedTuple, Tuple
 
 __all__ = ["Entry", "EntryKind", "Names", "Present", "shown_path"]
 
@@ -23,9 +22,10 @@ class EntryKind(str, Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a share's listing, as the service told it: neither its name nor its target is to be trusted.
+
+    A tuple, as is what is made of it on the way: a dataset may have a million of them.
 
     Attributes:
         name: Its name in its folder.
@@ -51,8 +51,7 @@ class Entry:
         return sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-@dataclass(frozen=True)
-class Present:
+class Present(NamedTuple):
     """What stands on the disk under some name."""
 
     kind: EntryKind

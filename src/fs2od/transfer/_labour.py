@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError
@@ -71,7 +70,7 @@ class Labour:
                 return
             self._bring_large(job.large, job)
             return
-        job = replace(job, batch=self._mates.own(job.batch))
+        job = job._replace(batch=self._mates.own(job.batch))
         if not job.batch:
             return
         if job.kind == "check":

@@ -7,9 +7,8 @@ the entity tag under which its first bytes came. So two partial files of one nam
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, Iterable
+from typing import Final, Iterable, NamedTuple
 
 __all__ = ["PartialName", "partial_name", "partials_of", "tag_of"]
 
@@ -20,8 +19,7 @@ _LONGEST_NAME: Final = 255
 _LONGEST_SUFFIX: Final = len(".0123456789ab-01234567.partial")
 
 
-@dataclass(frozen=True)
-class PartialName:
+class PartialName(NamedTuple):
     """The parts of a partial file's name; `tag` is "" where the service named no entity tag."""
 
     stem: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from typing import Callable, Final, Iterable, Mapping
+from typing import Callable, Final, Iterable, Mapping, NamedTuple
 
 from fs2od.manifests import MOST_FILE_BYTES
 from fs2od.transfer._entries import Entry, EntryKind, Present
@@ -19,8 +18,7 @@ _LONGEST_TARGET: Final = 4_095
 _WINDOWS: Final = re.compile(r'[\\:*?"<>|\x00-\x1f]|[. ]$|^(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?$', re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Fetch:
+class Fetch(NamedTuple):
     """A file to fetch.
 
     Attributes:
@@ -34,16 +32,14 @@ class Fetch:
     stands: bool = False
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """An entry that is not brought to the disk, and why."""
 
     entry: Entry
     reason: str
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What to do in one folder. Every entry of the listing stands in exactly one of the first five.
 
     Attributes:

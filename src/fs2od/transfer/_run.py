@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import threading
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.manifests import PIECE_BYTES
@@ -68,8 +68,7 @@ class Ending:
         self.check()
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A file to bring, or to check where it stands.
 
     Attributes:

@@ -5,8 +5,7 @@ Leaner than the standard library's, which takes several times as long for a smal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Callable, Final, Iterator
+from typing import Callable, Final, Iterator, NamedTuple
 from zlib import adler32
 
 from fs2od.transfer._errors import MalformedAnswer
@@ -23,8 +22,7 @@ _MOST_SIZE: Final = 1 << 62
 _SUMMED: Final = slice(148, 156)
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """The head of a member: its name, its size, and whether it is a plain file."""
 
     name: str

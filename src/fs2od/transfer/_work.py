@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
-from typing import Callable, Final, Iterable
+from typing import Callable, Final, Iterable, NamedTuple
 
 from fs2od.transfer._entries import Entry
 from fs2od.transfer._large import LargeFile, Stretch
@@ -22,8 +21,7 @@ _MOST_STREAM_BYTES: Final = 64 << 20
 _POLL_S: Final = 0.2
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One thing to do. `kind` is "check", "single", "bulk", "folder" or "large"."""
 
     kind: str
