@@ -167,6 +167,27 @@ async def test_what_a_home_inherited_is_read_when_its_times_are_others(scene: Sc
     assert await scene.status(requirement) == "fulfilled"
 
 
+async def test_a_copy_that_was_to_be_read_back_as_the_home_ended_is_not_lost(scene: Scene) -> None:
+    if not isinstance(scene.centre.node_provider.storages.get(scene.storage).place, Path):
+        pytest.skip("a bucket says the MD5")
+    requirement = await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    (scene.folder / "a.mrc").touch()
+    (scene.folder / "deep" / "b.mrc").write_bytes(bytes(reversed(FILES["deep/b.mrc"])))
+    for path in FILES:
+        assert (await read(scene, path))[1] == FILES[path]
+    await end_home(scene)
+    scene.moments.forward(60)
+    scene.look()
+    assert (await read(scene, "a.mrc"))[1] == FILES["a.mrc"]
+    assert (await read(scene, "deep/b.mrc"))[0] == 400
+    assert await scene.status(requirement) == "pending"
+    (scene.folder / "deep" / "b.mrc").write_bytes(FILES["deep/b.mrc"])
+    scene.moments.forward(3600)
+    scene.look()
+    assert (await read(scene, "deep/b.mrc"))[1] == FILES["deep/b.mrc"]
+
+
 async def test_a_storage_that_is_away_says_nothing_about_what_was_inherited(scene: Scene) -> None:
     if not isinstance(scene.centre.node_provider.storages.get(scene.storage).place, Path):
         pytest.skip("only a disk is unmounted")

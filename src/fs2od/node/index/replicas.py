@@ -18,7 +18,7 @@ from fs2od.node.index.schema import ROOT
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Upload
 
-__all__ = ["Event", "Failure", "Held", "Lacking", "Left", "Replica", "Sum", "Version", "check_again", "counts", "doubt", "drop", "events", "forget_left", "holders", "inherits", "is_complete", "lacking", "leave", "left", "left_on", "lost", "not_on", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "suspect", "to_be_checked", "uploads", "without_copy"]  # fmt: skip
+__all__ = ["Event", "Failure", "Held", "Lacking", "Replica", "Sum", "Version", "check_again", "counts", "doubt", "drop", "events", "holders", "inherits", "is_complete", "lacking", "leave", "lost", "not_on", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "suspect", "to_be_checked", "uploads", "without_copy"]  # fmt: skip
 
 _BELOW = """WITH RECURSIVE below (id) AS (
     SELECT ?1 UNION ALL SELECT entry.id FROM below JOIN entry ON entry.parent = below.id
@@ -138,14 +138,6 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Left:
-    """Where a copy is that nobody wants any more."""
-
-    storage: StorageId
-    path: str
-
-
-@dataclass(frozen=True)
 class Sum:
     """How many files and bytes there are, and how many of them have a checked copy."""
 
@@ -213,9 +205,13 @@ def without_copy(index: SpaceIndex, storages: Sequence[StorageId]) -> int:
 
 
 def not_on(index: SpaceIndex, storage: StorageId) -> list[tuple[int, Version]]:
-    """Return the files, by their rows, that have no checked copy of their present state on a storage, and that state."""
+    """Return the files, by their rows, that have no copy of their present state on a storage, and that state.
+
+    One that is to be checked once more may be right.
+    """
     query = f"""SELECT e.id, e.size, e.mtime_ns, e.ctime_ns, e.inode {_JOINED}
-        WHERE e.kind = 'REG' AND ?1 > 0 AND NOT ifnull({_STANDS}, 0)"""
+        WHERE e.kind = 'REG' AND ?1 > 0 AND NOT ifnull({_STANDS}, 0)
+        AND NOT ifnull(r.checked = 0 AND r.size = e.size AND r.mtime_ns = e.mtime_ns AND r.ctime_ns = e.ctime_ns AND r.inode = e.inode, 0)"""
     with index.database.reading() as db:
         return [(row[0], Version(*row[1:])) for row in db.execute(query, (ROOT, storage))]
 
@@ -230,7 +226,7 @@ def lost(index: SpaceIndex, home: StorageId, *, top: int = ROOT) -> bool:
     """Say whether a file at or below `top`, in its present state, never came to a home that inherited the others."""
     narrowed = "AND ?1 > 0" if top == ROOT else "AND e.id IN below"
     query = f"""{"" if top == ROOT else _BELOW} SELECT EXISTS (SELECT 1 FROM replica AS r JOIN entry AS e ON e.id = r.entry
-        WHERE r.storage = ?2 AND r.checked IS NULL AND r.size = e.size AND r.mtime_ns = e.mtime_ns
+        WHERE r.storage = ?2 AND ifnull(r.checked, 0) = 0 AND r.size = e.size AND r.mtime_ns = e.mtime_ns
         AND r.ctime_ns = e.ctime_ns AND r.inode = e.inode {narrowed})"""
     with index.database.reading() as db:
         return bool(db.execute(query, (top, home)).fetchone()[0])
@@ -386,31 +382,6 @@ def leave(index: SpaceIndex, storage: StorageId) -> None:
     """Count on no copy on a storage any more; where they were stays known, so that they can be removed."""
     with index.database.writing() as db:
         db.execute("DELETE FROM replica WHERE storage = ?", (storage,))
-
-
-def left_on(index: SpaceIndex) -> list[StorageId]:
-    """Return the storages on which there may be copies that nobody wants any more."""
-    # From one storage to the next by the key, however many copies each has.
-    query = """WITH RECURSIVE found (storage) AS (SELECT min(storage) FROM replica_left UNION ALL
-        SELECT (SELECT min(storage) FROM replica_left WHERE storage > found.storage) FROM found WHERE storage IS NOT NULL)
-        SELECT storage FROM found WHERE storage IS NOT NULL"""
-    with index.database.reading() as db:
-        return [StorageId(row[0]) for row in db.execute(query)]
-
-
-def left(index: SpaceIndex, storage: StorageId, *, after: str = "", limit: int) -> list[Left]:
-    """Return copies on a storage that nobody wants any more, and whose place no other has taken, by their paths, after one."""
-    query = """SELECT path FROM replica_left AS l WHERE storage = ?1 AND path > ?2 AND NOT EXISTS (
-        SELECT 1 FROM replica AS r WHERE r.storage = l.storage AND r.path = l.path) ORDER BY path LIMIT ?3"""
-    with index.database.reading() as db:
-        return [Left(storage, row[0]) for row in db.execute(query, (storage, after, limit))]
-
-
-def forget_left(index: SpaceIndex, gone: Iterable[Left]) -> None:
-    """Forget such copies: they were removed."""
-    with index.database.writing() as db:
-        query = "DELETE FROM replica_left WHERE storage = ? AND path = ?"
-        db.executemany(query, [(each.storage, each.path) for each in gone])
 
 
 def uploads(index: SpaceIndex, storage: StorageId) -> frozenset[str]:

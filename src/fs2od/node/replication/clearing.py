@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fs2od.errors import Fs2odError, StorageBusy, StorageMissing, StorageRefused
 from fs2od.node.index import SpaceIndex
 from fs2od.node.index import replicas as book
-from fs2od.node.index.replicas import Left
+from fs2od.node.index.left_copies import Left, forget_left, left, left_on
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.replication.demands import Demands
@@ -38,7 +38,7 @@ class Clearing:
 
         Where a space is imported, files vanish that nobody removed on purpose: their copies stay, for they may be the last ones.
         """
-        found = book.left_on(index)
+        found = left_on(index)
         home = self._homes.storage(index.space) if found else None
         kept = set() if home is None else {home.id}
         if home is not None and home.imported:
@@ -54,13 +54,13 @@ class Clearing:
         if storage not in self.storages(index):
             return False
         key = (index.space, storage)
-        found = book.left(index, storage, after=self._after.pop(key, ""), limit=_AT_ONCE)
+        found = left(index, storage, after=self._after.pop(key, ""), limit=_AT_ONCE)
         if len(found) == _AT_ONCE:
             self._after[key] = found[-1].path
         known = self._demands.storage(storage)
         gone = found if known is None else _removed(index, known, found)
         if gone:
-            book.forget_left(index, gone)
+            forget_left(index, gone)
         return len(found) == _AT_ONCE and bool(gone)
 
 
