@@ -209,7 +209,8 @@ def test_a_store_is_waited_for_no_longer_than_for_everything_and_never_for_long(
         with ExitStack() as stack:
             assert store.opened(stack, dataset.stat("big.mrc"), 0, LEAST) is not None
             # All others are for TLS.
-            (straight,) = [found for found in dataset.http._live.values() if isinstance(found, socket.socket)]
+            sockets = [live.socket for live in dataset.http._connections._live.values()]
+            (straight,) = [found for found in sockets if isinstance(found, socket.socket)]
             assert straight.gettimeout() == min(wait_s, 10.0)
 
 

@@ -83,7 +83,7 @@ def test_many_small_files_of_a_space_come_in_bulk(world: ServedWorld, tmp_path: 
     dataset = world.dataset(world.administrator, files)
     options = options_of(world, world.administrator.token)
     with open_dataset(place_of(world, dataset.space), token=options.token, ca_file=options.ca_file) as reached:
-        address = reached.data_address()
+        address = reached.entrance().address
         assert address is not None
         with reached.bulk(address, ["f001", "f059"]) as answer:
             assert b"59" in answer.read_all(1 << 20)
@@ -97,7 +97,7 @@ def test_bulk_is_refused_without_a_token_and_to_strangers(world: ServedWorld) ->
     mine = options_of(world, world.administrator.token)
     place = place_of(world, dataset.space)
     with open_dataset(place, token=mine.token, ca_file=mine.ca_file) as reached:
-        address = reached.data_address()
+        address = reached.entrance().address
         assert address is not None
         with reached.http.opened("POST", f"{address.url}/bulk", body=b'{"paths":["SPA.yml"]}') as answer:
             assert answer.status == 404

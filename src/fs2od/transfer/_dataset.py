@@ -6,10 +6,12 @@ import abc
 import contextlib
 import json
 import time
+from dataclasses import dataclass
 from typing import Any, Callable, Final, Generator, Iterator, Mapping, Sequence, TypeVar
 from urllib.parse import quote
 
 from fs2od.errors import Fs2odError
+from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._answers import Content, DataAddress, checked_range, document_of, entry_of
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError
@@ -19,14 +21,30 @@ from fs2od.transfer._refusals import raise_refusal, said_of
 from fs2od.transfer._store import Store
 from fs2od.transfer._tokens import AccessToken
 
-__all__ = ["Dataset"]
+__all__ = ["MOST_ENTRIES", "Dataset", "Entrance"]
 
 T = TypeVar("T")
 _ATTRIBUTES: Final = ("fileId", "name", "type", "size", "mtime", "symlinkValue", "posixPermissions")
 _TOLD: Final = frozenset({"type", "size", "mtime"})
 _PAGE: Final = 2_000
 _STEP_BYTES: Final = 256 << 10
-_MOST_ENTRIES: Final = 1_000_000
+MOST_ENTRIES: Final = 1_000_000
+"""Entries in one folder that are still believed."""
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """Where a dataset begins.
+
+    Attributes:
+        root: Its root: a folder or a single file.
+        address: Where its files are to be had in bulk; None at a plain Onedata, and for a single file.
+        listing: The root's entries, if they were asked for beside the rest.
+    """
+
+    root: Entry
+    address: DataAddress | None
+    listing: Ahead[list[Entry]] | None = None
 
 
 class Dataset(abc.ABC):
@@ -42,7 +60,7 @@ class Dataset(abc.ABC):
 
     What comes by any of them tells the others that the service is there: `news` counts it.
 
-    For implementers: `_opened` is the one way to data by file id; `data_address` and `root` say the rest.
+    For implementers: `_opened` is the one way to data by file id; `root` and `entrance` say the rest.
     """
 
     def __init__(
@@ -100,8 +118,15 @@ class Dataset(abc.ABC):
         """
 
     @abc.abstractmethod
-    def data_address(self) -> DataAddress | None:
-        """Return where the files are to be had in bulk; None at a plain Onedata."""
+    def entrance(self, *, most: int = MOST_ENTRIES) -> Entrance:
+        """Return the root, and what whoever brings everything needs besides, asked for at once as far as that can be.
+
+        Args:
+            most: Entries in one folder that are still believed.
+
+        Raises:
+            NoSuchDataset: There is none, or it has ended.
+        """
 
     @abc.abstractmethod
     def _opened(
@@ -114,7 +139,7 @@ class Dataset(abc.ABC):
         document = self._asked(f"/{quote(file_id, safe='')}", {"attributes": _ATTRIBUTES})
         return entry_of({**document, "fileId": file_id})
 
-    def children(self, folder: Entry, *, most: int = _MOST_ENTRIES) -> list[Entry]:
+    def children(self, folder: Entry, *, most: int = MOST_ENTRIES) -> list[Entry]:
         """Return a folder's entries, in the service's order.
 
         Raises:

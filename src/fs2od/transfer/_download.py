@@ -13,9 +13,8 @@ from typing import Callable, Final
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageMissing
 from fs2od.manifests import SIDECAR
-from fs2od.transfer._answers import DataAddress
 from fs2od.transfer._crew import Crew
-from fs2od.transfer._dataset import Dataset
+from fs2od.transfer._dataset import Dataset, Entrance
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errand import Errand
@@ -204,18 +203,17 @@ class _Course:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._shared.close()
+        self._shared.http.abort()  # also what was asked for ahead, and proved of no use
 
     def run(self) -> Report:
         began_s = time.monotonic()
         # Being told to stop is no failure, whenever it comes: what was counted until then is the report.
         with contextlib.suppress(Interrupted):
-            root = self._shared.root()
-            address = self._shared.data_address() if root.kind is EntryKind.FOLDER else None
+            entrance = self._shared.entrance(most=self._options.limits.folder_entries)
             with Destination(self._path) as destination:
-                self._pass(root, address, destination)
+                self._pass(entrance, destination)
                 if self._options.follow:
-                    self._follow(partial(self._pass, root, address, destination))
+                    self._follow(partial(self._pass, replace(entrance, listing=None), destination))
                 self._name_unmet("it was asked for, and the dataset does not show it")
         return self._report(began_s)
 
@@ -285,28 +283,31 @@ class _Course:
             self._crew,
         )
 
-    def _pass(self, root: Entry, address: DataAddress | None, destination: Destination) -> None:
+    def _pass(self, entrance: Entrance, destination: Destination) -> None:
         options = self._options
         # Where this fails, what the pass before has counted stands.
-        known = self._looked(root)
+        known = self._looked(entrance)
         self._tally = self._tally.following(with_files=options.with_files)
         run = self._surroundings(destination)
-        errand = Errand(run, self._sidecar, self._selection, options.limits, jobs=options.jobs, address=address)
+        errand = Errand(
+            run, self._sidecar, self._selection, options.limits, jobs=options.jobs, address=entrance.address
+        )
         if self._crew is not None:
             self._crew.work()
-        errand.run(root, known, self._look)
+        errand.run(entrance.root, known, self._look)
         self._ledger.flush()
         destination.sync()
         self._look()
 
-    def _looked(self, root: Entry) -> dict[str, list[Entry]]:
+    def _looked(self, entrance: Entrance) -> dict[str, list[Entry]]:
         """Look at the manifest, and return the listings this took.
 
         Raises:
             ConnectionLost: The root cannot be listed just now.
         """
         try:
-            return self._sidecar.look(self._shared, root, most=self._options.limits.folder_entries)
+            most = self._options.limits.folder_entries
+            return self._sidecar.look(self._shared, entrance.root, most=most, listing=entrance.listing)
         except ConnectionLost:
             if not self._sidecar.is_there:
                 raise

@@ -30,6 +30,8 @@ from fs2od.transfer._work import Job, Work
 __all__ = ["Errand"]
 
 _WORTH_AN_ARCHIVE: Final = 16
+_WORTH_A_CONNECTION_BYTES: Final = 1 << 20
+_FAR_S: Final = 0.01
 _LOOK_S: Final = 0.1
 # What came in the place of something may itself be gone when it is asked for, but not for ever.
 _MOST_LOOKS: Final = 4
@@ -163,7 +165,15 @@ class Errand:
 
     def _new_walk(self, known: dict[str, list[Entry]] | None = None) -> Walk:
         shared, ending = self._run.shared, self._run.ending
-        return Walk(shared, ending, self._limits, visit=self._visit, failed=self._failed_to_list, known=known)
+        return Walk(
+            shared,
+            ending,
+            self._limits,
+            visit=self._visit,
+            failed=self._failed_to_list,
+            known=known,
+            is_far=shared.http.round_trip_s > _FAR_S,
+        )
 
     def _failed_to_list(self, path: Names, error: Fs2odError) -> None:
         if not isinstance(error, NotFound):
@@ -246,9 +256,18 @@ class Errand:
             self._vanished.entered((*folder, each.name), each)
         if plan.fetch and entry.kind is EntryKind.FOLDER:
             self._filled[folder] = entry
+        self._get_ready(plan)
         hand_out = partial(self._hand_out, folder, entry, plan, here)
         self._promises.once_read(partial(self._on_disk, folder, hand_out), len(plan.fetch) + len(here))
         return entered
+
+    def _get_ready(self, plan: Plan) -> None:
+        """Have the connections made that a folder will need, while the manifest is being read."""
+        if self._address is not None:
+            lacking_bytes = sum(fetch.entry.size_bytes for fetch in plan.fetch)
+            # What lies in further folders is unknown: much, for most.
+            enough = self._jobs if plan.folders else 1 + lacking_bytes // _WORTH_A_CONNECTION_BYTES
+            self._run.shared.http.open_ahead(self._address.url, min(self._run.pace.allowed, enough))
 
     def _entered(self, path: Names) -> bool:
         if not self._selection.makes(path):

@@ -9,12 +9,13 @@ import contextlib
 import http.client
 import socket
 import ssl
-import threading
+import time
 from dataclasses import dataclass
-from typing import Final, Iterator, Mapping, NoReturn, Tuple
+from functools import partial
+from typing import Final, Iterator, Mapping, NoReturn
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from fs2od.errors import Interrupted
+from fs2od.transfer._connections import Connections, Origin
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NeverReached, UntrustedCertificate
 from fs2od.transfer._proxies import Proxies
 from fs2od.transfer._tls import TlsConnection
@@ -28,8 +29,6 @@ _MOST_DRAINED_BYTES: Final = 256 << 10
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _AGENT: Final = "fs2od"
 _FAILURES: Final = (http.client.HTTPException, OSError, ValueError)
-
-_Origin = Tuple[str, str, int]
 
 
 @dataclass(frozen=True)
@@ -143,11 +142,10 @@ class Http:
         self._context = _context(ca_file)
         self.timeouts = timeouts or Timeouts()
         self._proxies = proxies or Proxies()
-        self._lock = threading.Lock()
-        self._idle: dict[_Origin, list[http.client.HTTPConnection]] = {}
-        self._live: dict[http.client.HTTPConnection, socket.socket | None] = {}
-        self._reached: set[_Origin] = set()
-        self._ended = False
+        self._connections = Connections()
+        self._reached: set[Origin] = set()
+        self.round_trip_s = float("inf")
+        """The shortest time from a request to its answer, so far."""
 
     @contextlib.contextmanager
     def opened(
@@ -188,13 +186,13 @@ class Http:
                 is_free = _is_free(answer)
             except BaseException:
                 answer.close()
-                self._drop(connection)
+                self._connections.drop(connection)
                 raise
             if is_free:
-                self._give_back(url, connection)
+                self._connections.give_back(connection)
             else:
                 answer.close()
-                self._drop(connection)
+                self._connections.drop(connection)
             if target is None:
                 return
             if _leaves(url, target) and not (carries_secrets and answer.status in _REPEATED):
@@ -205,28 +203,24 @@ class Http:
     @property
     def has_ended(self) -> bool:
         """Whether `abort` was called."""
-        return self._ended
+        return self._connections.has_ended
+
+    def open_ahead(self, url: str, count: int) -> None:
+        """See to it that there will soon be so many connections to a service, while it is asked for other things.
+
+        Raises:
+            MalformedAnswer: Nothing may be sent to such an address.
+        """
+        parts = urlsplit(url)
+        self._connections.open_ahead(_origin(parts), partial(self._connected, parts, self.timeouts), count)
 
     def close(self) -> None:
         """Close what is not in use."""
-        with self._lock:
-            connections = [each for pool in self._idle.values() for each in pool]
-            self._idle.clear()
-            for each in connections:
-                self._live.pop(each, None)
-        for each in connections:
-            each.close()
+        self._connections.close()
 
     def abort(self) -> None:
         """End every request that is under way in any thread, and refuse further ones."""
-        with self._lock:
-            self._ended = True
-            sockets = list(self._live.values())
-        for sock in sockets:
-            if sock is not None:
-                with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
-        self.close()
+        self._connections.abort()
 
     def _asked(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeouts: Timeouts
@@ -234,49 +228,40 @@ class Http:
         parts = urlsplit(url)
         target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
         said = {"Accept-Encoding": "identity", "User-Agent": _AGENT, **headers}
+        origin = _origin(parts)
         while True:
-            connection, is_fresh = self._connection(parts, timeouts)
+            connection, is_fresh = self._connections.take(origin, partial(self._connected, parts, timeouts))
             try:
                 with _told(url):
+                    connection.sock.settimeout(timeouts.stall_s)
+                    began_s = time.monotonic()
                     connection.request(method, target, body, said)
-                    return connection, Answer(connection.getresponse(), url, method)
+                    response = connection.getresponse()
+                    self.round_trip_s = min(self.round_trip_s, time.monotonic() - began_s)
+                    return connection, Answer(response, url, method)
             except ConnectionLost:
-                self._drop(connection)
-                self._check_not_ended()
+                self._connections.drop(connection)
                 # The service may close a connection that rests, just when it is used again.
-                if is_fresh:
+                if is_fresh and not self.has_ended:
                     raise
             except BaseException:
-                self._drop(connection)
+                self._connections.drop(connection)
                 raise
 
-    def _connection(self, url: SplitResult, timeouts: Timeouts) -> tuple[http.client.HTTPConnection, bool]:
+    def _connected(self, url: SplitResult, timeouts: Timeouts) -> http.client.HTTPConnection:
         origin = _origin(url)
-        with self._lock:
-            if self._ended:
-                raise Interrupted("the download is being stopped")
-            pool = self._idle.get(origin)
-            if pool:
-                return pool.pop(), False
         connection = self._made(origin, timeouts)
-        with self._lock:
-            self._live[connection] = None
         failure = ConnectionLost if origin in self._reached else NeverReached
         try:
             with _told(url.geturl(), connecting=failure):
                 connection.connect()
-                connection.sock.settimeout(timeouts.stall_s)
             self._reached.add(origin)
-            with self._lock:
-                # Kept here, too: the library forgets the socket of an answer that ends with its connection.
-                self._live[connection] = connection.sock
-            self._check_not_ended()
         except BaseException:
-            self._drop(connection)
+            connection.close()
             raise
-        return connection, True
+        return connection
 
-    def _made(self, origin: _Origin, timeouts: Timeouts) -> http.client.HTTPConnection:
+    def _made(self, origin: Origin, timeouts: Timeouts) -> http.client.HTTPConnection:
         scheme, host, port = origin
         if scheme != "https":  # this machine alone, which no proxy leads to
             return http.client.HTTPConnection(host, port, timeout=timeouts.connect_s)
@@ -286,22 +271,6 @@ class Http:
         if proxy is not None:
             connection.set_tunnel(host, port, proxy.headers())
         return connection
-
-    def _check_not_ended(self) -> None:
-        if self._ended:
-            raise Interrupted("the download is being stopped")
-
-    def _give_back(self, url: str, connection: http.client.HTTPConnection) -> None:
-        with self._lock:
-            if connection.sock is not None and not self._ended:
-                self._idle.setdefault(_origin(urlsplit(url)), []).append(connection)
-                return
-        self._drop(connection)
-
-    def _drop(self, connection: http.client.HTTPConnection) -> None:
-        with self._lock:
-            self._live.pop(connection, None)
-        connection.close()
 
 
 def is_loopback(host: str) -> bool:
@@ -326,7 +295,7 @@ def _is_free(answer: Answer) -> bool:
         return False
 
 
-def _origin(url: SplitResult) -> _Origin:
+def _origin(url: SplitResult) -> Origin:
     try:
         host, port = url.hostname, url.port
     except ValueError:

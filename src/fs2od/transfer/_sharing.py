@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Callable, Final, Iterator, Mapping
 from urllib.parse import urlsplit
 
+from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._answers import DataAddress, data_address, document_of, text_of
-from fs2od.transfer._dataset import Dataset
-from fs2od.transfer._entries import Entry
+from fs2od.transfer._dataset import MOST_ENTRIES, Dataset, Entrance
+from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, Forbidden, NotFound, TokenRefused
 from fs2od.transfer._http import Answer, Proxies, Timeouts
 from fs2od.transfer._links import Link, UnknownLink
@@ -17,6 +18,8 @@ from fs2od.transfer._patience import Patience, patiently
 from fs2od.transfer._tokens import AccessToken
 
 __all__ = ["SharedDataset"]
+
+_FIRST_CONNECTIONS: Final = 2
 
 
 class SharedDataset(Dataset):
@@ -74,17 +77,36 @@ class SharedDataset(Dataset):
         Raises:
             UnknownLink: There is no such share, or it has ended.
         """
-        root = text_of(self._public(), "rootFileId")
+        return self._root(text_of(self._public(), "rootFileId"))
+
+    def entrance(self, *, most: int = MOST_ENTRIES) -> Entrance:
+        """Return the share's root, where its data is to be had in bulk, and what is in the root.
+
+        Raises:
+            UnknownLink: There is no such share, or it has ended.
+        """
+        address = Ahead(self._data_address)
+        public = self._public()
+        root_id = text_of(public, "rootFileId")
+        top = Entry("", EntryKind.FOLDER, root_id)
+        # What is known to be no file is listed beside the question what it is.
+        listing = Ahead(lambda: self.children(top, most=most)) if public.get("fileType") == "dir" else None
+        root = self._root(root_id)
+        return Entrance(root, address.result(), listing) if root.kind is EntryKind.FOLDER else Entrance(root, None)
+
+    def _root(self, file_id: str) -> Entry:
         try:
-            return self.facts(root)
+            return self.facts(file_id)
         except NotFound as error:
             raise _unknown(self.link) from error
 
-    def data_address(self) -> DataAddress | None:
-        """Return where the share's data is to be had in bulk; None at a plain Onedata."""
+    def _data_address(self) -> DataAddress | None:
         body = self._discovery(self.link.zone_url)
-        values = {"id": self.link.share}
-        return data_address(body, "data", self.link.zone_url, values) if body is not None else None
+        address = data_address(body or b"", "data", self.link.zone_url, {"id": self.link.share})
+        if address is not None:
+            # Where the zone leads for the files, too, but only with its next answer.
+            self.http.open_ahead(address.url, _FIRST_CONNECTIONS)
+        return address
 
     def _public(self) -> dict[str, Any]:
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
+from functools import partial
 from typing import Callable, Final, Iterator, TypeVar
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError
@@ -22,6 +24,7 @@ from fs2od.manifests import (
     piece_ranges,
     seal_of,
 )
+from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
@@ -30,6 +33,7 @@ from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, Se
 __all__ = ["Promise", "Sidecar", "pieces_of"]
 
 _TRIES: Final = 3
+_MOST_ASKED: Final = 4
 T = TypeVar("T")
 
 Promise = ManifestEntry
@@ -84,10 +88,18 @@ class Sidecar:
         self.look(shared, root, most=most)
         self.read(shared)
 
-    def look(self, shared: Dataset, root: Entry, *, most: int) -> dict[str, list[Entry]]:
+    def look(
+        self, shared: Dataset, root: Entry, *, most: int, listing: Ahead[list[Entry]] | None = None
+    ) -> dict[str, list[Entry]]:
         """Look which parts there are, for `read`; return the listings this took, by folder.
 
         Whatever is listed after this look has at least the files of a dataset that it saw to be complete.
+
+        Args:
+            shared: The share.
+            root: Its root.
+            most: Entries in one folder that are still believed.
+            listing: The root's entries, if they have been asked for already.
 
         Raises:
             ConnectionLost: The share cannot be read just now.
@@ -99,8 +111,9 @@ class Sidecar:
             return listings
         # Of a root that cannot be listed, whoever lists it for its files says what is wrong.
         with contextlib.suppress(ServiceError, MalformedAnswer):
-            listings[root.file_id] = shared.children(root, most=most)
-            self._folder = _named(listings[root.file_id], SIDECAR)
+            found = shared.children(root, most=most) if listing is None else listing.result()
+            listings[root.file_id] = found
+            self._folder = _named(found, SIDECAR)
         if self._folder is not None:
             self.is_there = True
             with self._noting():
@@ -137,17 +150,13 @@ class Sidecar:
                 raise
 
     def _read(self, shared: Dataset, inside: list[Entry]) -> None:
-        manifest = _named(inside, MANIFEST)
-        files = {e.name: e for e in shared.children(manifest)} if manifest is not None else {}
         seal = next((e for e in inside if e.name == SEAL and e.kind is EntryKind.FILE), None)
-
-        def read(name: str) -> bytes:
-            entry = files[name] if name != SEAL else seal
-            if entry is None or entry.kind is not EntryKind.FILE or not 0 <= entry.size_bytes <= MOST_PART_BYTES:
-                raise BrokenPart("the manifest holds something that is no part")
-            return shared.read(entry, 0, entry.size_bytes)
-
-        self._take(list(files), read, has_seal=seal is not None)
+        coming = _Coming(shared, [] if seal is None else [seal])
+        manifest = _named(inside, MANIFEST)
+        files = shared.children(manifest) if manifest is not None else []
+        numbered = {part_number(each.name) or 0: each for each in files}
+        coming.expect([numbered[number] for number in sorted(numbered) if number > self.manifest.parts])
+        self._take([each.name for each in files], coming.read, has_seal=seal is not None)
 
     def load(self, destination: Destination) -> None:
         """Read the parts that were downloaded before, without the network; `trouble` says what is wrong with them."""
@@ -174,6 +183,39 @@ class Sidecar:
             raise BrokenPart(f"{part_name(self.manifest.parts + 1)} is missing")
         if seal is not None and not self.sealed:
             raise BrokenPart(f"{SEAL} does not fit the parts")
+
+
+class _Coming:
+    """Files of the sidecar, of which a few are asked for before their turn: far away, one after the other takes long."""
+
+    def __init__(self, shared: Dataset, first: list[Entry]) -> None:
+        self._shared = shared
+        self._files: dict[str, Entry] = {}
+        self._waiting: deque[Entry] = deque()
+        self._asked: dict[str, Ahead[bytes]] = {}
+        self.expect(first)
+
+    def expect(self, files: list[Entry]) -> None:
+        """Name files that will be read, in this order."""
+        self._files.update((each.name, each) for each in files)
+        self._waiting.extend(files)
+        self._ask()
+
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes; those of a file that is read again are asked for anew."""
+        self._ask()
+        asked = self._asked.pop(name, None)
+        return self._content(self._files[name]) if asked is None else asked.result()
+
+    def _ask(self) -> None:
+        while self._waiting and len(self._asked) < _MOST_ASKED:
+            file = self._waiting.popleft()
+            self._asked[file.name] = Ahead(partial(self._content, file))
+
+    def _content(self, file: Entry) -> bytes:
+        if file.kind is not EntryKind.FILE or not 0 <= file.size_bytes <= MOST_PART_BYTES:
+            raise BrokenPart("the manifest holds something that is no part")
+        return self._shared.read(file, 0, file.size_bytes)
 
 
 def _sound(name: str, read: Callable[[str], bytes], parse: Callable[[bytes], T]) -> T:

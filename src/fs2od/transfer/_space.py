@@ -11,9 +11,10 @@ from typing import Any, Callable, Final, Iterator, Mapping
 from urllib.parse import quote, urlsplit
 
 from fs2od.errors import Fs2odError
+from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._answers import DataAddress, data_address, document_of, text_of
-from fs2od.transfer._dataset import Dataset
-from fs2od.transfer._entries import Entry
+from fs2od.transfer._dataset import MOST_ENTRIES, Dataset, Entrance
+from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, Forbidden, MalformedAnswer, NotFound, TokenRefused
 from fs2od.transfer._http import Answer, Proxies, Timeouts
 from fs2od.transfer._links import SpacePlace, UnknownSpace
@@ -116,14 +117,22 @@ class SpaceDataset(Dataset):
         except NotFound as error:
             raise UnknownSpace(f"there is nothing at {self.place}") from error
 
-    def data_address(self) -> DataAddress | None:
-        """Return where the files are to be had in bulk; None at a plain Onedata."""
-        body = self._discovery(self.place.zone_url)
+    def entrance(self, *, most: int = MOST_ENTRIES) -> Entrance:
+        """Return the space's root, where its files are to be had in bulk, and what is in the root.
+
+        Raises:
+            UnknownSpace: The token gives no such space, or there is no such folder in it.
+        """
+        discovery = Ahead(lambda: self._discovery(self.place.zone_url))
         root = self.root()
-        found = body and data_address(body, "members", self.place.zone_url, {"id": root.file_id})
-        if not found:
-            return None
-        return DataAddress(f"https://{self._domains()[0]}{urlsplit(found.url).path}", found.bulk_paths)
+        if root.kind is not EntryKind.FOLDER:
+            return Entrance(root, None)
+        listing = Ahead(lambda: self.children(root, most=most))
+        found = data_address(discovery.result() or b"", "members", self.place.zone_url, {"id": root.file_id})
+        if found is None:
+            return Entrance(root, None, listing)
+        url = f"https://{self._domains()[0]}{urlsplit(found.url).path}"
+        return Entrance(root, DataAddress(url, found.bulk_paths), listing)
 
     def _store_address(self, file: Entry, start: int, count: int) -> Addressed | None:
         """Return where the store of the provider whose turn it is has a range; None where it has no copy."""

@@ -15,6 +15,7 @@ from fs2od.transfer._run import Ending
 __all__ = ["DownloadLimits", "Walk"]
 
 _LISTERS: Final = 4
+_LISTERS_FAR: Final = 8
 _LONGEST_PATH_BYTES: Final = 4_000
 _POLL_S: Final = 0.2
 
@@ -38,7 +39,7 @@ class Walk:
     """Lists a folder and all below it.
 
     For each folder `visit` gets its path, its entry and its entries, and returns the folders below it to enter; what
-    fails goes to `failed`, and the rest is listed all the same.
+    fails goes to `failed`, and the rest is listed all the same. From a service that `is_far`, more folders are listed at once.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class Walk:
         visit: Callable[[Names, Entry, list[Entry]], list[Entry]],
         failed: Callable[[Names, Fs2odError], None],
         known: dict[str, list[Entry]] | None = None,
+        is_far: bool = False,
     ) -> None:
+        self._listers = _LISTERS_FAR if is_far else _LISTERS
         self._shared = shared
         self._ending = ending
         self._limits = limits
@@ -65,7 +68,9 @@ class Walk:
     def run(self, root: Entry, *, at: Names = ()) -> None:
         """List everything below `root`, which stands at a path below the destination, and return when that has ended."""
         self._ahead.append((at, root))
-        threads = [threading.Thread(target=self._work, name="fs2od-list", daemon=True) for _ in range(_LISTERS - 1)]
+        threads = [
+            threading.Thread(target=self._work, name="fs2od-list", daemon=True) for _ in range(self._listers - 1)
+        ]
         for thread in threads:
             thread.start()
         self._work()

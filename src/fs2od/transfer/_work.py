@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Callable, Final, Iterable, NamedTuple
+from typing import Callable, Collection, Final, Iterable, NamedTuple
 
 from fs2od.transfer._entries import Entry
 from fs2od.transfer._large import LargeFile, Stretch
@@ -17,6 +17,7 @@ _MOST_WAITING: Final = 20_000
 _MOST_STREAMS: Final = 4
 _MOST_IN_STREAM: Final = 500
 _LEAST_IN_STREAM: Final = 16
+_LEAST_STREAM_BYTES: Final = 1 << 20
 _MOST_STREAM_BYTES: Final = 64 << 20
 _POLL_S: Final = 0.2
 
@@ -41,6 +42,7 @@ class Work:
         self._changed = threading.Condition()
         self._checks: deque[Wanted] = deque()
         self._small: deque[Wanted] = deque()
+        self._small_bytes = 0
         self._singles: deque[Wanted] = deque()
         self._folders: deque[Job] = deque()
         self._large: list[LargeFile] = []
@@ -51,7 +53,7 @@ class Work:
         self,
         *,
         checks: Iterable[Wanted] = (),
-        small: Iterable[Wanted] = (),
+        small: Collection[Wanted] = (),
         singles: Iterable[Wanted] = (),
         large: Iterable[LargeFile] = (),
         folder: Job | None = None,
@@ -60,6 +62,7 @@ class Work:
         with self._changed:
             self._checks.extend(checks)
             self._small.extend(small)
+            self._small_bytes += sum(each.entry.size_bytes for each in small)
             self._singles.extend(singles)
             self._large.extend(large)
             if folder is not None:
@@ -140,12 +143,15 @@ class Work:
         return Job("single", (queue.popleft(),)) if queue else None
 
     def _next_stream(self) -> Job:
+        """Return files for one stream; the less is left, the fewer, so that all streams end at about the same time."""
         most = max(_LEAST_IN_STREAM, min(_MOST_IN_STREAM, len(self._small) // _MOST_STREAMS))
+        most_bytes = max(_LEAST_STREAM_BYTES, min(_MOST_STREAM_BYTES, self._small_bytes // _MOST_STREAMS))
         batch: list[Wanted] = []
         size = 0
-        while self._small and len(batch) < most and size < _MOST_STREAM_BYTES:
+        while self._small and len(batch) < most and size < most_bytes:
             batch.append(self._small.popleft())
             size += batch[-1].entry.size_bytes
+        self._small_bytes -= size
         return Job("bulk", tuple(batch))
 
     def _next_large(self) -> Job | None:

@@ -191,7 +191,7 @@ def test_what_is_said_about_the_files_may_break_off_as_well(
 
 def test_a_manifest_that_arrives_damaged_is_asked_for_again(net: BehindProxy, downloader: Making) -> None:
     published = publish(net.world, dict(list(SMALL.items())[:20]))
-    net.proxy.strike(FlipBit(400), when=net.about_bytes)  # the manifest is what is read first
+    net.proxy.strike(FlipBit(40), when=net.about_bytes, times=2)  # the seal and the manifest are what is read first
     download = downloader(net, published)
     ended = download.run()
     assert ended.code == 0, ended
