@@ -89,6 +89,17 @@ def test_datasets_of_a_folder_that_is_no_state_are_told_in_one_line(tmp_path: Pa
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_an_address_that_cannot_be_one_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "fs2od.toml"
+    path.write_text(fs2od("config", "example").stdout)
+    done = fs2od(
+        "facility", "--config", str(path), "--data", str(tmp_path / "state"), "--zone", "http://zone.example.org"
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith("fs2od: the command's options: onedata.zone: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_plan_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
     watched = tmp_path / "watched"
     (watched / "dataset").mkdir(parents=True)

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from tests.facility.conftest import METADATA, PROVIDER, ZONE, World
 
 from fs2od.client import Onepanel, Onezone
+from fs2od.facility import plan
 from fs2od.facility.journal import ONBOARDING, Step
 from fs2od.facility.onboarding import OnedataAction, Performer
 from fs2od.facility.watching import Sighting
@@ -288,6 +289,27 @@ async def test_a_mistake_of_ours_at_one_dataset_is_not_that_of_others(
         await world.until(one_pass, world.is_in("acquiring", "good"))
     assert "something that should not happen (KeyError); the log says more" in world.rows()["odd"].stuck
     assert "a mistake of ours at dataset" in caplog.text
+
+
+async def test_a_watched_folder_by_another_name_is_the_same(world: World) -> None:
+    world.dataset("one", running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", "one"))
+    link = world.folder / "link"
+    link.symlink_to(world.watched)
+    by_link = world.configuration(watch={"path": link})
+    both = by_link.model_copy(update={"watch": (*world.configuration().watch, *by_link.watch)})
+    for configuration in (by_link, both):
+        assert plan(configuration, world.state, world.clock()) == ()
+        async with world.facility(configuration=configuration).opened() as one_pass:
+            for _ in range(5):
+                world.clock.move(seconds=5)
+                await one_pass()
+        assert list(world.rows()) == ["one"]
+    world.dataset("two", running=True)
+    async with world.facility(configuration=both).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", "one", "two"))
+    assert len(world.letters()) == 2
 
 
 async def test_without_a_recipient_everything_but_the_mail_is_done(world: World) -> None:

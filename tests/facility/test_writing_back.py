@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 
 from fs2od.errors import Fs2odError, StorageError, StorageFull
 from fs2od.facility.metadata import (
+    NEVER_IMPORTED,
     AccessInformation,
     MetadataProblem,
     NotWritable,
@@ -190,6 +192,33 @@ def test_refusals_of_the_file_system_say_what_they_mean(number: int, kind: type[
     assert type(error) is kind
 
 
+def test_what_a_death_left_behind_is_where_nobody_imports_it_and_goes_with_the_next_write(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[Path] = []
+
+    def die(partial: Path, *_: object) -> bool:
+        partial.write_text("a token")
+        places.append(partial)
+        raise OSError(errno.EXDEV, "another file system") if len(places) == 1 else KeyboardInterrupt
+
+    really = _whole_files._replace
+    monkeypatch.setattr(_whole_files, "_replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        write_access_file(path.parent, ACCESS)
+    above, inside = places
+    assert above.parent == path.parent.parent
+    assert inside.parent == path.parent
+    assert inside.name in NEVER_IMPORTED
+    assert _partials(path) == [inside]
+    monkeypatch.setattr(_whole_files, "_replace", really)
+    # Above, as if we had died there.
+    above.write_text("a token")
+    inside.unlink()
+    write_access_file(path.parent, ACCESS)
+    assert _partials(path) == []
+
+
 def _meddle(monkeypatch: pytest.MonkeyPatch, meddle: Callable[[], object]) -> None:
     """Let another program act after our partial file is whole and before we compare."""
     really = _whole_files._replace
@@ -213,4 +242,5 @@ def _append(path: Path, text: str) -> None:
 
 
 def _partials(path: Path) -> list[Path]:
-    return [each for folder in (path.parent, path.parent.parent) for each in folder.glob(".*.partial")]
+    above = list(path.parent.parent.glob(".*.partial"))
+    return above + [each for each in path.parent.iterdir() if each.name.startswith(".")]

@@ -13,7 +13,7 @@ import click
 from fs2od.cli.operator import operator_service
 from fs2od.cli.running import announce, run, set_up_logging
 from fs2od.client import Connection
-from fs2od.facility import Configuration, Facility, load_configuration
+from fs2od.facility import Configuration, Facility, judged, load_configuration
 from fs2od.node.serving import listen, serve
 from fs2od.onedata.tokens import Token
 
@@ -168,4 +168,4 @@ def _adjusted(
         *document["watch"],
         *({"path": path.absolute()} for path in watch if path.absolute() not in known),
     ]
-    return Configuration.model_validate(document)
+    return judged(document, Configuration, where="the command's options")

@@ -27,6 +27,8 @@ __all__ = ["plan"]
 def plan(*, config: Path, data: Path, as_json: bool) -> None:
     """Print what the facility would do now, and do nothing: no request is sent, nothing is written."""
     planned = facility.plan(facility.load_configuration(config), data.absolute(), datetime.now(UTC))
+    if not (data / facility.DATABASE_NAME).exists():
+        click.echo(f"There is no state in {data} yet: this is what a first start would do.", err=True)
     if as_json:
         click.echo(msgspec.json.encode(planned).decode())
         return

@@ -19,7 +19,7 @@ from fs2od.facility.configuration import Configuration
 from fs2od.facility.hashing import Hashing
 from fs2od.facility.journal import JOURNAL_SCHEMA, FaultPoint, Journal, no_fault
 from fs2od.facility.onboarding import Connect
-from fs2od.facility.watching import Waking, holding, require_watchable
+from fs2od.facility.watching import Waking, by_known_names, holding, require_watchable
 from fs2od.mail import Transport
 from fs2od.onedata.tokens import Token
 from fs2od.sqlite import Database, hold_folder
@@ -153,10 +153,11 @@ class Facility:
             transport = self._mail or mail_transport(self._configuration.mail, self._data)
             with contextlib.closing(Database(self._data / DATABASE_NAME, JOURNAL_SCHEMA)) as database:
                 journal = Journal(database, fault_point=self._fault_point)
-                hashing = Hashing(self._configuration, journal, clock=self._clock, appeared=appeared)
-                passes = Passes(
-                    self._configuration, journal, connect=self._connect, clock=self._clock, sidecar=hashing.shown
-                )
+                roots = {record.root for record in journal.records()}
+                watches = by_known_names(self._configuration.watch, roots)
+                configuration = self._configuration.model_copy(update={"watch": watches})
+                hashing = Hashing(configuration, journal, clock=self._clock, appeared=appeared)
+                passes = Passes(configuration, journal, connect=self._connect, clock=self._clock, sidecar=hashing.shown)
                 onedata = self._configuration.onedata
                 whereabouts = Whereabouts(onedata, journal, connect=self._connect, clock=self._clock)
                 try:

@@ -12,7 +12,7 @@ from fs2od.facility.configuration import Configuration
 from fs2od.facility.deciding import Adopt, Rules, decide, described
 from fs2od.facility.journal import JOURNAL_SCHEMA, Record, read_records
 from fs2od.facility.onboarding import uncounted_names
-from fs2od.facility.watching import SeenFolder, Sighting, Survey, look
+from fs2od.facility.watching import SeenFolder, Sighting, Survey, by_known_names, look
 from fs2od.sqlite import Database
 
 __all__ = ["Planned", "plan"]
@@ -33,7 +33,9 @@ def plan(configuration: Configuration, data: Path, now: datetime) -> tuple[Plann
     Raises:
         StateTooNew: A newer fs2od wrote the state.
     """
-    rules, records, seen = Rules(configuration), _records(data), look(configuration.watch)
+    records = _records(data)
+    watches = by_known_names(configuration.watch, {record.root for record in records})
+    rules, seen = Rules(configuration.model_copy(update={"watch": watches})), look(watches)
     by_id = {record.id: record for record in records}
     by_identity = {record.identity: record for record in records}
     sightings = {

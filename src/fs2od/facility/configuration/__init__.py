@@ -1,7 +1,7 @@
 """The facility's one configuration file: its sections, how it is read, and the documents made from it."""
 
 from fs2od.facility.configuration._documents import example, settings_reference
-from fs2od.facility.configuration._file import load_configuration, load_node_configuration
+from fs2od.facility.configuration._file import judged, load_configuration, load_node_configuration
 from fs2od.facility.configuration._sections import (
     Access,
     Checksums,
@@ -39,6 +39,7 @@ __all__ = [
     "Smtp",
     "Watch",
     "example",
+    "judged",
     "load_configuration",
     "load_node_configuration",
     "settings_reference",

@@ -13,7 +13,7 @@ from fs2od.facility.configuration._sections import Configuration, Mail, Network,
 from fs2od.facility.configuration._sign_in import SignIn
 from fs2od.facility.configuration._sites import Site, SiteStorage
 
-__all__ = ["load_configuration", "load_node_configuration"]
+__all__ = ["judged", "load_configuration", "load_node_configuration"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -49,13 +49,26 @@ def load_node_configuration(path: Path) -> NodeConfiguration:
     )
 
 
-def _judged(path: Path, kind: type[Model]) -> Model:
-    document = _document(path)
+def judged(document: dict[str, Any], kind: type[Model], *, where: str) -> Model:
+    """Return a configuration from a document.
+
+    Args:
+        document: Its sections.
+        kind: What is read of them.
+        where: Where they stand, for people.
+
+    Raises:
+        ConfigurationError: A key is missing, unknown or wrong; the message names every such key.
+    """
     try:
         return kind.model_validate(document)
     except ValidationError as error:
         said = "; ".join(_complaint(each["loc"], each["msg"], each["type"]) for each in error.errors()[:10])
-        raise ConfigurationError(f"{path}: {said}") from error
+        raise ConfigurationError(f"{where}: {said}") from error
+
+
+def _judged(path: Path, kind: type[Model]) -> Model:
+    return judged(_document(path), kind, where=str(path))
 
 
 def _document(path: Path) -> dict[str, Any]:

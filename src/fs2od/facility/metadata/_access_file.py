@@ -8,14 +8,14 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from fs2od.facility.metadata._whole_files import replace_whole
+from fs2od.facility.metadata._whole_files import NEVER_IMPORTED_FILE, replace_whole
 
 __all__ = ["ACCESS_FILE_NAME", "NEVER_IMPORTED", "AccessInformation", "write_access_file"]
 
 ACCESS_FILE_NAME = "fs2od-access.yml"
 """Excluded from import, listings and archives by this name."""
 
-NEVER_IMPORTED = frozenset({ACCESS_FILE_NAME, ".fs2od"})
+NEVER_IMPORTED = frozenset({ACCESS_FILE_NAME, NEVER_IMPORTED_FILE})
 """Names that are imported nowhere in a dataset."""
 
 _HEADING = "# Written by fs2od. Who has the invite token can join the dataset: keep this file to yourselves.\n"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from fs2od.errors import Fs2odError, StorageError, StorageFull
 
-__all__ = ["NotWritable", "replace_whole", "storage_error"]
+__all__ = ["NEVER_IMPORTED_FILE", "NotWritable", "replace_whole", "storage_error"]
+
+NEVER_IMPORTED_FILE = ".fs2od"
+"""What nobody imports by this name, wherever it lies."""
 
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _ELSEWHERE = _NOT_ALLOWED | {errno.EXDEV}
@@ -37,17 +40,27 @@ def replace_whole(
         StorageFull: No space left.
         StorageError: Anything else that the file system refused.
     """
-    # The folder above is no part of the dataset, so nobody imports what lies there.
-    for folder in (path.parent.parent, path.parent):
-        partial = folder / f".{path.name}.{secrets.token_hex(4)}.partial"
+    for partial in _partials(path):
         try:
+            # What a death left behind may hold a token.
+            partial.unlink(missing_ok=True)
             return _replace(partial, path, content, prepare, still_right)
         except OSError as error:
             with suppress(OSError):
                 partial.unlink()
-            if error.errno not in _ELSEWHERE or folder == path.parent:
+            if error.errno not in _ELSEWHERE or partial.parent == path.parent:
                 raise storage_error(path, error) from error
     raise AssertionError("unreachable: the second folder either worked or raised")
+
+
+def _partials(path: Path) -> tuple[Path, Path]:
+    """Return where the content may lie until it is whole: never where it would be imported.
+
+    The folder above is no part of the dataset; in the dataset itself, there is a name that is imported nowhere. Both are the
+    same each time, so that the next write finds what a death left.
+    """
+    mark = hashlib.blake2s(os.fsencode(path), digest_size=8).hexdigest()
+    return path.parent.parent / f".fs2od-{mark}.partial", path.parent / NEVER_IMPORTED_FILE
 
 
 def storage_error(path: Path, error: OSError) -> Fs2odError:

@@ -2,6 +2,7 @@
 
 from fs2od.facility.watching._holding import holding
 from fs2od.facility.watching._look import Look, SeenFile, SeenFolder, look, require_watchable
+from fs2od.facility.watching._names import by_known_names
 from fs2od.facility.watching._settling import Settling, Sighting
 from fs2od.facility.watching._survey import Survey, Tally, Uncounted
 from fs2od.facility.watching._surveys import Surveys
@@ -18,6 +19,7 @@ __all__ = [
     "Tally",
     "Uncounted",
     "Waking",
+    "by_known_names",
     "holding",
     "look",
     "require_watchable",
