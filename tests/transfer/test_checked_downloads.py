@@ -191,6 +191,46 @@ def test_what_was_brought_is_not_brought_again_after_an_interruption(site: Site,
     assert site.found() == {"big.mrc": BIG}
 
 
+def stopped_when_asked_for_the(nth: int, site: Site) -> Report:
+    """Run, and stop when the large file is asked for the nth time."""
+    stop, asked = threading.Event(), 0
+
+    def stop_then(request: Request) -> Reply:
+        nonlocal asked
+        asked += 1
+        if asked == nth:
+            stop.set()
+            threading.Event().wait(0.5)  # until that has been noticed
+        return honest(site, request)
+
+    site.share.answers["content of id-big.mrc"] = stop_then
+    report = site.run(replace(QUICK, jobs=1, limit_rate=30e6), stop)
+    site.share.answers["content of id-big.mrc"] = lambda request: honest(site, request)
+    return report
+
+
+def test_notes_of_a_partial_file_that_was_removed_are_not_believed_by_any_later_run(site: Site) -> None:
+    site.offer({"big.mrc": BIG})
+    assert stopped_when_asked_for_the(4, site).exit_code == 130
+    [partial] = site.out.glob("*.partial")
+    [notes] = site.out.glob("*.pieces")
+    assert notes.read_bytes().count(1) >= 2
+    partial.unlink()
+    assert stopped_when_asked_for_the(3, site).exit_code == 130
+    assert partial.exists()
+    assert site.run().exit_code == 0
+    assert site.found() == {"big.mrc": BIG}
+
+
+def test_a_piece_that_was_noted_and_is_a_hole_is_fetched(site: Site) -> None:
+    site.offer({"big.mrc": BIG})
+    assert stopped_when_asked_for_the(3, site).exit_code == 130
+    [notes] = site.out.glob("*.pieces")
+    notes.write_bytes(b"\1\1\1\1")
+    assert site.run().exit_code == 0
+    assert site.found() == {"big.mrc": BIG}
+
+
 def test_what_a_power_cut_spoilt_in_a_partial_file_is_fetched_again(site: Site) -> None:
     site.offer({"big.mrc": BIG})
     site.promise({"big.mrc": BIG})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fs2od.errors import StorageError, StorageMissing
+from fs2od.errors import IntegrityFailure, StorageError, StorageMissing
 from fs2od.testing.small_disks import small_disk
 from fs2od.transfer import EntryKind, Present
 from fs2od.transfer._destination import Destination
@@ -169,6 +169,40 @@ def test_a_hole_is_no_piece_and_what_was_noted_is_remembered(tmp_path: Path) -> 
         second.discard()
         second.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_piece_with_a_hole_in_it_or_beyond_the_end_is_not_held(tmp_path: Path) -> None:
+    with Destination(tmp_path) as destination:
+        partial = destination.open_partial((), NAME)
+        partial.write(1 << 20, memoryview(b"x" * (1 << 20)))
+        assert not partial.holds(0, 2 << 20)
+        assert partial.holds(1 << 20, 1 << 20)
+        assert not partial.holds(1 << 20, (1 << 20) + 1)
+        assert not partial.holds(3 << 20, 1)
+        partial.close()
+
+
+def test_notes_of_a_partial_file_that_is_no_more_are_emptied(tmp_path: Path) -> None:
+    (tmp_path / NAME.notes).write_bytes(b"\1\1\1")
+    with Destination(tmp_path) as destination:
+        partial = destination.open_partial((), NAME)
+        assert partial.noted(3) == bytes(3)
+        assert (tmp_path / NAME.notes).read_bytes() == b""
+        partial.close()
+        (tmp_path / NAME.notes).write_bytes(b"\1\1\1")
+        (tmp_path / "a.mrc").write_bytes(b"wrong")
+        assert destination.demote(("a.mrc",), NAME)
+    assert [path.name for path in tmp_path.iterdir()] == [str(NAME)]
+
+
+def test_a_file_that_is_too_short_gets_no_name(tmp_path: Path) -> None:
+    with Destination(tmp_path) as destination:
+        partial = destination.open_partial((), NAME)
+        partial.write(0, memoryview(b"abc"))
+        with pytest.raises(IntegrityFailure, match="3 instead of 4 bytes"):
+            partial.finish("a.mrc", size_bytes=4, mtime_s=1000)
+        partial.close()
+    assert [path.name for path in tmp_path.iterdir()] == [str(NAME)]
 
 
 def test_a_wrong_file_becomes_a_partial_one_unless_it_has_a_second_name(tmp_path: Path) -> None:

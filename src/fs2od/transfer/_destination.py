@@ -210,6 +210,8 @@ class Destination:
             facts = parent.stat(path[-1])
             if not stat.S_ISREG(facts.st_mode) or facts.st_nlink > 1:
                 return False
+            with contextlib.suppress(FileNotFoundError):
+                parent.unlink(name.notes)
             parent.replace(path[-1], str(name))
             return True
 

@@ -140,6 +140,9 @@ class LargeFile:
                 self._partial = run.destination.open_partial(self.wanted.folder, name)
                 if not self._promised:
                     self._notes = self._partial.noted(len(self._places))
+                elif not self._partial.was_there:
+                    # Notes of one that is no more would mislead a run that has no checksums.
+                    run.destination.remove((*self.wanted.folder, name.notes))
             return self._partial
 
     def _identified(self) -> str | None:
@@ -172,10 +175,10 @@ class LargeFile:
     def _stands(self, partial: Partial, piece: int) -> bool:
         if not partial.was_there:
             return False
-        if not self._promised:
-            return self._notes[piece] == 1
-        self._run.ending.check()
         first, count = self._places[piece]
+        if not self._promised:
+            return self._notes[piece] == 1 and partial.holds(first, count)
+        self._run.ending.check()
         view = self._run.buffer()[:count]
         if not partial.read_into(view, first):
             return False

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 from typing import TYPE_CHECKING, Final
 
-from fs2od.errors import StorageError
+from fs2od.errors import IntegrityFailure, StorageError
 from fs2od.transfer._disk import NEW_FILE, NS, datasync, is_own_file, read_at, storage_error, told, write_at
 from fs2od.transfer._entries import Names, shown_path
 from fs2od.transfer._folders import Folder
@@ -160,7 +161,7 @@ class Partial:
             StorageError: The disk reported a failure.
         """
         with told():
-            if self._is_hole(offset, len(view)):
+            if self._next(offset, "SEEK_DATA") >= offset + len(view):
                 return False
             filled = 0
             while filled < len(view):
@@ -171,18 +172,31 @@ class Partial:
                 filled += len(data)
         return True
 
-    def _is_hole(self, offset: int, count: int) -> bool:
-        seek_data = getattr(os, "SEEK_DATA", None)
-        if seek_data is None:
-            return False
+    def holds(self, offset: int, count: int) -> bool:
+        """Say whether the file has all these bytes: neither a hole among them, as far as the system tells, nor its end.
+
+        Raises:
+            StorageError: The disk reported a failure.
+        """
+        with told():
+            end = offset + count
+            return os.fstat(self._handle).st_size >= end and self._next(offset, "SEEK_HOLE", unknown=end) >= end
+
+    def _next(self, offset: int, kind: str, *, unknown: int = 0) -> int:
+        """Return where the next data or the next hole begins; `unknown` where the system does not tell."""
+        whence = getattr(os, kind, None)
+        if whence is None:
+            return unknown
         try:
             # The position of this handle is used by nothing else.
-            return os.lseek(self._handle, offset, seek_data) >= offset + count
+            return os.lseek(self._handle, offset, whence)
         except OSError as error:
-            return error.errno == errno.ENXIO
+            return sys.maxsize if error.errno == errno.ENXIO else unknown
 
     def noted(self, pieces: int) -> bytes:
         """Return what the notes beside it say: a byte for each piece, 1 where it was written.
+
+        Those of a partial file that is no more are emptied: they say nothing of this one, now and in later runs.
 
         Raises:
             StorageError: They cannot be read.
@@ -191,7 +205,9 @@ class Partial:
             self._notes = self._parent.open(self.name.notes, NEW_FILE)
             if not is_own_file(self._notes):
                 raise StorageError("the notes beside the partial file are not a plain file; move them away")
-            found = read_at(self._notes, pieces, 0) if self.was_there else b""
+            if not self.was_there:
+                os.ftruncate(self._notes, 0)
+            found = read_at(self._notes, pieces, 0)
         return found.ljust(pieces, b"\0")
 
     def note(self, piece: int) -> None:
@@ -220,12 +236,16 @@ class Partial:
 
         Raises:
             PartialGone: Somebody took it away meanwhile.
+            IntegrityFailure: It is not so long as it must be.
             StorageFull: The disk is full.
             StorageError: The disk reported a failure, or a folder stands there.
         """
         with told():
             if os.fstat(self._handle).st_size > size_bytes:
                 os.ftruncate(self._handle, size_bytes)
+            found = os.fstat(self._handle).st_size
+            if found != size_bytes:
+                raise IntegrityFailure(f"{found:,} instead of {size_bytes:,} bytes of it have arrived")
             if _TIMES_BY_HANDLE:
                 # Another process may have put this very file into its place before our last bytes were written.
                 os.utime(self._handle, ns=(mtime_s * NS, mtime_s * NS))
