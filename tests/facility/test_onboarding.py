@@ -150,6 +150,25 @@ async def test_a_dataset_that_opens_again_is_not_announced_again(world: World) -
     assert len(world.letters()) == 2
 
 
+async def test_a_node_that_moved_is_linked_to_at_its_new_address(world: World) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        with world.database() as database, database.writing() as db:
+            db.execute(
+                "UPDATE dataset SET record = CAST(replace(CAST(record AS TEXT), ?, ?) AS BLOB)",
+                (f"https://{ZONE}/", "https://old.test/"),
+            )
+    async with world.facility().opened() as one_pass:
+        assert world.rows()[NAME].link.startswith("https://old.test/")
+        (folder / ".running").unlink()
+        await world.until(one_pass, world.is_in("complete", NAME))
+        await world.until(one_pass, lambda: len(world.letters()) == 2)
+    assert world.rows()[NAME].link.startswith(f"https://{ZONE}/share/")
+    (complete,) = [letter for letter in world.letters() if "complete" in str(letter["Subject"])]
+    assert "old.test" not in complete.as_string()
+
+
 async def test_more_data_after_completion_is_told_once_more(world: World) -> None:
     folder = world.dataset(running=True)
     async with world.facility().opened() as one_pass:

@@ -22,7 +22,7 @@ from fs2od.facility.metadata import (
 from fs2od.facility.onboarding._letters import announced_letter, complete_letter
 from fs2od.facility.onboarding._setbacks import FolderTrouble
 from fs2od.facility.onboarding._steps import Outcome, Scene, progressed
-from fs2od.onedata.ids import TokenId
+from fs2od.onedata.ids import ShareId, TokenId
 from fs2od.onedata.tokens import Token
 
 __all__ = ["Announcer"]
@@ -50,7 +50,9 @@ class Announcer:
 
     async def tell_complete(self, scene: Scene) -> None:
         """Write the mail that says that everything is there, in one transaction with the note of it."""
-        record = scene.record
+        # The node may have moved to another address since the link was made.
+        share = await scene.services.provider.shares.get(ShareId(scene.record.done[Step.SHARE]))
+        record = replace(scene.record, share_url=share.public_url)
         signature = record.tally.signature if record.tally else "none"
         letter = complete_letter(record, scene.configuration, is_ours=await _is_ours(scene), now=self.clock())
         await asyncio.to_thread(
