@@ -64,6 +64,15 @@ class Destination:
                 return False
         return True
 
+    def check(self) -> None:
+        """Make sure that the folder itself is still there, and takes new files.
+
+        Raises:
+            StorageError: It is gone, or takes none any more.
+        """
+        with self._probe():
+            pass
+
     def now_ns(self) -> int:
         """Return what the time is for the disk, whose clock may differ from this machine's.
 

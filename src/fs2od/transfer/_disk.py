@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Final, Iterator
 
-from fs2od.errors import StorageError, StorageFull
+from fs2od.errors import StorageError, StorageFull, StorageRefused
 
 __all__ = [
     "EXISTING_FILE",
@@ -37,7 +37,10 @@ EXISTING_FILE: Final = os.O_RDONLY | FLAGS["O_NONBLOCK"] | FLAGS["O_BINARY"]
 NEW_FILE: Final = os.O_RDWR | os.O_CREAT | FLAGS["O_NONBLOCK"] | FLAGS["O_BINARY"]
 """Opens a file or makes it."""
 NS: Final = 1_000_000_000
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_KINDS: Final = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), StorageFull),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), StorageRefused),
+}
 _NO_FOLDER: Final = "a symbolic link or a file stands where a folder is needed"
 _SAID: Final = {
     errno.ENOSPC: "no space is left on the disk",
@@ -65,7 +68,7 @@ def told(where: Path | None = None, *, missing: bool = False) -> Iterator[None]:
 def storage_error(error: OSError, where: Path | None = None) -> StorageError:
     """Return what the system says as an error of ours; see `told`, which costs more than some calls of the system."""
     prefix = f"{where}: " if where else ""
-    kind = StorageFull if error.errno in _FULL else StorageError
+    kind = _KINDS.get(error.errno or 0, StorageError)
     return kind(prefix + _SAID.get(error.errno or 0, f"the disk says: {error.strerror}"))
 
 

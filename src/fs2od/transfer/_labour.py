@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
-from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError
+from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError, StorageRefused
 from fs2od.manifests import PIECE_BYTES
 from fs2od.transfer._answers import DataAddress
 from fs2od.transfer._checking import is_promised
@@ -81,19 +82,12 @@ class Labour:
             self._bring_stream(job)
 
     def _bring_stream(self, job: Job) -> None:
-        try:
-            if job.folder is not None:
-                rest = bring_folder(self._run, job.folder, job.batch)
-            else:
-                assert self._address is not None
-                rest = bring_bulk(self._run, self._address, job.batch)
-        except StorageError as error:
-            self._setbacks.failed(job.batch[0].path, error)
-            self._run.ending.stop(error)
-            return
-        if len(rest) < len(job.batch):
-            self._setbacks.came()
-        elif job.folder is None:
+        if job.folder is not None:
+            rest = bring_folder(self._run, self._setbacks, job.folder, job.batch)
+        else:
+            assert self._address is not None
+            rest = bring_bulk(self._run, self._setbacks, self._address, job.batch)
+        if job.folder is None and len(rest) == len(job.batch):
             # It does not work here and now: then file by file, which also tells the reason.
             self._work.in_bulk = False
         self._work.put(singles=rest)
@@ -146,7 +140,10 @@ class Labour:
     def _check(self, wanted: Wanted) -> None:
         try:
             if is_promised(self._run, wanted, counting=True):
-                self._run.destination.set_time(wanted.path, mtime_s=wanted.entry.mtime_s)
+                # Somebody else's file keeps its time; its bytes are right.
+                with contextlib.suppress(StorageRefused):
+                    self._run.destination.set_time(wanted.path, mtime_s=wanted.entry.mtime_s)
+                self._setbacks.came()
                 self._run.tally.whole(wanted.path, wanted.entry.size_bytes, fetched=False, intact=True)
                 return
             self._fetch(wanted, demote=True)
