@@ -231,6 +231,22 @@ def test_a_piece_that_was_noted_and_is_a_hole_is_fetched(site: Site) -> None:
     assert site.found() == {"big.mrc": BIG}
 
 
+def test_what_came_before_there_were_checksums_is_checked_and_kept(site: Site) -> None:
+    site.offer({"big.mrc": BIG})
+    assert stopped_when_asked_for_the(4, site).exit_code == 130
+    [partial] = site.out.glob("*.partial")
+    [notes] = site.out.glob("*.pieces")
+    pieces = notes.read_bytes().count(1)
+    assert pieces >= 2
+    with partial.open("r+b") as file:  # as a file of another state would have it
+        file.write(b"WRONG")
+    site.promise({"big.mrc": BIG})
+    report = site.run()
+    assert (report.exit_code, report.files_intact) == (0, 1)
+    assert report.bytes_fetched <= len(BIG) - (pieces - 1) * PIECE_BYTES + 2_000
+    assert site.found() == {"big.mrc": BIG}
+
+
 def test_what_a_power_cut_spoilt_in_a_partial_file_is_fetched_again(site: Site) -> None:
     site.offer({"big.mrc": BIG})
     site.promise({"big.mrc": BIG})

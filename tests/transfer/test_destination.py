@@ -214,6 +214,17 @@ def test_a_wrong_file_becomes_a_partial_one_unless_it_has_a_second_name(tmp_path
         assert not destination.demote(("b",), NAME)
 
 
+def test_a_partial_file_is_taken_over_only_under_a_name_that_is_free(tmp_path: Path) -> None:
+    left = partial_name("a.mrc", "0123456789ab", etag='"1"')
+    (tmp_path / str(left)).write_bytes(b"left")
+    with Destination(tmp_path) as destination:
+        assert destination.take_over((), left, NAME)
+        assert not destination.take_over((), left, NAME)
+        (tmp_path / str(left)).write_bytes(b"other")
+        assert not destination.take_over((), left, NAME)
+    assert (tmp_path / str(NAME)).read_bytes() == b"left"
+
+
 def test_a_destination_that_is_a_file_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageMissing, match="cannot be made or opened"):

@@ -224,6 +224,22 @@ class Destination:
             parent.replace(path[-1], str(name))
             return True
 
+    def take_over(self, folder: Names, left: PartialName, name: PartialName) -> bool:
+        """Give a partial file another name, if that is free, and say whether that was done.
+
+        Raises:
+            StorageError: It cannot be renamed.
+        """
+        with told(), self.opened(folder) as parent:
+            try:
+                parent.stat(str(name))
+            except FileNotFoundError:
+                # Another process may have done it just before.
+                with contextlib.suppress(FileNotFoundError):
+                    parent.replace(str(left), str(name))
+                    return True
+            return False
+
     def sync(self) -> None:
         """Wait until everything written here, names included, is safe against a power cut.
 

@@ -16,7 +16,7 @@ from fs2od.transfer._answers import Content
 from fs2od.transfer._checking import is_promised
 from fs2od.transfer._errors import Busy, ConnectionLost, MalformedAnswer, RangeRefused
 from fs2od.transfer._partial_files import Partial, PartialGone
-from fs2od.transfer._partials import partial_name
+from fs2od.transfer._partials import PartialName, partial_name
 from fs2od.transfer._patience import Tries
 from fs2od.transfer._run import Changed, Run, Wanted
 from fs2od.transfer._sidecar import pieces_of
@@ -134,9 +134,7 @@ class LargeFile:
                 name = partial_name(entry.name, entry.state(), etag=self._etag)
                 left = self.wanted.partial
                 if left is not None and left != name:
-                    # Bytes of another state of the file.
-                    run.destination.remove((*self.wanted.folder, str(left)))
-                    run.destination.remove((*self.wanted.folder, left.notes))
+                    self._settle(left, name)
                 self._partial = run.destination.open_partial(self.wanted.folder, name)
                 if not self._promised:
                     self._notes = self._partial.noted(len(self._places))
@@ -144,6 +142,13 @@ class LargeFile:
                     # Notes of one that is no more would mislead a run that has no checksums.
                     run.destination.remove((*self.wanted.folder, name.notes))
             return self._partial
+
+    def _settle(self, left: PartialName, name: PartialName) -> None:
+        """Take over what an earlier run left under another entity tag, if each piece of it is checked; else remove it."""
+        disk, folder = self._run.destination, self.wanted.folder
+        disk.remove((*folder, left.notes))
+        if not (self._promised and disk.take_over(folder, left, name)):
+            disk.remove((*folder, str(left)))
 
     def _identified(self) -> str | None:
         """Return the entity tag of the file, if the service has any."""
