@@ -172,25 +172,45 @@ def test_a_node_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> No
         wait_until(lambda: told.exists() and json.loads(told.read_text())["pid"] == process.pid, 60)
         return process
 
-    def put() -> subprocess.Popen[str]:
+    def put(wait: str) -> subprocess.Popen[str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("FS2OD_", "ONECLIENT_"))}
-        command = [sys.executable, "-m", "fs2od", "put", "big", "results", "--zone", facts["zone"], "--ca", facts["ca"]]
+        command = [
+            sys.executable,
+            "-m",
+            "fs2od",
+            "put",
+            "big",
+            "results",
+            "--wait",
+            wait,
+            "--zone",
+            facts["zone"],
+            "--ca",
+            facts["ca"],
+        ]
         clean["FS2OD_TOKEN"] = facts["token"]
         return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean, cwd=home)
+
+    def killed_in_the_middle(size_bytes: int) -> None:
+        wait_until(lambda: any(path.stat().st_size >= size_bytes for path in folder.glob(".fs2od-*.partial")), 60)
+        server.kill()
+        server.join(60)
 
     server = node()
     facts = json.loads(told.read_text())
     folder = Path(facts["folder"])
-    with put() as process:
-        wait_until(lambda: any(path.stat().st_size >= 8 << 20 for path in folder.glob(".fs2od-*.partial")), 60)
-        server.kill()
-        server.join(60)
-        _, said = process.communicate(timeout=90)
-    assert process.returncode == 4, said
-    assert not (folder / "big").exists()
-    server = node()
     try:
-        with put() as process:
+        with put("0") as process:
+            killed_in_the_middle(8 << 20)
+            _, said = process.communicate(timeout=90)
+        assert process.returncode == 4, said
+        assert not (folder / "big").exists()
+        server = node()
+        with put("90") as process:
+            killed_in_the_middle(24 << 20)
+            assert process.stderr is not None
+            assert "waiting, for" in process.stderr.readline()
+            server = node()
             _, said = process.communicate(timeout=90)
         assert process.returncode == 0, said
         assert (folder / "big").read_bytes() == BIG
@@ -198,3 +218,25 @@ def test_a_node_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> No
     finally:
         server.kill()
         server.join(60)
+
+
+def test_who_waits_for_a_service_can_be_stopped(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1")
+    words = ["put", "a", "results", "--zone", f"https://127.0.0.1:{free_ports(1)}"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("FS2OD_", "ONECLIENT_"))}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fs2od", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**clean, "FS2OD_TOKEN": desk.alex.token.reveal()},
+        cwd=tmp_path,
+    )
+    with process:
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        assert "cannot be reached" in told
+        assert "waiting, for 10 min at most; Ctrl-C ends this" in told
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "To go on: fs2od put a results" in said

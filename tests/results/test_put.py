@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -11,7 +13,7 @@ import pytest
 
 from fs2od.client import Connection, Retries
 from fs2od.errors import ConfigurationError, StorageError
-from fs2od.onedata.errors import ConnectionLost, NotFound, Unauthorized
+from fs2od.onedata.errors import ConnectionLost, NotFound, OnedataError, Unauthorized
 from fs2od.onedata.tokens import DataPath, DataReadonly, Token
 from fs2od.onedata.wire.results import DERIVED_FROM
 from fs2od.results import (
@@ -62,6 +64,8 @@ class Desk:
         self.dataset: Dataset = world.results(self.alex, size_bytes=size_bytes)
         self.way = Way(world)
         self.token: Token = self.alex.token
+        self.pausing: Callable[[OnedataError, float], None] = lambda _, __: None
+        self.retries = Retries(tries=4, first_pause=timedelta(milliseconds=1))
 
     def write(self, files: dict[str, bytes]) -> None:
         for path, content in files.items():
@@ -70,7 +74,7 @@ class Desk:
             target.write_bytes(content)
 
     def connection(self) -> Connection:
-        return Connection(token=self.token, transport=self.way, retries=Retries(tries=1))
+        return Connection(token=self.token, transport=self.way, retries=self.retries, pausing=self.pausing)
 
     async def put(self, *names: str, to: str = "results", replace: bool = False, jobs: int = 4) -> PutReport:
         space, _, path = to.partition("/")
@@ -226,6 +230,56 @@ async def test_an_answer_that_is_lost_is_no_reason_to_write_twice(desk: Desk) ->
     assert report.exit_code == 0
     assert desk.there() == {"big": BIG, "small": b"1"}
     assert lost
+
+
+@pytest.mark.parametrize("kind", ["cut", "busy"])
+async def test_a_service_that_is_away_is_waited_for_at_any_step(desk: Desk, kind: str) -> None:
+    desk.write({"run/big": BIG, "run/small": b"1", "run/deep/er": b"2"})
+    desk.retries = replace(
+        Retries.waiting(60), first_pause=timedelta(milliseconds=1), longest_pause=timedelta(milliseconds=5)
+    )
+    failed: dict[tuple[str, str, str], int] = {}
+    pass_on = desk.way.handle_async_request
+
+    async def away(request: httpx.Request) -> httpx.Response:
+        # Every request that is new fails more often than four tries would bear, some with what was asked done all the same.
+        key = request.method, request.url.path, request.url.query.decode()
+        failed[key] = failed.get(key, 0) + 1
+        if failed[key] > 6:
+            return await pass_on(request)
+        if kind == "busy":
+            return httpx.Response(503, stream=httpx.ByteStream(b"{}"))
+        if failed[key] == 6:
+            await (await pass_on(request)).aclose()
+        raise httpx.ReadError("the line is cut")
+
+    desk.way.handle_async_request = away  # type: ignore[method-assign]  # this very instance
+    report = await desk.put("run")
+    assert report.exit_code == 0
+    there = desk.there()
+    assert {path: len(content) for path, content in there.items()} == {
+        "run/big": len(BIG),
+        "run/small": 1,
+        "run/deep/er": 1,
+    }
+    assert there["run/big"] == BIG or pytest.fail("other bytes")
+
+
+async def test_what_never_comes_on_is_given_up_once_patience_has_ended(ours: Desk) -> None:
+    ours.write({"big": BIG})
+    ours.retries = replace(Retries.waiting(0.5), longest_pause=timedelta(milliseconds=50))
+    told: list[float] = []
+
+    def refuse(request: httpx.Request) -> httpx.Request:
+        if "offset=4194304" in str(request.url):
+            raise httpx.ConnectError("no way")
+        return request
+
+    ours.way.judge, ours.pausing = refuse, lambda _, pause_s: told.append(pause_s)
+    with pytest.raises(ConnectionLost, match="no way"):
+        await ours.put("big")
+    assert 5 < len(told) < 50
+    assert sum(told) < 1.1
 
 
 async def test_a_space_that_is_full_is_said_once_and_what_is_whole_stays(tmp_path: Path) -> None:

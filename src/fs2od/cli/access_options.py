@@ -10,7 +10,7 @@ import click
 
 from fs2od.cli.zone_options import CA_OPTION
 
-__all__ = ["THROUGH_PROVIDER_OPTION", "access_options"]
+__all__ = ["THROUGH_PROVIDER_OPTION", "access_options", "wait_option"]
 
 THROUGH_PROVIDER_OPTION = click.option(
     "--through-provider",
@@ -36,3 +36,15 @@ def access_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="File that holds an access token. Else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken, else what fs2od login keeps.",
     )
     return zone(token(CA_OPTION(command)))
+
+
+def wait_option(seconds: float) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return --wait of a command that writes, with what it is by default."""
+    return click.option(
+        "--wait",
+        "wait_s",
+        default=seconds,
+        show_default=True,
+        type=click.FloatRange(0),
+        help="How many seconds to wait for a service that is away, before this fails.",
+    )

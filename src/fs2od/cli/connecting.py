@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from fs2od.cli.access import Access
-from fs2od.client import Connection, ProxyAddress, ProxyOf
+from fs2od.cli.access import Access, say
+from fs2od.client import Connection, ProxyAddress, ProxyOf, Retries
 from fs2od.errors import Interrupted
+from fs2od.onedata.errors import OnedataError
 from fs2od.onedata.tokens import Token
-from fs2od.transfer import AccessToken, Proxies
+from fs2od.transfer import AccessToken, Proxies, readable_duration
 
 __all__ = ["connection_of", "through"]
 
+_MOMENT_S = 0.5
+_LONGEST_TRY_S = 150.0
+"""Between two pauses of one absence: the longest pause, and a try that ends only with its timeout."""
 
-def connection_of(access: Access) -> Connection:
+
+def connection_of(access: Access, *, wait_s: float | None = None) -> Connection:
     """Return a connection that carries a command's token, by the proxy that its environment names.
 
-    When the token ends and can be replaced where it came from, calls wait for the next one.
+    When the token ends and can be replaced where it came from, calls wait for the next one. With `wait_s`, they wait so long
+    for a service that is away, which is said.
 
     Raises:
         ConfigurationError: There is no token, or the certificates to trust cannot be read.
@@ -29,6 +38,8 @@ def connection_of(access: Access) -> Connection:
         ca_file=Path(access.ca_file) if access.ca_file else None,
         renewal=_Renewed(held),
         proxy_of=through(access.proxies),
+        retries=None if wait_s is None else Retries.waiting(wait_s),
+        pausing=_told_once(wait_s),
     )
 
 
@@ -40,6 +51,22 @@ def through(proxies: Proxies) -> ProxyOf:
         return None if proxy is None else ProxyAddress(proxy.host, proxy.port, proxy.headers())
 
     return proxy_of
+
+
+def _told_once(wait_s: float | None) -> Callable[[OnedataError, float], None]:
+    """Return what says that a service is waited for: once each time that it is away for longer than a moment."""
+    said_s = -math.inf
+
+    def pausing(error: OnedataError, pause_s: float) -> None:
+        nonlocal said_s
+        if wait_s is None or pause_s < _MOMENT_S:
+            return
+        now_s = time.monotonic()
+        if now_s - said_s > _LONGEST_TRY_S:
+            say(f"{error}: waiting, for {readable_duration(wait_s)} at most; Ctrl-C ends this")
+        said_s = now_s
+
+    return pausing
 
 
 class _Renewed:

@@ -56,8 +56,8 @@ class Member:
 
 
 @asynccontextmanager
-async def member_at(access: Access) -> AsyncIterator[Member]:
-    """Yield the member that a command was given.
+async def member_at(access: Access, *, wait_s: float | None = None) -> AsyncIterator[Member]:
+    """Yield the member that a command was given; with `wait_s`, calls wait so long for a service that is away.
 
     Raises:
         ConfigurationError: There is no token, or nobody says of which zone.
@@ -65,7 +65,7 @@ async def member_at(access: Access) -> AsyncIterator[Member]:
     token = Token(access.required().text())
     if access.zone_url is None:
         raise ConfigurationError("the token does not say of which zone it is: give --zone")
-    async with connection_of(access) as connection:
+    async with connection_of(access, wait_s=wait_s) as connection:
         yield Member(connection, Onezone(connection, access.zone_url), token, access.prefer)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fs2od.cli.access_options import access_options
+from fs2od.cli.access_options import access_options, wait_option
 from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
@@ -42,6 +42,7 @@ _MOST_LINES = 20
     metavar="LINK|SPACE",
     help="The dataset that these were made from; it is named in the metadata of the results' space.",
 )
+@wait_option(600.0)
 @click.option("--dry-run", is_flag=True, help="Say what would be put; write nothing.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print what has become of every file as one line of JSON on stdout."
@@ -56,6 +57,7 @@ def put(
     jobs: int,
     replace: bool,
     from_dataset: str | None,
+    wait_s: float,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -63,6 +65,8 @@ def put(
 
     A file appears under its name once it is whole and its checksum agrees. One that is there already is kept when it is
     the same, and left alone when it is another one, which is said; --replace replaces it.
+
+    A service that is away is waited for, which is said, and so is a token that has ended in its file.
     """
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
     from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
@@ -71,7 +75,16 @@ def put(
     access = access_of(zone_url, token_file, ca_file)
     access.required()
     options = Options(jobs=jobs, replace=replace)
-    put_gathered(access, gather(files), target, options, from_dataset=from_dataset, dry_run=dry_run, as_json=as_json)
+    put_gathered(
+        access,
+        gather(files),
+        target,
+        options,
+        from_dataset=from_dataset,
+        wait_s=wait_s,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
 
 
 def put_gathered(
@@ -81,6 +94,7 @@ def put_gathered(
     options: Options,
     *,
     from_dataset: str | None,
+    wait_s: float,
     dry_run: bool = False,
     as_json: bool = False,
 ) -> None:
@@ -90,7 +104,7 @@ def put_gathered(
     place = access.place(target)
     if not isinstance(place, SpacePlace):
         raise click.UsageError("the target is a space, or a folder in one: SPACE/a/folder")
-    run = _Run(access, place, sources, options, from_dataset)
+    run = _Run(access, place, sources, options, from_dataset, wait_s)
     try:
         if dry_run:
             _rehearse(asyncio.run(run.plan()), as_json=as_json)
@@ -106,20 +120,27 @@ class _Run:
     """What the command does, in one connection."""
 
     def __init__(
-        self, access: Access, place: SpacePlace, sources: Sources, options: Options, dataset: str | None
+        self,
+        access: Access,
+        place: SpacePlace,
+        sources: Sources,
+        options: Options,
+        dataset: str | None,
+        wait_s: float,
     ) -> None:
         self._access = access
         self._place = place
         self._sources = sources
         self._options = options
         self._dataset = dataset
+        self._wait_s = wait_s
 
     async def plan(self) -> dict[Choice, list[Source]]:
         """Return what would be done."""
         from fs2od.cli.member import member_at  # noqa: PLC0415 - keeps `fs2od --help` quick
         from fs2od.results import Put  # noqa: PLC0415 - keeps `fs2od --help` quick
 
-        async with member_at(self._access) as member:
+        async with member_at(self._access, wait_s=self._wait_s) as member:
             target = await member.target(self._place.space, self._place.path)
             return await Put(self._sources, target, self._options).plan()
 
@@ -128,7 +149,7 @@ class _Run:
         from fs2od.cli.member import member_at  # noqa: PLC0415 - keeps `fs2od --help` quick
         from fs2od.results import Put, find_origin, record_origin  # noqa: PLC0415 - keeps `fs2od --help` quick
 
-        async with member_at(self._access) as member:
+        async with member_at(self._access, wait_s=self._wait_s) as member:
             target = await member.target(self._place.space, self._place.path)
             # Before any byte goes: a dataset that is not there is a typing error.
             named = self._dataset

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options
+from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options, wait_option
 from fs2od.cli.bringing import FILES_FROM_OPTION
 from fs2od.errors import ConfigurationError, StorageError
 
@@ -88,6 +88,7 @@ def in_(
 @access_options
 @click.option("--replace", is_flag=True, help="Replace files of the same name and other content; else they are left.")
 @click.option("--from-dataset", metavar="LINK|SPACE", help="The dataset that these were made from.")
+@wait_option(3600.0)
 @click.option("--clean", is_flag=True, help="Remove FOLDER once everything in it is safe.")
 def out(
     *,
@@ -98,11 +99,13 @@ def out(
     ca_file: Path | None,
     replace: bool,
     from_dataset: str | None,
+    wait_s: float,
     clean: bool,
 ) -> None:
     """Put what is in FOLDER into TARGET, a space or a folder in it; exit code 0 only when every checksum agrees.
 
-    What is put and what is left out is as for fs2od put: links to folders are left out, and told. A token that has ended in its file is waited for, for a day.
+    What is put and what is left out is as for fs2od put: links to folders are left out, and told. A
+    service that is away is waited for, and so is a token that has ended in its file, for a day.
     """
     from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.cli.job_end import await_another  # noqa: PLC0415 - keeps `fs2od --help` quick
@@ -113,7 +116,8 @@ def out(
         raise ConfigurationError(f"{folder} is empty: there is nothing to bring back")
     access = access_of(zone_url, token_file, ca_file)
     await_another(access.required())
-    put_gathered(access, gather([folder], nameless=True), target, Options(replace=replace), from_dataset=from_dataset)
+    sources = gather([folder], nameless=True)
+    put_gathered(access, sources, target, Options(replace=replace), from_dataset=from_dataset, wait_s=wait_s)
     if clean:
         _clean(folder)
 

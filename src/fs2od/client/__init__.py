@@ -19,7 +19,7 @@ from fs2od.client._proxies import ProxyAddress, ProxyOf
 from fs2od.client._public import OpenShare, open_share
 from fs2od.client._reading import FileReader, SharedData
 from fs2od.client._renewals import Renewal
-from fs2od.client._retries import Retries, is_transient
+from fs2od.client._retries import Retries, Tries, is_transient
 from fs2od.client.panel import Onepanel
 from fs2od.client.provider import Oneprovider
 from fs2od.client.zone import Onezone
@@ -46,6 +46,7 @@ __all__ = [
     "ShareLink",
     "SharedData",
     "Timeouts",
+    "Tries",
     "UntrustedCertificate",
     "https_origin",
     "is_transient",

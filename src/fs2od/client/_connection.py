@@ -22,7 +22,7 @@ from fs2od.client._operations import Operation
 from fs2od.client._origins import redirect_target
 from fs2od.client._proxies import ProxyOf, by_way_of
 from fs2od.client._renewals import Renewal, has_ended
-from fs2od.client._retries import Retries, next_pause_s
+from fs2od.client._retries import Retries, Tries
 from fs2od.errors import ConfigurationError
 from fs2od.onedata.errors import MalformedAnswer, OnedataError, Unauthorized
 from fs2od.onedata.tokens import Token
@@ -128,6 +128,7 @@ class Connection:
         retries: Retries | None = None,
         largest_answer_bytes: int = _LARGEST_ANSWER_BYTES,
         observer: Observer | None = None,
+        pausing: Callable[[OnedataError, float], None] = lambda _, __: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -145,6 +146,7 @@ class Connection:
             retries: How patient to be.
             largest_answer_bytes: The longest JSON answer that is read.
             observer: Sees every request and answer.
+            pausing: Told before each pause why, and how many seconds it takes.
             clock: The time of day, aware; a Retry-After date is measured against it.
             monotonic: Seconds from a clock that never jumps.
             sleep: Pauses between tries.
@@ -161,6 +163,7 @@ class Connection:
         self._retries = retries or Retries()
         self._largest_answer_bytes = largest_answer_bytes
         self._observer = observer
+        self._pausing = pausing
         self._clock = clock
         self._monotonic = monotonic
         self._sleep = sleep
@@ -222,24 +225,30 @@ class Connection:
             with translated(_host(request.url)):
                 await response.aclose()
 
+    def tries(self) -> Tries:
+        """Return the patience of this connection for what consists of several calls, such as a look whether a lost one was done."""
+        return Tries(
+            self._retries,
+            monotonic=self._monotonic,
+            sleep=self._sleep,
+            chance=self._chance,
+            pausing=self._pausing,
+        )
+
     async def _tried(self, operation: Operation, once: Callable[[], Awaitable[T]]) -> T:
-        began_s, failed = self._monotonic(), 0
+        tries = self.tries()
         while True:
             used = self._token
             try:
                 return await once()
             except OnedataError as error:
                 if isinstance(error, Unauthorized) and await self._renewed(used, error):
-                    began_s = (
-                        self._monotonic()
-                    )  # nothing was done, and waiting for a person is no failure of the service
+                    # Nothing was done, and waiting for a person is no failure of the service.
+                    tries.progressed()
                     continue
-                failed += 1
-                spent_s = self._monotonic() - began_s
-                pause_s = next_pause_s(self._retries, error, failed=failed, spent_s=spent_s, chance=self._chance())
-                if pause_s is None or not operation.repeatable:
+                if not operation.repeatable:
                     raise
-            await self._sleep(pause_s)
+                await tries.missed(error)
 
     async def _renewed(self, used: Token | None, error: Unauthorized) -> bool:
         """Wait for another token where one can come, and say whether the call may be sent again."""

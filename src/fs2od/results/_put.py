@@ -87,10 +87,9 @@ class Put:
         for folder in self._sources.folders:
             await self._make(folder)
         queue: asyncio.Queue[Source] = asyncio.Queue(self._options.jobs)
-        sending = Sending(self._remote, replace=self._options.replace, moved=self._count)
         try:
             async with asyncio.TaskGroup() as group:
-                workers = [group.create_task(self._work(queue, sending)) for _ in range(self._options.jobs)]
+                workers = [group.create_task(self._work(queue)) for _ in range(self._options.jobs)]
                 for source in self._sources.files:
                     # Listed here, one folder after the other, so that no two workers ask for the same one.
                     await self._remote.exists(source.path.rpartition("/")[0])
@@ -111,7 +110,8 @@ class Put:
                 raise _as_ours(error) from error
             # Its files say so one by one.
 
-    async def _work(self, queue: asyncio.Queue[Source], sending: Sending) -> None:
+    async def _work(self, queue: asyncio.Queue[Source]) -> None:
+        sending = Sending(self._remote, replace=self._options.replace, moved=self._count)
         while True:
             source = await queue.get()
             self._done[source.path] = await self._sent(source, sending)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fs2od.onedata.errors import PosixError
+from fs2od.onedata.errors import Busy, ConnectionLost, PosixError
 from fs2od.onedata.ids import FileId
 from fs2od.results._decide import Found
 from fs2od.results._target import Target
@@ -43,11 +43,19 @@ class Remote:
         if await self.exists(folder):
             return
         files, path = self.target.provider.files, self.target.path_of(folder)
-        try:
-            await files.create_at(self.target.root, path, kind="DIR", create_parents=True)
-        except PosixError as error:
-            if error.errno != "eexist":
-                raise
+        tries = self.target.connection.tries()
+        while True:
+            try:
+                await files.create_at(self.target.root, path, kind="DIR", create_parents=True)
+            except (ConnectionLost, Busy) as error:
+                # It may have happened all the same: then it is there already the next time.
+                await tries.missed(error)
+            except PosixError as error:
+                if error.errno != "eexist":
+                    raise
+                break
+            else:
+                break
         self._folders.pop(folder, None)
         if not await self.exists(folder):
             raise PosixError("posix", f"{path} is no folder", details={"errno": "enotdir"})

@@ -25,7 +25,7 @@ SMALL_BYTES = 4 << 20
 """What is sent in one request."""
 _LARGEST_CHUNK = 16 << 20
 _QUICK_S = 0.5
-_TRIES = 4
+_MOST_SURPRISES = 4
 
 
 class _Hash(Protocol):
@@ -34,7 +34,7 @@ class _Hash(Protocol):
 
 
 class Sending:
-    """Sends files into a target."""
+    """Sends files into a target, one after the other."""
 
     def __init__(self, remote: Remote, *, replace: bool, moved: Callable[[int], None]) -> None:
         """Prepare.
@@ -42,12 +42,14 @@ class Sending:
         Args:
             remote: The target.
             replace: Whether a file of the same name and other content gives way.
-            moved: Told how many bytes more are where they belong.
+            moved: Told how many bytes more are where they belong; fewer, when a file is begun again.
         """
         self._remote = remote
         self._files = remote.target.provider.files
         self._replace = replace
-        self._moved = moved
+        self._tell_moved = moved
+        self._counted = 0
+        self._tries = remote.target.connection.tries()
 
     async def send(self, source: Source) -> PutFile:
         """Bring one file into the space, and return what has become of it.
@@ -59,19 +61,25 @@ class Sending:
             OnedataError: The service, or the way to it, did not do what was asked.
         """
         there = await self._remote.found(source.path)
-        for tries_left in reversed(range(_TRIES)):
+        self._tries.progressed()
+        self._counted, surprises = 0, 0
+        while True:
             try:
                 return await self._settled(source, there)
-            except (ConnectionLost, Busy):
+            except (ConnectionLost, Busy) as error:
                 # It may have happened all the same: what stands there now says so.
-                if not tries_left:
-                    raise
+                await self._tries.missed(error)
             except PosixError as error:
                 # Somebody else was quicker, or an answer of ours was lost.
-                if error.errno not in ("eexist", "enoent") or not tries_left:
+                surprises += 1
+                if error.errno not in ("eexist", "enoent") or surprises == _MOST_SURPRISES:
                     raise
+            self._moved(-self._counted)
             there = await self._remote.look_again(source.path)
-        raise AssertionError
+
+    def _moved(self, size_bytes: int) -> None:
+        self._counted += size_bytes
+        self._tell_moved(size_bytes)
 
     async def _settled(self, source: Source, there: Found | None) -> PutFile:
         choice = decide(source, there, replace=self._replace)
@@ -164,6 +172,7 @@ class Sending:
             if time.monotonic() - began_s < _QUICK_S:
                 chunk_bytes = min(2 * chunk_bytes, _LARGEST_CHUNK)
             offset += len(chunk)
+            self._tries.progressed()
             self._moved(len(chunk))
         return said
 

@@ -20,6 +20,7 @@ class Target:
     """A folder of a space, which may not be there yet.
 
     Attributes:
+        connection: Whose requests they are.
         provider: Where it is written.
         space: The space.
         space_name: Its name.
@@ -27,6 +28,7 @@ class Target:
         is_ours: Whether the provider is our own node, which says what it wrote.
     """
 
+    connection: Connection
     provider: Oneprovider
     space: SpaceId
     space_name: str
@@ -89,7 +91,7 @@ async def find_target(
         raise NotWritable(f"the space {known.name!r} {kept} at any provider that can be reached")
     chosen = min(online, key=lambda provider: (provider.domain != prefer, provider.name, provider.domain))
     provider = Oneprovider(connection, f"https://{chosen.domain}")
-    return Target(provider, found, known.name, path, await _is_ours(provider, found))
+    return Target(connection, provider, found, known.name, path, await _is_ours(provider, found))
 
 
 def space_of(data: wire.DataAccessScope, wanted: str) -> SpaceId:
