@@ -1,6 +1,7 @@
 """Jobs of a real Slurm: the dataset is there before, the results are back after, nothing is left behind."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -10,13 +11,19 @@ from pathlib import Path
 
 import pytest
 
+import fs2od
+from fs2od.mount._spool import Spool
+from fs2od.results import mark
 from fs2od.testing.slurm import Slurm
-from fs2od.testing.system import tree, wait_for
+from fs2od.testing.system import free_ports, tree, wait_for
 from fs2od.testing.world import Dataset, ServedWorld, serve_world
 
-FS2OD = f"{shlex.quote(sys.executable)} -m fs2od"
+# Slurm runs its scripts in an environment of its own: these very sources are to be tested there, too.
+SOURCES = Path(fs2od.__file__).parents[1]
+FS2OD = shlex.join(["env", f"PYTHONPATH={SOURCES}", sys.executable, "-m", "fs2od"])
 FILES = {"SPA.yml": b"User: {}\n"} | {f"Grids/{number:02}.mrc": bytes([number]) * 3000 for number in range(20)}
 LONGEST_S = 120.0
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "use-data-in-jobs.md"
 
 
 @dataclass
@@ -37,12 +44,18 @@ class Cluster:
         return self.folder / job
 
 
+def documented_pair(scratch: Path) -> tuple[str, str]:
+    """Return the lines that the page gives an administrator, for another folder."""
+    (found,) = re.findall(r"```sh\n# Prolog\n(.*?)# Epilog[^\n]*\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    prolog, epilog = (each.replace("/scratch/fs2od", str(scratch)) for each in found)
+    return prolog, epilog.replace("fs2od stage", f"{FS2OD} stage")
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    prolog = f'install -d -m 0700 -o "$SLURM_JOB_USER" "{scratch}/$SLURM_JOB_ID"'
-    epilog = f'{FS2OD} stage clean "{scratch}/$SLURM_JOB_ID"'
+    prolog, epilog = documented_pair(scratch)
     with (
         serve_world(tmp_path / "world") as world,
         Slurm(tmp_path / "slurm", prolog=prolog, epilog=epilog) as slurm,
@@ -100,6 +113,77 @@ def test_a_job_whose_data_cannot_come_does_not_begin(cluster: Cluster, tmp_path:
     said = (tmp_path / "out").read_text()
     assert "began" not in said
     assert "gives no space nowhere" in said
+
+
+def test_results_that_could_not_go_back_stay_until_they_do(cluster: Cluster, tmp_path: Path) -> None:
+    _, results, token = dataset_and_results(cluster)
+    nowhere = f"https://127.0.0.1:{free_ports(1)}"
+    script = cluster.script(
+        'mkdir "$DIR/results" "$DIR/data" && echo found > "$DIR/results/sums.txt" && echo raw > "$DIR/data/raw"',
+        f'{FS2OD} stage out "$DIR/results" {results.space} --token-file {token} --wait 0 --zone {nowhere}',
+    )
+    job = cluster.slurm.submit(script, tmp_path / "out")
+    assert cluster.slurm.wait(job, within_s=LONGEST_S) == "FAILED", (tmp_path / "out").read_text()
+    wait_for(lambda: not (cluster.of_job(job) / "data").exists(), what="the epilog")
+    folder = cluster.of_job(job) / "results"
+    assert (folder / "sums.txt").read_text() == "found\n"
+    (line,) = re.findall("To go on: fs2od (.*)", (tmp_path / "out").read_text())
+    assert str(folder) in line
+    again = line.replace(nowhere, cluster.world.node.settings.zone_url)
+    words = [sys.executable, "-m", "fs2od", *shlex.split(again), "--ca", str(cluster.world.ca)]
+    assert subprocess.run(words, timeout=60, check=False).returncode == 0
+    assert (results.folder / "sums.txt").read_text() == "found\n"
+    assert cleaned(cluster.of_job(job)) == ""
+    assert not cluster.of_job(job).exists()
+
+
+def cleaned(folder: Path, *more: str) -> str:
+    words = [sys.executable, "-m", "fs2od", "stage", "clean", str(folder), *more]
+    done = subprocess.run(words, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    return done.stderr
+
+
+def test_results_are_kept_aside_when_stage_out_was_killed_and_removed_only_anyway(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    for name in ("results/deep/map.mrc", "data/raw.mrc"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("1")
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    mark(folder / "results", "space", ["fs2od", "stage", "out", str(folder / "results"), "my space"])
+    said = cleaned(folder)
+    assert f"kept in {folder}/results. To bring them back: fs2od stage out {folder}/results 'my space'" in said
+    assert [path.name for path in folder.rglob("*") if path.is_file()][-1] == "map.mrc"
+    assert [path.name for path in folder.iterdir()] == ["results"]
+    # What others wrote into it is no command of ours.
+    mark(folder / "results", "space", ["rm", "-r", "/"])
+    assert f"fs2od stage out {folder}/results TARGET" in cleaned(folder)
+    assert cleaned(folder, "--anyway") == ""
+    assert not folder.exists()
+
+
+def test_what_a_mount_could_not_send_is_kept_aside(tmp_path: Path) -> None:
+    folder, kept = tmp_path / "job", tmp_path
+    for number, keep in ((1, True), (2, False)):
+        spool = Spool(folder / f"unsent {number}", limit_bytes=100, place="results", mountpoint=folder / "mnt")
+        file = spool.new("deep/map.mrc", is_whole=True)
+        file.write(0, b"hours of work", new=13)
+        file.close(keep=keep)
+        spool.close()
+        kept = spool.folder if keep else kept
+    (folder / "unsent 1" / "other").touch()
+    assert f"1 files that were written to a mount were not sent: they are kept in '{kept}'" in cleaned(folder)
+    assert sorted(path.name for path in kept.iterdir()) == [
+        "000001-map.mrc",
+        "000001-map.mrc.note",
+        "lock",
+        "mount.json",
+    ]
+    assert [path.name for path in (folder / "unsent 1").iterdir()] == [kept.name]
+    assert [path.name for path in folder.iterdir()] == ["unsent 1"]
+    cleaned(folder, "--anyway")
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("folder", ["/", "/tmp", "/tmp/..", ".", "~"])

@@ -11,10 +11,15 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-__all__ = ["for_shell", "going_on"]
+__all__ = ["for_shell", "going_on", "words_going_on"]
 
 
 def going_on(**instead: object) -> str:
+    """Return `words_going_on` for a shell."""
+    return for_shell(words_going_on(**instead))
+
+
+def words_going_on(**instead: object) -> list[str]:
     """Return the command that the person gave, within which this is called, with the options that are not as by default.
 
     Args:
@@ -36,7 +41,7 @@ def going_on(**instead: object) -> str:
         else:
             words += _texts(value)
     given = [*options, "--", *words] if any(word.startswith("-") for word in words) else [*words, *options]
-    return for_shell(["fs2od", *names, *given])
+    return ["fs2od", *names, *given]
 
 
 def for_shell(words: Sequence[str]) -> str:

@@ -8,11 +8,9 @@ import click
 
 from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options, wait_option
 from fs2od.cli.bringing import FILES_FROM_OPTION
-from fs2od.errors import ConfigurationError, StorageError
+from fs2od.errors import ConfigurationError
 
 __all__ = ["stage"]
-
-_LEAST_DEPTH = 3
 
 
 @click.group(
@@ -108,40 +106,36 @@ def out(
     service that is away is waited for, and so is a token that has ended in its file, for a day.
     """
     from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.going_on import words_going_on  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.cli.job_end import await_another  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.job_folder import clean_folder, marked  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.cli.put import put_gathered  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.results import Options, gather  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.results import Options, gather, is_mark  # noqa: PLC0415 - keeps `fs2od --help` quick
 
-    if not any(folder.iterdir()):
+    if all(is_mark(each.name) for each in folder.iterdir()):
         raise ConfigurationError(f"{folder} is empty: there is nothing to bring back")
-    access = access_of(zone_url, token_file, ca_file)
-    await_another(access.required())
-    sources = gather([folder], nameless=True)
-    put_gathered(access, sources, target, Options(replace=replace), from_dataset=from_dataset, wait_s=wait_s)
+    files = {"token_file": token_file and token_file.absolute(), "ca_file": ca_file and ca_file.absolute()}
+    command = words_going_on(folder=folder.absolute(), clean=False, **files)
+    with marked(folder, target, command):
+        access = access_of(zone_url, token_file, ca_file)
+        await_another(access.required())
+        sources = gather([folder], nameless=True)
+        put_gathered(access, sources, target, Options(replace=replace), from_dataset=from_dataset, wait_s=wait_s)
     if clean:
-        _clean(folder)
+        clean_folder(folder)
 
 
 @stage.command("clean")
 @click.argument("folder", type=click.Path(path_type=Path))
-def clean(*, folder: Path) -> None:
+@click.option("--anyway", is_flag=True, help="Remove also results that were not brought back.")
+def clean(*, folder: Path, anyway: bool) -> None:
     """Unmount what is mounted in FOLDER, and remove it with all that is in it. It need not exist any more.
+
+    Results that stage out began to bring back and did not, and what a mount could not send, are kept where they are: one line
+    says where, and the command that brings them back. The exit code is 0 then, too.
 
     A folder in it that is still another file system is left as it is, and named: exit code 7.
     """
-    _clean(folder)
+    from fs2od.cli.job_folder import clean_folder  # noqa: PLC0415 - keeps `fs2od --help` quick
 
-
-def _clean(folder: Path) -> None:
-    from fs2od.mount import mounted_in, unmount  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.transfer import remove_folder  # noqa: PLC0415 - keeps `fs2od --help` quick
-
-    path = folder.parent.resolve() / folder.name
-    if len(path.parts) < _LEAST_DEPTH or folder.name in {"", ".", ".."} or path == Path.home():
-        raise ConfigurationError(f"{folder} is not a job's folder: it is not removed")
-    for point in mounted_in(path):
-        unmount(point)
-    left = mounted_in(path)
-    if left:
-        raise StorageError(f"{left[0]} is still mounted: nothing is removed")
-    remove_folder(path)
+    clean_folder(folder, anyway=anyway)

@@ -14,14 +14,14 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fs2od.errors import StorageError, StorageFull, StorageMissing
 
-__all__ = ["Kept", "Spool", "SpoolFile", "is_served", "kept_in"]
+__all__ = ["Kept", "Spool", "SpoolFile", "holds_unsent", "is_served", "is_spool", "kept_in"]
 
 _LOCK, _ABOUT = "lock", "mount.json"
 _NOTE, _PARTIAL = ".note", ".partial"
@@ -214,6 +214,21 @@ def is_served(top: Path, mountpoint: Path) -> bool:
     """Say whether a mount of a place goes on: somebody has files open in it, or they are being sent."""
     wanted = str(mountpoint.absolute())
     return any(_about(each)["mountpoint"] == wanted and not _is_over(each) for each in _spools(top))
+
+
+def is_spool(names: Collection[str]) -> bool:
+    """Say whether a folder with these names in it is that of a mount's unsent files."""
+    return _LOCK in names and _ABOUT in names
+
+
+def holds_unsent(folder: Path, *, wait_s: float) -> bool:
+    """Say whether a mount's folder holds what was not sent; a mount that goes on is waited for."""
+    until_s = time.monotonic() + wait_s
+    while folder.exists() and any(_files_in(folder)):
+        if _is_over(folder) or time.monotonic() >= until_s:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def _files_in(folder: Path) -> Iterator[Kept]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fs2od.errors import ConfigurationError, StorageError
+from fs2od.results._marks import is_mark
 
 __all__ = ["LeftOut", "Source", "Sources", "gather"]
 
@@ -95,6 +96,8 @@ class _Walk:
                 self._folders.add(path)
             for entry in self._entries(folder):
                 below = f"{path}/{entry.name}" if path else entry.name
+                if is_mark(entry.name):
+                    continue
                 if not self._is_named(Path(entry.path), below):
                     continue
                 if entry.is_dir(follow_symlinks=False):

@@ -10,7 +10,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Collection, Iterator
 
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.transfer._disk import EXISTING_FILE, NS, told
@@ -19,7 +19,10 @@ from fs2od.transfer._folders import Folder, open_folder
 from fs2od.transfer._partial_files import Partial
 from fs2od.transfer._partials import PartialName
 
-__all__ = ["Destination"]
+__all__ = ["Destination", "Keeps"]
+
+Keeps = Callable[[Names, Collection[str]], bool]
+"""Says of a folder, by its path and the names in it, whether it is kept."""
 
 
 class Destination:
@@ -183,20 +186,24 @@ class Destination:
         with told(), self.opened(path[:-1]) as parent:
             return parent.stat(path[-1])
 
-    def remove_all(self, path: Names) -> None:
+    def remove_all(self, path: Names, keeps: Keeps | None = None) -> None:
         """Remove a file, a link, or a folder with all that is in it; no link is followed.
 
-        A folder of another file system is somebody's mount, and what is in it lies elsewhere: it is left as it is.
+        A folder of another file system is somebody's mount, and what is in it lies elsewhere: it is left as it is. So is one
+        that `keeps` wants: it is asked with a folder's path, and the names in it.
 
         Raises:
             StorageError: Something cannot be removed, or was left.
         """
-        left: list[Names] = []
-        with told(), self.opened(path[:-1]) as parent, contextlib.suppress(FileNotFoundError):
-            _remove(parent, path, left)
-        if left:
-            more = f", and {len(left) - 1:,} more" if len(left) > 1 else ""
-            raise StorageError(f"{self.path}/{shown_path(left[0])} is another file system: it is left as it is{more}")
+        removal = _Removal(keeps or (lambda _, __: False))
+        with told(), self.opened(path[:-1]) as parent:
+            removal.remove(parent, path)
+        elsewhere = removal.elsewhere
+        if elsewhere:
+            more = f", and {len(elsewhere) - 1:,} more" if len(elsewhere) > 1 else ""
+            raise StorageError(
+                f"{self.path}/{shown_path(elsewhere[0])} is another file system: it is left as it is{more}"
+            )
 
     def set_time(self, path: Names, *, mtime_s: int) -> None:
         """Give a file that stands there its time.
@@ -263,23 +270,38 @@ class Destination:
             inside.close()
 
 
-def _remove(parent: Folder, path: Names, left: list[Names]) -> None:
-    """Remove what stands in a folder; what is left, and keeps its own folders, is added to `left`."""
-    name, left_before = path[-1], len(left)
-    if not stat.S_ISDIR(parent.stat(name).st_mode):
-        parent.unlink(name)
-        return
-    inside = parent.below(name)
-    try:
+class _Removal:
+    """Removes what stands in folders, and notes what is left: that keeps its own folders."""
+
+    def __init__(self, keeps: Keeps) -> None:
+        self._keeps = keeps
+        self.elsewhere: list[Names] = []
+
+    def remove(self, parent: Folder, path: Names) -> bool:
+        """Remove what stands in a folder, unless it is gone already, and say whether nothing of it is left."""
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISDIR(parent.stat(path[-1]).st_mode):
+                parent.unlink(path[-1])
+                return True
+            inside = parent.below(path[-1])
+            try:
+                is_empty = self._emptied(parent, inside, path)
+            finally:
+                inside.close()
+            if not is_empty:
+                return False
+            parent.rmdir(path[-1])
+        return True
+
+    def _emptied(self, parent: Folder, inside: Folder, path: Names) -> bool:
         if inside.device() != parent.device():
-            left.append(path)
-            return
-        for each in inside.facts():
-            _remove(inside, (*path, each), left)
-    finally:
-        inside.close()
-    if len(left) == left_before:
-        parent.rmdir(name)
+            self.elsewhere.append(path)
+            return False
+        names = inside.names()
+        if self._keeps(path, names):
+            return False
+        left = [name for name in names if not self.remove(inside, (*path, name))]
+        return not left
 
 
 def _present(folder: Folder, name: str, facts: os.stat_result) -> Present:

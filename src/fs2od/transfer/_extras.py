@@ -9,7 +9,7 @@ from typing import Final, Iterator
 
 from fs2od.errors import Fs2odError
 from fs2od.transfer._dataset import Dataset
-from fs2od.transfer._destination import Destination
+from fs2od.transfer._destination import Destination, Keeps
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present
 from fs2od.transfer._partials import partials_of
 from fs2od.transfer._run import Ending
@@ -82,15 +82,19 @@ def remove_extras(destination: Destination, extras: list[Extra]) -> None:
     destination.sync()
 
 
-def remove_folder(path: Path) -> None:
+def remove_folder(path: Path, *, keeps: Keeps | None = None) -> None:
     """Remove a folder with all that is in it, following no link and into no other file system; nothing where there is none.
+
+    Args:
+        path: The folder.
+        keeps: Asked of each folder in it, by its path from the parent's and the names in it, whether that is left as it is.
 
     Raises:
         StorageError: Something cannot be removed, or was left.
     """
     if path.parent.is_dir():
         with Destination(path.parent) as parent:
-            parent.remove_all((path.name,))
+            parent.remove_all((path.name,), keeps)
 
 
 def _extras(destination: Destination, selection: Selection, path: Names, there: Present) -> Iterator[Extra]:
