@@ -21,6 +21,7 @@ from fs2od.facility.deciding import (
     NoteRunning,
     Publish,
     ReadMetadata,
+    Reopen,
     Rules,
     SetContinuous,
     Take,
@@ -169,6 +170,15 @@ def test_the_public_metadata_says_whether_there_are_checksums() -> None:
 def test_a_complete_dataset_opens_again_when_its_running_file_comes_back() -> None:
     record = announced(phase=Phase.COMPLETE, running_seen=True, completed_at=NOW, told="s")
     assert decided(record, sighting(running=True, count=tally())) == NoteRunning(1)
+
+
+def test_a_complete_dataset_goes_on_when_its_data_changed_and_is_complete_again_when_that_has_settled() -> None:
+    record = announced(phase=Phase.COMPLETE, completed_at=NOW, told="s")
+    more = sighting(count=tally(FRESH_NS, "more"))
+    assert decided(record, more) == Reopen(1)
+    record = announced(changed_later="1 file more", quietly=True, told="s", imported=data_signature(more))
+    assert decided(record, more) is None
+    assert decided(record, more, NOW + timedelta(seconds=4)) == FinishImport(1), "not only after twelve hours"
 
 
 def test_a_changed_metadata_file_is_read_and_closed_again() -> None:

@@ -53,6 +53,8 @@ class DatasetRow:
     steps_done: int
     steps: int
     last_event: DatasetEventRow | None
+    changed_later: str = ""
+    """How its data changed after it had been complete, in words."""
     sites: tuple[Supported, ...] = ()
     sites_asked_at: datetime | None = None
 
@@ -163,6 +165,7 @@ def _row(
         steps_done=len(record.done),
         steps=len(ONBOARDING),
         last_event=last,
+        changed_later=record.changed_later,
         sites_asked_at=whereabouts[0],
         sites=whereabouts[1],
     )

@@ -14,6 +14,7 @@ from fs2od.client import Connection
 from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageMissing
 from fs2od.facility._passes import Passes
 from fs2od.facility._postman import Postman, mail_transport
+from fs2od.facility._revisits import Revisits
 from fs2od.facility._whereabouts import Whereabouts
 from fs2od.facility.configuration import Configuration
 from fs2od.facility.hashing import Hashing
@@ -88,10 +89,11 @@ class Facility:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(waking.wake)
 
-        async with self._opened(appeared) as (passes, postman, hashing, whereabouts):
+        async with self._opened(appeared) as (passes, postman, hashing, whereabouts, revisits):
             tasks = [
                 asyncio.create_task(self._keep_looking(passes, postman, waking)),
                 asyncio.create_task(whereabouts.keep_asking()),
+                asyncio.create_task(revisits.keep_looking()),
                 asyncio.create_task(postman.keep_delivering()),
                 asyncio.create_task(_keep_hashing(hashing)),
                 asyncio.create_task(self._prepare(passes, stop)),
@@ -117,7 +119,7 @@ class Facility:
             Fs2odError: As for `run`.
         """
         require_watchable(self._configuration.watch)
-        async with self._opened() as (passes, postman, hashing, _):
+        async with self._opened() as (passes, postman, hashing, _, _):
             await passes.one()
             await _until_ended(asyncio.ensure_future(asyncio.to_thread(hashing.work)), hashing)
             # What appeared in the sidecars is imported at once.
@@ -131,9 +133,10 @@ class Facility:
         Args:
             checksums: Let each pass also read the files that settled, and publish their checksums.
         """
-        async with self._opened() as (passes, postman, hashing, _):
+        async with self._opened() as (passes, postman, hashing, _, revisits):
 
             async def one_pass() -> None:
+                await revisits.all_due()
                 await passes.one()
                 if checksums:
                     await _until_ended(asyncio.ensure_future(asyncio.to_thread(hashing.work)), hashing)
@@ -144,7 +147,7 @@ class Facility:
     @contextlib.asynccontextmanager
     async def _opened(
         self, appeared: Callable[[], None] = lambda: None
-    ) -> AsyncIterator[tuple[Passes, Postman, Hashing, Whereabouts]]:
+    ) -> AsyncIterator[tuple[Passes, Postman, Hashing, Whereabouts, Revisits]]:
         try:
             self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -157,11 +160,19 @@ class Facility:
                 watches = by_known_names(self._configuration.watch, roots)
                 configuration = self._configuration.model_copy(update={"watch": watches})
                 hashing = Hashing(configuration, journal, clock=self._clock, appeared=appeared)
-                passes = Passes(configuration, journal, connect=self._connect, clock=self._clock, sidecar=hashing.shown)
+                revisits = Revisits(configuration, journal, self._clock, appeared)
+                passes = Passes(
+                    configuration,
+                    journal,
+                    connect=self._connect,
+                    clock=self._clock,
+                    sidecar=hashing.shown,
+                    later=revisits.found,
+                )
                 onedata = self._configuration.onedata
                 whereabouts = Whereabouts(onedata, journal, connect=self._connect, clock=self._clock)
                 try:
-                    yield passes, Postman(journal.outbox, transport, self._clock), hashing, whereabouts
+                    yield passes, Postman(journal.outbox, transport, self._clock), hashing, whereabouts, revisits
                 finally:
                     await passes.close()
 

@@ -28,7 +28,7 @@ from fs2od.facility.onboarding import (
     setback_of,
     uncounted_names,
 )
-from fs2od.facility.watching import Look, Settling, Sighting, Surveys, Uncounted, look
+from fs2od.facility.watching import Look, Settling, Sighting, Surveys, Tally, Uncounted, look
 
 __all__ = ["Passes"]
 
@@ -47,6 +47,7 @@ class Passes:
         connect: Connect,
         clock: Callable[[], datetime],
         sidecar: Callable[[int], str] = lambda _: "",
+        later: Callable[[Record], Tally | None] = lambda _: None,
     ) -> None:
         self._configuration = configuration
         self._rules = Rules(configuration)
@@ -54,6 +55,7 @@ class Passes:
         self._connect = connect
         self._clock = clock
         self._sidecar = sidecar
+        self._later = later
         self._settling = Settling()
         self._surveys = Surveys()
         self._performer = Performer(configuration, journal, self._surveys, clock)
@@ -180,11 +182,10 @@ class Passes:
 
     def _sighting(self, record: Record) -> Sighting | None:
         sighting = self._sightings.get(record.identity)
-        return (
-            None
-            if sighting is None
-            else changed(sighting, tally=self._surveys.tally(record.id), sidecar=self._sidecar(record.id))
-        )
+        if sighting is None:
+            return None
+        tally = self._surveys.tally(record.id) or self._later(record)
+        return changed(sighting, tally=tally, sidecar=self._sidecar(record.id))
 
     def _is_ready(self, record: Record) -> bool:
         """Say whether there is something to do, without asking again about what neither changed nor waits for a moment."""

@@ -127,7 +127,7 @@ _NEXT: dict[DatasetState, str] = {
         "New files are imported as they come. When the running file is gone and nothing moves, it is complete."
     ),
     "finishing": sentence("The last import is under way. Then it is complete, and a mail says so."),
-    "complete": sentence("Nothing. Were files to change again, they would be imported."),
+    "complete": sentence("Its files are looked at now and then. Were they to change again, they would be imported."),
 }
 
 
@@ -166,6 +166,7 @@ def dataset_document(row: DatasetRow) -> dict[str, Any]:
         "share_id": row.share or None,
         "detected_at": _iso(row.detected_at),
         "completed_at": _iso(row.completed_at),
+        "changed_after_completion": row.changed_later or None,
         "last_event": None if row.last_event is None else event_document(row.last_event),
         "sites": [site_document(site) for site in row.sites],
         "sites_asked_at": _iso(row.sites_asked_at),

@@ -23,6 +23,7 @@ __all__ = [
     "Publish",
     "ReadMetadata",
     "Release",
+    "Reopen",
     "SetContinuous",
     "Take",
     "TellComplete",
@@ -81,6 +82,13 @@ class Take:
 @dataclass(frozen=True, slots=True)
 class NoteRunning:
     """Note that acquisition goes on, perhaps again."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Go on with a dataset that was complete: its data came or changed again, without a running file."""
 
     dataset: int
 
@@ -157,6 +165,7 @@ Action: TypeAlias = (
     | ReadMetadata
     | Take
     | NoteRunning
+    | Reopen
     | SetContinuous
     | AskImport
     | ImportSidecar
@@ -174,6 +183,7 @@ _SAID: dict[type, str] = {
     Identify: "note that the same folder was mounted anew",
     ReadMetadata: "read the metadata file",
     NoteRunning: "note that acquisition goes on",
+    Reopen: "import what changed after the completion",
     AskImport: "ask for an import of what has changed",
     ImportSidecar: "ask for an import of new checksums",
     FinishImport: "ask for the last import",

@@ -18,6 +18,7 @@ from fs2od.facility.deciding._actions import (
     NoteRunning,
     Publish,
     ReadMetadata,
+    Reopen,
     SetContinuous,
     Take,
     TellComplete,
@@ -129,13 +130,24 @@ def _importing(record: Record, sighting: Sighting, rules: Rules, watch: Watch, n
         return None
     if sighting.folder.running:
         return _while_running(record, sighting, rules, now)
-    if record.phase is Phase.COMPLETE or sighting.tally is None:
+    if sighting.tally is None:
         return None
+    return _at_rest(record, sighting, rules, watch, now)
+
+
+def _at_rest(record: Record, sighting: Sighting, rules: Rules, watch: Watch, now: datetime) -> Action | None:
+    if record.phase is Phase.COMPLETE:
+        return Reopen(record.id) if _has_changed_later(record, sighting) else None
     if record.phase is Phase.FINISHING:
         return CheckImport(record.id)
     if record.phase is Phase.ACQUIRING and now >= quiet_at(record, sighting, watch):
         return FinishImport(record.id)
     return _ask(record, sighting, rules, now)
+
+
+def _has_changed_later(record: Record, sighting: Sighting) -> bool:
+    now, then = sighting.tally, record.tally
+    return now is not None and then is not None and now.signature != then.signature
 
 
 def _while_running(record: Record, sighting: Sighting, rules: Rules, now: datetime) -> Action | None:
@@ -180,7 +192,7 @@ def quiet_at(record: Record, sighting: Sighting, watch: Watch) -> datetime:
     """Return from when on acquisition counts as ended, if nothing changes meanwhile."""
     tally = sighting.tally
     newest = _EPOCH + timedelta(microseconds=(tally.newest_ns if tally else 0) // 1000)
-    return newest + (watch.data_settle if record.running_seen else watch.quiet)
+    return newest + (watch.data_settle if record.running_seen or record.changed_later else watch.quiet)
 
 
 def _rights(record: Record) -> Action | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from fs2od.errors import Fs2odError, Interrupted, StateError, StorageError
 from fs2od.facility.configuration import Configuration, Watch
@@ -43,6 +44,8 @@ _NONE = "no checksums"
 
 _log = logging.getLogger(__name__)
 
+_Stage: TypeAlias = tuple[Phase, datetime | None]
+
 
 @dataclass
 class _Own:
@@ -52,8 +55,8 @@ class _Own:
     due_at: datetime | None = None
     waiting_since: datetime | None = None
     failures: int = 0
-    phase: Phase | None = None
-    """The phase in which the last round that ended had begun."""
+    stage: _Stage | None = None
+    """How far the dataset was when the last round that ended had begun."""
 
 
 @dataclass
@@ -165,7 +168,7 @@ class Hashing:
         own = self._own.get(record.id)
         if own is None:
             own = self._own[record.id] = self._remembered(record, watch)
-        turned = own.phase is not record.phase and not own.failures
+        turned = own.stage != _stage(record) and not own.failures
         return own.due_at is None or now >= own.due_at or turned
 
     def _remembered(self, record: Record, watch: Watch) -> _Own:
@@ -174,7 +177,7 @@ class Hashing:
         if record.phase is Phase.COMPLETE:
             checked_at = self._store.state(record.id).checked_at
             if checked_at is not None and (record.completed_at is None or checked_at >= record.completed_at):
-                own.due_at, own.phase = checked_at + self._settings.recheck, record.phase
+                own.due_at, own.stage = checked_at + self._settings.recheck, _stage(record)
         return own
 
     def _is_workable(self, record: Record) -> bool:
@@ -186,7 +189,7 @@ class Hashing:
             return True
         own = self._own[record.id]
         own.due_at = self._clock() + self._settings.recheck
-        own.phase = record.phase
+        own.stage = _stage(record)
         self._trouble(record.id, "no checksums", f"{_NONE} are made: they are switched off")
         return False
 
@@ -243,7 +246,7 @@ class Hashing:
         del self._turns[record.id]
         complete = record.phase is Phase.COMPLETE and not done.pending
         rest = self._settings.recheck if complete else self._rest(done, own)
-        own.due_at, own.failures, own.phase = self._clock() + rest, 0, record.phase
+        own.due_at, own.failures, own.stage = self._clock() + rest, 0, _stage(record)
         own.waiting_since = done.waiting_since
         if complete:
             own.settling = FileSettling(own.settling.settle)
@@ -261,7 +264,7 @@ class Hashing:
         pause = min(_PAUSE_AFTER_ERROR * (1 << min(own.failures, 10)), _LONGEST_PAUSE)
         own.failures += 1
         own.due_at = self._clock() + (self._settings.recheck if lasting else pause)
-        own.phase = failed.record.phase
+        own.stage = _stage(failed.record)
 
     def _trouble(self, dataset: int, kind: str, said: str) -> None:
         self._store.note_trouble(dataset, kind, said, self._clock())
@@ -269,6 +272,11 @@ class Hashing:
 
     def _note_shown(self, dataset: int) -> None:
         self._shown[dataset] = _shown(self._store.state(dataset))
+
+
+def _stage(record: Record) -> _Stage:
+    """Return what differs whenever acquisition goes on, and whenever it has ended again."""
+    return record.phase, record.completed_at
 
 
 def _shown(state: State) -> str:

@@ -140,6 +140,10 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     completed_at: datetime | None = None
     told: str = ""
     """What the data looked like when its completion was last told by mail."""
+    changed_later: str = ""
+    """How the data changed after it had been complete, in words; empty: it did not."""
+    quietly: bool = False
+    """Whether the next completion is told to nobody, because it was told before."""
 
     @property
     def path(self) -> Path:

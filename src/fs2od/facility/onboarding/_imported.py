@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fs2od.client import Oneprovider
@@ -9,7 +10,7 @@ from fs2od.facility.watching import Tally, Uncounted
 from fs2od.mail import human_bytes, human_count
 from fs2od.onedata.ids import FileId
 
-__all__ = ["Imported", "imported", "lack"]
+__all__ = ["Imported", "difference", "imported", "lack"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,19 @@ def lack(known: Imported, tally: Tally) -> str:
     bytes_there, bytes_here = f"{known.size_bytes:,} bytes", f"{tally.size_bytes:,} bytes"
     exact = f" ({bytes_there}, not {bytes_here})" if there == here else ""
     return f"Onedata has {there} of {here} that lie here{exact}"
+
+
+def difference(before: Tally, now: Tally) -> str:
+    """Say how a dataset differs from what it was, as in "2 files more, 10.0 kB more"; pure."""
+    said = [
+        _more(now.files - before.files, lambda count: f"{human_count(count)} {'file' if count == 1 else 'files'}"),
+        _more(now.size_bytes - before.size_bytes, human_bytes),
+    ]
+    return ", ".join(filter(None, said)) or "files changed, as many and as large as before"
+
+
+def _more(by: int, shown: Callable[[int], str]) -> str:
+    return f"{shown(abs(by))} {'more' if by > 0 else 'fewer'}" if by else ""
 
 
 def _is_uncounted(path: str, uncounted: Uncounted) -> bool:

@@ -116,6 +116,8 @@ class Importer:
             await self._repeat(scene, f"the last import did not bring everything: {said}")
             return
         record = replace(eased(scene.record), phase=Phase.COMPLETE, completed_at=self.clock(), unfinished=0)
+        if record.quietly and tally is not None:
+            record = replace(record, told=tally.signature, quietly=False)
         files = tally.files if tally else 0
         await self._write(record, "imported", f"the last import ended: {files} files can be delivered")
 

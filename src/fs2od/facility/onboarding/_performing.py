@@ -25,6 +25,7 @@ from fs2od.facility.deciding import (
     Publish,
     ReadMetadata,
     Release,
+    Reopen,
     Rules,
     SetContinuous,
     Take,
@@ -33,6 +34,7 @@ from fs2od.facility.deciding import (
 from fs2od.facility.journal import Journal, Phase, Problem, ProblemKind, Record, Step
 from fs2od.facility.metadata import MetadataProblem, facts_of, read_metadata
 from fs2od.facility.onboarding._announcing import Announcer
+from fs2od.facility.onboarding._imported import difference
 from fs2od.facility.onboarding._importing import Importer
 from fs2od.facility.onboarding._names import dataset_name, unique_name
 from fs2od.facility.onboarding._provisioning import Groups
@@ -47,13 +49,13 @@ from fs2od.facility.onboarding._steps import (
     progressed,
     publish,
 )
-from fs2od.facility.watching import SeenFolder, Sighting, Surveys
+from fs2od.facility.watching import SeenFolder, Sighting, Surveys, Tally
 from fs2od.onedata.errors import Forbidden, NotFound
 from fs2od.onedata.roles import bundles_fingerprint
 
 __all__ = ["LocalAction", "OnedataAction", "Performer"]
 
-LocalAction = Adopt | Hold | Release | Identify | ReadMetadata | NoteRunning
+LocalAction = Adopt | Hold | Release | Identify | ReadMetadata | NoteRunning | Reopen
 """What needs nothing from Onedata, and so is done while it is away."""
 
 OnedataAction = (
@@ -100,6 +102,9 @@ class Performer:
                 await self._write(replace(self.journal.get(dataset), device=device, inode=inode))
             case NoteRunning(dataset):
                 await self._note_running(self.journal.get(dataset))
+            case Reopen(dataset):
+                if sighting is not None and sighting.tally is not None:
+                    await self._reopen(self.journal.get(dataset), sighting.tally)
             case ReadMetadata(dataset):
                 if sighting is not None:
                     await self._read(self.journal.get(dataset), sighting.folder)
@@ -237,8 +242,18 @@ class Performer:
     async def _note_running(self, record: Record) -> None:
         phase = Phase.ONBOARDING if record.next_step is not None else Phase.ACQUIRING
         said = "acquisition goes on again" if record.running_seen else "acquisition goes on"
-        noted = replace(record, running_seen=True, phase=phase, completed_at=None, unfinished=0)
+        noted = replace(
+            record, running_seen=True, phase=phase, completed_at=None, unfinished=0, changed_later="", quietly=False
+        )
         await self._write(noted, "acquiring", said)
+
+    async def _reopen(self, record: Record, tally: Tally) -> None:
+        said = difference(record.tally, tally) if record.tally else "files changed"
+        was_told = record.tally is not None and record.told == record.tally.signature
+        reopened = replace(
+            record, phase=Phase.ACQUIRING, completed_at=None, changed_later=said, quietly=was_told, unfinished=0
+        )
+        await self._write(reopened, "data changed", f"changed after completion: {said}")
 
     async def _write(self, record: Record, kind: str = "", said: str = "") -> Record:
         return await asyncio.to_thread(self.journal.write, record, kind=kind, said=said, now=self.clock())
