@@ -33,6 +33,8 @@ _SHORTEST_PAUSE_S = 0.1
 _LOOK_SHARE = 4
 """Between two looks we rest at least so many times as long as the last one took: file systems are shared."""
 _PAUSE_AFTER_ERROR_S = 5.0
+_LISTENING_AFTER_S = 1.0
+"""So soon after they were named, notices come from folders. What moved before is found by another look."""
 
 _log = logging.getLogger(__name__)
 
@@ -202,9 +204,10 @@ class Facility:
                 await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
                 continue
             postman.look_again()
-            waking.listen(flat=passes.flat_folders(), deep=passes.deep_folders())
+            is_new = waking.listen(flat=passes.flat_folders(), deep=passes.deep_folders())
             await asyncio.sleep(max(_SHORTEST_PAUSE_S, _LOOK_SHARE * min(loop.time() - began, passes.look_s)))
-            await waking.wait(at_most_s=self._rest_s(passes))
+            rest_s = self._rest_s(passes)
+            await waking.wait(at_most_s=min(rest_s, _LISTENING_AFTER_S) if is_new else rest_s)
 
     def _rest_s(self, passes: Passes) -> float:
         poll = self._configuration.scan.poll

@@ -32,10 +32,15 @@ class Waking:
         self._flat: tuple[frozenset[Path], _Watcher | None] = (frozenset(), None)
         self._deep: tuple[frozenset[Path], _Watcher | None] = (frozenset(), None)
 
-    def listen(self, *, flat: Iterable[Path], deep: Iterable[Path]) -> None:
-        """Listen to these folders from now on: `flat` ones without, `deep` ones with all folders below them."""
+    def listen(self, *, flat: Iterable[Path], deep: Iterable[Path]) -> bool:
+        """Listen to these folders from now on: `flat` ones without, `deep` ones with all folders below them.
+
+        `True`: it has only just begun for some. What moved since the last look may have been missed, so look again soon.
+        """
+        before = self._flat, self._deep
         self._flat = self._changed(self._flat, frozenset(flat), recursive=False)
         self._deep = self._changed(self._deep, frozenset(deep), recursive=True)
+        return before != (self._flat, self._deep)
 
     async def wait(self, *, at_most_s: float) -> None:
         """Wait until something moved, but not longer than that."""
