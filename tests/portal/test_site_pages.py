@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,26 @@ async def test_an_end_says_first_what_is_lost_and_kept(centre: Centre, ada: Pers
     assert ada.place == f"{centre.base}/spaces"
     assert centre.id not in scene.zone.spaces.known(space).supports
     assert "No other site supports the dataset" in await admin.open(f"{own}/spaces/{space}/end")
+
+
+async def test_what_is_removed_after_an_end_is_shown_while_it_lasts(centre: Centre, ada: Person) -> None:
+    scene, space = centre.scene, centre.supports()
+    await ada.open(f"{centre.base}/spaces/{space}/end")
+    await ada.press(f"{centre.base}/spaces/{space}/end")
+    page = html.unescape(await ada.open(f"{centre.base}/spaces"))
+    assert ("What is being removed" in page, "0 files removed" in page) == (True, True)
+    [shown] = (await twin(ada, f"{centre.base}/spaces"))["being_removed"]
+    assert (shown["space_id"], shown["storage_name"], shown["problem"]) == (space, "scratch", None)
+    await ada.open(centre.base)
+    request = centre.asked()
+    await ada.open(centre.base)
+    page = html.unescape(
+        await ada.press(f"{centre.base}/requests/{request}/approve", {"storage": centre.storage, "size": "2 TB"})
+    )
+    assert "still being removed" in page
+    scene.clock.moment += timedelta(seconds=90)
+    scene.world.node.sites.emptying.go_on()
+    assert "What is being removed" not in await ada.open(f"{centre.base}/spaces")
 
 
 async def test_a_storage_that_fails_says_why_and_is_tried_again(centre: Centre, ada: Person) -> None:

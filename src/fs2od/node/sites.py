@@ -10,8 +10,11 @@ from typing import Protocol
 from fs2od.errors import ConfigurationError
 from fs2od.node.index import Indexes
 from fs2od.node.index.schema import ROOT
+from fs2od.node.panel.clearances import Clearances
+from fs2od.node.panel.emptying import Emptying
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.named_stores import NamedStores
+from fs2od.node.panel.support import note_space_removed
 from fs2od.node.provider.checksums import Checksums
 from fs2od.node.provider.provider import Oneprovider, Shared, front_of, open_provider
 from fs2od.node.provider.sources import Sources
@@ -69,6 +72,8 @@ class Sites:
         trees = Trees(homes, indexes, zone.clock.now_s, modes=modes)
         self.abandoned = Abandoned(trees, homes, indexes, zone.clock.now_s)
         """What removes the remains of uploads."""
+        self.emptying = Emptying(Clearances(zone.database), homes, zone.clock, is_used=self.replicator.has_turn)
+        """What removes the folders of spaces where they are supported no more."""
         self._shared = Shared(
             zone,
             indexes,
@@ -92,6 +97,7 @@ class Sites:
         self._open: dict[ProviderId, Oneprovider] = {own.id: self.own}
         self._drop_orphans()
         self._shared.trees.settle_all()
+        zone.spaces.before_removed(lambda db, space: note_space_removed(db, space, now_s=zone.clock.now_s()))
         zone.spaces.when_removed(self._forget_space)
         zone.results.support_with(self, zone.epoch.move)
 

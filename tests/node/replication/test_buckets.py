@@ -282,3 +282,23 @@ async def test_rclone_reads_what_was_replicated_as_the_plain_tree_that_it_is(
     await asyncio.to_thread(subprocess.run, command, env=environment, check=True, timeout=120)
     files = {str(path.relative_to(target)): path.read_bytes() for path in target.rglob("*") if path.is_file()}
     assert files == FILES | {"grid 1/größe ½.mrc": b"named as people name things"}
+
+
+async def test_a_space_that_is_removed_leaves_nothing_in_the_bucket(
+    scene: Scene, objects: Objects, own: S3Settings
+) -> None:
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    client, space = client_of(own), scene.dataset.space
+    client.create_multipart_upload(Bucket=own.bucket, Key=f"{space}/half.mrc")
+    client.put_object(Bucket=own.bucket, Key=f"{space}0/another.mrc", Body=b"another's")
+    client.create_multipart_upload(Bucket=own.bucket, Key=f"{space}0/half.mrc")
+    answer = await scene.world.zone.delete(f"/spaces/{space}", headers=scene.owner.headers)
+    assert answer.status_code == 204
+    scene.moments.forward(90)
+    scene.world.node.sites.emptying.go_on()
+    assert objects.all() == {}
+    listed = client.list_objects_v2(Bucket=own.bucket)["Contents"]
+    assert [each["Key"] for each in listed] == [f"{space}0/another.mrc"]
+    uploads = client.list_multipart_uploads(Bucket=own.bucket)["Uploads"]
+    assert [each["Key"] for each in uploads] == [f"{space}0/half.mrc"]

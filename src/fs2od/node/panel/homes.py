@@ -65,6 +65,11 @@ class Homes:
             row = db.execute("SELECT * FROM storage WHERE id = ?", (storage,)).fetchone()
         return None if row is None else storage_record(row, self._keys, self._named)
 
+    def every_storage(self) -> list[StorageRecord]:
+        """Return all storages of the node."""
+        with self._database.reading() as db:
+            return [storage_record(row, self._keys, self._named) for row in db.execute("SELECT * FROM storage")]
+
     def every(self) -> list[SpaceId]:
         """Return all spaces that anybody supports, sorted by id."""
         with self._database.reading() as db:

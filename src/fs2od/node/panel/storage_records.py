@@ -99,9 +99,9 @@ class StorageRecord:
         """The parameters that QoS expressions see."""
         return {**self.qos_parameters, "storageId": self.id, "providerId": self.provider}
 
-    def opened(self) -> Storage:
-        """Return the storage itself."""
-        return self._opened("")
+    def opened(self, *, hurried: bool = False) -> Storage:
+        """Return the storage itself. What `hurried` means, says `opened_for`."""
+        return self._opened("", hurried=hurried)
 
     def opened_for(self, space: SpaceId, *, hurried: bool = False) -> Storage:
         """Return the tree of one space: all of an imported storage, a folder of its own elsewhere.

@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from fs2od.node.clock import Clock
 from fs2od.node.index import Indexes, SpaceIndex, replicas
 from fs2od.node.index.schema import ROOT
+from fs2od.node.panel.clearances import note_end, note_home_left, require_cleared
 from fs2od.node.panel.storages import Storages
 from fs2od.node.zone.epoch import Epoch
 from fs2od.node.zone.support_requests import MINIMUM_SIZE
@@ -20,7 +21,7 @@ from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
 from fs2od.onedata.wire import AutoImportConfig
 from fs2od.sqlite import Database, Standing
 
-__all__ = ["HOME", "MINIMUM_SIZE", "ImportConfig", "Support", "Supports", "support_record"]
+__all__ = ["HOME", "MINIMUM_SIZE", "ImportConfig", "Support", "Supports", "note_space_removed", "support_record"]
 
 Value = TypeVar("Value")
 
@@ -125,7 +126,8 @@ class Supports:
 
         Raises:
             Rejected: badValueTooLow; badValueIdNotFound for the storage.
-            Conflict: relationAlreadyExists, spaceAlreadySupportedWithImportedStorage.
+            Conflict: relationAlreadyExists, spaceAlreadySupportedWithImportedStorage, storageInUse.
+            Busy: temporaryFailure, what the storage had of the space is still being removed.
         """
         _require_size(size_bytes, lowest=MINIMUM_SIZE)
         try:
@@ -133,6 +135,10 @@ class Supports:
         except errors.NotFound as error:
             raise errors.bad_value("IdNotFound", "storageId", "does not exist") from error
         self._require_free(db, space, storage, imported=record.imported)
+        require_cleared(db, space, storage)
+        home = _home_of(db, space)
+        if record.imported and home is not None:
+            note_home_left(db, space, home)
         chosen = (mode or "auto") if record.imported else None
         stored = msgspec.json.encode(config or ImportConfig()).decode() if chosen == "auto" else None
         place = db.execute("SELECT 1 + ifnull(max(place), 0) FROM support WHERE space = ?", (space,)).fetchone()[0]
@@ -241,7 +247,9 @@ class Supports:
             # Before anything else: what is not there must never be taken for what is.
             with self._indexes.using(space) as index:
                 _note_missing(index, heir, now_s=self._clock.now_s())
+        now_s = self._clock.now_s()
         with self._database.writing() as db:
+            note_end(db, space, ended.storage, is_home=_home_of(db, space) == ended.storage, now_s=now_s)
             db.execute("DELETE FROM support WHERE space = ? AND provider = ?", (space, self.provider))
             least = db.execute("SELECT min(place) FROM support WHERE space = ?", (space,)).fetchone()[0]
             if heir is not None:
@@ -276,6 +284,21 @@ class Supports:
         with self._database.reading() as db:
             row = db.execute(f"SELECT s.provider {HOME}", (space,)).fetchone()
         return row is not None and row[0] == self.provider
+
+
+def note_space_removed(db: sqlite3.Connection, space: SpaceId, *, now_s: int) -> None:
+    """Write down what becomes of a space's files, inside the transaction that removes it: those of results go everywhere."""
+    home = _home_of(db, space)
+    is_results = db.execute("SELECT 1 FROM results WHERE space = ?", (space,)).fetchone() is not None
+    # Its home first: what stays there is known before other storages are judged.
+    query = "SELECT storage FROM support WHERE space = ? ORDER BY storage != ?"
+    for row in db.execute(query, (space, home)).fetchall():
+        note_end(db, space, row[0], is_home=row[0] == home, with_home=is_results, now_s=now_s)
+
+
+def _home_of(db: sqlite3.Connection, space: SpaceId) -> StorageId | None:
+    row = db.execute(f"SELECT s.storage {HOME}", (space,)).fetchone()
+    return None if row is None else StorageId(row[0])
 
 
 def _note_missing(index: SpaceIndex, heir: StorageId, *, now_s: int) -> None:

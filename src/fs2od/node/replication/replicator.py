@@ -189,6 +189,10 @@ class Replicator:
         """Say whether copies to a storage wait for their turn."""
         return self._lanes.waits((space, storage))
 
+    def has_turn(self, space: SpaceId, storage: StorageId) -> bool:
+        """Say whether a space has a turn at a storage, or waits for one."""
+        return self._lanes.has_turn((space, storage))
+
     def home(self, space: SpaceId) -> StorageRecord | None:
         """Return the storage that is a space's home; None if nobody supports it."""
         return self._homes.storage(space)

@@ -6,7 +6,17 @@ from fs2od.mail import OUTBOX_SCHEMA_SQL
 from fs2od.node.zone.activity_schema import ACTIVITY
 from fs2od.node.zone.devices_schema import DEVICES
 from fs2od.node.zone.sharing_schema import SHARING, SUMMARIES
-from fs2od.node.zone.sites_schema import CLUSTERS, NETWORKS, RESULTS, SITES, SUPPORT, TROUBLES, WISHES, WISHES_OF_EACH
+from fs2od.node.zone.sites_schema import (
+    CLEARANCES,
+    CLUSTERS,
+    NETWORKS,
+    RESULTS,
+    SITES,
+    SUPPORT,
+    TROUBLES,
+    WISHES,
+    WISHES_OF_EACH,
+)
 from fs2od.sqlite import Schema
 
 __all__ = ["ZONE_SCHEMA"]
@@ -159,5 +169,6 @@ ZONE_SCHEMA = Schema(
         TROUBLES,
         CLUSTERS,
         WISHES_OF_EACH,
+        CLEARANCES,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CLUSTERS", "NETWORKS", "RESULTS", "SITES", "SUPPORT", "TROUBLES", "WISHES", "WISHES_OF_EACH"]
+__all__ = ["CLEARANCES", "CLUSTERS", "NETWORKS", "RESULTS", "SITES", "SUPPORT", "TROUBLES", "WISHES", "WISHES_OF_EACH"]
 
 # A site's host is empty where it is the node's own, its port 0 where any free one does. A support's place tells which
 # came first, for bytes come from there.
@@ -69,6 +69,17 @@ INSERT INTO wish_of_each SELECT id, space, provider, user, requirement, created,
 DROP TABLE wish;
 ALTER TABLE wish_of_each RENAME TO wish;
 CREATE INDEX wish_requirement ON wish (requirement);
+"""
+
+# Folders of spaces that are to be removed from storages: see fs2od.node.panel.clearances. The space may be gone, and with it
+# whoever knows its name. What lies `left_at_home` is never removed, whichever storage leads there.
+CLEARANCES = """
+CREATE TABLE clearance (
+    storage TEXT NOT NULL REFERENCES storage ON DELETE CASCADE, space TEXT NOT NULL, name TEXT NOT NULL, begun INTEGER NOT NULL,
+    not_before INTEGER NOT NULL, removed INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, problem TEXT,
+    PRIMARY KEY (storage, space)
+) WITHOUT ROWID;
+CREATE TABLE left_at_home (place TEXT NOT NULL, space TEXT NOT NULL, PRIMARY KEY (place, space)) WITHOUT ROWID;
 """
 
 # The members of clusters are kept as those of groups and spaces are.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ class Spaces:
         self._rights = rights
         self._clock = clock
         self._when_removed: list[Callable[[SpaceId], None]] = []
+        self._before_removed: list[Callable[[sqlite3.Connection, SpaceId], None]] = []
         self._standing = Standing(database, self._found)
 
     def create_for_group(self, caller: Caller, group: GroupId, name: str) -> SpaceId:
@@ -122,8 +124,14 @@ class Spaces:
         """Have `told` called with the id of each space that is gone, for those who keep something of it elsewhere."""
         self._when_removed.append(told)
 
+    def before_removed(self, told: Callable[[sqlite3.Connection, SpaceId], None]) -> None:
+        """Have `told` called inside the transaction that removes a space, while all of it is there."""
+        self._before_removed.append(told)
+
     def remove(self, caller: Caller, space: SpaceId) -> None:
-        """Remove a space with its memberships, shares and supports. The files on the storages stay as they are.
+        """Remove a space with its memberships, shares and supports.
+
+        Its files stay where it is at home, unless it was made for results; copies elsewhere are removed in a while.
 
         Raises:
             Forbidden: Without space_delete.
@@ -133,6 +141,8 @@ class Spaces:
         self._rights.require_space(caller, space, "space_delete", admin="oz_spaces_delete")
         self.known(space)
         with self._database.writing() as db:
+            for noted in self._before_removed:
+                noted(db, space)
             db.execute("DELETE FROM space WHERE id = ?", (space,))
         self._memberships.moved()
         for told in self._when_removed:

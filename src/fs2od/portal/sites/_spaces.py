@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from fs2od.node.panel import granted, granting
+from fs2od.node.panel.clearances import Clearance, Clearances
 from fs2od.node.panel.granted import Granted
 from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.ids import SpaceId
@@ -55,12 +56,19 @@ class SpacePages:
             asked = urlencode({key: value for key, value in words.items() if value})
             return f"{path}?{asked}" if asked else path
 
+        removed = Clearances(self.counters.zone.database).of_provider(visit.provider.record.id, limit=_AT_ONCE)
         if json_wanted(visit.request):
             following = address(page + 1, f"{visit.base}/spaces.json") if has_more else None
-            document = {"spaces": [_document(each) for each in shelf.rows], "total": shelf.total, "next_url": following}
+            document = {
+                "spaces": [_document(each) for each in shelf.rows],
+                "total": shelf.total,
+                "next_url": following,
+                "being_removed": [_removed(each) for each in removed],
+            }
             return self.counters.twin(visit, document)
         values = {
             "shelf": shelf,
+            "removed": removed,
             "search": search,
             "first": (page - 1) * _AT_ONCE + 1,
             "previous": address(page - 1) if page > 1 else None,
@@ -135,4 +143,16 @@ def _document(found: Granted) -> dict[str, Any]:
         "is_home": found.is_home,
         "failed_files": found.failed,
         "problem": found.problem or None,
+    }
+
+
+def _removed(known: Clearance) -> dict[str, Any]:
+    return {
+        "space_id": known.space,
+        "space_name": known.name,
+        "storage_id": known.storage,
+        "storage_name": known.storage_name,
+        "begun_s": known.begun_s,
+        "removed": known.removed,
+        "problem": known.problem,
     }

@@ -19,6 +19,9 @@ _BY_ID = {
         "This site supports the dataset already: change the size of that support instead."
     ),
     "storageInUse": sentence("This storage holds the files of one dataset, and can support no other."),
+    "temporaryFailure": sentence(
+        "What this storage had of the dataset is still being removed: try again in some minutes."
+    ),
     "spaceAlreadySupportedWithImportedStorage": sentence(
         "The dataset has a storage of this kind already, and can have only one."
     ),
