@@ -97,6 +97,39 @@ def test_what_a_list_names_and_nobody_asked_about_is_named() -> None:
     assert selection.unmet == [("x", "gone")]
 
 
+@pytest.mark.parametrize("line", ["./x/a", "x/a/", "x/a\r", "./x//a/\r", "\ufeffx/a", "\ufeff./x/a\r", "/x/./a"])
+def test_what_programs_add_to_paths_is_forgiven(line: str) -> None:
+    selection = Selection(only=[line, "gone\r"])
+    assert selection.enters(("x",))
+    assert [path for path in paths("x/a", "x/b", "x", "a", "y/x/a") if selection.wants(path)] == [("x", "a")]
+    assert selection.unmet == [("gone",)]
+
+
+def test_a_name_that_really_ends_so_is_met_as_it_is() -> None:
+    selection = Selection(only=["x/a\r", "\ufeffb"])
+    assert selection.wants(("x", "a\r"))
+    assert selection.wants(("\ufeffb",))
+    assert selection.unmet == []
+
+
+def test_what_find_lists_of_a_folder_is_met_path_by_path() -> None:
+    selection = Selection(only=[".", "./x", "./x/a", "./x/gone"])
+    assert selection.wants(("x", "a"))
+    assert not selection.wants(("y",))
+    assert selection.unmet == [("x", "gone")]
+    assert Selection(only=["./\r", "."]).wants(("y",))
+    assert Selection(only=["./"]).unmet == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_list_of_a_windows_program_is_understood(tmp_path: Path, encoding: str) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_bytes("d/é\r\n\r\nb\r\n".encode(encoding))
+    selection = Selection(only=listed_paths(str(listed)))
+    assert [path for path in paths("d/é", "b", "c") if selection.wants(path)] == [("d", "é"), ("b",)]
+    assert selection.unmet == []
+
+
 def test_a_list_is_read_line_by_line_and_no_name_is_changed(tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     listed.write_bytes("a b \n\n# x\nd/é\x85\u2028\r\n".encode())

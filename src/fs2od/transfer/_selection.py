@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Iterable, Pattern
@@ -13,6 +14,7 @@ from fs2od.transfer._entries import Names
 
 __all__ = ["Selection", "listed_paths"]
 
+_BOM: Final = "\ufeff"
 _SIGNS: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _PIECES: Final = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^]/]+\]|[^*?[]+|\[", re.DOTALL)
 
@@ -24,7 +26,8 @@ class Selection:
     for everything below it. The sidecar comes along unless it is excluded: it is how the files are checked later.
 
     A list of paths (`only`) holds them as they are, from the dataset's top; nothing else is wanted or even looked for, and
-    patterns choose among what it holds.
+    patterns choose among what it holds. What programs add to such paths is forgiven: "./" before one, "/" after it, the
+    carriage return of a Windows line, a byte order mark. "." stands for everything, unless other paths are listed, too.
     """
 
     def __init__(
@@ -32,7 +35,7 @@ class Selection:
     ) -> None:
         self._include = tuple(include)
         self._exclude = tuple(exclude)
-        self._only = None if only is None else {tuple(path.strip("/").split("/")) for path in only}
+        self._only = None if only is None else _meant(only)
         self._above = {path[:end] for path in self._only or () for end in range(1, len(path))}
         self._met: set[Names] = set()
 
@@ -44,7 +47,7 @@ class Selection:
     @property
     def unmet(self) -> list[Names]:
         """The paths of the list at and below which nothing was asked about so far."""
-        return sorted((self._only or set()) - self._met)
+        return sorted(set((self._only or {}).values()) - self._met - {()})
 
     def wants(self, path: Names) -> bool:
         """Say whether a file is wanted."""
@@ -64,10 +67,10 @@ class Selection:
     def _is_listed(self, path: Names) -> bool:
         if self._only is None:
             return True
-        listed = next((path[:end] for end in range(1, len(path) + 1) if path[:end] in self._only), None)
-        if listed is not None:
-            self._met.add(listed)
-        return listed is not None or path[:1] == (SIDECAR,)
+        above = (path[:end] for end in range(len(path) + 1))
+        listed = [self._only[place] for place in above if place in self._only]
+        self._met.update(listed)
+        return bool(listed) or path[:1] == (SIDECAR,)
 
     def _matches(self, patterns: tuple[str, ...], path: Names) -> bool:
         return any(_match(pattern, path) for pattern in patterns)
@@ -80,14 +83,33 @@ def listed_paths(file: str) -> tuple[str, ...]:
         ConfigurationError: It cannot be read, or it lists none.
     """
     try:
-        text = Path(file).read_bytes().decode(errors="surrogateescape")
+        data = Path(file).read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read ({error.strerror})") from error
+    # Windows PowerShell writes UTF-16, as which no list in UTF-8 can begin.
+    is_wide = data[:2] in {BOM_UTF16_LE, BOM_UTF16_BE}
+    text = data.decode("utf-16", errors="replace") if is_wide else data.decode(errors="surrogateescape")
     # Not splitlines: names may hold what else it takes for the end of a line.
-    paths = tuple(path for path in text.split("\n") if path.strip("/"))
+    paths = tuple(path for path in text.split("\n") if path.strip("/\r" + _BOM))
     if not paths:
         raise ConfigurationError(f"{file} lists no path: there must be one a line, from the dataset's top")
     return paths
+
+
+def _meant(paths: Iterable[str]) -> dict[Names, Names]:
+    """Return what each path of a list means, by how it is written and by what it means: a name may really end so."""
+    found: dict[Names, Names] = {}
+    for path in paths:
+        meant = _names(path.lstrip(_BOM).rstrip("\r"))
+        found[meant] = found[_names(path)] = meant
+    if len(set(found.values())) > 1:
+        # `find .` lists itself, too.
+        found.pop((), None)
+    return found
+
+
+def _names(path: str) -> Names:
+    return tuple(name for name in path.split("/") if name not in {"", "."})
 
 
 def _match(pattern: str, path: Names) -> bool:
