@@ -25,6 +25,7 @@ _LOOK_SHARE = 50
 _REST_SHARE = 20
 """Between any two looks there are at least so many times as long as the last one took: file systems are shared."""
 _LEAST_REST_S = 1.0
+_NONE_DUE_S = 5.0
 _YOUNG = timedelta(days=2)
 _MOST_KEPT = 64
 """Of so many young datasets the folders' times are remembered, so that most looks need only these."""
@@ -72,7 +73,7 @@ class Revisits:
         """Look at one dataset after the other, for ever."""
         while True:
             took = await self._look_at_next()
-            await asyncio.sleep(max(_LEAST_REST_S, _REST_SHARE * took.total_seconds()))
+            await asyncio.sleep(max(_LEAST_REST_S if took else _NONE_DUE_S, _REST_SHARE * took.total_seconds()))
 
     async def all_due(self) -> None:
         """Look at those whose turn it is, without a rest; at some of them if they are many."""
