@@ -287,14 +287,17 @@ def test_the_commands_of_a_single_file_bring_it(node: tuple[System, str], site: 
         (site.home / "x").unlink()
 
 
-def test_windows_checks_by_python_what_any_tool_brought(site: Site) -> None:
+@pytest.mark.parametrize("tool", ["Python, to check", "Python for Windows, to check"])
+def test_python_checks_what_any_tool_brought_and_says_so(site: Site, tool: str) -> None:
     site.get("rclone")
-    assert site.run(site.twin["Python for Windows, to check"]).returncode == 0
+    done = site.run(site.twin[tool])
+    assert done.returncode == 0
+    assert b"all intact" in done.stdout + done.stderr
     damaged = site.home / "dataset-one" / "a&b"
     before = damaged.stat()
     damaged.write_bytes(b"b&a")
     os.utime(damaged, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert site.run(site.twin["Python for Windows, to check"]).returncode == 8
+    assert site.run(site.twin[tool]).returncode == 8
 
 
 @pytest.mark.parametrize("tool", ["sha256sum", "shasum"])

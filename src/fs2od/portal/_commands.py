@@ -71,7 +71,7 @@ class Command:
 def dataset_commands(
     link: str, title: str, *, authority: bool, data: str = "", archive: str = ""
 ) -> tuple[Command, ...]:
-    """Return the commands that download everything: first our own, which resumes and verifies, then widespread tools.
+    """Return the commands that download everything: first ours, which resume and verify, what needs no program first; then widespread tools.
 
     Args:
         link: The dataset's public link.
@@ -82,16 +82,12 @@ def dataset_commands(
     """
     folder = folder_name(title)
     ours = f"fs2od download {link} {folder}" + (f" --ca {CA_FILE}" if authority else "")
-    first = Command(
-        "fs2od",
-        ours,
-        sentence("Where fs2od is installed: several files at once. Run again, it fetches only what is missing."),
-        _ALL,
-    )
     if not data:
-        return (first, *_of_onedata(f"{link}/tar", authority=authority))
+        says = sentence("Where fs2od is installed: several files at once. Run again, it fetches only what is missing.")
+        return (Command("fs2od", ours, says, _ALL), *_of_onedata(f"{link}/tar", authority=authority))
+    own = Command("fs2od", ours, sentence("The same, where fs2od is installed."), _ALL)
     tools = _Tools(link.partition("/share/")[0], link, data, folder, authority)
-    return (first, *tools.python(), tools.wget(), tools.rclone(), tools.aria2(), *tools.archive(archive), *tools.sums())
+    return (*tools.python(), own, tools.wget(), tools.rclone(), tools.aria2(), *tools.archive(archive), *tools.sums())
 
 
 def closed_commands(link: str, title: str, *, authority: bool, data: str) -> tuple[Command, ...]:
@@ -101,35 +97,40 @@ def closed_commands(link: str, title: str, *, authority: bool, data: str) -> tup
     """
     folder, ca = folder_name(title), f" --ca {CA_FILE}" if authority else ""
     ours = f"{link} {folder} --token-file {TOKEN_FILE}{ca}"
-    found = [
+    own = Command(
+        "fs2od",
+        f"fs2od download {ours}",
+        sentence(
+            "Reads your access token from the file %(file)s, or from the variable FS2OD_TOKEN without --token-file.",
+            file=TOKEN_FILE,
+        ),
+        _ALL,
+    )
+    if not data:
+        return (own,)
+    trust = f" --cacert {CA_FILE}" if authority else ""
+    trust_of_windows = trust + _revoked(authority=authority)
+    script, whole = f"{link.partition('/share/')[0]}/get.py", f"-fL -OJ{_HEADER}"
+    says = sentence(
+        "Everything as one TAR file. The file %(file)s holds one line: X-Auth-Token: and the token.", file=HEADER_FILE
+    )
+    return (
+        Command("Python", f"curl -fsS{trust} {script} | python3 - {ours}", _with_nothing_to_install()),
         Command(
-            "fs2od",
-            f"fs2od download {ours}",
-            sentence(
-                "Reads your access token from the file %(file)s, or from the variable FS2OD_TOKEN without --token-file.",
-                file=TOKEN_FILE,
-            ),
-            _ALL,
-        )
-    ]
-    if data:
-        trust = f" --cacert {CA_FILE}" if authority else ""
-        script = f"{link.partition('/share/')[0]}/get.py"
-        python = f"curl -fsS{trust} {script} | python3 - {ours}"
-        found.append(
-            Command("Python", python, sentence("The same with nothing to install: needs Python 3.8 or later."))
-        )
-        tar = f"-fL -OJ{_HEADER}{trust}"
-        says = sentence(
-            "Everything as one TAR file. The file %(file)s holds one line: X-Auth-Token: and the token.",
-            file=HEADER_FILE,
-        )
-        found.append(Command("curl", f"curl {tar} '{data}/archive.tar'", says))
-        zipped = f"curl.exe {tar}{_revoked(authority=authority)} '{data}/archive.zip'"
-        found.append(
-            Command("curl for Windows", zipped, sentence("The same in PowerShell, as one ZIP file."), (WINDOWS,))
-        )
-    return tuple(found)
+            "Python for Windows",
+            f"curl.exe -fsS{trust_of_windows} -o get.py {script}; py get.py {ours}",
+            _in_powershell(),
+            (WINDOWS,),
+        ),
+        own,
+        Command("curl", f"curl {whole}{trust} '{data}/archive.tar'", says),
+        Command(
+            "curl for Windows",
+            f"curl.exe {whole}{trust_of_windows} '{data}/archive.zip'",
+            sentence("The same in PowerShell, as one ZIP file."),
+            (WINDOWS,),
+        ),
+    )
 
 
 def closed_file_commands(address: str, *, authority: bool) -> tuple[Command, ...]:
@@ -173,12 +174,12 @@ class _Tools:
             Command(
                 "Python",
                 f"curl -fsS{self._trust('--cacert ')} {script} | python3 - {ours}",
-                sentence("The same with nothing to install: needs Python 3.8 or later."),
+                _with_nothing_to_install(),
             ),
             Command(
                 "Python for Windows",
                 f"{self._script_for_windows()}; py get.py {ours}",
-                sentence("The same in PowerShell."),
+                _in_powershell(),
                 (WINDOWS,),
             ),
         )
@@ -240,12 +241,18 @@ class _Tools:
     def sums(self) -> tuple[Command, ...]:
         fetch = f"curl -fsS{self._trust('--cacert ')} {self.data}/SHA256SUMS"
         says = sentence("Afterwards: checks every file whose checksum is known by now.")
+        check = f"{self.link} {self.folder}{self._trust('--ca ')} --verify"
         return (
+            Command(
+                "Python, to check",
+                f"curl -fsS{self._trust('--cacert ')} {self.zone}/get.py | python3 - {check}",
+                says,
+            ),
             Command("sha256sum", f"{fetch} | (cd {self.folder} && sha256sum -c --quiet -)", says, (LINUX,)),
             Command("shasum", f"{fetch} | (cd {self.folder} && shasum -a 256 -c -)", says, (MACOS,)),
             Command(
                 "Python for Windows, to check",
-                f"{self._script_for_windows()}; py get.py {self.link} {self.folder}{self._trust('--ca ')} --verify",
+                f"{self._script_for_windows()}; py get.py {check}",
                 says,
                 (WINDOWS,),
             ),
@@ -259,6 +266,14 @@ class _Tools:
 
     def _trust_of_windows(self) -> str:
         return self._trust("--cacert ") + _revoked(authority=self.authority)
+
+
+def _with_nothing_to_install() -> str:
+    return sentence("Nothing to install: needs Python 3.8 or later. Run again, it fetches only what is missing.")
+
+
+def _in_powershell() -> str:
+    return sentence("In PowerShell: needs Python 3.8 or later. Run again, it fetches only what is missing.")
 
 
 def _revoked(*, authority: bool) -> str:

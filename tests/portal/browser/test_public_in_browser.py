@@ -139,7 +139,13 @@ def test_the_keyboard_alone_reaches_everything(site: Site, browser: Browser) -> 
         outlined = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         if page.evaluate("document.activeElement !== document.body"):
             assert outlined != "none"
-    for words in ("Command for fs2od on Linux", "Copy", "save fs2od-ca.pem", "EpuSession.dm", "Download EpuSession.dm"):
+    for words in (
+        "Command for Python on Linux",
+        "Copy",
+        "save fs2od-ca.pem",
+        "EpuSession.dm",
+        "Download EpuSession.dm",
+    ):
         assert words in seen
     page.get_by_role("link", name="Images-Disc1", exact=True).focus()
     page.keyboard.press("Enter")
@@ -150,7 +156,8 @@ def test_focusing_a_command_selects_it_and_a_button_copies_it(site: Site, browse
     page = open_page(browser, site.link, permissions=["clipboard-read", "clipboard-write"])
     command = page.locator(".command").first
     command.focus()
-    expected = f"fs2od download {site.link} 70s-ribosome-grid-2 --ca fs2od-ca.pem"
+    ours = f"{site.link} 70s-ribosome-grid-2 --ca fs2od-ca.pem"
+    expected = f"curl -fsS --cacert fs2od-ca.pem {site.link.partition('/share/')[0]}/get.py | python3 - {ours}"
     assert page.evaluate("getSelection().toString().trim()") == expected
     page.get_by_role("button", name="Copy").first.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()

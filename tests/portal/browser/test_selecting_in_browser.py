@@ -136,13 +136,14 @@ def test_systems_are_chosen_by_click_and_key_also_without_scripts(site: Site, br
     page = open_page(browser, site.link, java_script_enabled=False)
     visible = page.locator(".tab:visible")
     expect(visible).to_have_count(1)
-    expect(visible.locator(".command").first).to_contain_text("fs2od download")
+    expect(visible.locator(".command").first).to_contain_text("python3 -")
     page.locator("#on-linux").focus()
     page.keyboard.press("ArrowRight")
     expect(visible).to_have_class(re.compile("for-cluster"))
     expect(visible.locator(".command").first).to_contain_text("get.py")
     page.get_by_text("Windows", exact=True).first.click()
     expect(visible).to_have_class(re.compile("for-windows"))
+    expect(visible.locator(".command").first).to_contain_text("py get.py")
 
 
 def test_sorting_and_searching_by_hand(site: Site, browser: Browser) -> None:
