@@ -23,6 +23,7 @@ from fs2od.transfer._errors import (
     Withheld,
 )
 from fs2od.transfer._extras import STATE, Extra, remove_folder
+from fs2od.transfer._following import NeverComplete
 from fs2od.transfer._http import Timeouts
 from fs2od.transfer._ledger import KeptLedger, Ledger
 from fs2od.transfer._links import (
@@ -82,6 +83,7 @@ __all__ = [
     "MalformedAnswer",
     "Mirror",
     "Names",
+    "NeverComplete",
     "NeverReached",
     "NoSuchDataset",
     "NotFound",

@@ -19,6 +19,7 @@ from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errand import Errand
 from fs2od.transfer._errors import ConnectionLost, NotFound, UntrustedCertificate
+from fs2od.transfer._following import check_that_it_may_end
 from fs2od.transfer._http import Proxies, Timeouts
 from fs2od.transfer._ledger import Ledger
 from fs2od.transfer._links import Link, Place
@@ -130,6 +131,7 @@ class Download:
 
         Raises:
             NoSuchDataset: There is no such share, or no such space for the token.
+            NeverComplete: It is to be followed, and is not a whole dataset.
             StorageError: The destination cannot be made or written.
             ConnectionLost, ServiceError, MalformedAnswer: The share cannot be read at all.
         """
@@ -209,7 +211,10 @@ class _Course:
         began_s = time.monotonic()
         # Being told to stop is no failure, whenever it comes: what was counted until then is the report.
         with contextlib.suppress(Interrupted):
-            entrance = self._shared.entrance(most=self._options.limits.folder_entries)
+            most = self._options.limits.folder_entries
+            entrance = self._shared.entrance(most=most)
+            if self._options.follow:
+                check_that_it_may_end(self._shared, entrance, most=most)
             with Destination(self._path) as destination:
                 self._pass(entrance, destination)
                 if self._options.follow:
