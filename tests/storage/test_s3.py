@@ -11,11 +11,12 @@ from typing import ClassVar
 
 import pytest
 import requests
+from tests.node.replication.buckets import Meanwhile
 
-from fs2od.errors import StorageBusy, StorageError, StorageFull, StorageMissing, StorageRefused
+from fs2od.errors import IntegrityFailure, StorageBusy, StorageError, StorageFull, StorageMissing, StorageRefused
 from fs2od.storage import Storage, md5_of_parts
 from fs2od.storage.s3 import S3Settings, S3Storage
-from fs2od.testing.network import Cut, Proxy, Refuse
+from fs2od.testing.network import Cut, Proxy, Refuse, Relabel, Request
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.storage_contract import StorageContract
 
@@ -96,6 +97,28 @@ def test_a_large_file_of_unknown_size_arrives_in_parts(s3: S3Storage) -> None:
     with pytest.raises(FileExistsError):
         s3.write("file", (chunk for _ in range(9)), replace=False)
     assert s3.sweep(before_ns=2**62) == 0
+
+
+@pytest.mark.parametrize("size", [5, 9 << 20])
+def test_where_the_store_tells_no_md5_what_was_written_is_read_back(
+    size: int, bucket: S3Settings, proxied: Proxy
+) -> None:
+    through_proxy, content = through(proxied, bucket), secrets.token_bytes(size)
+
+    def looks(request: Request) -> bool:
+        return request.method == "HEAD"
+
+    proxied.strike(Relabel({"ETag": '"encrypted"'}), when=looks)
+    assert through_proxy.write("file", [content], check=True).size_bytes == size
+    assert sum(exchange.request.method == "GET" for exchange in proxied.exchanges) > 0
+    beside = S3Storage(replace(bucket, prefix=through_proxy.settings.prefix))
+
+    def spoil() -> None:
+        beside.write("file", [content[:-1] + bytes([content[-1] ^ 1])])
+
+    proxied.strike(Meanwhile(spoil), when=looks)
+    with pytest.raises(IntegrityFailure, match="other bytes"):
+        through_proxy.write("file", [content], check=True)
 
 
 def test_an_object_replaced_while_it_is_read_gives_an_error_and_no_mixture(s3: S3Storage) -> None:

@@ -219,7 +219,7 @@ class Storage(abc.ABC):
         """
 
     @abc.abstractmethod
-    def write(self, path: str, chunks: Iterable[Chunk], *, replace: bool = True) -> Seen:
+    def write(self, path: str, chunks: Iterable[Chunk], *, replace: bool = True, check: bool = False) -> Seen:
         """Make a file of these bytes, however many, and return its facts. Durable when it returns.
 
         The directory that it lies in must be there. An error out of `chunks` passes through and leaves no file.
@@ -228,9 +228,12 @@ class Storage(abc.ABC):
             path: The file's name. What a link of that name points to is left alone: the link is replaced.
             chunks: The content, in pieces of any size.
             replace: Whether a file of that name may be replaced.
+            check: Whether a storage that stands behind a network compares what it has then with what it was given. Nobody
+                else may write the same name meanwhile.
 
         Raises:
             FileExistsError: A file has the name and `replace` is false, or a directory where they are kept.
+            IntegrityFailure: It was checked, and other bytes have the name than were given: remove them.
         """
 
     def write_at(self, path: str, offset: int, chunks: Iterable[Chunk]) -> Seen:

@@ -221,6 +221,12 @@ class StorageContract:
         assert storage.write("file", []).size_bytes == 0
         assert _content(storage, "file") == b""
 
+    @pytest.mark.parametrize("chunks", [[], [b"small"], [b"large" * 1_800_000]])
+    def test_what_was_written_may_be_checked(self, storage: Storage, chunks: list[bytes]) -> None:
+        """Also what is empty, or came in several parts."""
+        assert storage.write("file", chunks, check=True).size_bytes == len(b"".join(chunks))
+        assert _content(storage, "file") == b"".join(chunks)
+
     def test_writing_replaces_a_file_only_where_it_may(self, storage: Storage) -> None:
         """The old content stays until the new is whole."""
         storage.write("file", [b"old"])

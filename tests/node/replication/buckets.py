@@ -18,8 +18,11 @@ class Objects:
         self._space = space
 
     def all(self) -> dict[str, bytes]:
+        return {path: self.get(f"{self._space}/{path}") for path in self.sizes()}
+
+    def sizes(self) -> dict[str, int]:
         listed = self._client.list_objects_v2(Bucket=self._bucket, Prefix=f"{self._space}/").get("Contents", ())
-        return {found["Key"].removeprefix(f"{self._space}/"): self.get(found["Key"]) for found in listed}
+        return {found["Key"].removeprefix(f"{self._space}/"): found["Size"] for found in listed}
 
     def get(self, key: str) -> bytes:
         content: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()

@@ -11,13 +11,14 @@ from typing import Any, BinaryIO, ClassVar, cast
 
 import msgspec
 
-from fs2od.errors import DirectoryNotEmpty, StorageBusy, StorageError
+from fs2od.errors import DirectoryNotEmpty, IntegrityFailure, StorageBusy, StorageError
 from fs2od.storage._contract import Can, Chunk, Facts, Kind, Seen, Storage, Upload
 from fs2od.storage._posix_tree import names
 from fs2od.storage.s3._bucket import S3Settings, client_of
 from fs2od.storage.s3._errors import mapped
 from fs2od.storage.s3._fast_lane import FastLane
 from fs2od.storage.s3._reading import ObjectReader
+from fs2od.storage.s3._sums import Sums
 from fs2od.storage.s3._uploads import Uploads, part_bytes_for, pieces_of, whole_parts
 
 _LONGEST_NAME, _LONGEST_KEY = 255, 1024
@@ -107,10 +108,10 @@ class S3Storage(Storage):
         seen = _seen_of_head(path, facts)
         return cast("BinaryIO", ObjectReader(fetch, Facts(seen.size_bytes, seen.mtime_ns, seen.ctime_ns, seen.inode)))
 
-    def write(self, path: str, chunks: Iterable[Chunk], *, replace: bool = True) -> Seen:
+    def write(self, path: str, chunks: Iterable[Chunk], *, replace: bool = True, check: bool = False) -> Seen:
         """Put an object; a large one in parts, given up if its source fails."""
-        key = self._new_key(path)
-        pieces = pieces_of(chunks)
+        key, sums = self._new_key(path), Sums()
+        pieces = sums.over(pieces_of(chunks)) if check else pieces_of(chunks)
         first, second = next(pieces, b""), next(pieces, None)
         with self._mapped(path):
             if second is None and not (replace and self._fast.put(key, first)):
@@ -118,7 +119,10 @@ class S3Storage(Storage):
                 self._client.put_object(**self._bucket, Key=key, Body=first, **only_new)
             elif second is not None:
                 self._put_in_parts(path, key, itertools.chain((first, second), pieces), replace=replace)
-        return self.stat(path)
+        seen = self.stat(path)
+        if check and seen.md5 != sums.told(uploaded=second is not None):
+            self._read_back(path, sums)
+        return seen
 
     def begin_upload(self, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
         """Begin a multipart upload, of parts that S3 takes."""
@@ -201,6 +205,12 @@ class S3Storage(Storage):
         with self._mapped(path):
             address: str = self._client.generate_presigned_url("get_object", Params=told, ExpiresIn=expires_s)
             return address
+
+    def _read_back(self, path: str, sums: Sums) -> None:
+        """Judge an object by what the store gives back: one that encrypts tells something else than an MD5."""
+        with self.open(path) as file:
+            if not sums.are_of(file):
+                raise IntegrityFailure(f"{path!r} in {self.settings.shown} has other bytes than were sent")
 
     def _put_in_parts(self, path: str, key: str, pieces: Iterable[bytes], *, replace: bool) -> None:
         upload_id = self._uploads.begin(key)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from fs2od.errors import DirectoryNotEmpty
+from fs2od.errors import DirectoryNotEmpty, IntegrityFailure
 from fs2od.node.index import SpaceIndex
 from fs2od.node.index.changes import Note, Notes, done
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.writing.quotas import Claim
 from fs2od.onedata import errors
+from fs2od.storage import Chunk, Seen, Storage
 
-__all__ = ["Change", "stored"]
+__all__ = ["Change", "stored", "written_whole"]
 
 Result = TypeVar("Result")
+_log = logging.getLogger(__name__)
 
 
 class Change:
@@ -92,3 +95,20 @@ def stored(act: Callable[[], Result]) -> Result:
         raise errors.posix("eexist") from error
     except DirectoryNotEmpty as error:
         raise errors.posix("enotempty") from error
+
+
+def written_whole(storage: Storage, path: str, chunks: Iterable[Chunk], *, replace: bool = True) -> Seen:
+    """Write a file on the storage; where that turns out to have other bytes than it was given, nothing of them stays.
+
+    Raises:
+        PosixError: enoent, eexist.
+        Busy: temporaryFailure, other bytes came to lie there: they are to be sent again.
+    """
+    try:
+        return stored(lambda: storage.write(path, chunks, replace=replace, check=True))
+    except IntegrityFailure as error:
+        _log.warning("%s; they are removed", error)
+        with suppress(FileNotFoundError):
+            storage.delete(path)
+        said = "The storage has other bytes than it was given. They were removed: send them again."
+        raise errors.error_of("temporaryFailure", said) from error

@@ -13,7 +13,7 @@ from fs2od.node.index import Entry, Indexes, SpaceIndex
 from fs2od.node.index.changes import place, rename, write_down
 from fs2od.node.provider.access import Access, Located, Need
 from fs2od.node.provider.checksums import know
-from fs2od.node.provider.writing.change import Change, stored
+from fs2od.node.provider.writing.change import Change, stored, written_whole
 from fs2od.node.provider.writing.digests import Digests
 from fs2od.node.provider.writing.places import Place, Places
 from fs2od.node.provider.writing.quotas import Quotas
@@ -44,6 +44,7 @@ class Writing:
 
     - PosixError: erofs, the space is read-only here; enospc, its quota or the disk is full; eacces; enoent.
     - Unauthorized: The token ended while bytes arrived; nothing of a whole file is kept then.
+    - Busy: The storage has other bytes than it was given; a file that was to be whole was removed.
     - StorageError: The storage refused.
     """
 
@@ -91,7 +92,7 @@ class Writing:
                 if self._child(change.index, where) is not None:
                     raise errors.posix("eexist")
 
-            seen = stored(lambda: storage.write(where.path, chunks(), replace=False))
+            seen = written_whole(storage, where.path, chunks(), replace=False)
             with change.registering() as db:
                 row = place(db, where.directory.entry.row, seen, mode=mode, now_s=self._now_s())
                 know(db, row, seen, digester)
@@ -130,7 +131,7 @@ class Writing:
                 if self._path(change.index, file) != file.path:
                     raise errors.posix("ebusy")
 
-            seen = stored(lambda: storage.write(file.path, chunks()))
+            seen = written_whole(storage, file.path, chunks())
             with change.registering() as db:
                 write_down(db, file.entry.row, seen)
                 know(db, file.entry.row, seen, digester)
