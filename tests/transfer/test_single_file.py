@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,11 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from fs2od.node.certificates import ensure_certificate
 from fs2od.node.http.script import script_route
-from fs2od.testing.network import HostileShare, listed
+from fs2od.testing.downloading import Downloader, publish, single_file
+from fs2od.testing.network import HostileShare, listed, reply_of
+from fs2od.testing.world import serve_world
 from fs2od.transfer import bundle
 
 FILES = {"a.mrc": b"a" * 1000, "wörter & \n.txt": b"x"}
@@ -77,10 +81,62 @@ def test_it_has_the_same_exit_codes_and_says_how_to_go_on(script: Path, tmp_path
         lost = run(str(script), share.link, str(tmp_path / "out"))
     assert lost.returncode == 6
     assert "a.mrc: it is not there any more" in lost.stderr
-    assert "To go on: get.py" in lost.stderr
+    assert f"To go on: {sys.executable} {script} {share.link} {tmp_path / 'out'}\n" in lost.stderr
     assert run(str(script), "no link").returncode == 2
     assert run(str(script), share.link, str(tmp_path / "out"), "--ca", str(script)).returncode == 4
     assert "Traceback" not in lost.stderr
+
+
+def to_go_on(ended: subprocess.CompletedProcess[str]) -> str:
+    return ended.stderr.rpartition("To go on: ")[2].strip()
+
+
+def test_from_a_pipe_it_goes_on_by_the_line_that_the_page_offers_with_what_was_given(
+    script: Path, tmp_path: Path
+) -> None:
+    text = script.read_text(encoding="utf-8")
+    ca = ensure_certificate(tmp_path / "it's a CA", ["localhost"]).ca
+    out, chosen = tmp_path / "to & fro", tmp_path / "chosen"
+    chosen.write_text("a.mrc\n")
+    options = ["--ca", str(ca), "--jobs", "3", "--include", "*.mrc", "--include", "x", "--exclude", "$HOME"]
+    options += ["--files-from", str(chosen), "--limit-rate", "20000000", "--through-provider"]
+    with offered() as share:
+        share.answers["/get.py"] = lambda _: reply_of(text.encode())
+        data = share.contents.pop("a.mrc")
+        lost = run("-", share.link, str(out), *options, given=text)
+        line = to_go_on(lost)
+        assert line == (
+            f"curl -fsS --cacert {shlex.quote(str(ca))} {share.url}/get.py"
+            f" | {sys.executable} - {share.link} {shlex.join([str(out), *options])}"
+        )
+        share.contents["a.mrc"] = data
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=LONGEST_S, check=False)
+    assert done.returncode == 0, done.stderr
+    assert found(out) == {"a.mrc": data}
+
+
+def test_the_line_takes_no_name_for_an_option(script: Path, tmp_path: Path) -> None:
+    with offered() as share:
+        share.contents.pop("a.mrc")
+        words = [sys.executable, "-I", "-S", str(script), "--limit-rate", "1M", "--", share.link, "-out"]
+        ended = subprocess.run(
+            words, cwd=tmp_path, capture_output=True, text=True, timeout=LONGEST_S, check=False, env={"PATH": ""}
+        )
+    assert (tmp_path / "-out").exists()
+    assert to_go_on(ended) == f"{sys.executable} {script} --limit-rate 1000000 -- {share.link} -out"
+
+
+def test_what_a_check_found_wrong_is_fetched_by_the_line(tmp_path: Path) -> None:
+    with serve_world(tmp_path / "world") as world:
+        published = publish(world, FILES)
+        download = Downloader(single_file(tmp_path), published.link, tmp_path / "out", world.ca, ())
+        assert download.run().code == 0
+        (download.out / "a.mrc").write_bytes(b"wrong")
+        found_wrong = download.run("--verify")
+        assert found_wrong.code == 8
+        line = found_wrong.said.rpartition("To go on: ")[2].strip()
+        assert subprocess.run(["bash", "-c", line], timeout=LONGEST_S, check=False).returncode == 0
+        assert download.tree() == published.files()
 
 
 @pytest.mark.parametrize("words", [["--limit-rate", "fast"], ["--jobs", "0"], ["--dry-run", "--verify"], []])

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Iterator, Sequence
 from fs2od.errors import ConfigurationError, Fs2odError
 from fs2od.transfer._download import Download, Options, folder_name
 from fs2od.transfer._errors import UntrustedCertificate
-from fs2od.transfer._links import parse_place, parse_zone
+from fs2od.transfer._links import Place, parse_place, parse_zone
 from fs2od.transfer._proxies import proxies_of
 from fs2od.transfer._report import Estimate, Progress, Report, readable_size
 from fs2od.transfer._selection import listed_paths
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_JOBS = 8
 _LONGEST_WAIT_S = 3600.0
 
 _EPILOG = (
@@ -64,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         help="holds an access token, for what is not for everybody; else FS2OD_TOKEN is taken",
     )
     add("--zone", metavar="URL", help="the zone of a space; else FS2OD_ZONE, else the zone that the token is of")
-    add("-j", "--jobs", type=int, default=8, choices=range(1, 65), metavar="N", help="the most connections at once")
+    add("-j", "--jobs", type=int, default=_JOBS, choices=range(1, 65), metavar="N", help="the most connections at once")
     add("--include", action="append", default=[], metavar="GLOB", help="bring only what matches; may be repeated")
     add("--exclude", action="append", default=[], metavar="GLOB", help="leave what matches; may be repeated")
     add("--files-from", metavar="FILE", help="bring only the files and folders that FILE names, one path a line")
@@ -110,7 +112,7 @@ def _download(given: argparse.Namespace) -> int:
         if given.dry_run:
             return _tell_estimate(download.estimate(stop), as_json=given.json)
         report = download.verify(show, stop) if given.verify else download.run(show, stop)
-    _tell(report, folder, link=str(place), given=given)
+    _tell(report, folder, place=place, given=given)
     return report.exit_code
 
 
@@ -158,7 +160,7 @@ def _shown(progress: Progress) -> None:
     print(f"\r{files}, {size}, {readable_size(int(progress.rate))}/s{left}\x1b[K", end="", file=sys.stderr, flush=True)  # noqa: T201 - a command line
 
 
-def _tell(report: Report, folder: str, *, link: str, given: argparse.Namespace) -> None:
+def _tell(report: Report, folder: str, *, place: Place, given: argparse.Namespace) -> None:
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)  # noqa: T201 - a command line
     where = str(Path(folder).absolute())
@@ -167,16 +169,52 @@ def _tell(report: Report, folder: str, *, link: str, given: argparse.Namespace) 
     if given.json:
         print(json.dumps(replace(report, files=()).document(where)))  # noqa: T201 - a command line
         return
-    options = {
-        "--ca": given.ca,
-        "--token-file": given.token_file,
-        "--zone": given.zone,
-        "--files-from": given.files_from,
-    }
-    more = [word for option, value in options.items() if value for word in (option, value)]
-    words = " ".join(shlex.quote(word) for word in ["get.py", link, folder, *more])
-    for line in report_lines(report, folder, again=words):
+    again = _again(given, place, folder, was_interrupted=report.was_interrupted)
+    for line in report_lines(report, folder, again=again):
         _say(line)
+
+
+def _again(given: argparse.Namespace, place: Place, folder: str, *, was_interrupted: bool) -> str:
+    """Return the line that goes on, for a shell: with what was given, and the way it was given. No option holds a secret."""
+    options: list[tuple[str, object]] = [
+        ("--ca", given.ca),
+        ("--token-file", given.token_file),
+        ("--zone", given.zone),
+        ("--jobs", given.jobs if given.jobs != _JOBS else None),
+        *(("--include", pattern) for pattern in given.include),
+        *(("--exclude", pattern) for pattern in given.exclude),
+        ("--files-from", given.files_from),
+        ("--limit-rate", given.limit_rate and int(given.limit_rate)),
+        ("--through-provider", given.through_provider),
+        ("--follow", given.follow),
+        ("--report", given.report),
+        # What a check that came to its end found wrong is fetched without it.
+        ("--verify", given.verify and was_interrupted),
+    ]
+    more = [str(word) for name, value in options if value for word in ([name] if value is True else [name, value])]
+    names = [str(place), folder]
+    words = [*more, "--", *names] if any(name.startswith("-") for name in names) else [*names, *more]
+    return f"{_begun(given.ca, place)} {_for_shell(words)}"
+
+
+def _begun(ca: str | None, place: Place) -> str:
+    """Return how a line begins that runs this program as it was run: from a pipe, as the page offers it, or from a file."""
+    if sys.argv[0] != "-":
+        return _for_shell([_python(), sys.argv[0]])
+    trust = ["--cacert", ca] if ca else []
+    return f"{_for_shell(['curl', '-fsS', *trust, f'{place.zone_url}/get.py'])} | {_for_shell([_python(), '-'])}"
+
+
+def _python() -> str:
+    """Return how this interpreter is called: another one may be too old."""
+    if os.name == "nt":
+        return "py"
+    name = Path(sys.executable).name
+    return name if shutil.which(name) == sys.executable else sys.executable
+
+
+def _for_shell(words: Sequence[str]) -> str:
+    return " ".join(map(shlex.quote, words))
 
 
 def _tell_estimate(estimate: Estimate, *, as_json: bool) -> int:
