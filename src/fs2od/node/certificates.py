@@ -5,25 +5,29 @@ Source: RFC 5280.
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from fs2od.errors import StateError
 
-__all__ = ["ServerCertificate", "ensure_certificate"]
+__all__ = ["RENEW_BEFORE", "ServerCertificate", "ensure_certificate", "renew"]
 
 _CA_VALID = timedelta(days=3650)
 _SERVER_VALID = timedelta(days=397)
-_RENEW_BEFORE = timedelta(days=30)
+RENEW_BEFORE = timedelta(days=30)
+"""So long before its end a certificate is renewed, or its end is told."""
 _ALWAYS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -44,31 +48,81 @@ class ServerCertificate:
 def ensure_certificate(folder: Path, hosts: Iterable[str], *, now: datetime | None = None) -> ServerCertificate:
     """Return a certificate for `hosts`, localhost, 127.0.0.1 and ::1, signed by the local authority in `folder`.
 
-    The authority is made once; the server's certificate is renewed 30 days before its end, or when the names change.
+    The authority is made once; the server's certificate is renewed 30 days before its end, or when a name is missing, and
+    keeps the names that it had: others may serve with it. One that somebody else signed stays as it is.
 
     Raises:
         StateError: A file in `folder` is damaged.
     """
-    moment = now or datetime.now(UTC)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    names = tuple(dict.fromkeys([*hosts, *_ALWAYS]))
     found = ServerCertificate(folder / "server.pem", folder / "server.key", folder / "ca.pem")
-    try:
-        if not found.ca.exists():
-            _make_authority(folder, moment)
-        if not _is_good(found, names, moment):
-            _make_server(found, folder, names, moment)
-    except ValueError as error:
-        raise StateError(f"{folder} holds a damaged certificate or key: remove the folder to make new ones") from error
+    _bring_up_to_date(found, map(_general, [*hosts, *_ALWAYS]), now or datetime.now(UTC))
     return found
 
 
-def _is_good(found: ServerCertificate, names: tuple[str, ...], now: datetime) -> bool:
+def renew(found: ServerCertificate, *, now: datetime) -> None:
+    """Make a new certificate of the same names if the local authority's ends within 30 days.
+
+    Raises:
+        StateError: A file in its folder is damaged.
+        OSError: A file cannot be read or written.
+    """
+    _bring_up_to_date(found, (), now)
+
+
+def _bring_up_to_date(found: ServerCertificate, names: Iterable[x509.GeneralName], now: datetime) -> None:
+    folder = found.ca.parent
+    # The node and the facility may share the folder, and look at the same time.
+    with _alone_in(folder):
+        try:
+            if not found.ca.exists():
+                _make_authority(folder, now)
+            present = _present(found)
+            if present is not None and not _is_ours(found, present):
+                return
+            known = () if present is None else _names(present)
+            wanted = tuple(dict.fromkeys([*names, *known]))
+            if present is None or now >= present.not_valid_after_utc - RENEW_BEFORE or len(wanted) > len(known):
+                _make_server(found, wanted, now)
+        except ValueError as error:
+            raise StateError(
+                f"{folder} holds a damaged certificate or key: remove the folder to make new ones"
+            ) from error
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _present(found: ServerCertificate) -> x509.Certificate | None:
     if not (found.certificate.exists() and found.key.exists()):
+        return None
+    return x509.load_pem_x509_certificate(found.certificate.read_bytes())
+
+
+def _is_ours(found: ServerCertificate, certificate: x509.Certificate) -> bool:
+    """Say whether the local authority signed it: what an administrator put there is not for us to renew."""
+    if not _authority_key(found).exists():
         return False
-    certificate = x509.load_pem_x509_certificate(found.certificate.read_bytes())
-    alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return certificate.not_valid_after_utc - now > _RENEW_BEFORE and set(alternatives) == set(map(_general, names))
+    try:
+        certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(found.ca.read_bytes()))
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _names(certificate: x509.Certificate) -> tuple[x509.GeneralName, ...]:
+    return tuple(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+
+
+def _authority_key(found: ServerCertificate) -> Path:
+    return found.ca.with_name("ca.key")
 
 
 def _make_authority(folder: Path, now: datetime) -> None:
@@ -96,16 +150,16 @@ def _make_authority(folder: Path, now: datetime) -> None:
     _write(folder / "ca.pem", authority.public_bytes(serialization.Encoding.PEM), 0o644)
 
 
-def _make_server(found: ServerCertificate, folder: Path, names: tuple[str, ...], now: datetime) -> None:
+def _make_server(found: ServerCertificate, names: tuple[x509.GeneralName, ...], now: datetime) -> None:
     authority = x509.load_pem_x509_certificate(found.ca.read_bytes())
-    signer = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), password=None)
+    signer = serialization.load_pem_private_key(_authority_key(found).read_bytes(), password=None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):
         raise ValueError("not our key")
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(names[0].value)[:64])])
     certificate = (
         _builder(subject, authority.subject, key.public_key(), now, _SERVER_VALID)
-        .add_extension(x509.SubjectAlternativeName(list(map(_general, names))), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from fs2od.errors import ConfigurationError
 from fs2od.node.certificates import ServerCertificate
 from fs2od.node.memory import keep_freed
+from fs2od.node.renewing import Renewal
 
 __all__ = ["Service", "listen", "serve"]
 
@@ -135,12 +136,15 @@ async def serve(
     stop: asyncio.Event,
     ready: asyncio.Event,
     later: asyncio.Queue[Service] | None = None,
+    renewal: Renewal | None = None,
 ) -> None:
     """Serve all `services` until `stop` is set; `ready` is set once they answer. Without a certificate, plain HTTP.
 
     Answers under way get five seconds to end. Services that come through `later` are served from then on.
+    `renewal` looks after the certificates; by default it goes by the machine's clock.
     """
     keep_freed()
+    renewal = renewal or Renewal()
     servers: list[_Server] = []
     waiting: list[asyncio.Task[None]] = []
     async with asyncio.TaskGroup() as group:
@@ -150,7 +154,11 @@ async def serve(
             server.should_exit = True
 
         def start(service: Service) -> None:
-            server = _Server(_configuration(service, service.certificate or certificate))
+            used = service.certificate or certificate
+            server = _Server(_configuration(service, used))
+            server.config.load()
+            if used is not None and server.config.ssl is not None:
+                renewal.look_after(used, server.config.ssl)
             servers.append(server)
             group.create_task(server.serve(sockets=[service.socket]))
             waiting.append(group.create_task(end_early(service, server)))
@@ -164,6 +172,7 @@ async def serve(
         for server in servers:
             await server.up.wait()
         ready.set()
+        waiting.append(group.create_task(renewal.keep_looking()))
         if later is not None:
             waiting.append(group.create_task(start_later(later)))
         await stop.wait()
