@@ -6,11 +6,11 @@ import abc
 import contextlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Final, Generator, Iterator, Mapping, Sequence, TypeVar
 from urllib.parse import quote
 
-from fs2od.errors import Fs2odError
+from fs2od.errors import Fs2odError, Interrupted
 from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._answers import Content, DataAddress, checked_range, document_of, entry_of
 from fs2od.transfer._entries import Entry, EntryKind
@@ -27,6 +27,8 @@ T = TypeVar("T")
 _ATTRIBUTES: Final = ("fileId", "name", "type", "size", "mtime", "symlinkValue", "posixPermissions")
 _TOLD: Final = frozenset({"type", "size", "mtime"})
 _PAGE: Final = 2_000
+_FEW_TRIES: Final = 3
+_MOST_METADATA_BYTES: Final = 256 << 10
 _STEP_BYTES: Final = 256 << 10
 MOST_ENTRIES: Final = 1_000_000
 """Entries in one folder that are still believed."""
@@ -138,6 +140,25 @@ class Dataset(abc.ABC):
         """Return what the service says of one file or folder now."""
         document = self._asked(f"/{quote(file_id, safe='')}", {"attributes": _ATTRIBUTES})
         return entry_of({**document, "fileId": file_id})
+
+    def metadata(self, entry: Entry) -> bytes:
+        """Return the JSON metadata of a file or folder as they were sent; b"" where there are none that can be had.
+
+        They are not what a dataset is read for, so that what goes wrong with them alone does not count, and is soon given up.
+        """
+
+        def ask() -> bytes:
+            with self._opened(f"/{quote(entry.file_id, safe='')}/metadata/json", headers={}) as answer:
+                if answer.status != 200:
+                    raise_refusal(answer)
+                return answer.read_all(_MOST_METADATA_BYTES)
+
+        try:
+            return patiently(ask, replace(self._patience, tries=min(_FEW_TRIES, self._patience.tries)), self._sleep)
+        except Interrupted:
+            raise
+        except Fs2odError:
+            return b""
 
     def children(self, folder: Entry, *, most: int = MOST_ENTRIES) -> list[Entry]:
         """Return a folder's entries, in the service's order.

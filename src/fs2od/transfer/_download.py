@@ -13,6 +13,7 @@ from typing import Callable, Final
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageMissing
 from fs2od.manifests import SIDECAR
+from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset, Entrance
 from fs2od.transfer._destination import Destination
@@ -33,6 +34,7 @@ from fs2od.transfer._selection import Selection
 from fs2od.transfer._sidecar import Sidecar
 from fs2od.transfer._tally import Tally
 from fs2od.transfer._tokens import AccessToken
+from fs2od.transfer._undeliverable import Undeliverable, undeliverable_in
 from fs2od.transfer._verification import Verification
 from fs2od.transfer._walk import DownloadLimits
 
@@ -193,6 +195,7 @@ class _Course:
         self._sidecar = Sidecar()
         self._selection = Selection(options.include, options.exclude, options.only)
         self._tally = Tally()
+        self._undeliverable = Undeliverable()
         self._ledger = ledger
         self._crew = crew
         rate = options.limit_rate
@@ -215,11 +218,16 @@ class _Course:
             entrance = self._shared.entrance(most=most)
             if self._options.follow:
                 check_that_it_may_end(self._shared, entrance, most=most)
+            ask = partial(undeliverable_in, self._shared, entrance.root, is_wanted=self._selection.is_everything)
+            lacking = Ahead(ask)
             with Destination(self._path) as destination:
                 self._pass(entrance, destination)
                 if self._options.follow:
                     self._follow(partial(self._pass, replace(entrance, listing=None), destination))
+                    # Facilities say it of complete datasets.
+                    lacking = Ahead(ask)
                 self._name_unmet("it was asked for, and the dataset does not show it")
+            self._undeliverable = lacking.result()
         return self._report(began_s)
 
     def verify(self) -> Report:
@@ -267,12 +275,13 @@ class _Course:
         return estimate
 
     def _report(self, began_s: float) -> Report:
-        return self._tally.report(
+        report = self._tally.report(
             elapsed_s=time.monotonic() - began_s,
             stopped_by=self._ending.cause,
             manifest_error=self._sidecar.trouble if self._ending.cause is None else None,
             sealed=self._sidecar.sealed,
         )
+        return replace(report, undeliverable=self._undeliverable)
 
     def _surroundings(self, destination: Destination) -> Run:
         return Run(

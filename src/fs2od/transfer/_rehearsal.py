@@ -16,6 +16,7 @@ from fs2od.transfer._plan import plan_download
 from fs2od.transfer._report import Estimate, Failure
 from fs2od.transfer._run import Ending
 from fs2od.transfer._selection import Selection
+from fs2od.transfer._undeliverable import undeliverable_in
 from fs2od.transfer._walk import DownloadLimits, Walk
 
 __all__ = ["Rehearsal"]
@@ -56,7 +57,10 @@ class Rehearsal:
                 self._visit((), root, [root])
         rate = self._measured(self._largest) if self._largest is not None and not ending.has_come else 0.0
         failures = tuple(sorted(self._failures, key=lambda failure: failure.path))
-        return Estimate(self._files, self._size_bytes, self._files_present, self._bytes_present, rate, failures)
+        lacking = undeliverable_in(self._shared, root, is_wanted=self._selection.is_everything)
+        return Estimate(
+            self._files, self._size_bytes, self._files_present, self._bytes_present, rate, failures, lacking
+        )
 
     def _visit(self, folder: Names, _: Entry, listing: list[Entry]) -> list[Entry]:
         present: dict[str, Present] = self._destination.scan(folder) if self._destination is not None else {}

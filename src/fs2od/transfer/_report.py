@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.transfer._entries import Names, shown_path
 from fs2od.transfer._errors import Withheld
+from fs2od.transfer._undeliverable import Undeliverable
 
 __all__ = ["Estimate", "Failure", "FileReport", "Progress", "Report", "readable_size"]
 
@@ -108,6 +109,7 @@ class Estimate:
         bytes_present: Their bytes.
         rate: Bytes per second that a short reading reached; 0 where there was nothing to read.
         failures: What would not come.
+        undeliverable: What the dataset has besides, by its facility's word, and nobody can deliver.
     """
 
     files: int
@@ -116,6 +118,7 @@ class Estimate:
     bytes_present: int
     rate: float
     failures: tuple[Failure, ...] = ()
+    undeliverable: Undeliverable = field(default_factory=Undeliverable)
 
     def document(self) -> dict[str, object]:
         """Return it as JSON has it."""
@@ -127,6 +130,8 @@ class Estimate:
             "bytes_per_s": round(self.rate),
             "seconds": None if self.seconds is None else round(self.seconds, 1),
             "failures": [{"path": "/".join(each.path), "reason": each.reason} for each in self.failures],
+            "undeliverable": self.undeliverable.count,
+            "undeliverable_names": list(self.undeliverable.names),
         }
 
     @property
@@ -159,6 +164,7 @@ class Report:
         bytes_straight: Of the bytes that this run brought, those that a store sent past the provider.
         sealed: Whether the dataset says of itself that it is complete.
         is_check: Whether files were only looked at: then nothing was to be fetched.
+        undeliverable: What the dataset has besides, by its facility's word, and nobody can deliver. It is no failure.
         files: Every file, if that was asked for.
     """
 
@@ -178,6 +184,7 @@ class Report:
     bytes_straight: int = 0
     sealed: bool = False
     is_check: bool = False
+    undeliverable: Undeliverable = field(default_factory=Undeliverable)
     files: tuple[FileReport, ...] = ()
 
     @property
@@ -226,12 +233,15 @@ class Report:
         Args:
             names: How many of those that failed are named.
         """
-        offered = self.files_total - len(self.withheld)
+        lacking = self.undeliverable
+        offered = self.files_total - len(self.withheld) + (lacking.count if lacking.is_wanted else 0)
         line = f"{self.files_done:,} of {offered:,} files, {readable_size(self.bytes_done)}{self._trust()}"
         came_not = "not as promised" if self.is_check else "could not be fetched"
         for failures, said in ((self.missing, came_not), (self.withheld, "for members only")):
             if failures:
                 line = f"{line}; {len(failures):,} {said}{_named(failures, names)}"
+        if lacking.count:
+            line = f"{line}; {lacking.said(names=max(1, names))}"
         if self.manifest_error is not None:
             to_its_end = " to its end" if self.files_intact else ""
             line = f"{line}; the manifest cannot be used{to_its_end}: {self.manifest_error}"
@@ -263,6 +273,8 @@ class Report:
             ],
             "renamed_or_removed": list(self.gone),
             "for_members_only": ["/".join(failure.path) for failure in self.withheld],
+            "undeliverable": self.undeliverable.count,
+            "undeliverable_names": list(self.undeliverable.names),
             "stopped_by": str(self.stopped_by) if self.stopped_by is not None else None,
             "manifest_error": str(self.manifest_error) if self.manifest_error is not None else None,
             "summary": self.summary(),

@@ -48,9 +48,10 @@ def estimate_line(estimate: Estimate) -> str:
         line += f"; {estimate.files_present:,} files, {readable_size(estimate.bytes_present)} are here already"
     if estimate.files and estimate.seconds is not None:
         line += f"; about {readable_duration(estimate.seconds)} at {readable_size(int(estimate.rate))}/s"
-    return (
-        line if not estimate.failures else f"{line}; {len(estimate.failures):,} would not come: {estimate.failures[0]}"
-    )
+    if estimate.failures:
+        line += f"; {len(estimate.failures):,} would not come: {estimate.failures[0]}"
+    lacking = estimate.undeliverable.said(names=_NAMED_IN_SUMMARY)
+    return f"{line}; {lacking}" if lacking else line
 
 
 def report_lines(report: Report, folder: str, *, again: str) -> list[str]:
