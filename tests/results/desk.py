@@ -48,6 +48,7 @@ class Desk:
         self.dataset: Dataset = world.results(self.alex, size_bytes=size_bytes)
         self.way = Way(world)
         self.token: Token = self.alex.token
+        self.said: list[str] = []
         self.pausing: Callable[[OnedataError, float], None] = lambda _, __: None
         self.retries = Retries(tries=4, first_pause=timedelta(milliseconds=1))
 
@@ -66,7 +67,7 @@ class Desk:
             zone = self.world.node.settings.zone_url
             target = await find_target(connection, zone, self.token, space, path)
             sources = gather([self.home / name for name in names or ("",)])
-            return await Put(sources, target, Options(jobs=jobs, replace=replace)).run()
+            return await Put(sources, target, Options(jobs=jobs, replace=replace), say=self.said.append).run()
 
     def there(self) -> dict[str, bytes]:
         """Return what lies in the space, by the storage; the index must say the same."""

@@ -146,6 +146,7 @@ class _Run:
 
     async def put(self, show: Callable[[Progress], None]) -> PutReport:
         """Put everything, and say where it came from."""
+        from fs2od.cli.access import say  # noqa: PLC0415 - keeps `fs2od --help` quick
         from fs2od.cli.member import member_at  # noqa: PLC0415 - keeps `fs2od --help` quick
         from fs2od.results import Put, find_origin, record_origin  # noqa: PLC0415 - keeps `fs2od --help` quick
 
@@ -154,7 +155,7 @@ class _Run:
             # Before any byte goes: a dataset that is not there is a typing error.
             named = self._dataset
             origin = await find_origin(member.connection, member.zone.url, member.token, named) if named else None
-            report = await Put(self._sources, target, self._options, show).run()
+            report = await Put(self._sources, target, self._options, show, say).run()
             if origin is not None:
                 await record_origin(target, origin)
             return report

@@ -57,11 +57,14 @@ class Put:
         target: Target,
         options: Options | None = None,
         show: Callable[[Progress], None] = lambda _: None,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """Prepare; `show` is told how far it has come, and `say` sentences that a person should know meanwhile."""
         self._sources = sources
         self._target = target
         self._options = options or Options()
         self._show = show
+        self._say = say
         self._remote = Remote(target)
         self._done: dict[str, PutFile] = {}
         self._bytes_done = 0
@@ -111,7 +114,7 @@ class Put:
             # Its files say so one by one.
 
     async def _work(self, queue: asyncio.Queue[Source]) -> None:
-        sending = Sending(self._remote, replace=self._options.replace, moved=self._count)
+        sending = Sending(self._remote, replace=self._options.replace, moved=self._count, say=self._say)
         while True:
             source = await queue.get()
             self._done[source.path] = await self._sent(source, sending)

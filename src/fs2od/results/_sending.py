@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import BinaryIO, Protocol
+from collections.abc import Awaitable, Callable
+from typing import BinaryIO, TypeVar
 
 from fs2od.errors import IntegrityFailure, StorageError
 from fs2od.onedata.errors import Busy, ConnectionLost, PosixError
@@ -15,40 +14,42 @@ from fs2od.onedata.ids import FileId
 from fs2od.results._checking import digest_there
 from fs2od.results._decide import Choice, Found, decide, partial_name
 from fs2od.results._errors import NameTaken
+from fs2od.results._reading import SMALL_BYTES, Body, Hash, changed, content_of, digest_of, has_changed, opened, take_in
 from fs2od.results._remote import Remote
 from fs2od.results._report import PutFile
 from fs2od.results._sources import Source
 
 __all__ = ["Sending"]
 
-SMALL_BYTES = 4 << 20
-"""What is sent in one request."""
+Result = TypeVar("Result")
 _LARGEST_CHUNK = 16 << 20
 _QUICK_S = 0.5
 _MOST_SURPRISES = 4
-
-
-class _Hash(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-    def hexdigest(self) -> str: ...
+_LARGE_BYTES = 4 << 30
 
 
 class Sending:
     """Sends files into a target, one after the other."""
 
-    def __init__(self, remote: Remote, *, replace: bool, moved: Callable[[int], None]) -> None:
+    def __init__(
+        self, remote: Remote, *, replace: bool, moved: Callable[[int], None], say: Callable[[str], None]
+    ) -> None:
         """Prepare.
 
         Args:
             remote: The target.
             replace: Whether a file of the same name and other content gives way.
             moved: Told how many bytes more are where they belong; fewer, when a file is begun again.
+            say: Told, in a sentence, what a person should know of a file before it is sent.
         """
         self._remote = remote
         self._files = remote.target.provider.files
         self._replace = replace
         self._tell_moved = moved
+        self._say = say
         self._counted = 0
+        self._cut_bodies = 0
+        self._takes_parts = True
         self._tries = remote.target.connection.tries()
 
     async def send(self, source: Source) -> PutFile:
@@ -62,7 +63,7 @@ class Sending:
         """
         there = await self._remote.found(source.path)
         self._tries.progressed()
-        self._counted, surprises = 0, 0
+        self._counted, self._cut_bodies, surprises = 0, 0, 0
         while True:
             try:
                 return await self._settled(source, there)
@@ -84,7 +85,7 @@ class Sending:
     async def _settled(self, source: Source, there: Found | None) -> PutFile:
         choice = decide(source, there, replace=self._replace)
         if choice is Choice.COMPARE and there is not None:
-            digest = await asyncio.to_thread(_digest_of, source)
+            digest = await asyncio.to_thread(digest_of, source)
             if await digest_there(self._remote.target, there.file_id, source.size_bytes) == digest:
                 self._moved(source.size_bytes)
                 return PutFile(source.path, "kept", source.size_bytes, digest)
@@ -97,12 +98,14 @@ class Sending:
         gives_way = there if choice is Choice.REPLACE else None
         if source.size_bytes <= SMALL_BYTES and self._remote.target.is_ours:
             digest = await self._at_once(source, gives_way)
+        elif not self._takes_parts:
+            digest = await self._in_one_body(source, gives_way)
         else:
             digest = await self._by_parts(source, gives_way)
         return PutFile(source.path, "replaced" if gives_way else "put", source.size_bytes, digest)
 
     async def _at_once(self, source: Source, gives_way: Found | None) -> str:
-        content = await asyncio.to_thread(_content_of, source)
+        content = await asyncio.to_thread(content_of, source)
         digest = hashlib.sha256(content).hexdigest()
         if gives_way is not None:
             file, said = gives_way.file_id, await self._files.write(gives_way.file_id, content)
@@ -121,7 +124,7 @@ class Sending:
         partial = "/".join(filter(None, (folder, partial_name(source))))
         begun = await self._remote.look_again(partial)
         file = begun.file_id if begun else await self._begun(partial)
-        with await asyncio.to_thread(_opened, source) as local:
+        with await asyncio.to_thread(opened, source) as local:
             digest, offset = await self._taken_up(source, local, file, begun.size_bytes if begun else 0)
             try:
                 said = await self._sent(source, local, file, digest, offset)
@@ -129,11 +132,11 @@ class Sending:
                 if error.errno != "enotsup" or offset:
                     raise
                 # A bucket takes whole files only.
-                said = await self._files.write_whole(file, lambda: _pieces(local), source.size_bytes)
-                local.seek(0)
-                digest = hashlib.sha256()
-                await asyncio.to_thread(_take_in, digest, local, source.size_bytes)
-                self._moved(source.size_bytes)
+                if self._remote.target.is_ours:
+                    await self._files.remove(file)
+                    self._takes_parts = False
+                    return await self._in_one_body(source, gives_way)
+                said, digest = await self._filled(source, local, file)
             await self._require_unchanged(source, local, file)
         if (said or await digest_there(self._remote.target, file, source.size_bytes)) != digest.hexdigest():
             await self._files.remove(file)
@@ -141,15 +144,64 @@ class Sending:
         await self._moved_into_place(source, partial, gives_way)
         return digest.hexdigest()
 
+    async def _in_one_body(self, source: Source, gives_way: Found | None) -> str:
+        """Send a file under its own name: our node lets it appear there whole or not at all, and nothing need be moved."""
+        size = source.size_bytes
+        self._announce(source)
+        with await asyncio.to_thread(opened, source) as local:
+            body = Body(source, local, self._moved)
+            if gives_way is not None:
+                file = gives_way.file_id
+                said = await self._taken(source, self._files.write_whole(file, body.pieces, size))
+            else:
+                target = self._remote.target
+                making = self._files.create_whole_at(target.root, target.path_of(source.path), body.pieces, size)
+                made = await self._taken(source, making)
+                file, said = made.file_id, made.sha256
+        digest = body.digest.hexdigest()
+        if (said or await digest_there(self._remote.target, file, size)) != digest:
+            await self._files.remove(file)
+            raise _broken(source)
+        return digest
+
+    async def _filled(self, source: Source, local: BinaryIO, file: FileId) -> tuple[str | None, Hash]:
+        """Send a file whole under its partial name, to a provider of whom nobody knows that it keeps all or nothing."""
+        self._announce(source)
+        body = Body(source, local, self._moved)
+        try:
+            said = await self._taken(source, self._files.write_whole(file, body.pieces, source.size_bytes))
+        except StorageError:
+            await self._files.remove(file)
+            raise
+        return said, body.digest
+
+    async def _taken(self, source: Source, sending: Awaitable[Result]) -> Result:
+        try:
+            return await sending
+        except PosixError as error:
+            raise (_too_large(source) if error.errno == "efbig" else error) from error
+        except (ConnectionLost, Busy):
+            # The service may have been there for hours till now; but what begins from its first byte again does not do so for ever.
+            self._cut_bodies += 1
+            if self._cut_bodies < _MOST_SURPRISES:
+                self._tries.progressed()
+            raise
+
+    def _announce(self, source: Source) -> None:
+        if source.size_bytes > _LARGE_BYTES:
+            self._say(
+                f"{source.path} goes in one piece, for its space lies in a bucket: interrupted, it begins again from its first byte"
+            )
+
     async def _begun(self, partial: str) -> FileId:
         path = self._remote.target.path_of(partial)
         return (await self._files.create_at(self._remote.target.root, path)).file_id
 
-    async def _taken_up(self, source: Source, local: BinaryIO, file: FileId, size_there: int) -> tuple[_Hash, int]:
+    async def _taken_up(self, source: Source, local: BinaryIO, file: FileId, size_there: int) -> tuple[Hash, int]:
         """Return where to go on: after what is there, if those are the file's first bytes; else from the beginning."""
         digest = hashlib.sha256()
         if 0 < size_there <= source.size_bytes:
-            await asyncio.to_thread(_take_in, digest, local, size_there)
+            await asyncio.to_thread(take_in, digest, local, size_there)
             if await digest_there(self._remote.target, file, size_there) == digest.hexdigest():
                 self._moved(size_there)
                 return digest, size_there
@@ -158,7 +210,7 @@ class Sending:
         local.seek(0)
         return hashlib.sha256(), 0
 
-    async def _sent(self, source: Source, local: BinaryIO, file: FileId, digest: _Hash, offset: int) -> str | None:
+    async def _sent(self, source: Source, local: BinaryIO, file: FileId, digest: Hash, offset: int) -> str | None:
         """Send what is missing, and return what the provider says the whole is."""
         said: str | None = None
         chunk_bytes = SMALL_BYTES
@@ -177,12 +229,9 @@ class Sending:
         return said
 
     async def _require_unchanged(self, source: Source, local: BinaryIO, file: FileId) -> None:
-        facts = os.fstat(local.fileno())
-        if (facts.st_size, facts.st_mtime_ns) != (source.size_bytes, source.mtime_ns):
+        if has_changed(source, local):
             await self._files.remove(file)
-            raise StorageError(
-                f"{source.file} changed while it was sent: run the same command again when it is finished"
-            )
+            raise changed(source)
 
     async def _moved_into_place(self, source: Source, partial: str, gives_way: Found | None) -> None:
         target = self._remote.target
@@ -197,46 +246,12 @@ class Sending:
             await self._files.move(here, there, replaces=False)
 
 
-async def _pieces(local: BinaryIO) -> AsyncIterator[bytes]:
-    local.seek(0)
-    while piece := await asyncio.to_thread(local.read, SMALL_BYTES):
-        yield piece
-
-
 def _broken(source: Source) -> IntegrityFailure:
     return IntegrityFailure(f"{source.path} did not arrive as it was sent, and was removed: run the same command again")
 
 
-def _opened(source: Source) -> BinaryIO:
-    try:
-        return source.file.open("rb")
-    except OSError as error:
-        raise _unreadable(source, error) from error
-
-
-def _content_of(source: Source) -> bytes:
-    try:
-        with source.file.open("rb") as local:
-            content = local.read(SMALL_BYTES + 1)
-    except OSError as error:
-        raise _unreadable(source, error) from error
-    if len(content) != source.size_bytes:
-        raise StorageError(f"{source.file} changed while it was sent: run the same command again when it is finished")
-    return content
-
-
-def _digest_of(source: Source) -> str:
-    digest = hashlib.sha256()
-    with _opened(source) as local:
-        _take_in(digest, local, source.size_bytes)
-    return digest.hexdigest()
-
-
-def _take_in(digest: _Hash, local: BinaryIO, size_bytes: int) -> None:
-    while size_bytes and (piece := local.read(min(size_bytes, 1 << 20))):
-        digest.update(piece)
-        size_bytes -= len(piece)
-
-
-def _unreadable(source: Source, error: OSError) -> StorageError:
-    return StorageError(f"{source.file} cannot be read ({error.strerror})")
+def _too_large(source: Source) -> StorageError:
+    return StorageError(
+        f"{source.path} ({source.size_bytes / (1 << 30):.1f} GiB) is larger than the service takes in one piece, and in a bucket no file "
+        "comes in several: split it, or put it into a space that lies on a disk"
+    )

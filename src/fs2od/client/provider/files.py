@@ -161,6 +161,26 @@ class Files(FileReader):
         )
         return _written(answer)
 
+    async def create_whole_at(
+        self, top: FileId, path: str, pieces: Callable[[], AsyncIterator[bytes]], size_bytes: int
+    ) -> Written:
+        """Make a file in one request, however many its bytes are (PUT P/data/{id}/path/{path}).
+
+        Args:
+            top: The directory; also a bare space id.
+            path: The path below it.
+            pieces: Makes the bytes, anew for every try.
+            size_bytes: How many they are.
+
+        Raises:
+            PosixError: As `create_at` does; efbig: the provider takes no body of that size.
+            Rejected: badValueFilePath: no file can be there.
+        """
+        ids = {"id": top, "path": path}
+        return _written(
+            await self._service.send_pieces("create_file_at_path", pieces, size_bytes, ids=ids, content_type=_BYTES)
+        )
+
     async def write(self, file: FileId, content: bytes, *, offset: int | None = None) -> str | None:
         """Write bytes into a file from an offset on, or replace all that it has (PUT P/data/{id}/content).
 
