@@ -56,7 +56,7 @@ def test_it_downloads_with_the_standard_library_alone_also_from_a_pipe(script: P
         ended = run("-", share.link, str(tmp_path / "out"), "--json", given=script.read_text(encoding="utf-8"))
         assert ended.returncode == 0, ended.stderr
         assert json.loads(ended.stdout)["files_fetched"] == 2
-        again = run(str(script), share.link, str(tmp_path / "out"))
+        again = run(str(script), share.link, "--jobs", "2", str(tmp_path / "out"))
     assert again.stderr == f"2 of 2 files, 1.00 kB, checked by size only ({tmp_path / 'out'})\n"
     assert found(tmp_path / "out") == FILES
 

@@ -42,7 +42,9 @@ _EPILOG = (
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    # The folder may stand behind options, too; where "--" says what is none, the library understands only the usual order.
+    given = parser.parse_args(arguments) if "--" in arguments else parser.parse_intermixed_args(arguments)
     try:
         return _download(given)
     except UntrustedCertificate as error:
