@@ -73,6 +73,7 @@ def test_a_site_is_added_gets_a_bucket_offers_is_asked_and_grants(
     assert operator.run("storage", "check", storage, **place).exit_code == 0
     offer = ("--accept", "--largest", "50T", "--hint", "kept for 90 days", "--results", storage)
     assert operator.json("site", "offer", *offer, **place)["resultsStorageId"] == storage
+    assert operator.json("site", "offer", "--results-total", "200T", **place)["resultsTotal"] == 200 * 10**12
     assert "up to 50.0 TB: kept for 90 days" in user.run("site", "list").output
     request = user.json("support", "request", dataset.space, "--site", "centre", "--size", "2T")["requestId"]
     assert "2.00 TB  centre for grid 7  by Olive Example" in operator.run("support", "list", **place).output
@@ -168,7 +169,10 @@ def test_a_token_for_a_job_reads_one_dataset_and_writes_its_results(world: Serve
         found = raised.exit_code if isinstance(raised, Fs2odError) else refused.exit_code
         assert found == code, (words, refused.output)
     small = user.run("token", "job", dataset.space, "--results", "--site", site, "--results-size", "6 TB")
-    assert str(small.exception) == "--results-size: the site lends at most 5.00 TB"
+    assert str(small.exception) == "--results-size: the site lends at most 4.99 TB"  # 2 GB are granted
+    operator.run("site", "offer", "--results-total", "2 GB", **place)
+    refused = user.run("token", "job", dataset.space, "--results", "--site", site)
+    assert "all that the site has for results is granted" in str(refused.exception)
     assert world.node.zone.spaces.named("grid 9 results") == []  # nothing is left behind
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -10,10 +12,14 @@ import pytest
 
 from fs2od.node.panel.storage_records import Bucket, Credentials
 from fs2od.node.zone.offers import Offer
+from fs2od.node.zone.results import room_of
+from fs2od.onedata.errors import Rejected
+from fs2od.onedata.ids import ProviderId
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.world import Dataset, Person, Site, World, open_world
 
 HOUR_S = 3600
+GB, TB = 10**9, 10**12
 READER = {"space_view", "space_read_data"}
 
 
@@ -181,3 +187,74 @@ async def test_nothing_of_it_in_plain_mode(tmp_path: Path) -> None:
         owner = world.person()
         dataset = world.dataset(owner)
         assert (await make(world, owner, dataset)).status_code == 404
+
+
+def offered(world: World, site: Site, *, total_bytes: int, largest_bytes: int | None = None) -> ProviderId:
+    """Let a site say how much it has for results, and return it."""
+    provider, offers = site.node_provider.record.id, world.node.zone.offers
+    offer = replace(offers.of(provider), largest_bytes=largest_bytes, results_total_bytes=total_bytes)
+    offers.set(world.administrator.caller, provider, offer)
+    return provider
+
+
+async def test_all_results_together_get_what_the_site_has_for_them(
+    world: World, mary: Person, dataset: Dataset, centre: Site
+) -> None:
+    site = offered(world, centre, largest_bytes=4 * GB, total_bytes=6 * GB)
+    other = world.person("Other Example")
+    world.join_space(dataset.space, other, READER)
+
+    async def make_one(who: Person, name: str, **size: int) -> httpx.Response:
+        return await make(world, who, dataset, name=name, results=True, providerId=site, **size)
+
+    spaces = [(await make_one(who, "first", resultsSize=25 * GB // 10)).json() for who in (mary, other)]
+    refused = (await make_one(other, "second", resultsSize=2 * GB)).json()["error"]
+    assert (refused["id"], refused["details"]["key"], refused["details"]["limit"]) == (
+        "badValueTooHigh", "resultsSize", GB,
+    )  # fmt: skip
+    # What nobody says is small enough for several, and never more than there is.
+    assert (await make_one(other, "third")).status_code == 201
+    assert world.node.zone.results.room(site).granted_bytes == 56 * GB // 10
+    assert (await make_one(mary, "fourth", resultsSize=4 * GB // 10)).status_code == 201
+    full = (await make_one(mary, "fifth")).json()["error"]
+    assert (full["id"], full["details"]["limit"]) == ("badValueTooHigh", 0)
+    gone = spaces[0]["resultsSpaceId"]
+    assert (await world.zone.delete(f"/spaces/{gone}", headers=other.headers)).status_code == 403
+    assert (await world.zone.delete(f"/spaces/{gone}", headers=mary.headers)).status_code == 204
+    assert (await make_one(other, "sixth", resultsSize=2 * GB)).status_code == 201
+
+
+def test_results_that_are_asked_for_at_once_get_no_more_than_there_is(
+    world: World, mary: Person, dataset: Dataset, centre: Site
+) -> None:
+    site, results = offered(world, centre, total_bytes=2 * GB), world.node.zone.results
+
+    def make_one(number: int) -> object:
+        try:
+            results.make(mary.caller, dataset.space, site, name=f"run {number}", size_bytes=GB)
+        except Rejected as error:
+            return error.details["limit"]
+        return "made"
+
+    before = len(world.node.zone.rights.effective_spaces(mary.id))
+    with ThreadPoolExecutor(8) as threads:
+        assert sorted(map(str, threads.map(make_one, range(8)))) == ["0"] * 6 + ["made"] * 2
+    assert len(world.node.zone.rights.effective_spaces(mary.id)) == before + 2
+
+
+@pytest.mark.parametrize(
+    ("offer", "granted_bytes", "room"),
+    [
+        (Offer(), 0, (10 * TB, TB, TB)),
+        (Offer(), 9 * TB + 1, (10 * TB, 999 * GB, 999 * GB)),
+        (Offer(largest_bytes=5 * TB), 0, (5 * TB, 5 * TB, TB // 2)),
+        (Offer(largest_bytes=50 * TB), 49 * TB, (50 * TB, TB, TB)),
+        (Offer(largest_bytes=50 * TB, results_total_bytes=2 * TB), 0, (2 * TB, 2 * TB, TB // 5)),
+        (Offer(largest_bytes=TB, results_total_bytes=200 * TB), 0, (200 * TB, TB, TB)),
+        (Offer(results_total_bytes=TB), TB - 999_999, (TB, 0, 0)),
+        (Offer(results_total_bytes=TB), 3 * TB, (TB, 0, 0)),
+    ],
+)
+def test_what_is_left_for_results(offer: Offer, granted_bytes: int, room: tuple[int, int, int]) -> None:
+    found = room_of(offer, granted_bytes)
+    assert (found.total_bytes, found.most_bytes, found.proposed_bytes) == room

@@ -13,6 +13,7 @@ from fs2od.sqlite import Database, Schema
 
 BEFORE_SITE_PAGES = 12
 """The zone's schema before sites had pages, wishes and members by Onedata's calls."""
+DISK, SPACE = "d" * 32, "e" * 32
 USER, SITE, CLUSTER = UserId("a" * 32), ProviderId("b" * 32), "c" * 32
 
 
@@ -27,6 +28,15 @@ def test_sites_their_offers_and_their_administrators_are_as_they_were(tmp_path: 
         )
         db.execute("INSERT INTO cluster_user (cluster, user, privileges) VALUES (?, ?, ?)", (CLUSTER, USER, held))
         db.execute("INSERT INTO offer VALUES (?, 1, 1000000, 'fast scratch', NULL)", (SITE,))
+        db.execute(
+            "INSERT INTO storage VALUES (?, ?, 'disk', 'posix', '/disk', 0, 0, '{}', 1, '{}', NULL)", (DISK, SITE)
+        )
+        db.execute("INSERT INTO space (id, name, created) VALUES (?, 'means', 1)", (SPACE,))
+        db.execute(
+            "INSERT INTO support (space, provider, storage, size, created) VALUES (?, ?, ?, 700000, 1)",
+            (SPACE, SITE, DISK),
+        )
+        db.execute("INSERT INTO results VALUES (?, ?)", (SPACE, USER))
     old.close()
     with open_node(NodeSettings(tmp_path, "zone.test", "provider.test")) as node:
         zone = node.zone
@@ -34,3 +44,5 @@ def test_sites_their_offers_and_their_administrators_are_as_they_were(tmp_path: 
         assert [each.name for each in zone.providers.of_member(USER)] == ["centre"]
         offer = zone.offers.of(SITE)
         assert (offer.accepts, offer.largest_bytes, offer.hint, offer.networks) == (True, 1_000_000, "fast scratch", ())
+        room = zone.results.room(SITE)
+        assert (room.total_bytes, room.granted_bytes, room.most_bytes) == (1_000_000, 700_000, 0)

@@ -313,11 +313,21 @@ async def test_a_new_space_for_results_has_the_name_and_the_size_that_the_form_s
         (space,) = re.findall(INTO, page, re.DOTALL)
         found = scene.zone.spaces.known(SpaceId(space))
         assert (found.name, found.supports) == (made[0], {site: made[1]})
-    narrow = Offer(True, 5 * 10**11, "", scene.zone.offers.of(site).results_storage)
+    storage, granted = scene.zone.offers.of(site).results_storage, 35 * 10**11
+    narrow = Offer(True, 5 * 10**11, "", storage, results_total_bytes=10**13)
     scene.zone.offers.set(scene.world.administrator.caller, site, narrow)
     page = html.unescape(await owner.open(path(scene)))
     assert field(page, "results_size") == ["500 GB"]
     assert "At centre: 500 GB at most." in page
+    scene.zone.offers.set(scene.world.administrator.caller, site, Offer(True, results_storage=storage))
+    assert scene.zone.results.room(site).granted_bytes == granted
+    full = Offer(True, results_storage=storage, results_total_bytes=granted)
+    scene.zone.offers.set(scene.world.administrator.caller, site, full)
+    page = html.unescape(await owner.open(path(scene)))
+    assert field(page, "results_size") == [""]
+    assert "At centre there is no room for new results." in page
+    page = html.unescape(await owner.press(f"{path(scene)}/job", {"name": "more", "hours": "12", "results": site}))
+    assert (owner.status, "All that the site has for results is granted" in page) == (400, True)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,9 @@ TABLE: dict[tuple[str, str], tuple[str, Make, Mapping[str, str]]] = {
     ("POST", "/space/{id}/compute/support-token"): ("1333++", Hall.nothing, {}),
     ("POST", "/space/{id}/compute/job"): ("133+++", Hall.nothing, {"name": "job", "hours": "72"}),
     ("GET", "/space/{id}/activity"): ("133+++", Hall.nothing, {}),
+    # This is a dataset. Results are removed by whom they belong to: see test_results.
+    ("GET", "/space/{id}/remove"): ("133333", Hall.nothing, {}),
+    ("POST", "/space/{id}/remove"): ("133333", Hall.nothing, {}),
     ("GET", "/space/{id}/leave"): ("133+++", Hall.nothing, {}),
     # Whoever manages datasets is in through a group that has others, too.
     ("POST", "/space/{id}/leave"): ("133++3", Hall.nothing, {}),

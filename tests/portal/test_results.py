@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -73,3 +74,31 @@ async def test_members_of_both_see_the_results_of_a_dataset(tmp_path: Path) -> N
         assert "run (3)" not in await guest.open(f"/share/{share}")
         mary.client.headers["Accept-Language"] = "cs"
         assert "Výsledky, které" in await mary.open(f"/share/{share}")
+
+
+async def test_whom_results_belong_to_removes_them_with_their_data(tmp_path: Path) -> None:
+    with open_members_scene(tmp_path) as scene:
+        site, disk = scene.world.site("centre").node_provider, tmp_path / "disk"
+        disk.mkdir()
+        storage = site.storages.add_posix("results", str(disk))
+        scene.zone.offers.set(scene.world.administrator.caller, site.record.id, Offer(results_storage=storage))
+        space = scene.zone.results.make(scene.olive.caller, scene.space, site.record.id)
+        scene.world.join_space(space, scene.mary, {"space_view", "space_read_data"})
+        (disk / space).mkdir()
+        (disk / space / "map.mrc").write_bytes(b"density")
+        olive, mary, base = scene.browser(scene.olive), scene.browser(scene.mary), f"/space/{space}"
+        assert "Remove the results" not in await mary.open(f"{base}/people")
+        await mary.open(f"{base}/remove")
+        assert mary.status == 403
+        # A dataset is nothing to be removed here, whoever owns it.
+        assert "Remove the results" not in await olive.open(f"{scene.base}/people")
+        await olive.open(f"{scene.base}/remove")
+        assert olive.status == 403
+        assert f'href="{base}/remove"' in await olive.open(f"{base}/people")
+        assert "Nobody can bring them back" in await olive.open(f"{base}/remove")
+        await olive.press(f"{base}/remove")
+        assert (olive.status, olive.place) == (303, "/datasets")
+        assert space not in scene.zone.rights.effective_spaces(scene.olive.id)
+        scene.clock.moment += timedelta(seconds=90)
+        scene.world.node.sites.emptying.go_on()
+        assert list(disk.iterdir()) == []

@@ -238,11 +238,20 @@ async def test_the_offer_is_said_by_a_form(centre: Centre, ada: Person) -> None:
     page = await ada.open(base)
     assert ('value="50 TB"' in page, "kept for 90 days" in page) == (True, True)
     form = {"largest": "20 TB", "hint": "S3", "results": centre.storage, "networks": "192.0.2.7/24, 2001:db8::/32"}
+    form |= {"results_total": "200 TB"}
     await ada.press(base, form)
-    offered = Offer(False, 20 * TB, "S3", centre.storage, ("192.0.2.0/24", "2001:db8::/32"))
+    offered = Offer(False, 20 * TB, "S3", centre.storage, ("192.0.2.0/24", "2001:db8::/32"), 200 * TB)
     assert centre.scene.zone.offers.of(centre.id) == offered
-    assert "Saved." in await ada.follow()
-    for wrong, said in (({"largest": "many"}, "with its unit"), ({"networks": "here"}, "A network is written as")):
+    page = await ada.follow()
+    assert "Saved." in page
+    assert "Granted for results: 0 B of 200 TB." in html.unescape(page)
+    told = await twin(ada, base)
+    assert (told["results_total_bytes"], told["results_granted_bytes"]) == (200 * TB, 0)
+    for wrong, said in (
+        ({"largest": "many"}, "with its unit"),
+        ({"results_total": "5"}, "with its unit"),
+        ({"networks": "here"}, "A network is written as"),
+    ):
         await ada.open(base)
         page = html.unescape(await ada.press(base, {**form, **wrong}))
         assert (ada.status, said in page) == (400, True)

@@ -49,7 +49,7 @@ __all__ = ["job"]
 @click.option(
     "--results-size",
     type=SIZE,
-    help="How large it may become, such as 500G or '2 TB'; by default 1T, or what the site lends.",
+    help="How large it may become, such as 500G or '2 TB'; by default what the site proposes, 1T at most.",
 )
 @access_options
 @JSON_OPTION
@@ -142,10 +142,14 @@ def _explain(error: Rejected) -> None:
     """Say what is wrong with the size of a new space for results, if that is the matter: the service counts in bytes.
 
     Raises:
-        ConfigurationError: It is.
+        ConfigurationError: It is; or the site has no room for results.
     """
     limit = error.details.get("limit")
     if error.details.get("key") == "resultsSize" and isinstance(limit, int):
+        if not limit:
+            raise ConfigurationError(
+                "all that the site has for results is granted: remove results that nobody needs, or ask its administrators"
+            ) from error
         bound = "it must be at least" if error.error_id == "badValueTooLow" else "the site lends at most"
         raise ConfigurationError(f"--results-size: {bound} {readable_size(limit)}") from error
 

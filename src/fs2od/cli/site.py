@@ -70,6 +70,7 @@ def list_(*, zone_url: str, token_file: Path | None, ca_file: Path | None, as_js
 @click.option("--largest", type=SIZE, help="How much can be asked for, such as 50T.")
 @click.option("--hint", help="One sentence for those who choose.")
 @click.option("--results", "results_storage", help="Id of the storage that results of jobs go to; '' for none.")
+@click.option("--results-total", type=SIZE, help="How much all results together can get, such as 200T.")
 @click.option(
     "--network",
     "networks",
@@ -84,6 +85,7 @@ def offer(
     largest: int | None,
     hint: str | None,
     results_storage: str | None,
+    results_total: int | None,
     networks: tuple[str, ...],
     provider_url: str,
     token_file: Path | None,
@@ -91,7 +93,7 @@ def offer(
     as_json: bool,
 ) -> None:
     """Show what a site offers; say it anew with options. What no option names stays."""
-    given: dict[str, Any] = {"accepts": accept, "largest": largest, "hint": hint}
+    given: dict[str, Any] = {"accepts": accept, "largest": largest, "hint": hint, "results_total": results_total}
     changes = {key: value for key, value in given.items() if value is not None}
     if results_storage is not None:
         changes["results_storage_id"] = StorageId(results_storage) if results_storage else None

@@ -18,6 +18,7 @@ from fs2od.node.panel import granting
 from fs2od.node.panel.clearances import Clearances
 from fs2od.node.panel.emptying import empty, in_the_way
 from fs2od.node.panel.storage_records import Bucket, StorageRecord
+from fs2od.node.zone.offers import Offer
 from fs2od.onedata.errors import Busy
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
 from fs2od.storage import PosixStorage
@@ -141,6 +142,24 @@ async def test_what_is_at_home_on_a_storage_stays_when_the_space_is_removed(scen
     clear(scene)
     assert (results.folder / "map.mrc").read_bytes() == b"map"
     assert waiting(scene) == []
+
+
+async def test_results_are_removed_with_their_data_and_their_dataset_stays(scene: Scene) -> None:
+    site, zone = scene.centre.node_provider.record.id, scene.world.node.zone
+    zone.offers.set(scene.world.administrator.caller, site, Offer(results_storage=scene.storage))
+    results = zone.results.make(scene.owner.caller, scene.dataset.space, site)
+    address = f"/data/{results}/path/run/map.mrc?create_parents=true"
+    answer = await scene.centre.provider.put(address, content=b"map", headers=scene.owner.headers)
+    assert answer.status_code == 201, answer.text
+    folder = scene.folder.with_name(results)
+    assert (folder / "run/map.mrc").read_bytes() == b"map"
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    answer = await scene.world.zone.delete(f"/spaces/{results}", headers=scene.owner.headers)
+    assert answer.status_code == 204
+    clear(scene)
+    assert not folder.exists()
+    assert scene.copies() == FILES
 
 
 async def test_what_was_once_at_home_there_is_never_removed(scene: Scene) -> None:

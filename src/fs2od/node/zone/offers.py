@@ -20,6 +20,7 @@ __all__ = ["Offer", "Offers", "SiteView"]
 class Offer:
     """What one site offers. `largest_bytes` None is no bound; results of jobs go to `results_storage`, if it has one.
 
+    They get `results_total_bytes` in all; what None means, says fs2od.node.zone.results.
     Its machines are in `networks`, so that a job's token can be confined to these.
     """
 
@@ -28,6 +29,7 @@ class Offer:
     hint: str = ""
     results_storage: StorageId | None = None
     networks: tuple[str, ...] = ()
+    results_total_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,15 @@ class Offers:
         """
         self._rights.require_cluster(caller, self._providers.known(provider).cluster, "cluster_update")
         networks = " ".join(map(_network, offer.networks))
-        row = (provider, offer.accepts, offer.largest_bytes, offer.hint, offer.results_storage, networks)
+        results = (offer.results_storage, networks, offer.results_total_bytes)
+        row = (provider, offer.accepts, offer.largest_bytes, offer.hint, *results)
         query = "SELECT 1 FROM storage WHERE id = ? AND provider = ? AND NOT imported"
         with self._database.writing() as db:
             if offer.results_storage and db.execute(query, (offer.results_storage, provider)).fetchone() is None:
                 raise errors.bad_value(
                     "IdNotFound", "resultsStorageId", "is no storage of this site that can be written"
                 )
-            db.execute("INSERT OR REPLACE INTO offer VALUES (?, ?, ?, ?, ?, ?)", row)
+            db.execute("INSERT OR REPLACE INTO offer VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def _network(text: str) -> str:
@@ -107,4 +110,5 @@ def _offer(row: sqlite3.Row) -> Offer:
         row["hint"],
         None if results is None else StorageId(results),
         tuple(row["networks"].split()),
+        row["results_total"],
     )

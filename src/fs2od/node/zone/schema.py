@@ -11,6 +11,7 @@ from fs2od.node.zone.sites_schema import (
     CLUSTERS,
     NETWORKS,
     RESULTS,
+    RESULTS_TOTAL,
     SITES,
     SUPPORT,
     TROUBLES,
@@ -170,5 +171,6 @@ ZONE_SCHEMA = Schema(
         CLUSTERS,
         WISHES_OF_EACH,
         CLEARANCES,
+        RESULTS_TOTAL,
     ),
 )

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["CLEARANCES", "CLUSTERS", "NETWORKS", "RESULTS", "SITES", "SUPPORT", "TROUBLES", "WISHES", "WISHES_OF_EACH"]
+__all__ = [
+    "CLEARANCES",
+    "CLUSTERS",
+    "NETWORKS",
+    "RESULTS",
+    "RESULTS_TOTAL",
+    "SITES",
+    "SUPPORT",
+    "TROUBLES",
+    "WISHES",
+    "WISHES_OF_EACH",
+]
 
 # A site's host is empty where it is the node's own, its port 0 where any free one does. A support's place tells which
 # came first, for bytes come from there.
@@ -35,6 +46,14 @@ CREATE TABLE results (
     space TEXT PRIMARY KEY REFERENCES space ON DELETE CASCADE, user TEXT NOT NULL REFERENCES user ON DELETE CASCADE
 ) WITHOUT ROWID;
 CREATE INDEX results_user ON results (user);
+"""
+
+# How much a site has for results in all, and at which site each space of results was made.
+RESULTS_TOTAL = """
+ALTER TABLE offer ADD COLUMN results_total INTEGER;
+ALTER TABLE results ADD COLUMN provider TEXT;
+UPDATE results SET provider = (SELECT provider FROM support WHERE support.space = results.space ORDER BY place LIMIT 1);
+CREATE INDEX results_provider ON results (provider);
 """
 
 # Where the machines of a site are, separated by spaces.

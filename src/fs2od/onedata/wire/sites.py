@@ -43,13 +43,14 @@ class SiteRequest(Document, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Offer(Document, frozen=True, kw_only=True, omit_defaults=False):
-    """What a site offers: whether requests are welcome, how many bytes at most, a hint, where results would go, its networks."""
+    """What a site offers: whether requests are welcome, how many bytes at most, a hint, where results would go and how much of them, its networks."""
 
     accepts: bool = False
     largest: _Size | None = None
     hint: _Words = ""
     results_storage_id: StorageId | None = None
     networks: _Networks = ()
+    results_total: _Size | None = None
 
 
 class SiteDetails(Document, frozen=True, kw_only=True):

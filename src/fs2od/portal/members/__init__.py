@@ -14,6 +14,7 @@ from fs2od.portal.members._invites import InvitePages
 from fs2od.portal.members._links import LinkPages
 from fs2od.portal.members._overview import OverviewPages
 from fs2od.portal.members._people import PeoplePages
+from fs2od.portal.members._results_end import ResultsEndPages
 from fs2od.portal.members._rooms import Rooms
 from fs2od.portal.signin import Desk
 
@@ -33,5 +34,6 @@ def member_routes(desk: Desk, provider: Oneprovider) -> list[BaseRoute]:
         *InvitePages(rooms, people.show).routes(),
         *LinkPages(rooms).routes(),
         *ComputePages(rooms).routes(),
+        *ResultsEndPages(rooms).routes(),
         *ActivityPages(rooms).routes(),
     ]

@@ -17,7 +17,7 @@ from fs2od.node.index.schema import ROOT
 from fs2od.node.zone.job_tokens import Job, JobToken
 from fs2od.node.zone.offers import SiteView
 from fs2od.node.zone.provenance import Results
-from fs2od.node.zone.results import largest_at, name_after, proposed_at
+from fs2od.node.zone.results import Room, name_after
 from fs2od.node.zone.support_requests import SupportRequest
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId
@@ -52,6 +52,9 @@ _SPACE_NAME = sentence(
     "The name of the new space has 2 to 128 letters, digits, brackets and underscores, with blanks, dots and hyphens only inside."
 )
 _REFUSED = {"badValueIdentifierOccupied": _TAKEN, "badValueName": _NAME, "badValueCaveat": _NETWORK}
+_NO_ROOM = sentence(
+    "All that the site has for results is granted: remove results that nobody needs, or ask its administrators."
+)
 _NO_NUMBER = sentence("That is no number that makes sense here.")
 
 
@@ -182,6 +185,7 @@ class ComputePages:
         wishes, user = self.rooms.provider.wishes.of_space(visit.space.id), visit.standing.user
         members = {each.user for each in wishes if zone.rights.space_privileges(each.user, visit.space.id) is not None}
         takers = [view for view in sites if view.offer.results_storage is not None and view.is_online]
+        rooms = {view.provider.id: zone.results.room(view.provider.id) for view in takers}
         shown: dict[str, Any] = {
             "said": None,
             "job": None,
@@ -195,7 +199,7 @@ class ComputePages:
             ],
             "writable": self._writable(visit),
             "takers": takers,
-            "most_results": {view.provider.id: largest_at(view.offer) for view in takers},
+            "most_results": {site: room.most_bytes for site, room in rooms.items()},
             "more_gb": {
                 at.id: more
                 for at in known.values()
@@ -208,7 +212,7 @@ class ComputePages:
             "wished_by_others": {wish.provider for wish in wishes if wish.user in members - {user}},
             "given": {},
             "here_ip": str(peer_ip(visit.request) or ""),
-            "defaults": self._defaults(visit, known, takers),
+            "defaults": self._defaults(visit, known, rooms),
             "may_want": "space_manage_qos" in held,
             "may_support": "space_add_support" in held,
             "may_read": "space_read_data" in held,
@@ -257,15 +261,18 @@ class ComputePages:
             parse_facts(self.rooms.provider.files.json_metadata_of_space(visit.space.id)).state == "acquiring"
         )
 
-    def _defaults(self, visit: Visit, known: Mapping[ProviderId, AtSite], takers: list[SiteView]) -> dict[str, str]:
+    def _defaults(
+        self, visit: Visit, known: Mapping[ProviderId, AtSite], rooms: Mapping[ProviderId, Room]
+    ) -> dict[str, str]:
         """Return what the form of a job's token says before anybody has typed: this dataset, read-only, from that site's network, 72 hours.
 
-        A new space for results is proposed as large as every site that takes them would make it.
+        A new space for results is proposed as large as every site that has room for them would make it.
         """
         asked = visit.request.query_params.get("site")
         usable = [at for at in known.values() if at.view.is_online and at.stage != "lost"]
         chosen = [at for at in usable if (at.stage == "ready" if asked is None else at.id == asked)]
         runs = chosen[0].view if chosen else None
+        proposed = [room.proposed_bytes for room in rooms.values() if room.most_bytes]
         return {
             "name": f"{visit.space.name[:80]} {self.rooms.zone.clock.now():%Y-%m-%d %H.%M.%S}",
             "hours": str(_HOURS),
@@ -273,7 +280,7 @@ class ComputePages:
             "runs": "" if runs is None else runs.provider.id,
             "results": f"{_EXISTING}{visit.request.query_params.get('results', '')}",
             "results_name": name_after(visit.space.name),
-            "results_size": written(min(proposed_at(view.offer) for view in takers)) if takers else "",
+            "results_size": written(min(proposed)) if proposed else "",
         }
 
     def _commands(self, visit: Visit, made: JobToken, runs: str) -> tuple[Any, ...]:
@@ -306,6 +313,8 @@ def _refused(error: errors.ServiceError, language: Language) -> Sentence | None:
     key, limit = error.details.get("key"), error.details.get("limit")
     if key == "resultsSize" and isinstance(limit, int):
         least = sentence("That is too small: it must be at least %(size)s.", size=language.bytes(limit))
+        if not limit:
+            return _NO_ROOM
         return least if error.error_id == "badValueTooLow" else _at_most(limit, language)
     return _SPACE_NAME if key == "resultsName" else _REFUSED.get(error.error_id)
 

@@ -17,6 +17,7 @@ from fs2od.onedata.ids import UserId
 from fs2od.onedata.roles import Role
 from fs2od.portal._paging import Page, Position, page_of
 from fs2od.portal.members._invites import invites_document, invites_seen
+from fs2od.portal.members._results_end import may_remove
 from fs2od.portal.members._rooms import Form, Rooms, Visit, json_wanted, to
 
 __all__ = ["PeoplePages"]
@@ -72,6 +73,7 @@ class PeoplePages:
             "at": lambda position: f"{visit.base}/people?{_query(position)}",
             "invites": invites_seen(zone, visit),
             "choices": zone.people.choices(visit.caller, visit.space.id),
+            "may_remove_all": may_remove(self.rooms, visit),
             "by_mail": self.rooms.desk.settings.by_mail,
             "given": {**_EMPTY_FORM, **(given or {})},
             "said": said,

@@ -21,7 +21,7 @@ __all__ = ["OfferPages"]
 
 _LONGEST_HINT = 500
 _MOST_NETWORKS = 20
-_FIELDS = ("accepts", "largest", "hint", "results", "networks")
+_FIELDS = ("accepts", "largest", "hint", "results", "results_total", "networks")
 _REFUSED = {
     "badValueString": sentence("A network is written as 192.0.2.0/24 or 2001:db8::/32."),
     "badValueIdNotFound": sentence("Results cannot be written to this storage: choose another."),
@@ -41,13 +41,16 @@ class OfferPages:
 
     def show(self, visit: Visit) -> Response:
         """Show the offer."""
-        offer = self.counters.zone.offers.of(visit.provider.record.id)
+        zone, site = self.counters.zone, visit.provider.record.id
+        offer = zone.offers.of(site)
         if json_wanted(visit.request):
             document = {
                 "accepts": offer.accepts,
                 "largest_bytes": offer.largest_bytes,
                 "hint": offer.hint,
                 "results_storage_id": offer.results_storage,
+                "results_total_bytes": offer.results_total_bytes,
+                "results_granted_bytes": zone.results.room(site).granted_bytes,
                 "networks": list(offer.networks),
             }
             return self.counters.twin(visit, document)
@@ -56,22 +59,23 @@ class OfferPages:
             "largest": written(offer.largest_bytes) if offer.largest_bytes else "",
             "hint": offer.hint,
             "results": offer.results_storage or "",
+            "results_total": written(offer.results_total_bytes) if offer.results_total_bytes else "",
             "networks": " ".join(offer.networks),
         }
         return self._page(visit, given)
 
     def say(self, visit: Visit, form: Form) -> Response:
         """Say what the site offers."""
-        largest = form.get("largest", "").strip()
-        size_bytes = size_of(largest)
-        if largest and size_bytes is None:
+        sizes = {key: size_of(form.get(key, "")) for key in ("largest", "results_total")}
+        if any(form.get(key, "").strip() and size is None for key, size in sizes.items()):
             return self._page(visit, form, said=NO_SIZE)
         offer = Offer(
             accepts=bool(form.get("accepts")),
-            largest_bytes=size_bytes,
+            largest_bytes=sizes["largest"],
             hint=form.get("hint", "").strip()[:_LONGEST_HINT],
             results_storage=StorageId(form["results"]) if form.get("results") else None,
             networks=tuple(filter(None, re.split(r"[\s,;]+", form.get("networks", ""))))[:_MOST_NETWORKS],
+            results_total_bytes=sizes["results_total"],
         )
         try:
             self.counters.zone.offers.set(visit.caller, visit.provider.record.id, offer)
@@ -87,5 +91,6 @@ class OfferPages:
             "said": said,
             "is_said": said is None and "said" in visit.request.query_params,
             "storages": visit.writable(),
+            "room": self.counters.zone.results.room(visit.provider.record.id),
         }
         return self.counters.page(visit, "site_offer.html", "offer", values, status=400 if said else 200)

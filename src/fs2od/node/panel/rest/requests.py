@@ -34,13 +34,15 @@ def _offer(provider: Oneprovider) -> list[Endpoint]:
             hint=found.hint,
             results_storage_id=found.results_storage,
             networks=found.networks,
+            results_total=found.results_total_bytes,
         )
         return json_answer(document)
 
     def put(call: Call) -> Answer:
         require_cluster(provider, call, "cluster_update")
         given = call.read(ours.Offer)
-        offer = Offer(given.accepts, given.largest, given.hint, given.results_storage_id, given.networks)
+        results = (given.results_storage_id, given.networks, given.results_total)
+        offer = Offer(given.accepts, given.largest, given.hint, *results)
         offers.set(call.caller, site, offer)
         return done()
 
