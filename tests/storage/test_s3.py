@@ -16,7 +16,7 @@ from tests.node.replication.buckets import Meanwhile
 from fs2od.errors import IntegrityFailure, StorageBusy, StorageError, StorageFull, StorageMissing, StorageRefused
 from fs2od.storage import Storage, md5_of_parts
 from fs2od.storage.s3 import S3Settings, S3Storage
-from fs2od.testing.network import Cut, Proxy, Refuse, Relabel, Request
+from fs2od.testing.network import Cut, Delay, Proxy, Refuse, Relabel, Request
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.storage_contract import StorageContract
 
@@ -119,6 +119,40 @@ def test_where_the_store_tells_no_md5_what_was_written_is_read_back(
     proxied.strike(Meanwhile(spoil), when=looks)
     with pytest.raises(IntegrityFailure, match="other bytes"):
         through_proxy.write("file", [content], check=True)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fs2od.storage.s3._copying._PART_BYTES", 5 << 20)
+
+
+def copies(request: Request) -> bool:
+    return "x-amz-copy-source" in request.headers
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_store_that_takes_long_to_copy_is_given_the_time(bucket: S3Settings, proxied: Proxy) -> None:
+    storage, content = through(proxied, bucket, read_timeout_s=1.0), secrets.token_bytes(17 << 20)
+    storage.write("large", [content])
+    storage.write("small", [b"small"])
+    proxied.strike(Delay(2.5), when=copies, times=5)
+    storage.rename("large", "moved/large")
+    storage.rename("small", "moved/small")
+    assert sum(copies(exchange.request) for exchange in proxied.exchanges) == 5
+    with storage.open("moved/large") as file:
+        assert file.read(-1) == content
+    assert [seen.name for seen in storage.list("")] == ["moved"]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_copy_that_fails_leaves_the_object_where_it_was(bucket: S3Settings, proxied: Proxy) -> None:
+    storage = through(proxied, bucket)
+    storage.write("large", [bytes(17 << 20)])
+    proxied.strike(Refuse(503), when=lambda request: copies(request) and "partNumber=3" in request.target)
+    with pytest.raises(StorageBusy):
+        storage.rename("large", "moved")
+    assert [(seen.name, seen.size_bytes) for seen in storage.list("")] == [("large", 17 << 20)]
+    assert storage.sweep(before_ns=2**62) == 0
 
 
 def test_an_object_replaced_while_it_is_read_gives_an_error_and_no_mixture(s3: S3Storage) -> None:

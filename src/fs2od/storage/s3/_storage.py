@@ -15,6 +15,7 @@ from fs2od.errors import DirectoryNotEmpty, IntegrityFailure, StorageBusy, Stora
 from fs2od.storage._contract import Can, Chunk, Facts, Kind, Seen, Storage, Upload
 from fs2od.storage._posix_tree import names
 from fs2od.storage.s3._bucket import S3Settings, client_of
+from fs2od.storage.s3._copying import Copies
 from fs2od.storage.s3._errors import mapped
 from fs2od.storage.s3._fast_lane import FastLane
 from fs2od.storage.s3._reading import ObjectReader
@@ -23,8 +24,6 @@ from fs2od.storage.s3._uploads import Uploads, part_bytes_for, pieces_of, whole_
 
 _LONGEST_NAME, _LONGEST_KEY = 255, 1024
 _NS = 1_000_000_000
-# A copy within the store takes at most 5 GiB at once.
-_COPY_BYTES = 1 << 30
 
 
 class S3Storage(Storage):
@@ -40,6 +39,7 @@ class S3Storage(Storage):
         self._client = client_of(settings)
         self._bucket = {"Bucket": settings.bucket}
         self._uploads = Uploads(self._client, self._bucket)
+        self._copies = Copies(settings)
         self._fast = FastLane(settings)
 
     def __repr__(self) -> str:
@@ -48,6 +48,7 @@ class S3Storage(Storage):
     def close(self) -> None:
         """Let go of the connections."""
         self._client.close()
+        self._copies.close()
 
     def stat(self, path: str) -> Seen:
         """Return the facts of an object, or of the directory that objects make."""
@@ -226,18 +227,8 @@ class S3Storage(Storage):
             raise
 
     def _move(self, key: str, to: str, size_bytes: int) -> None:
-        source = {**self._bucket, "Key": key}
-        if size_bytes <= _COPY_BYTES:
-            self._client.copy_object(**self._bucket, Key=to, CopySource=source)
-        else:
-            upload_id = self._uploads.begin(to)
-            for number, at in enumerate(range(0, size_bytes, _COPY_BYTES)):
-                wanted = f"bytes={at}-{min(at + _COPY_BYTES, size_bytes) - 1}"
-                self._client.upload_part_copy(
-                    **self._bucket, Key=to, UploadId=upload_id, PartNumber=number + 1, CopySource=source, CopySourceRange=wanted
-                )  # fmt: skip
-            self._uploads.complete(to, upload_id, self._uploads.parts(to, upload_id))
-        self._client.delete_object(**source)
+        self._copies.copy(key, to, size_bytes)
+        self._client.delete_object(**self._bucket, Key=key)
 
     def _is_file(self, path: str) -> bool:
         try:
