@@ -14,7 +14,7 @@ from tests.node.replication.scenes import FILES, Scene, open_scene
 
 from fs2od.errors import StorageBusy, StorageError
 from fs2od.node import open_node
-from fs2od.node.panel import granting
+from fs2od.node.panel import emptying, granting
 from fs2od.node.panel.clearances import Clearances
 from fs2od.node.panel.emptying import empty, in_the_way
 from fs2od.node.panel.storage_records import Bucket, StorageRecord
@@ -152,6 +152,10 @@ async def test_results_are_removed_with_their_data_and_their_dataset_stays(scene
     answer = await scene.centre.provider.put(address, content=b"map", headers=scene.owner.headers)
     assert answer.status_code == 201, answer.text
     folder = scene.folder.with_name(results)
+    # Also where its support ended once, and came again.
+    granting.end(scene.centre.node_provider, results)
+    with zone.database.writing() as db:
+        scene.centre.node_provider.supports.grant(db, results, scene.storage, size_bytes=1 << 30)
     assert (folder / "run/map.mrc").read_bytes() == b"map"
     await scene.require(f"storageId={scene.storage}")
     scene.look()
@@ -216,6 +220,36 @@ async def test_a_storage_that_is_away_is_tried_again_and_ends_with_a_new_support
     assert waiting(scene) == []
     clear(scene)
     assert scene.copies() == FILES
+
+
+async def test_several_folders_have_their_turns(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emptying, "_TURN_S", 0.0)
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    others = [scene.world.results(scene.owner, name=f"results {number}").space for number in range(3)]
+    for other in others:
+        with scene.world.node.zone.database.writing() as db:
+            scene.centre.node_provider.supports.grant(db, other, scene.storage, size_bytes=1 << 30)
+        (scene.folder.with_name(other) / "deep").mkdir(parents=True)
+        for name in ("a", "b", "deep/c"):
+            (scene.folder.with_name(other) / name).touch()
+        scene.world.node.zone.spaces.remove(scene.owner.caller, other)
+    clear(scene, times=4)
+    assert [removed for _, removed, _ in waiting(scene)] == [2, 1, 1]
+    clear(scene, times=20)
+    assert waiting(scene) == []
+    assert scene.copies() == FILES
+
+
+async def test_what_is_to_be_removed_is_forgotten_with_its_storage(scene: Scene) -> None:
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    folder = scene.folder
+    await remove_space(scene)
+    scene.centre.node_provider.storages.remove(scene.storage)
+    clear(scene)
+    assert waiting(scene) == []
+    assert (folder / "a.mrc").exists()
 
 
 async def test_nothing_is_supported_where_something_is_being_removed(scene: Scene) -> None:

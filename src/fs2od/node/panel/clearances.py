@@ -98,8 +98,8 @@ def note_end(
 ) -> None:
     """Write down what becomes of a space's folder as its support by a storage ends, inside the transaction that ends it.
 
-    Copies are removed. What is at home there stays and is never removed later, unless `with_home` says that it goes, too. Nothing
-    is ever removed of an imported storage.
+    Copies are removed. What is at home there, or was before, stays, unless `with_home` says that it goes, too. Nothing is ever
+    removed of an imported storage.
     """
     row = db.execute("SELECT * FROM storage WHERE id = ?", (storage,)).fetchone()
     if row is None or row["imported"]:
@@ -108,7 +108,7 @@ def note_end(
         note_home_left(db, space, storage)
         return
     kept = db.execute("SELECT 1 FROM left_at_home WHERE place = ? AND space = ?", (_place(row), space)).fetchone()
-    if kept is None:
+    if kept is None or with_home:
         query = """INSERT OR REPLACE INTO clearance (storage, space, name, begun, not_before)
             SELECT ?, id, name, ?, ? FROM space WHERE id = ?"""
         db.execute(query, (storage, now_s, now_s + _BEGINS_AFTER_S, space))

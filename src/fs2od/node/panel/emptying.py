@@ -53,10 +53,11 @@ class Emptying:
         self._is_used = is_used
 
     def go_on(self) -> None:
-        """Remove some of each folder that is due."""
+        """Remove some of a folder that is due; of one alone, for the node's end waits for it."""
         for known in self._clearances.due(self._clock.now_s()):
             if not self._is_used(known.space, known.storage) and self._clearances.begin(known):
                 self._turn(known)
+                return
 
     def _turn(self, known: Clearance) -> None:
         found = self._emptied(known)
