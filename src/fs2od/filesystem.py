@@ -9,10 +9,13 @@ with fsspec.open("fs2od://zone.example.org/share/1a2b3c…/Grids/movie.mrc", ca_
 
 Addresses are `fs2od://HOST[:PORT]/share/ID/path`; paths within a file system have no host: `path`. It is for reading only,
 and reads ranges: what a program does not ask for is not brought. Source: fsspec's `AbstractFileSystem`.
+
+Libraries open addresses on their own, so that this is a front end as a command is: it reads the token and the proxy from the environment.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -22,7 +25,18 @@ from typing import Any, ClassVar, TypeVar
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 from fsspec.utils import infer_storage_options
 
-from fs2od.transfer import Entry, EntryKind, InvalidLink, NotFound, SharedDataset, parse_link
+from fs2od.transfer import (
+    Entry,
+    EntryKind,
+    FileChanged,
+    InvalidLink,
+    NotFound,
+    SharedDataset,
+    SteadyFile,
+    given_token,
+    parse_link,
+    proxies_of,
+)
 
 __all__ = ["Fs2odFile", "Fs2odFileSystem"]
 
@@ -41,24 +55,33 @@ class Fs2odFileSystem(AbstractFileSystem):
     cachable: ClassVar[bool] = True
 
     def __init__(
-        self, link: str = "", *, ca_file: str | None = None, block_size: int = _BLOCK_BYTES, **options: object
+        self,
+        link: str = "",
+        *,
+        ca_file: str | None = None,
+        token_file: str | None = None,
+        block_size: int = _BLOCK_BYTES,
+        **options: object,
     ) -> None:
         """Prepare to read; nothing is asked yet.
 
         Args:
             link: The share's link, as it stands in the mail. Addresses that begin with fs2od:// say it themselves.
             ca_file: Certificates (PEM) to trust besides the system's.
+            token_file: Holds an access token, for links for members; else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken.
             block_size: How many bytes open files read ahead.
             options: What fsspec itself understands, such as `skip_instance_cache`.
 
         Raises:
             InvalidLink: It is no link to a share.
             UntrustedCertificate: `ca_file` cannot be read.
+            ConfigurationError: The token or the proxy of the environment is none.
         """
         super().__init__(**options)
         self.link = parse_link(link)
         self._block_bytes = block_size
-        self._shared = SharedDataset(self.link, ca_file=ca_file)
+        token = given_token(token_file, os.environ)
+        self._shared = SharedDataset(self.link, token=token, ca_file=ca_file, proxies=proxies_of(os.environ))
         self._lock = threading.Lock()
         # fsspec keeps instances; whoever forgets one must not leave connections open.
         weakref.finalize(self, self._shared.close)
@@ -117,11 +140,34 @@ class Fs2odFileSystem(AbstractFileSystem):
             found = [_info(stripped, entry)]
         return found if detail else [each["name"] for each in found]
 
+    def invalidate_cache(self, path: str | None = None) -> None:
+        """Look anew at a path and at all below it, or at everything."""
+        super().invalidate_cache(path)
+        with self._lock:
+            self._shared.forget("" if path is None else self._strip_protocol(path))
+
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: object) -> bytes:
-        """Return the bytes of a file, or a part of them as slices have it."""
+        """Return the bytes of a file, or a part of them as slices have it: all of one state of the file.
+
+        Raises:
+            FileChanged: The file is another one than was looked at. Calling again looks at it anew.
+        """
         entry = self._file(path)
         first, last, _step = slice(start, end).indices(entry.size_bytes)
-        return self._shared.read(entry, first, max(0, last - first))
+        return self.read_steadily(self._strip_protocol(path), SteadyFile(self._shared, entry), first, last)
+
+    def read_steadily(self, path: str, file: SteadyFile, start: int, end: int) -> bytes:
+        """Return bytes of a file that was looked at before; if it is another one now, the next look is a new one.
+
+        Raises:
+            FileChanged: It is another one now.
+            NotFound: It is there no more.
+        """
+        try:
+            return file.read(start, max(0, end - start))
+        except (FileChanged, NotFound):
+            self.invalidate_cache(path)
+            raise
 
     def modified(self, path: str) -> datetime:
         """Return when a file was modified last, in UTC."""
@@ -133,7 +179,8 @@ class Fs2odFileSystem(AbstractFileSystem):
             raise NotImplementedError("a share's files can be read only")
         entry = self._file(path)
         stripped = self._strip_protocol(path)
-        return Fs2odFile(self, stripped, self._shared, entry, block_size or self._block_bytes, **options)
+        opened = SteadyFile(self._shared, entry)
+        return Fs2odFile(self, stripped, opened, entry.size_bytes, block_size or self._block_bytes, **options)
 
     def _file(self, path: str) -> Entry:
         stripped = self._strip_protocol(path)
@@ -160,17 +207,17 @@ class Fs2odFileSystem(AbstractFileSystem):
 
 
 class Fs2odFile(AbstractBufferedFile):
-    """An open file: fsspec's caches decide what is read ahead."""
+    """An open file: fsspec's caches decide what is read ahead. All that is read is of one state of the file, or reading fails."""
 
     def __init__(
-        self, fs: Fs2odFileSystem, path: str, shared: SharedDataset, entry: Entry, block_size: int, **options: object
+        self, fs: Fs2odFileSystem, path: str, opened: SteadyFile, size_bytes: int, block_size: int, **options: object
     ) -> None:
-        self._shared = shared
-        self._entry = entry
-        super().__init__(fs, path, mode="rb", block_size=block_size, size=entry.size_bytes, **options)
+        self._files = fs
+        self._opened = opened
+        super().__init__(fs, path, mode="rb", block_size=block_size, size=size_bytes, **options)
 
     def _fetch_range(self, start: int, end: int) -> bytes:
-        return self._shared.read(self._entry, start, end - start)
+        return self._files.read_steadily(self.path, self._opened, start, end)
 
 
 def _info(path: str, entry: Entry) -> dict[str, Any]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import ssl
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +17,19 @@ import mrcfile
 import numpy as np
 import pandas as pd
 import pytest
+import trustme
 import zarr
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.registry import get_filesystem_class
 from mrcfile.mrcinterpreter import MrcInterpreter
 
+from fs2od.errors import ConfigurationError
 from fs2od.filesystem import Fs2odFileSystem
-from fs2od.testing.world import ServedWorld, serve_world
-from fs2od.transfer import InvalidLink
+from fs2od.node.zone.link_rules import Rule
+from fs2od.testing.network import HostileShare, Reply, Request, Tunnels, listed, reply_of
+from fs2od.testing.world import Dataset, ServedWorld, serve_world
+from fs2od.transfer import FileChanged, Forbidden, InvalidLink
 
 PIXELS = np.arange(64 * 48, dtype=np.float32).reshape(48, 64)
 FRAMES = np.arange(5 * 48 * 64, dtype=np.int16).reshape(5, 48, 64)
@@ -199,3 +206,142 @@ def test_everything_can_be_copied_to_a_disk(link: str, options: dict[str, Any], 
     sink = io.BytesIO()
     files.get_file("movie.mrc", sink)
     assert len(sink.getvalue()) == files.size("movie.mrc")
+
+
+# --- files that are replaced ---
+
+OLD, NEW = bytes(range(256)) * 4_000, bytes(reversed(range(256))) * 4_000
+
+
+@pytest.fixture
+def growing(tmp_path: Path) -> Iterator[tuple[ServedWorld, Dataset, Fs2odFileSystem]]:
+    with serve_world(tmp_path / "world") as world:
+        dataset = world.dataset(world.administrator, {"a/b.mrc": OLD, "other.txt": b"1"})
+        link = f"{world.node.settings.zone_url}/share/{world.share(world.administrator, dataset)}"
+        files = Fs2odFileSystem(link, ca_file=str(world.ca), skip_instance_cache=True)
+        yield world, dataset, files
+        files.close()
+
+
+def replace_file(world: ServedWorld, dataset: Dataset, data: bytes) -> None:
+    """Put another file in the place of one, as programs do: by a rename."""
+    new = dataset.folder / "a" / "new"
+    new.write_bytes(data)
+    os.utime(new, (2_000_000_000, 2_000_000_000))
+    new.replace(dataset.folder / "a" / "b.mrc")
+    world.rescan(dataset.space)
+
+
+def test_an_open_file_never_mixes_two_states(growing: tuple[ServedWorld, Dataset, Fs2odFileSystem]) -> None:
+    world, dataset, files = growing
+    with files.open("a/b.mrc", block_size=1000) as opened:
+        assert opened.read(500) == OLD[:500]
+        replace_file(world, dataset, NEW)
+        opened.seek(500_000)
+        with pytest.raises(
+            FileChanged, match=r"b\.mrc is another file now than the one that was opened: open it again"
+        ):
+            opened.read(500)
+    with files.open("a/b.mrc", block_size=1000) as again:
+        again.seek(500_000)
+        assert again.read(500) == NEW[500_000:500_500]
+
+
+def test_after_another_size_the_file_is_looked_at_anew(
+    growing: tuple[ServedWorld, Dataset, Fs2odFileSystem],
+) -> None:
+    world, dataset, files = growing
+    assert files.info("a/b.mrc")["size"] == len(OLD)
+    replace_file(world, dataset, NEW + b"more")
+    files.invalidate_cache("other.txt")
+    assert files.info("a/b.mrc")["size"] == len(OLD)
+    with pytest.raises(FileChanged):
+        files.cat_file("a/b.mrc", 0, 10)
+    assert files.info("a/b.mrc")["size"] == len(NEW) + 4
+    assert files.cat_file("a/b.mrc", -6) == NEW[-2:] + b"more"
+
+
+@pytest.mark.parametrize("path", [None, "", "a", "a/b.mrc", "/a/"])
+def test_invalidate_cache_looks_anew_at_a_path_and_at_all_below(
+    growing: tuple[ServedWorld, Dataset, Fs2odFileSystem], path: str | None
+) -> None:
+    world, dataset, files = growing
+    assert files.info("a/b.mrc")["size"] == len(OLD)
+    replace_file(world, dataset, b"short")
+    files.invalidate_cache(path)
+    assert files.info("a/b.mrc")["size"] == 5
+    assert files.cat_file("a/b.mrc") == b"short"
+
+
+def test_where_there_are_no_entity_tags_size_and_time_tell_two_states_apart() -> None:
+    with HostileShare([listed("b.mrc", len(OLD))], {"b.mrc": OLD}) as share:
+        files = Fs2odFileSystem(share.link, skip_instance_cache=True)
+        with files.open("b.mrc", block_size=1000) as opened:
+            assert opened.read(500) == OLD[:500]
+            opened.seek(300_000)
+            assert opened.read(500) == OLD[300_000:300_500]
+            share.contents["b.mrc"], share.items[0] = NEW, listed("b.mrc", len(NEW), mtime=1001)
+            opened.seek(600_000)
+            with pytest.raises(FileChanged):
+                opened.read(500)
+        files.close()
+
+
+def test_an_answer_that_breaks_off_is_not_mended_with_another_state() -> None:
+    def content(request: Request) -> Reply:
+        first, last = request.range or (0, None)
+        part, tag = (OLD, '"1"') if first == 0 else (NEW, '"2"')
+        part = part[first : (last or 0) + 1]
+        said = {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(OLD)}", "ETag": tag}
+        whole = reply_of(part, status=206, headers=said)
+        return whole if first else replace(whole, body=(part[:1000],)).saying(connection="close")
+
+    with HostileShare([listed("b.mrc", len(OLD))], {"b.mrc": OLD}) as share:
+        share.answers["content of id-b.mrc"] = content
+        files = Fs2odFileSystem(share.link, skip_instance_cache=True)
+        with pytest.raises(FileChanged):
+            files.cat_file("b.mrc", 0, 5000)
+        files.close()
+
+
+# --- who reads, and by which way ---
+
+
+def test_a_link_for_members_is_read_with_a_token(
+    growing: tuple[ServedWorld, Dataset, Fs2odFileSystem], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dataset, _ = growing
+    share = world.share(world.administrator, dataset)
+    world.node.zone.link_rules.set_for_share(world.administrator.caller, share, Rule("members"), label="")
+    address = f"fs2od://{world.node.settings.zone_domain}/share/{share}/other.txt"
+    options = {"ca_file": str(world.ca), "skip_instance_cache": True}
+    monkeypatch.delenv("FS2OD_TOKEN", raising=False)
+    monkeypatch.delenv("ONECLIENT_ACCESS_TOKEN", raising=False)
+    with pytest.raises(Forbidden, match="not for everybody"):
+        fsspec.open(address, **options).open()
+    (tmp_path / "token").write_text(world.administrator.token.reveal() + "\n")
+    with fsspec.open(address, token_file=str(tmp_path / "token"), **options) as opened:
+        assert opened.read() == b"1"
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        fsspec.open(address, token_file=str(tmp_path / "absent"), **options)
+    monkeypatch.setenv("ONECLIENT_ACCESS_TOKEN", world.administrator.token.reveal())
+    with fsspec.open(address, **options) as opened:
+        assert opened.read() == b"1"
+
+
+def test_the_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority, ca = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("zone.test").configure_cert(context)
+    with HostileShare([listed("b.mrc", len(OLD))], {"b.mrc": OLD}, context=context) as share:
+        port = int(share.url.rpartition(":")[2])
+        with Tunnels({"zone.test:443": port}) as tunnels:
+            monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{tunnels.port}")
+            monkeypatch.delenv("no_proxy", raising=False)
+            monkeypatch.delenv("NO_PROXY", raising=False)
+            share_id = share.link.rpartition("/")[2]
+            files = Fs2odFileSystem(f"https://zone.test/share/{share_id}", ca_file=str(ca), skip_instance_cache=True)
+            assert files.cat_file("b.mrc", 0, 4) == OLD[:4]
+            files.close()
+    assert set(tunnels.asked) == {"zone.test:443"}

@@ -12,6 +12,7 @@ from fs2od.transfer._entries import Entry, EntryKind, Names, Present, shown_path
 from fs2od.transfer._errors import (
     Busy,
     ConnectionLost,
+    FileChanged,
     Forbidden,
     MalformedAnswer,
     NeverReached,
@@ -50,7 +51,9 @@ from fs2od.transfer._sharing import SharedDataset
 from fs2od.transfer._sidecar import Promise, Sidecar, pieces_of
 from fs2od.transfer._signing_in import DeviceGrant, DeviceSignIn, SignInRefused
 from fs2od.transfer._space import SpaceDataset
-from fs2od.transfer._tokens import AccessToken
+from fs2od.transfer._steady import SteadyFile
+from fs2od.transfer._tokens import AccessToken, given_token
+from fs2od.transfer._undeliverable import Undeliverable
 from fs2od.transfer._walk import DownloadLimits
 from fs2od.transfer._words import estimate_line, parse_rate, readable_duration, report_lines, write_report
 
@@ -73,6 +76,7 @@ __all__ = [
     "Extra",
     "Failure",
     "Fetch",
+    "FileChanged",
     "FileReport",
     "Forbidden",
     "InvalidLink",
@@ -106,8 +110,10 @@ __all__ = [
     "SignInRefused",
     "SpaceDataset",
     "SpacePlace",
+    "SteadyFile",
     "Timeouts",
     "TokenRefused",
+    "Undeliverable",
     "UnknownLink",
     "UnknownSpace",
     "UntrustedCertificate",
@@ -115,6 +121,7 @@ __all__ = [
     "bundle",
     "estimate_line",
     "folder_name",
+    "given_token",
     "listed_paths",
     "open_dataset",
     "parse_link",

@@ -18,6 +18,7 @@ from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, Se
 from fs2od.transfer._http import Answer, Http, Proxies, Timeouts
 from fs2od.transfer._patience import News, Patience, Tries, patiently
 from fs2od.transfer._refusals import raise_refusal, said_of
+from fs2od.transfer._steady import FileState
 from fs2od.transfer._store import Store
 from fs2od.transfer._tokens import AccessToken
 
@@ -212,7 +213,16 @@ class Dataset(abc.ABC):
             raise NotFound(f"{path}: this is no folder")
         return self._remember(tuple(each for each in path.split("/") if each), folder)
 
-    def read(self, file: str | Entry, start: int, count: int, *, checked: bool = False) -> bytes:
+    def forget(self, path: str = "") -> None:
+        """Have `stat` look anew at a path and at all below it; "" is everything."""
+        names = [each for each in path.split("/") if each]
+        known, above = "/".join(names), "".join(f"{each}/" for each in names)
+        for each in [each for each in tuple(self._known) if each == known or each.startswith(above)]:
+            self._known.pop(each, None)
+
+    def read(
+        self, file: str | Entry, start: int, count: int, *, checked: bool = False, state: FileState | None = None
+    ) -> bytes:
         """Return `count` bytes of a file from byte `start` on; fewer where it ends before.
 
         Args:
@@ -220,15 +230,20 @@ class Dataset(abc.ABC):
             start: The first byte.
             count: How many.
             checked: Whether the caller compares them with a checksum, so that they may come straight from a store.
+            state: What other reads of the file have in common with this one: all are of one state, or fail.
 
         Raises:
             NotFound: There is no such file.
+            FileChanged: It was replaced or written to while it was read.
             IntegrityFailure: The file is not of the size that was listed.
         """
         entry = self.stat(file) if isinstance(file, str) else file
         buffer = bytearray(max(0, min(count, entry.size_bytes - start)))
         view = memoryview(buffer)
-        for _ in self._arriving(entry, start, len(buffer), lambda filled: view[filled:], checked=checked):
+        arriving = self._arriving(
+            entry, start, len(buffer), lambda filled: view[filled:], checked=checked, state=state or FileState()
+        )
+        for _ in arriving:
             pass
         return bytes(buffer)
 
@@ -241,21 +256,31 @@ class Dataset(abc.ABC):
         """
         count = max(0, min(count, file.size_bytes - start))
         room = memoryview(bytearray(min(_STEP_BYTES, count)))
-        for got in self._arriving(file, start, count, lambda filled: room[: count - filled], checked=checked):
+        arriving = self._arriving(
+            file, start, count, lambda filled: room[: count - filled], checked=checked, state=FileState()
+        )
+        for got in arriving:
             yield room[:got]
 
     def _arriving(
-        self, entry: Entry, start: int, count: int, room: Callable[[int], memoryview], *, checked: bool
+        self,
+        entry: Entry,
+        start: int,
+        count: int,
+        room: Callable[[int], memoryview],
+        *,
+        checked: bool,
+        state: FileState,
     ) -> Iterator[int]:
         """Yield how many bytes have come each time, put where `room` says for the number of those that came before."""
-        filled, etag = 0, None
+        filled = 0
         tries = Tries(self._patience, self._sleep, self.news)
         while filled < count:
             try:
-                with self.opened(entry, start + filled, count - filled, etag=etag, checked=checked) as content:
+                with self.opened(entry, start + filled, count - filled, etag=state.etag, checked=checked) as content:
+                    state.note(content.etag)
                     if content.start != start + filled:
                         raise MalformedAnswer("the service does not give parts of files")
-                    etag = content.etag
                     while filled < count:
                         got = content.read_into(room(filled))
                         if not got:

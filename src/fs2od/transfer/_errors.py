@@ -5,6 +5,8 @@ Fs2odError
 |-- ConnectionLost          no answer, or not the whole of it: it may pass               (transient)
 |   |-- NeverReached      it was never there yet: its name may be wrong, so it is tried again for seconds only
 |   `-- UntrustedCertificate  name the authority's certificate; trying again is no use
+|-- IntegrityFailure        in fs2od.errors
+|   `-- FileChanged         it was replaced or written to since it was looked at: look again
 |-- MalformedAnswer         the answer does not fit the protocol
 `-- ServiceError            the service answered that it will not
     |-- Busy                try again after `retry_after_s`                              (transient)
@@ -18,11 +20,12 @@ Fs2odError
 
 from __future__ import annotations
 
-from fs2od.errors import Fs2odError
+from fs2od.errors import Fs2odError, IntegrityFailure
 
 __all__ = [
     "Busy",
     "ConnectionLost",
+    "FileChanged",
     "Forbidden",
     "MalformedAnswer",
     "NeverReached",
@@ -47,6 +50,10 @@ class NeverReached(ConnectionLost):
 
 class UntrustedCertificate(ConnectionLost):
     """The service could not prove who it is: give the file of the authority that signed its certificate."""
+
+
+class FileChanged(IntegrityFailure):
+    """The file was replaced or written to since it was looked at: its parts do not belong together. Look at it again."""
 
 
 class MalformedAnswer(Fs2odError):

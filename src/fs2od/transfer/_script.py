@@ -15,14 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterator, Sequence
 
-from fs2od.errors import ConfigurationError, Fs2odError
+from fs2od.errors import Fs2odError
 from fs2od.transfer._download import Download, Options, folder_name
 from fs2od.transfer._errors import UntrustedCertificate
 from fs2od.transfer._links import Place, parse_place, parse_zone
 from fs2od.transfer._proxies import proxies_of
 from fs2od.transfer._report import Estimate, Progress, Report, readable_size
 from fs2od.transfer._selection import listed_paths
-from fs2od.transfer._tokens import AccessToken
+from fs2od.transfer._tokens import AccessToken, given_token
 from fs2od.transfer._words import estimate_line, parse_rate, readable_duration, report_lines, write_report
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _rate(text: str) -> float:
 
 
 def _download(given: argparse.Namespace) -> int:
-    token = _token(given.token_file)
+    token = given_token(given.token_file, os.environ, wait_s=_LONGEST_WAIT_S, say=_say)
     place = parse_place(given.link, None if token is None else _zone(given.zone, token))
     options = Options(
         token=token,
@@ -122,21 +122,6 @@ def _zone(given: str | None, token: AccessToken) -> str | None:
     """Return the zone of a space: as it was named, else as the token says it, which knows of no port."""
     named = given or os.environ.get("FS2OD_ZONE")
     return parse_zone(named) if named else token.zone and f"https://{token.zone}"
-
-
-def _token(file: str | None) -> AccessToken | None:
-    """Return the token of a file, which is read again where it ends, or of the environment."""
-    if file is None:
-        text = next(filter(None, map(os.environ.get, ("FS2OD_TOKEN", "ONECLIENT_ACCESS_TOKEN"))), None)
-        return AccessToken(lambda: str(text)) if text else None
-
-    def read() -> str:
-        try:
-            return Path(str(file)).read_text(errors="replace")
-        except OSError as error:
-            raise ConfigurationError(f"{file} cannot be read ({error.strerror})") from error
-
-    return AccessToken(read, wait_s=_LONGEST_WAIT_S, say=_say)
 
 
 @contextlib.contextmanager

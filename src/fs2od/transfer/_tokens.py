@@ -7,14 +7,16 @@ import binascii
 import re
 import threading
 import time
-from typing import Callable, Final
+from pathlib import Path
+from typing import Callable, Final, Mapping
 from urllib.parse import urlsplit
 
 from fs2od.errors import ConfigurationError
 from fs2od.transfer._errors import TokenRefused
 
-__all__ = ["AccessToken"]
+__all__ = ["AccessToken", "given_token"]
 
+_VARIABLES: Final = ("FS2OD_TOKEN", "ONECLIENT_ACCESS_TOKEN")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9]{8,65536}", re.ASCII)
 # Onedata writes base64url with these two signs each in place of what is no letter or digit.
 _ESCAPED: Final = re.compile(r"0[0-5]")
@@ -125,6 +127,37 @@ class AccessToken:
             return False
         self._text = found
         return True
+
+
+def given_token(
+    file: str | None,
+    environment: Mapping[str, str],
+    *,
+    wait_s: float = 0.0,
+    say: Callable[[str], None] | None = None,
+) -> AccessToken | None:
+    """Return the token of a file, which is read again where it ends, or else of the environment; None where there is none.
+
+    Args:
+        file: Holds the token.
+        environment: May have it in FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN.
+        wait_s: How long to wait for another one in the file, once it is accepted no more.
+        say: Told that somebody waits for it.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or what was given is no token.
+    """
+    if file is None:
+        text = next(filter(None, map(environment.get, _VARIABLES)), None)
+        return AccessToken(lambda: str(text)) if text else None
+
+    def read() -> str:
+        try:
+            return Path(str(file)).read_text(errors="replace")
+        except OSError as error:
+            raise ConfigurationError(f"{file} cannot be read ({error.strerror})") from error
+
+    return AccessToken(read, wait_s=wait_s, say=say)
 
 
 def _cleaned(text: str) -> str:
