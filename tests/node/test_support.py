@@ -83,9 +83,12 @@ async def test_sites_tell_everybody_what_they_offer(world: World, owner: Person,
     assert [site["administered"] for site in mine] == [True, False]
     offer = await centre.panel.get("/fs2od/offer", headers=local.headers)
     said = {"accepts": True, "largest": 5 * GB, "hint": "S3, 90 days", "resultsStorageId": None, "networks": []}
-    assert offer.json() == said
+    assert offer.json() == said | {"resultsTotal": None}
     networks = {"networks": ["192.0.2.77/24", "2001:db8::/32"]}
     assert (await centre.panel.put("/fs2od/offer", json=said | networks, headers=local.headers)).status_code == 204
+    whole = said | networks | {"resultsTotal": 9 * GB}
+    assert (await centre.panel.put("/fs2od/offer", json=whole, headers=local.headers)).status_code == 204
+    assert (await centre.panel.get("/fs2od/offer", headers=local.headers)).json()["resultsTotal"] == 9 * GB
     sites = (await world.zone.get("/fs2od/sites", headers=owner.headers)).json()["sites"]
     assert sites[0]["networks"] == ["192.0.2.0/24", "2001:db8::/32"]
     wrong = await centre.panel.put("/fs2od/offer", json=said | {"networks": ["the lab"]}, headers=local.headers)
