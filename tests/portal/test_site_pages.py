@@ -15,6 +15,7 @@ from tests.portal.signing_in import Person
 from tests.portal.sites_scene import TB, Centre, open_centre
 from tests.storage.conftest import bucket, radosgw
 
+from fs2od.node.panel import emptying
 from fs2od.node.panel.storage_records import Bucket, Credentials
 from fs2od.node.zone.offers import Offer
 from fs2od.onedata import privileges
@@ -183,22 +184,28 @@ async def test_an_end_says_first_what_is_lost_and_kept(centre: Centre, ada: Pers
     assert "No other site supports the dataset" in await admin.open(f"{own}/spaces/{space}/end")
 
 
-async def test_what_is_removed_after_an_end_is_shown_while_it_lasts(centre: Centre, ada: Person) -> None:
+async def test_what_is_removed_after_an_end_is_shown_while_it_lasts(
+    centre: Centre, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emptying, "_TURN_S", 0.0)
     scene, space = centre.scene, centre.supports()
+    (centre.folder / space).mkdir()
+    (centre.folder / space / "a.mrc").touch()
     await ada.open(f"{centre.base}/spaces/{space}/end")
     await ada.press(f"{centre.base}/spaces/{space}/end")
     page = html.unescape(await ada.open(f"{centre.base}/spaces"))
     assert ("What is being removed" in page, "0 files removed" in page) == (True, True)
     [shown] = (await twin(ada, f"{centre.base}/spaces"))["being_removed"]
     assert (shown["space_id"], shown["storage_name"], shown["problem"]) == (space, "scratch", None)
-    await ada.open(centre.base)
+    scene.clock.moment += timedelta(seconds=90)
+    scene.world.node.sites.emptying.go_on()
+    assert "1 file removed" in await ada.open(f"{centre.base}/spaces")
     request = centre.asked()
     await ada.open(centre.base)
     page = html.unescape(
         await ada.press(f"{centre.base}/requests/{request}/approve", {"storage": centre.storage, "size": "2 TB"})
     )
     assert "still being removed" in page
-    scene.clock.moment += timedelta(seconds=90)
     scene.world.node.sites.emptying.go_on()
     assert "What is being removed" not in await ada.open(f"{centre.base}/spaces")
 

@@ -252,13 +252,27 @@ async def test_what_is_to_be_removed_is_forgotten_with_its_storage(scene: Scene)
     assert (folder / "a.mrc").exists()
 
 
-async def test_nothing_is_supported_where_something_is_being_removed(scene: Scene) -> None:
+async def test_an_end_is_taken_back_before_anything_is_removed(scene: Scene) -> None:
     await scene.require(f"storageId={scene.storage}")
     scene.look()
     granting.end(scene.centre.node_provider, scene.dataset.space)
+    assert waiting(scene) == [("dataset", 0, None)]
+    support_again(scene, scene.storage)
+    clear(scene)
+    assert scene.copies() == FILES
+
+
+async def test_nothing_is_supported_where_something_is_being_removed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emptying, "_TURN_S", 0.0)
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    granting.end(scene.centre.node_provider, scene.dataset.space)
+    clear(scene)
     with pytest.raises(Busy, match="still being removed"):
         support_again(scene, scene.storage)
-    clear(scene)
+    clear(scene, times=5)
     support_again(scene, scene.storage)
 
 

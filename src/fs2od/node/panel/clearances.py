@@ -1,7 +1,7 @@
 """Folders of spaces that are to be removed from storages, written down when a support ends: what a killed node goes on with.
 
-A clearance without a problem is under way, or about to be, and nothing may be put into its folder. One with a problem waits
-to be tried again, and ends when the space is supported there anew.
+A clearance is under way from its first turn on, and nothing may be put into its folder. As long as it has not begun, or waits to be
+tried again because of a problem, it ends when the space is supported there anew.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ __all__ = ["Clearance", "Clearances", "note_end", "note_home_left", "require_cle
 _BEGINS_AFTER_S = 60
 _FIRST_PAUSE_S = 30
 _LONGEST_PAUSE_S = 3600
+# Instead of a problem, which what is under way has none of.
+_NOT_BEGUN = ""
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,9 @@ def note_end(
         return
     kept = db.execute("SELECT 1 FROM left_at_home WHERE place = ? AND space = ?", (_place(row), space)).fetchone()
     if kept is None or with_home:
-        query = """INSERT OR REPLACE INTO clearance (storage, space, name, begun, not_before)
-            SELECT ?, id, name, ?, ? FROM space WHERE id = ?"""
-        db.execute(query, (storage, now_s, now_s + _BEGINS_AFTER_S, space))
+        query = """INSERT OR REPLACE INTO clearance (storage, space, name, begun, not_before, problem)
+            SELECT ?, id, name, ?, ?, ? FROM space WHERE id = ?"""
+        db.execute(query, (storage, now_s, now_s + _BEGINS_AFTER_S, _NOT_BEGUN, space))
 
 
 def note_home_left(db: sqlite3.Connection, space: SpaceId, storage: StorageId) -> None:
@@ -160,5 +162,5 @@ def _clearance(row: sqlite3.Row) -> Clearance:
         row["name"],
         row["begun"],
         row["removed"],
-        row["problem"],
+        row["problem"] or None,
     )
