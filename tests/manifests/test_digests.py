@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs2od.manifests import PIECE_BYTES, Digester, ManifestEntry, piece_ranges, sha256sums_line
+from fs2od.manifests import (
+    PIECE_BYTES,
+    Digester,
+    ManifestEntry,
+    is_listable,
+    parse_sha256sums_line,
+    piece_ranges,
+    sha256sums_line,
+)
 
 
 @given(st.lists(st.binary(max_size=40), max_size=10), st.integers(1, 30))
@@ -54,3 +62,29 @@ def test_sha256sum_understands_every_line(name: str, tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
     )
     assert said.returncode == 0, said
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(is_listable))
+def test_a_line_of_sha256sums_is_read_as_it_was_written(path: str) -> None:
+    line = sha256sums_line(ManifestEntry(path, 1, 0, "0a" * 32, 0))
+    assert line.endswith("\n")
+    assert parse_sha256sums_line(line[:-1].encode()) == (path, "0a" * 32)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"0a" * 32,
+        b"0a" * 32 + b" *a",
+        b"0A" * 32 + b"  a",
+        b"0a" * 31 + b"  a",
+        b"0a" * 32 + b"  ../a",
+        b"0a" * 32 + b"  /a",
+        b"0a" * 32 + b"  \xff",
+        b"\\" + b"0a" * 32 + b"  a\\n\0",
+        b"\\\\" + b"0a" * 32 + b"  a",
+    ],
+)
+def test_what_is_no_line_of_sha256sums_is_none(line: bytes) -> None:
+    assert parse_sha256sums_line(line) is None

@@ -5,7 +5,15 @@ is explained for people in docs/reference/sidecar.md.
 """
 
 from fs2od.manifests._digests import Digester, piece_ranges
-from fs2od.manifests._entries import MOST_FILE_BYTES, PIECE_BYTES, Gone, ManifestEntry, is_listable, sha256sums_line
+from fs2od.manifests._entries import (
+    MOST_FILE_BYTES,
+    PIECE_BYTES,
+    Gone,
+    ManifestEntry,
+    is_listable,
+    parse_sha256sums_line,
+    sha256sums_line,
+)
 from fs2od.manifests._manifest import Manifest
 from fs2od.manifests._parts import MOST_PART_BYTES, BrokenPart, Part, dump_part, parse_part
 from fs2od.manifests._places import MANIFEST, SEAL, SIDECAR, SUMS, part_name, part_number
@@ -31,6 +39,7 @@ __all__ = [
     "is_listable",
     "parse_part",
     "parse_seal",
+    "parse_sha256sums_line",
     "part_name",
     "part_number",
     "piece_ranges",

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-__all__ = ["MOST_FILE_BYTES", "PIECE_BYTES", "Gone", "ManifestEntry", "is_listable", "sha256sums_line"]
+__all__ = [
+    "MOST_FILE_BYTES",
+    "PIECE_BYTES",
+    "Gone",
+    "ManifestEntry",
+    "is_listable",
+    "parse_sha256sums_line",
+    "sha256sums_line",
+]
 
 PIECE_BYTES = 8 << 20
 """Files larger than this also have a checksum for each piece of this size."""
@@ -13,6 +22,9 @@ MOST_FILE_BYTES = 16 << 40
 """Larger files are not listed: their pieces alone would make a part too large to be read at once."""
 
 _MOST_PATH_BYTES = 4096
+_LINE = re.compile(rb"(\\?)([0-9a-f]{64})  (.+)", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_UNESCAPED = {"n": "\n", "r": "\r"}
 _NO_NAMES = frozenset({"", ".", ".."})
 
 
@@ -58,3 +70,18 @@ def sha256sums_line(entry: ManifestEntry) -> str:
     escaped = path.replace("\\", "\\\\").replace("\n", "\\n")
     mark = "" if escaped == path else "\\"
     return f"{mark}{entry.sha256}  {escaped}\n"
+
+
+def parse_sha256sums_line(line: bytes) -> tuple[str, str] | None:
+    """Return the path and the checksum of a line without its end, as `sha256sums_line` writes it; None if it is none."""
+    found = _LINE.fullmatch(line)
+    if found is None:
+        return None
+    try:
+        path = found[3].decode()
+    except UnicodeDecodeError:
+        return None
+    if found[1]:
+        path = _ESCAPED.sub(lambda each: _UNESCAPED.get(each[1], each[1]), path)
+    path = "-" if path == "./-" else path
+    return (path, found[2].decode()) if is_listable(path) else None

@@ -43,11 +43,13 @@ class Entrance:
         root: Its root: a folder or a single file.
         address: Where its files are to be had in bulk; None at a plain Onedata, and for a single file.
         listing: The root's entries, if they were asked for beside the rest.
+        sums_url: Where the checksums are to be had that an fs2od node knows of the share; None where there are none.
     """
 
     root: Entry
     address: DataAddress | None
     listing: Ahead[list[Entry]] | None = None
+    sums_url: str | None = None
 
 
 class Dataset(abc.ABC):
@@ -335,6 +337,14 @@ class Dataset(abc.ABC):
         body = json.dumps({"paths": list(paths)}).encode()
         headers = {"Content-Type": "application/json"}
         with self._authorised("POST", f"{address.url}/bulk", headers=headers, body=body) as answer:
+            if answer.status != 200:
+                raise_refusal(answer)
+            yield answer
+
+    @contextlib.contextmanager
+    def sums(self, url: str) -> Iterator[Answer]:
+        """Yield the list of checksums at `Entrance.sums_url`. Tried once."""
+        with self._authorised("GET", url) as answer:
             if answer.status != 200:
                 raise_refusal(answer)
             yield answer

@@ -304,7 +304,13 @@ class _Course:
         self._tally = self._tally.following(with_files=options.with_files)
         run = self._surroundings(destination)
         errand = Errand(
-            run, self._sidecar, self._selection, options.limits, jobs=options.jobs, address=entrance.address
+            run,
+            self._sidecar,
+            self._selection,
+            options.limits,
+            jobs=options.jobs,
+            address=entrance.address,
+            sums_url=entrance.sums_url,
         )
         if self._crew is not None:
             self._crew.work()

@@ -23,6 +23,7 @@ from fs2od.transfer._run import Run, Wanted
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._setbacks import Setbacks
 from fs2od.transfer._sidecar import Promise, Sidecar
+from fs2od.transfer._sums import Sums
 from fs2od.transfer._vanished import Listed, Vanished
 from fs2od.transfer._walk import DownloadLimits, Walk
 from fs2od.transfer._work import Job, Work
@@ -49,6 +50,7 @@ class Errand:
         *,
         jobs: int,
         address: DataAddress | None,
+        sums_url: str | None,
     ) -> None:
         self._run = run
         self._sidecar = sidecar
@@ -63,7 +65,8 @@ class Errand:
         # Folders whose own failure is told: nobody knows what they show.
         self._unread: set[Names] = set()
         self._filled: dict[Names, Entry] = {}
-        self._promises = Promises(run, sidecar)
+        self._sums = Sums(sums_url)
+        self._promises = Promises(run, sidecar, self._sums)
         self._crashed: list[BaseException] = []
         self._mates = Mates(run)
         self._work, self._labour = self._begun()
@@ -156,7 +159,6 @@ class Errand:
             with self._promises.being_read(self._safely):
                 self._new_walk(known).run(root)
         else:
-            # Its promise is unknown: the sidecar lies in the dataset's root, outside of this share.
             self._promises.read()
             self._visit((), root, [root])
         self._name_absent()
@@ -313,7 +315,8 @@ class Errand:
 
     def _promise(self, path: Names, entry: Entry) -> Promise | None:
         self._remember(path)
-        return self._sidecar.promise("/".join(path), entry)
+        shown = "/".join(path)
+        return self._sidecar.promise(shown, entry) or self._sums.promise(shown, entry)
 
     def _remember(self, path: Names) -> None:
         if self._sidecar.sealed:

@@ -9,6 +9,7 @@ from typing import Callable, Final, Iterator
 from fs2od.transfer._errors import ConnectionLost
 from fs2od.transfer._run import Run
 from fs2od.transfer._sidecar import Sidecar
+from fs2od.transfer._sums import Sums
 
 __all__ = ["Promises"]
 
@@ -19,8 +20,9 @@ _POLL_S: Final = 0.2
 class Promises:
     """Holds back what needs the promises of a manifest until they are known. Safe for any number of threads."""
 
-    def __init__(self, run: Run, sidecar: Sidecar) -> None:
+    def __init__(self, run: Run, sidecar: Sidecar, sums: Sums) -> None:
         self._run = run
+        self._sums = sums
         self._sidecar = sidecar
         self._lock = threading.Lock()
         self._is_read = threading.Event()
@@ -41,6 +43,8 @@ class Promises:
         """Read what `Sidecar.look` saw, and do what waits for it: without promises where there was `Sidecar.trouble`."""
         with contextlib.suppress(ConnectionLost):
             self._sidecar.read(self._run.shared)
+        if not self._sidecar.is_there:
+            self._sums.read(self._run.shared, self._run.patience, self._run.sleep)
         if self._sidecar.sealed:
             self._run.ledger.doubt()
         with self._lock:

@@ -92,7 +92,10 @@ class SharedDataset(Dataset):
         # What is known to be no file is listed beside the question what it is.
         listing = Ahead(lambda: self.children(top, most=most)) if public.get("fileType") == "dir" else None
         root = self._root(root_id)
-        return Entrance(root, address.result(), listing) if root.kind is EntryKind.FOLDER else Entrance(root, None)
+        found = address.result()
+        sums_url = f"{found.url}/SHA256SUMS" if found is not None else None
+        is_folder = root.kind is EntryKind.FOLDER
+        return Entrance(root, found if is_folder else None, listing if is_folder else None, sums_url)
 
     def _root(self, file_id: str) -> Entry:
         try:
