@@ -15,6 +15,7 @@ from fs2od.facility.deciding import (
     STRUCTURAL,
     AskImport,
     CheckImport,
+    CheckSidecar,
     CloseMetadata,
     FinishImport,
     ImportSidecar,
@@ -157,6 +158,21 @@ def test_new_checksums_are_imported_but_not_too_often_and_not_into_the_last_impo
     assert decided(announced(phase=Phase.FINISHING), seen) == CheckImport(1)
     running = announced(running_seen=True, imported=data_signature(seen))
     assert decided(running, changed(seen, sidecar="")) == FinishImport(1)
+
+
+def test_what_is_to_be_sealed_anew_is_waited_for_after_everything_else_until_it_is_imported() -> None:
+    seen = changed(sighting(count=tally()), sidecar="2 to seal")
+    record = announced(phase=Phase.COMPLETE, completed_at=NOW, told="s", sidecar="1 sealed")
+    assert decided(record, seen) == ImportSidecar(1)
+    record = announced(phase=Phase.COMPLETE, completed_at=NOW, told="s", sidecar="2 to seal")
+    assert decided(replace(record, told=""), seen) == TellComplete(1)
+    assert decided(record, seen) == CheckSidecar(1)
+    assert decided(replace(record, phase=Phase.FINISHING), seen) == CheckImport(1)
+    waiting = replace(record, next_attempt_at=NOW + timedelta(seconds=2))
+    assert decided(waiting, seen) is None
+    assert due_at(waiting, seen, RULES, NOW) == NOW + timedelta(seconds=2)
+    assert decided(replace(record, parts_imported=2), seen) is None
+    assert decided(replace(record, sidecar="2"), seen) == ImportSidecar(1), "its scan failed"
 
 
 def test_the_public_metadata_says_whether_there_are_checksums() -> None:

@@ -61,9 +61,10 @@ def test_it_stops_cleanly_and_starts_again_where_it_was(system: System, tmp_path
     (source / "late.txt").write_text("a file that came later")
 
     def comes_whole_with_its_checksum() -> bool:
-        # While the new seal is on its way, a download may say that the manifest is not there to its end.
         done = system.run("download", link, str(tmp_path / "copy"), "--ca", system.facts["ca"])
-        return done.returncode == 0 and _has_sum_of(tmp_path / "copy", "late.txt")
+        # Also while the new checksums and their seal are on their way.
+        assert done.returncode == 0, done.stderr
+        return _has_sum_of(tmp_path / "copy", "late.txt")
 
     wait_for(comes_whole_with_its_checksum, within_s=150, what="the late file in a download")
     assert (tmp_path / "copy" / "late.txt").read_text() == "a file that came later"

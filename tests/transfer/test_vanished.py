@@ -241,3 +241,19 @@ def test_who_follows_hears_of_the_last_look_only(growing: Growing) -> None:
     report = growing.run(replace(QUICK, follow=True, follow_every_s=0.05))
     assert (report.exit_code, report.sealed, report.gone) == (0, True, ())
     assert growing.found()["a.mrc"] == b"a"
+
+
+def test_a_seal_that_is_listed_still_and_was_taken_away_for_a_new_part_alarms_nobody(growing: Growing) -> None:
+    """The facility takes seal and sums away when something changed; the service lists them until its next scan."""
+    manifest = growing.promise({"a.mrc": b"a"}, sealed=True)
+    growing.serve("root", [listed("a.mrc", 1), manifest])
+    growing.share.contents["a.mrc"] = b"a"
+    seal = len(growing.share.contents[SEAL])
+    inside = [listed("manifest", kind="DIR"), listed(SEAL, seal), listed("SHA256SUMS", 70)]
+    growing.serve("id-fs2od-sidecar", inside)
+    for name in (SEAL, "SHA256SUMS"):
+        growing.move(name, lambda: None)
+    report = growing.run()
+    assert (report.exit_code, report.sealed, report.manifest_error) == (0, False, None)
+    assert report.gone == ("fs2od-sidecar/SHA256SUMS", "fs2od-sidecar/sealed.json")
+    assert report.files_intact == 1

@@ -47,7 +47,7 @@ class Sidecar:
         manifest: What the parts say.
         sealed: Whether the dataset says of itself that it is complete, and the parts are those that it means.
         is_there: Whether `look` saw a sidecar.
-        may_grow: Whether `look` saw a folder without a seal: files may still come into it, change, and go.
+        may_grow: Whether there is a folder without a seal: files may still come into it, change, and go.
         trouble: Why what was seen of the manifest could not be used, or not to its end; None where it could be, or where there
             is none.
     """
@@ -135,7 +135,7 @@ class Sidecar:
             except (IntegrityFailure, NotFound):
                 # Since the look, a part may have been published and the seal taken away for it.
                 self._inside = shared.children(self._folder)
-                self._read(shared, self._inside)
+                self._read(shared, self._inside, seal_may_be_gone=True)
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[None]:
@@ -149,14 +149,15 @@ class Sidecar:
             if isinstance(error, ConnectionLost):
                 raise
 
-    def _read(self, shared: Dataset, inside: list[Entry]) -> None:
+    def _read(self, shared: Dataset, inside: list[Entry], *, seal_may_be_gone: bool = False) -> None:
         seal = next((e for e in inside if e.name == SEAL and e.kind is EntryKind.FILE), None)
         coming = _Coming(shared, [] if seal is None else [seal])
         manifest = _named(inside, MANIFEST)
         files = shared.children(manifest) if manifest is not None else []
         numbered = {part_number(each.name) or 0: each for each in files}
         coming.expect([numbered[number] for number in sorted(numbered) if number > self.manifest.parts])
-        self._take([each.name for each in files], coming.read, has_seal=seal is not None)
+        names = [each.name for each in files]
+        self._take(names, coming.read, has_seal=seal is not None, seal_may_be_gone=seal_may_be_gone)
 
     def load(self, destination: Destination) -> None:
         """Read the parts that were downloaded before, without the network; `trouble` says what is wrong with them."""
@@ -172,11 +173,20 @@ class Sidecar:
         with self._noting():
             self._take([*destination.scan((SIDECAR, MANIFEST))], read, has_seal=SEAL in destination.scan((SIDECAR,)))
 
-    def _take(self, names: list[str], read: Callable[[str], bytes], *, has_seal: bool) -> None:
+    def _take(
+        self, names: list[str], read: Callable[[str], bytes], *, has_seal: bool, seal_may_be_gone: bool = False
+    ) -> None:
         by_number = {part_number(name) or 0: name for name in names}
         while self.manifest.parts + 1 in by_number:
             self.manifest.add(_sound(by_number[self.manifest.parts + 1], read, parse_part))
-        seal = _sound(SEAL, read, parse_seal) if has_seal else None
+        seal = None
+        try:
+            seal = _sound(SEAL, read, parse_seal) if has_seal else None
+        except NotFound:
+            if not seal_may_be_gone:
+                raise
+            # Taken away for a part that is on its way; the service lists it until it looks at the folder again.
+            self.may_grow = True
         self.sealed = seal == seal_of(self.manifest)
         # Later parts say nothing without the one that is missing. Its files count as not yet verified.
         if max([*by_number, seal.parts if seal is not None else 0]) > self.manifest.parts:

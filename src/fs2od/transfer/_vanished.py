@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 
 from fs2od.errors import Fs2odError, StorageError
-from fs2od.manifests import PIECE_BYTES
+from fs2od.manifests import PIECE_BYTES, SIDECAR
 from fs2od.transfer._entries import Entry, EntryKind, Names
 from fs2od.transfer._errors import NotFound
 from fs2od.transfer._partials import partials_of
@@ -63,7 +63,8 @@ class Vanished:
 
     def entered(self, path: Names, folder: Entry) -> None:
         """Take note of a folder that is listed, so that it can be listed again."""
-        if self._sidecar.may_grow:
+        # The seal may turn out to have been taken away: its folder is needed then.
+        if self._sidecar.may_grow or path[:1] in {(), (SIDECAR,)}:
             with self._lock:
                 self._folders[path] = folder
 
@@ -78,7 +79,7 @@ class Vanished:
 
     def failed(self, wanted: Wanted, error: Fs2odError) -> None:
         """Take note that a file did not come; whether it has vanished is judged later."""
-        if isinstance(error, NotFound) and self._sidecar.may_grow:
+        if isinstance(error, NotFound) and self._sidecar.may_grow and wanted.folder in self._folders:
             self._miss(_Missed(wanted.folder, wanted.entry, error, wanted.promise is not None))
         else:
             self._setbacks.failed(wanted.path, error)

@@ -13,6 +13,7 @@ __all__ = [
     "Adopt",
     "AskImport",
     "CheckImport",
+    "CheckSidecar",
     "CloseMetadata",
     "FinishImport",
     "GiveRights",
@@ -116,6 +117,13 @@ class ImportSidecar:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckSidecar:
+    """See whether the import of new checksums has ended, so that they can be sealed anew."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
 class FinishImport:
     """Count everything once more and ask for the last import."""
 
@@ -169,6 +177,7 @@ Action: TypeAlias = (
     | SetContinuous
     | AskImport
     | ImportSidecar
+    | CheckSidecar
     | FinishImport
     | CheckImport
     | CloseMetadata
@@ -186,6 +195,7 @@ _SAID: dict[type, str] = {
     Reopen: "import what changed after the completion",
     AskImport: "ask for an import of what has changed",
     ImportSidecar: "ask for an import of new checksums",
+    CheckSidecar: "see whether new checksums are imported",
     FinishImport: "ask for the last import",
     CheckImport: "see whether the last import has ended",
     CloseMetadata: "close the metadata file to public links",

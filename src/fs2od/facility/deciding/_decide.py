@@ -11,6 +11,7 @@ from fs2od.facility.deciding._actions import (
     Action,
     AskImport,
     CheckImport,
+    CheckSidecar,
     CloseMetadata,
     FinishImport,
     GiveRights,
@@ -24,7 +25,7 @@ from fs2od.facility.deciding._actions import (
     TellComplete,
 )
 from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
-from fs2od.facility.journal import Phase, ProblemKind, Record, Step
+from fs2od.facility.journal import TO_SEAL, Phase, ProblemKind, Record, Step, parts_in
 from fs2od.facility.metadata import publication_of
 from fs2od.facility.watching import Look, Sighting
 from fs2od.onedata.roles import bundles_fingerprint
@@ -80,6 +81,7 @@ def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: da
         or _sidecar(record, sighting, rules, now)
         or _keeping(record, sighting, rules)
         or _rights(record)
+        or _sealing(record, sighting)
     )
 
 
@@ -182,6 +184,12 @@ def _sidecar(record: Record, sighting: Sighting, rules: Rules, now: datetime) ->
     if record.import_asked_at is not None and now - record.import_asked_at < pause:
         return None
     return ImportSidecar(record.id)
+
+
+def _sealing(record: Record, sighting: Sighting) -> Action | None:
+    """Wait for the import of what is to be sealed anew, after everything else."""
+    waits = record.sidecar == sighting.sidecar and record.sidecar.endswith(TO_SEAL) and record.phase is Phase.COMPLETE
+    return CheckSidecar(record.id) if waits and record.parts_imported < parts_in(record.sidecar) else None
 
 
 def _has_new_sidecar(record: Record, sighting: Sighting) -> bool:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -21,7 +21,7 @@ from fs2od.facility.hashing._settling import FileSettling
 from fs2od.facility.hashing._sidecar import Foreign, Sidecar, SidecarTrouble
 from fs2od.facility.hashing._store import State, Store
 from fs2od.facility.hashing._walking import Walk
-from fs2od.facility.journal import Journal, Phase, Record
+from fs2od.facility.journal import TO_SEAL, Journal, Phase, Record
 from fs2od.facility.metadata import NotWritable
 from fs2od.manifests import SIDECAR
 from fs2od.storage import PosixStorage
@@ -57,15 +57,14 @@ class _Own:
     failures: int = 0
     stage: _Stage | None = None
     """How far the dataset was when the last round that ended had begun."""
+    unsealed: Round | None = None
+    """The last round, if its seal waits until Onedata has the parts."""
 
 
 @dataclass
 class _Turn:
     round: Round
-    steps: Iterator[None] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.steps = self.round.steps()
+    steps: Iterator[None]
 
 
 class Hashing:
@@ -100,7 +99,7 @@ class Hashing:
         self._shown = {record.id: _shown(self._store.state(record.id)) for record in journal.records()}
 
     def shown(self, dataset: int) -> str:
-        """Return what a dataset's sidecar is: empty, `none`, or how many parts it has and whether it is sealed."""
+        """Return what a dataset's sidecar is, as in a `Sighting`."""
         return self._shown.get(dataset, "")
 
     def run(self) -> None:
@@ -160,9 +159,19 @@ class Hashing:
             complete, watch = record.phase is Phase.COMPLETE, self._rules.watch(record.root)
             if record.id in self._turns or room[complete] <= 0 or watch is None or not self._is_workable(record):
                 continue
-            if self._is_due(record, watch, now) and self._is_allowed(record, watch):
+            begun = self._next(record, watch, now)
+            if begun is not None and self._is_allowed(record, watch):
                 room[complete] -= 1
-                self._turns[record.id] = _Turn(self._round(record, watch))
+                self._turns[record.id] = begun
+
+    def _next(self, record: Record, watch: Watch, now: datetime) -> _Turn | None:
+        if self._is_due(record, watch, now):
+            whole = self._round(record, watch)
+            return _Turn(whole, whole.steps())
+        unsealed = self._own[record.id].unsealed
+        if unsealed is not None and unsealed.publisher.may_seal():
+            return _Turn(unsealed, unsealed.seal())
+        return None
 
     def _is_due(self, record: Record, watch: Watch, now: datetime) -> bool:
         own = self._own.get(record.id)
@@ -174,8 +183,9 @@ class Hashing:
     def _remembered(self, record: Record, watch: Watch) -> _Own:
         """Return what to begin with after a start: a complete dataset that was looked at lately has time."""
         own = _Own(FileSettling(watch.settle))
-        if record.phase is Phase.COMPLETE:
-            checked_at = self._store.state(record.id).checked_at
+        state = self._store.state(record.id)
+        if record.phase is Phase.COMPLETE and not state.is_unsealed:
+            checked_at = state.checked_at
             if checked_at is not None and (record.completed_at is None or checked_at >= record.completed_at):
                 own.due_at, own.stage = checked_at + self._settings.recheck, _stage(record)
         return own
@@ -248,6 +258,7 @@ class Hashing:
         rest = self._settings.recheck if complete else self._rest(done, own)
         own.due_at, own.failures, own.stage = self._clock() + rest, 0, _stage(record)
         own.waiting_since = done.waiting_since
+        own.unsealed = done if done.unsealed else None
         if complete:
             own.settling = FileSettling(own.settling.settle)
         many = "file" if done.walk.unread == 1 else "files"
@@ -263,6 +274,7 @@ class Hashing:
         self._turns.pop(failed.record.id, None)
         pause = min(_PAUSE_AFTER_ERROR * (1 << min(own.failures, 10)), _LONGEST_PAUSE)
         own.failures += 1
+        own.unsealed = None
         own.due_at = self._clock() + (self._settings.recheck if lasting else pause)
         own.stage = _stage(failed.record)
 
@@ -281,5 +293,7 @@ def _stage(record: Record) -> _Stage:
 
 def _shown(state: State) -> str:
     if state.parts:
+        if state.is_unsealed:
+            return f"{state.parts}{TO_SEAL}"
         return f"{state.parts} sealed" if state.sealed_parts == state.parts else str(state.parts)
     return "none" if state.trouble.startswith(_NONE) else ""

@@ -66,6 +66,15 @@ class Publisher:
         self._finish(begun)
         return True
 
+    def may_seal(self) -> bool:
+        """Say whether a seal may appear now.
+
+        Onedata knows the name of an earlier one: who reads it there would find the new one, and look for parts in vain until they
+        are imported. A first one has no name there before a scan that finds the parts as well.
+        """
+        state = self.store.state(self.dataset)
+        return not state.is_unsealed or self.store.parts_imported(self.dataset) >= state.parts
+
     def seal(self) -> bool:
         """Publish the list of all checksums, and then the seal; `False`: the seal fits already.
 

@@ -49,6 +49,8 @@ class Round:
     """Files that have not settled, or changed while they were read."""
     walked_s: float = 0.0
     """How long the steps took, without the reading."""
+    unsealed: bool = False
+    """Whether everything is published, and the seal has to wait until Onedata has it: `seal` goes on from there."""
     published: bool = False
     """Whether anything appeared since this was last set to False."""
     began_at: datetime = field(init=False)
@@ -175,8 +177,23 @@ class Round:
             return
         while self._publish():
             yield
+        self.unsealed = not self.walk.unread and not self.publisher.may_seal()
+        if not self.unsealed:
+            self._seal()
+
+    def seal(self) -> Iterator[None]:
+        """Seal what `steps` published, now that Onedata has it; raises as `steps` does."""
+        self._require_folder()
+        self.publisher.prepare()
+        yield
+        self.unsealed = not self.publisher.may_seal()
+        if not self.unsealed:
+            self._seal()
+
+    def _seal(self) -> None:
         if not self.walk.unread:
             self.published = self.publisher.seal() or self.published
+        # Not while the seal waits: after a restart, another round has to come to it.
         self.store.note_checked(self.record.id, self.began_at)
 
     def _require_folder(self) -> None:

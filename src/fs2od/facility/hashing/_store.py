@@ -31,9 +31,15 @@ class State:
     listed: int = 0
     """How many files these parts list, those listed anew counted again."""
     sealed_parts: int = 0
+    """How many parts the last seal spoke for; it is gone as soon as there are more."""
     checked_at: datetime | None = None
     trouble: str = ""
     taken_over: bool = False
+
+    @property
+    def is_unsealed(self) -> bool:
+        """Whether it was sealed, and has parts that came later."""
+        return 0 < self.sealed_parts < self.parts
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,10 @@ class Store:
             return State(parts, listed)
         at = None if row["checked_at_us"] is None else _EPOCH + timedelta(microseconds=row["checked_at_us"])
         return State(parts, listed, row["sealed_parts"], at, row["trouble"], bool(row["taken_over"]))
+
+    def parts_imported(self, dataset: int) -> int:
+        """Return how many parts Onedata has for sure, of a dataset that is to be sealed anew."""
+        return self._journal.get(dataset).parts_imported
 
     def version(self, dataset: int, path: str) -> Version | None:
         """Return the version of a file whose checksums are known."""
@@ -117,7 +127,7 @@ class Store:
         row = (dataset, number, _body_hash(content), len(entries))
         paths = [entry.path for entry in entries] + [each.path for each in gone]
         with self._journal.writing("part begun") as db:
-            self._unseal(db, dataset, paths, now)
+            self._tell_unsealed(db, dataset, number - 1, paths, now)
             db.execute("INSERT INTO part VALUES (?, ?, ?, ?, 0)", row)
             listed = [(number, dataset, path) for path in paths]
             db.executemany("UPDATE hashed SET part = ?, listed = 1 WHERE dataset = ? AND path = ?", listed)
@@ -199,14 +209,15 @@ class Store:
             if said:
                 self._journal.tell(db, dataset, kind=kind, said=said, now=now)
 
-    def _unseal(self, db: sqlite3.Connection, dataset: int, paths: Sequence[str], now: datetime) -> None:
+    def _tell_unsealed(
+        self, db: sqlite3.Connection, dataset: int, parts: int, paths: Sequence[str], now: datetime
+    ) -> None:
         row = db.execute("SELECT sealed_parts FROM sidecar WHERE dataset = ?", (dataset,)).fetchone()
-        if row is None or not row[0]:
+        if row is None or not row[0] or row[0] != parts:
             return
         count = db.execute("SELECT count(*) FROM hashed WHERE dataset = ? AND part = 0", (dataset,)).fetchone()[0]
         named = ", ".join(paths[:_NAMED]) + (", …" if count > _NAMED else "")
         said = f"since everything was sealed, {count} files changed, came or went: {named}"
-        self._set(db, dataset, "sealed_parts", 0)
         self._journal.tell(db, dataset, kind="data changed", said=said, now=now)
 
     def _set(self, db: sqlite3.Connection, dataset: int, column: str, value: int | str) -> None:

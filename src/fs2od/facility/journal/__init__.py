@@ -3,18 +3,21 @@
 from fs2od.facility.journal._journal import FaultPoint, Journal, no_fault, read_records
 from fs2od.facility.journal._records import (
     ONBOARDING,
+    TO_SEAL,
     Facts,
     Phase,
     Problem,
     ProblemKind,
     Record,
     Step,
+    parts_in,
 )
 from fs2od.facility.journal._schema import JOURNAL_SCHEMA
 
 __all__ = [
     "JOURNAL_SCHEMA",
     "ONBOARDING",
+    "TO_SEAL",
     "Facts",
     "FaultPoint",
     "Journal",
@@ -24,5 +27,6 @@ __all__ = [
     "Record",
     "Step",
     "no_fault",
+    "parts_in",
     "read_records",
 ]

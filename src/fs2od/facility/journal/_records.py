@@ -11,7 +11,10 @@ import msgspec
 from fs2od.facility.watching import SeenFile, Tally
 from fs2od.onedata.wire import JsonValue
 
-__all__ = ["ONBOARDING", "Facts", "Phase", "Problem", "ProblemKind", "Record", "Step"]
+__all__ = ["ONBOARDING", "TO_SEAL", "Facts", "Phase", "Problem", "ProblemKind", "Record", "Step", "parts_in"]
+
+TO_SEAL = " to seal"
+"""What follows the number of parts in the words for a sidecar that was sealed, and is to be sealed anew."""
 
 
 class Step(StrEnum):
@@ -129,7 +132,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the data looked like when an import was last asked for."""
     import_asked_at: datetime | None = None
     scans_before: int = 0
-    """How many scans had ended when the last import was asked for."""
+    """How many scans had ended when the import was asked for whose end is waited for."""
     unfinished: int = 0
     """How often in a row a last import failed, or did not bring everything."""
     closed: str = ""
@@ -137,6 +140,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     tally: Tally | None = None
     sidecar: str = ""
     """What the sidecar was when its import was last asked for: as in a `Sighting`."""
+    parts_imported: int = 0
+    """How many parts a scan has brought for sure, of a sidecar that is to be sealed anew."""
     completed_at: datetime | None = None
     told: str = ""
     """What the data looked like when its completion was last told by mail."""
@@ -164,3 +169,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     def next_step(self) -> Step | None:
         """The first step that is not done."""
         return next((step for step in ONBOARDING if step not in self.done), None)
+
+
+def parts_in(sidecar: str) -> int:
+    """Return how many parts there are, from the words for a sidecar that has some; pure."""
+    return int(sidecar.partition(" ")[0])

@@ -39,7 +39,7 @@ _CHECKSUMS = """
 CREATE TABLE sidecar (
     dataset INTEGER PRIMARY KEY REFERENCES dataset (id) ON DELETE CASCADE,
     taken_over INTEGER NOT NULL DEFAULT 0, -- whether parts of an earlier journal were looked for
-    sealed_parts INTEGER NOT NULL DEFAULT 0, -- how many parts the seal speaks for; 0: not sealed
+    sealed_parts INTEGER NOT NULL DEFAULT 0, -- how many parts the last seal spoke for; 0: never sealed
     checked_at_us INTEGER, -- when the last look at every file of the complete dataset began
     trouble TEXT NOT NULL DEFAULT ''
 ) STRICT;

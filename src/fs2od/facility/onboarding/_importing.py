@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from fs2od.facility.configuration import Configuration, Watch
 from fs2od.facility.deciding import Rules, data_signature, pause_after_setback, quiet_at
-from fs2od.facility.journal import Journal, Phase, Problem, ProblemKind, Record
+from fs2od.facility.journal import TO_SEAL, Journal, Phase, Problem, ProblemKind, Record, parts_in
 from fs2od.facility.metadata import NEVER_IMPORTED
 from fs2od.facility.onboarding._imported import Imported, imported, lack
 from fs2od.facility.onboarding._names import provider_path
@@ -54,9 +54,25 @@ class Importer:
 
     async def ask_for_sidecar(self, scene: Scene, sighting: Sighting) -> None:
         """Ask for a scan of what was published in the sidecar; where there is none, note that."""
+        record, before = eased(scene.record), scene.record.scans_before
+        if sighting.sidecar.endswith(TO_SEAL):
+            before = (await scene.services.panel.imports.info(scene.space)).total_scans
         begun = sighting.sidecar == "none" or await self.force(scene)
-        record = replace(eased(scene.record), import_asked_at=self.clock())
-        await self._write(replace(record, sidecar=sighting.sidecar) if begun else record)
+        record = replace(record, import_asked_at=self.clock())
+        await self._write(replace(record, sidecar=sighting.sidecar, scans_before=before) if begun else record)
+
+    async def check_sidecar(self, scene: Scene) -> None:
+        """See whether the scan has ended that was asked for what is to be sealed anew, and brought it; if not, look again soon."""
+        info, record = await scene.services.panel.imports.info(scene.space), eased(scene.record)
+        if not _has_ended(info, record):
+            self.journal.pause(replace(record, next_attempt_at=self.soon()))
+            return
+        parts = parts_in(record.sidecar)
+        if info.status == "completed":
+            await self._write(replace(record, parts_imported=parts))
+        else:
+            # Asked for again, as what is new.
+            await self._write(replace(record, sidecar=str(parts)))
 
     async def force(self, scene: Scene) -> bool:
         """Begin a scan; `False`: one is under way."""
@@ -100,7 +116,7 @@ class Importer:
             NotYet: It has not ended, or the folder cannot be counted.
         """
         info = await scene.services.panel.imports.info(scene.space)
-        if info.total_scans <= scene.record.scans_before or info.status in {"enqueued", "running", "aborting"}:
+        if not _has_ended(info, scene.record):
             raise NotYet("the last import has not ended")
         if info.status != "completed":
             seen_at = provider_path(scene.folder.path, scene.configuration.onedata.path_map)
@@ -147,6 +163,10 @@ class Importer:
 
     async def _write(self, record: Record, kind: str = "", said: str = "") -> None:
         await asyncio.to_thread(self.journal.write, record, kind=kind, said=said, now=self.clock())
+
+
+def _has_ended(info: wire.ImportInfo, record: Record) -> bool:
+    return info.total_scans > record.scans_before and info.status not in {"enqueued", "running", "aborting"}
 
 
 def eased(record: Record) -> Record:

@@ -15,6 +15,7 @@ from fs2od.facility.deciding import (
     Adopt,
     AskImport,
     CheckImport,
+    CheckSidecar,
     CloseMetadata,
     FinishImport,
     GiveRights,
@@ -63,6 +64,7 @@ OnedataAction = (
     | SetContinuous
     | AskImport
     | ImportSidecar
+    | CheckSidecar
     | FinishImport
     | CheckImport
     | CloseMetadata
@@ -128,6 +130,8 @@ class Performer:
                 await importer.ask(scene, sighting)
             case ImportSidecar():
                 await importer.ask_for_sidecar(scene, sighting)
+            case CheckSidecar():
+                await importer.check_sidecar(scene)
             case FinishImport():
                 await importer.finish(scene, sighting)
             case CheckImport():

@@ -16,7 +16,8 @@ __all__ = ["Settling", "Sighting"]
 class Sighting:
     """A folder with what several looks told: `unchanged_since` is about its metadata file, `tally` about its data.
 
-    `sidecar` is what we published in it ourselves: empty, `none`, or how many parts it has and whether it is sealed.
+    `sidecar` is what we published in it ourselves: empty, `none`, or how many parts it has, and whether it is sealed, or was
+    before and is to be sealed anew.
     """
 
     folder: SeenFolder
