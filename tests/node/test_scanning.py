@@ -4,175 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
-import sqlite3
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.node.scan_scene import RULES, SPACE, Clock, Spy, World, indexes, world
 
 from fs2od.errors import StorageError, StorageMissing
-from fs2od.node.index import Entry, Indexes, SpaceIndex, registration
-from fs2od.node.index.scans import LOST_IDS, begin_scan, end_scan, undeliverable
+from fs2od.node.index import Indexes
 from fs2od.node.index.schema import ROOT
 from fs2od.node.index.visits import FolderState
 from fs2od.node.panel.lookahead import may_pass_over
-from fs2od.node.panel.scanning import Counts, ScanRules, ScanStopped, scan
-from fs2od.onedata.ids import SpaceId
-from fs2od.storage import Begin, Kind, PosixStorage, Seen, Storage
+from fs2od.node.panel.scanning import Counts, ScanRules, scan
+from fs2od.storage import PosixStorage, Seen
 
-SPACE = SpaceId("a" * 32)
-RULES = ScanRules(file_mode=0o664, directory_mode=0o775, excluded_names=frozenset({"fs2od-access.yml", ".fs2od"}))
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 1_800_000_000
-
-    def now_s(self) -> int:
-        return self.seconds
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-
-class Spy(PosixStorage):
-    """Notes what is listed, and runs something while it is."""
-
-    def __init__(self, mount_point: Path) -> None:
-        super().__init__(mount_point)
-        self.listed: list[str] = []
-        self.meanwhile: Callable[[str, Seen], None] = lambda _path, _seen: None
-
-    def listing(self) -> AbstractContextManager[Begin]:
-        return Storage.listing(self)
-
-    def list(self, path: str) -> Iterator[Seen]:
-        self.listed.append(path)
-        for seen in super().list(path):
-            self.meanwhile(path, seen)
-            yield seen
-
-
-class World:
-    """A directory, its index, and scans of the one into the other."""
-
-    def __init__(self, root: Path, index: SpaceIndex) -> None:
-        self.root = root
-        self.index = index
-        self.clock = Clock()
-        self.storage = Spy(root)
-        self.stop = threading.Event()
-        self.scans = 0
-
-    def scan(self, rules: ScanRules = RULES, storage: Storage | None = None) -> Counts:
-        self.scans += 1
-        self.storage.listed.clear()
-        counts = Counts()
-        scan(
-            self.index,
-            storage or self.storage,
-            number=self.scans,
-            rules=rules,
-            counts=counts,
-            stop=self.stop,
-            clock=self.clock,
-        )
-        return counts
-
-    def settle(self) -> None:
-        """Scan until every directory is quiet, and let the file system's clock tick."""
-        for _ in range(3):
-            self.scan()
-            self.clock.seconds += RULES.quiet_s
-        probe = self.root.parent / "probe"
-        probe.touch()
-        before = probe.stat().st_mtime_ns
-        while probe.stat().st_mtime_ns == before:
-            probe.touch()
-
-    def write(self, path: str, content: bytes = b"x") -> Path:
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-        return file
-
-    def found(self) -> dict[str, Entry]:
-        root = self.index.get(ROOT)
-        assert root is not None
-        return dict(self.index.walk(root))
-
-    def paths(self) -> set[str]:
-        return set(self.found())
-
-    def undeliverable(self) -> dict[str, str]:
-        count, named = undeliverable(self.index, limit=100)
-        assert count == len(named)
-        return dict(named)
-
-    def check(self) -> None:
-        """The index says what the directory says, and every sum is what a recount gives."""
-        assert facts_of_index(self.found()) == facts_of(self.root)
-        self.check_sums()
-
-    def check_sums(self) -> None:
-        entries = self.found()
-        root = self.index.get(ROOT)
-        assert root is not None
-        for path, directory in [("", root), *((p, e) for p, e in entries.items() if e.kind is Kind.DIRECTORY)]:
-            prefix = f"{path}/" if path else ""
-            below = [e for p, e in entries.items() if p.startswith(prefix) and e.kind is not Kind.DIRECTORY]
-            files = sum(entry.kind is Kind.FILE for entry in below)
-            assert (directory.files, directory.size_bytes) == (files, sum(entry.size_bytes for entry in below)), path
-
-
-def facts_of_index(entries: dict[str, Entry]) -> dict[str, tuple[object, ...]]:
-    return {
-        path: (entry.kind.value,)
-        if entry.kind is Kind.DIRECTORY
-        else (entry.kind.value, entry.size_bytes, entry.mtime_ns, entry.ctime_ns, entry.target)
-        for path, entry in entries.items()
-    }
-
-
-def facts_of(root: Path) -> dict[str, tuple[object, ...]]:
-    """What os.walk says about a tree of deliverable names."""
-    found: dict[str, tuple[object, ...]] = {}
-    for above, directories, files in os.walk(root):
-        for name in directories + files:
-            path = Path(above, name)
-            key = str(path.relative_to(root))
-            facts = path.lstat()
-            if path.is_symlink():
-                found[key] = ("SYMLNK", facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, os.readlink(path))  # noqa: PTH115
-            elif path.is_dir():
-                found[key] = ("DIR",)
-            else:
-                found[key] = ("REG", facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, None)
-    return found
-
-
-@pytest.fixture
-def indexes(tmp_path: Path) -> Iterator[Indexes]:
-    indexes = Indexes(tmp_path / "spaces", limit=4)
-    yield indexes
-    indexes.close()
-
-
-@pytest.fixture
-def world(tmp_path: Path, indexes: Indexes) -> Iterator[World]:
-    root = tmp_path / "root"
-    root.mkdir()
-    with indexes.using(SPACE) as index:
-        yield World(root, index)
+__all__ = ["indexes", "world"]
 
 
 def test_a_first_scan_registers_every_file_directory_and_link(world: World) -> None:
@@ -591,86 +440,6 @@ def test_a_root_that_goes_away_during_a_scan_fails_it_and_removes_nothing(world:
     assert len(world.paths()) == 20
 
 
-def test_a_folder_that_was_emptied_after_its_first_scan_was_stopped_is_empty(world: World) -> None:
-    world.write("a/a")
-    world.write("b/b")
-
-    def stop(path: str, _: Seen) -> None:
-        if path:
-            world.stop.set()
-
-    world.storage.meanwhile = stop
-    with pytest.raises(ScanStopped):
-        world.scan()
-    assert world.paths() == {"a", "b"}
-    world.stop.clear()
-    shutil.rmtree(world.root / "a")
-    shutil.rmtree(world.root / "b")
-    world.scan()
-    assert world.paths() == set()
-
-
-def test_a_stopped_scan_leaves_right_sums_and_the_next_one_finishes(world: World) -> None:
-    for number in range(300):
-        world.write(f"{number}/file", b"12")
-
-    def stop(path: str, _: Seen) -> None:
-        if path == "150":
-            world.stop.set()
-
-    world.storage.meanwhile = stop
-    with pytest.raises(ScanStopped):
-        world.scan()
-    world.check_sums()
-    world.stop.clear()
-    world.storage.meanwhile = lambda *_: None
-    world.scan()
-    world.check()
-
-
-def test_readers_see_whole_states_while_a_scan_runs(world: World) -> None:
-    for folder in range(20):
-        for number in range(100):
-            world.write(f"{folder}/{number}", b"123")
-    done = threading.Event()
-    wrong: list[str] = []
-
-    def read() -> None:
-        while not done.is_set():
-            with world.index.database.reading() as db:
-                query = "SELECT (SELECT size FROM entry WHERE id = 1), (SELECT coalesce(sum(size), 0) FROM entry WHERE kind = 'REG')"
-                root, files = db.execute(query).fetchone()
-            if root != files:
-                wrong.append(f"{root} {files}")
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        world.scan()
-    finally:
-        done.set()
-        reader.join(60)
-    assert wrong == []
-    world.check()
-
-
-PROGRAM = """
-import sys, threading
-from pathlib import Path
-from fs2od.node.clock import SystemClock
-from fs2od.node.index import Indexes
-from fs2od.node.panel import scanning
-from fs2od.storage import PosixStorage
-scanning._ROWS = 400
-with Indexes(Path(sys.argv[2]), limit=1).using(sys.argv[3]) as index:
-    print("begins", flush=True)
-    rules = scanning.ScanRules(0o664, 0o775, frozenset())
-    scanning.scan(index, PosixStorage(Path(sys.argv[1])), number=1, rules=rules, counts=scanning.Counts(),
-                  stop=threading.Event(), clock=SystemClock())
-    print("ends", flush=True)
-"""
-
-
 def test_a_large_folder_that_a_second_process_looks_at_is_followed(world: World) -> None:
     for number in range(3000):
         world.write(f"large/movie{number}", b"1" * (number % 7))
@@ -687,91 +456,6 @@ def test_a_large_folder_that_a_second_process_looks_at_is_followed(world: World)
     world.write("large/new")
     assert world.scan(storage=PosixStorage(world.root)) == Counts(created=1, modified=1, deleted=1, unmodified=3002)
     world.check()
-
-
-def test_a_scan_that_is_killed_again_and_again_is_finished_by_the_next(tmp_path: Path) -> None:
-    root, state = tmp_path / "root", tmp_path / "spaces"
-    for folder in range(40):
-        (root / f"sub{folder}").mkdir(parents=True)
-        for number in range(250):
-            (root / f"sub{folder}" / f"movie{number}").write_bytes(b"1" * (number % 7))
-    killed_inside = 0
-    for delay_s in (0.0, 0.02, 0.05, 0.1, 0.15, 0.25):
-        command = [sys.executable, "-c", PROGRAM, str(root), str(state), SPACE]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"begins\n"
-            time.sleep(delay_s)
-            process.send_signal(signal.SIGKILL)
-            killed_inside += b"ends" not in process.stdout.read()
-        # Between the kills the tree goes on changing.
-        (root / f"new{delay_s}").mkdir()
-        shutil.rmtree(root / f"sub{int(delay_s * 100)}")
-    assert killed_inside > 0
-    indexes = Indexes(state, limit=1)
-    with indexes.using(SPACE) as index:
-        world = World(root, index)
-        world.clock.seconds = int(time.time())
-        world.check_sums()
-        world.scan()
-        world.check()
-    indexes.close()
-
-
-def test_ids_that_a_power_cut_took_back_never_name_another_file(tmp_path: Path, indexes: Indexes) -> None:
-    root, cut = tmp_path / "root", tmp_path / "cut"
-    cut.mkdir()
-    with indexes.using(SPACE) as index:
-        world = World(root, index)
-        world.write("kept/first")
-        world.scan()
-        number = begin_scan(index, 0)
-        # What the disk has for sure: all until a scan was recorded as running.
-        for file in (tmp_path / "spaces").iterdir():
-            shutil.copy(file, cut)
-        for count in range(500):
-            world.write(f"kept/{count}")
-        world.scan()
-        given = {index.ref(entry.row): path for path, entry in world.found().items()}
-        end_scan(index, number, "completed", Counts(), 1)
-    for count in range(500):
-        (root / f"kept/{count}").rename(root / f"kept/other{count}")
-    after = Indexes(cut, limit=1)
-    with after.using(SPACE) as index:
-        world = World(root, index)
-        world.write("kept/written meanwhile")
-        world.scan()
-        world.check()
-        again = {index.ref(entry.row): path for path, entry in world.found().items()}
-    after.close()
-    assert {path for ref, path in again.items() if ref in given} == {"kept", "kept/first"}
-    assert all(given.get(ref, path) == path for ref, path in again.items())
-
-
-def test_a_scan_waits_for_the_disk_before_it_could_give_more_ids_than_are_skipped(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits: list[bool] = []
-    writing = world.index.database.writing
-
-    def noting(*, durable: bool = True) -> AbstractContextManager[sqlite3.Connection]:
-        waits.append(durable)
-        return writing(durable=durable)
-
-    monkeypatch.setattr(world.index.database, "writing", noting)
-    for number in range(3000):
-        world.write(f"{number // 100}/{number}")
-    world.scan()
-    assert False in waits
-    calm = sum(waits)
-    monkeypatch.setattr(registration, "_WAIT_ROWS", 500)
-    shutil.rmtree(world.root)
-    for number in range(3000):
-        world.write(f"{number // 100}/other{number}")
-    waits.clear()
-    world.scan()
-    assert sum(waits) > calm
-    assert registration._WAIT_ROWS + 200_000 < LOST_IDS
 
 
 def test_files_of_closed_names_at_the_top_are_registered_without_rights_for_others(tmp_path: Path) -> None:

@@ -204,10 +204,9 @@ def read_token(file: Path) -> str:
 
 def _text(given: str) -> str:
     """Return a token as it was pasted, with whatever stands around it."""
-    # Most downloads need no token, and all would wait for what is imported here.
-    from fs2od.onedata import tokens  # noqa: PLC0415 - see above
-    from fs2od.onedata.errors import ServiceError  # noqa: PLC0415 - see above
-    from fs2od.onedata.pasted import pasted  # noqa: PLC0415 - see above
+    from fs2od.onedata import tokens  # noqa: PLC0415 - most downloads need no token, and all would wait for it
+    from fs2od.onedata.errors import ServiceError  # noqa: PLC0415 - most downloads need no token, and all would wait for it
+    from fs2od.onedata.pasted import pasted  # noqa: PLC0415 - most downloads need no token, and all would wait for it
 
     try:
         found = pasted(given)
@@ -219,8 +218,8 @@ def _text(given: str) -> str:
 
 def ends_at_s(text: str) -> int | None:
     """Return when a token ends by its own word, in seconds since 1970; None where it says nothing."""
-    from fs2od.onedata import tokens  # noqa: PLC0415 - as in `_text`
-    from fs2od.onedata.errors import ServiceError  # noqa: PLC0415 - as in `_text`
+    from fs2od.onedata import tokens  # noqa: PLC0415 - most downloads need no token, and all would wait for it
+    from fs2od.onedata.errors import ServiceError  # noqa: PLC0415 - most downloads need no token, and all would wait for it
 
     try:
         return tokens.valid_until_s(tokens.examine(tokens.Token(text)).caveats)

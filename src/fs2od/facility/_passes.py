@@ -150,8 +150,7 @@ class Passes:
                 await self._performer.perform_local(action)
             except Fs2odError:
                 raise
-            except Exception:  # noqa: BLE001 - see below
-                # One odd dataset must not hold back the others; the next pass tries again.
+            except Exception:  # noqa: BLE001 - one odd dataset must not hold back the others; the next pass tries again
                 _log.exception("a mistake of ours at %s", action)
 
     async def _survey(self) -> None:
@@ -208,7 +207,7 @@ class Passes:
             await self._carry_on(dataset, gate)
         except Fs2odError:
             raise
-        except Exception as error:  # noqa: BLE001 - see above
+        except Exception as error:  # noqa: BLE001 - a mistake of ours at one dataset must not hold back the others
             _log.exception("a mistake of ours at dataset %s", dataset)
             said = f"something that should not happen ({type(error).__name__}); the log says more"
             await self._note(FolderTrouble(said), self._journal.get(dataset), "onboarding")
