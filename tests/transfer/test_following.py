@@ -58,7 +58,6 @@ def test_a_file_or_a_folder_out_of_a_dataset_is_refused_before_anything_is_writt
     for place, what in (
         (here.link("b.mrc"), "a single file"),
         (here.link("Grids"), "a folder inside a dataset"),
-        (here.space("Grids"), "a folder inside a dataset"),
         (here.space("Grids/a.mrc"), "a single file"),
     ):
         with pytest.raises(NeverComplete, match=f"{what} cannot be followed.*Leave --follow away") as refused:
@@ -67,8 +66,8 @@ def test_a_file_or_a_folder_out_of_a_dataset_is_refused_before_anything_is_writt
     assert not here.out.exists()
 
 
-def test_whole_datasets_are_followed_by_link_and_by_space(here: Here) -> None:
-    for place in (parse_link(here.published.link), here.space("")):
+def test_whole_datasets_are_followed_by_link_and_by_space_and_folders_where_the_whole_is_seen(here: Here) -> None:
+    for place in (parse_link(here.published.link), here.space(""), here.space("Grids")):
         report = here.followed(place)
         assert (report.exit_code, report.sealed) == (0, True)
 

@@ -8,13 +8,24 @@ from pathlib import Path
 import pytest
 
 from fs2od.errors import IntegrityFailure
-from fs2od.manifests import PIECE_BYTES
+from fs2od.manifests import PIECE_BYTES, SIDECAR
+from fs2od.onedata.tokens import DataPath, Token
 from fs2od.testing.downloading import Published, publish
 from fs2od.testing.network import HostileShare, Reply, listed, reply_of
 from fs2od.testing.sidecars import extend_sidecar
 from fs2od.testing.system import tree
-from fs2od.testing.world import ServedWorld
-from fs2od.transfer import Download, Link, Options, Patience, Report, parse_link
+from fs2od.testing.world import ServedWorld, serve_world
+from fs2od.transfer import (
+    AccessToken,
+    Download,
+    Link,
+    NotFound,
+    Options,
+    Patience,
+    Report,
+    SpacePlace,
+    parse_link,
+)
 
 BIG = random.Random(8).randbytes(2 * PIECE_BYTES + 77)
 FILES = {"Sq1/a.tiff": b"a" * 3000, "Sq1/deep/b\n\\c.tiff": b"b" * 10, "Sq1/big.mrc": BIG, "Sq2/c.tiff": b"c"}
@@ -81,6 +92,85 @@ def test_bytes_that_rotted_at_the_facility_are_found(
     assert isinstance(report.missing[0].error, IntegrityFailure)
     assert report.files_intact == 2
     assert run(world, part(world, published, path), tmp_path / "one").exit_code == 8
+
+
+def by_token(world: ServedWorld, published: Published, path: str, out: Path, token: Token | None = None) -> Download:
+    shown = AccessToken((token or world.administrator.token).reveal)
+    place = SpacePlace(world.node.settings.zone_url, published.dataset.space, path)
+    return Download(place, out, Options(ca_file=str(world.ca), patience=QUICK, token=shown))
+
+
+@pytest.mark.parametrize(("path", "files"), [("Sq1", 3), ("Sq1/deep", 1), ("Sq1/big.mrc", 1)])
+def test_a_part_of_a_space_is_compared_with_the_manifest_of_the_whole(
+    world: ServedWorld, published: Published, tmp_path: Path, path: str, files: int
+) -> None:
+    download = by_token(world, published, path, tmp_path / "out")
+    report = download.run()
+    assert (report.exit_code, report.files_intact, report.files_done) == (0, files, files), report.summary()
+    assert report.summary().endswith("all intact")
+    # A long manifest is not read for one file where the node says it in a line.
+    assert report.sealed is (files > 1 or path == "Sq1/deep")
+    spoil(published, path if path.endswith(".mrc") else f"{path}/{next(iter(tree(tmp_path / 'out')))}")
+    assert by_token(world, published, path, tmp_path / "new").run().exit_code == 8
+    assert download.verify().summary().endswith("all intact")
+
+
+def test_a_file_that_the_whole_manifest_names_below_a_folder_has_to_be_there(
+    world: ServedWorld, published: Published, tmp_path: Path
+) -> None:
+    (published.folder / "Sq1/a.tiff").unlink()
+    (published.folder / "Sq2/c.tiff").unlink()
+    world.rescan(published.dataset.space)
+    report = by_token(world, published, "Sq1", tmp_path / "out").run()
+    assert report.exit_code == 6
+    assert [failure.path for failure in report.missing] == [("a.tiff",)]
+
+
+def test_a_token_for_a_folder_alone_gets_the_checksums_of_that_folder(
+    world: ServedWorld, published: Published, tmp_path: Path
+) -> None:
+    token = world.token(world.administrator, DataPath((f"/{published.dataset.space}/Sq1",)))
+    download = by_token(world, published, "Sq1", tmp_path / "out", token)
+    report = download.run()
+    assert (report.exit_code, report.files_intact, report.sealed) == (0, 3, False), report.summary()
+    assert download.verify().summary().endswith("all intact")
+
+
+@pytest.mark.parametrize("path", ["Sq1", "Sq1/big.mrc"])
+def test_what_came_by_a_link_to_a_part_can_be_checked_again(
+    world: ServedWorld, published: Published, tmp_path: Path, path: str
+) -> None:
+    download = Download(part(world, published, path), tmp_path / "out", Options(ca_file=str(world.ca), patience=QUICK))
+    assert download.run().exit_code == 0
+    checked = download.verify()
+    assert (checked.exit_code, checked.files_intact) == (0, 3 if path == "Sq1" else 1), checked.summary()
+    assert checked.is_check
+    big = tmp_path / "out" / "big.mrc"
+    big.write_bytes(BIG[:-1])
+    if path == "Sq1":
+        (tmp_path / "out" / "a.tiff").unlink()
+    checked = download.verify()
+    assert checked.exit_code == 8
+    assert {failure.path for failure in checked.missing} == {("big.mrc",)} | ({("a.tiff",)} if path == "Sq1" else set())
+
+
+def test_a_part_without_checksums_cannot_be_checked(world: ServedWorld, tmp_path: Path) -> None:
+    bare = publish(world, FILES, sidecar=False)
+    download = Download(part(world, bare, "Sq1"), tmp_path / "out", Options(ca_file=str(world.ca), patience=QUICK))
+    assert download.run().summary().endswith("checked by size only")
+    for each in (download, by_token(world, bare, "Sq1", tmp_path / "out")):
+        with pytest.raises(NotFound, match="no checksums"):
+            each.verify()
+
+
+def test_where_a_node_has_no_lists_a_part_goes_by_the_manifest_above_it(tmp_path: Path) -> None:
+    with serve_world(tmp_path / "plain", plain=True) as world:
+        found = publish(world, {**FILES, f"Sq2/{SIDECAR}x/a": b"x"})
+        for path, files in (("Sq1", 3), ("Sq1/big.mrc", 1), (f"Sq2/{SIDECAR}x", 1)):
+            download = by_token(world, found, path, tmp_path / path.replace("/", "-"))
+            report = download.run()
+            assert (report.exit_code, report.files_intact, report.sealed) == (0, files, True), report.summary()
+            assert download.verify().files_intact == files
 
 
 def offered(sums: Reply, *, mtime: int = 1000) -> HostileShare:

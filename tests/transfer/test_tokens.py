@@ -91,7 +91,7 @@ def test_many_small_files_of_a_space_come_in_bulk(world: ServedWorld, tmp_path: 
     assert tree(tmp_path / "out") == tree(dataset.folder)
 
 
-def test_bulk_is_refused_without_a_token_and_to_strangers(world: ServedWorld) -> None:
+def test_bulk_and_checksums_are_refused_without_a_token_and_to_strangers(world: ServedWorld) -> None:
     dataset = world.dataset(world.administrator, FILES)
     stranger = options_of(world, world.person("Stranger").token)
     mine = options_of(world, world.administrator.token)
@@ -101,9 +101,14 @@ def test_bulk_is_refused_without_a_token_and_to_strangers(world: ServedWorld) ->
         assert address is not None
         with reached.http.opened("POST", f"{address.url}/bulk", body=b'{"paths":["SPA.yml"]}') as answer:
             assert answer.status == 404
+        with reached.http.opened("GET", f"{address.url}/SHA256SUMS") as answer:
+            assert answer.status == 404
     other = SpaceDataset(place, token=AccessToken(world.person("Other").token.reveal), ca_file=mine.ca_file)
-    with other, pytest.raises(Forbidden), other.bulk(address, ["SPA.yml"]):
-        pass
+    with other:
+        with pytest.raises(Forbidden), other.bulk(address, ["SPA.yml"]):
+            pass
+        with pytest.raises(Forbidden), other.sums(f"{address.url}/SHA256SUMS"):
+            pass
     with open_dataset(place, token=stranger.token, ca_file=mine.ca_file) as reached, pytest.raises(UnknownSpace):
         reached.root()
 

@@ -21,6 +21,7 @@ from fs2od.transfer._refusals import raise_refusal, said_of
 from fs2od.transfer._steady import FileState
 from fs2od.transfer._store import Store
 from fs2od.transfer._tokens import AccessToken
+from fs2od.transfer._whole import Whole
 
 __all__ = ["MOST_ENTRIES", "Dataset", "Entrance"]
 
@@ -50,6 +51,11 @@ class Entrance:
     address: DataAddress | None
     listing: Ahead[list[Entry]] | None = None
     sums_url: str | None = None
+
+    @property
+    def goes_by_the_whole(self) -> bool:
+        """Say whether to look for checksums above it: not for a single file where a line or two say as much as a long manifest."""
+        return self.root.kind is EntryKind.FOLDER or self.sums_url is None
 
 
 class Dataset(abc.ABC):
@@ -132,6 +138,16 @@ class Dataset(abc.ABC):
         Raises:
             NoSuchDataset: There is none, or it has ended.
         """
+
+    def whole(self, root: Entry) -> Whole | None:  # noqa: ARG002 - what is reached by token needs it
+        """Return the dataset that this is a folder or a file of; None where it is whole, or where nothing above it is seen.
+
+        Asked again, it looks again as long as there was none.
+
+        Args:
+            root: Its own root.
+        """
+        return None
 
     @abc.abstractmethod
     def _opened(

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Final
 
-from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageMissing
-from fs2od.manifests import SIDECAR
+from fs2od.errors import Fs2odError, Interrupted, StorageMissing
 from fs2od.transfer._ahead import Ahead
+from fs2od.transfer._checklist import checklist
 from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset, Entrance
 from fs2od.transfer._destination import Destination
@@ -143,7 +143,8 @@ class Download:
     def verify(self, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None) -> Report:
         """Return which files in the folder are what the manifest promises; nothing is fetched or changed.
 
-        The manifest is the one that was downloaded; only where there is none, or where it is damaged, the share is asked for it.
+        The manifest is the one that was downloaded; only where there is none, or where it is damaged, the share is asked for it,
+        or for the checksums of the part that it shows.
 
         Args:
             progress: Called by this very thread about ten times a second, and at the end.
@@ -151,7 +152,7 @@ class Download:
 
         Raises:
             StorageMissing: There is no such folder.
-            NotFound: There is no manifest: the dataset has no checksums (yet).
+            NotFound: There are no checksums, or not yet.
             ConnectionLost, ServiceError, MalformedAnswer: There is none here, and the share cannot be read.
         """
         if not self._path.is_dir():
@@ -228,45 +229,24 @@ class _Course:
                     lacking = Ahead(ask)
                 self._name_unmet("it was asked for, and the dataset does not show it")
             self._undeliverable = lacking.result()
-        return self._report(began_s)
+        return self._report(began_s, trouble=self._sidecar.trouble, sealed=self._sidecar.sealed)
 
     def verify(self) -> Report:
         began_s = time.monotonic()
         with Destination(self._path) as destination:
-            self._sidecar.load(destination)
-            if not self._sidecar.manifest or self._sidecar.trouble is not None:
-                self._sidecar = self._asked_manifest(self._sidecar)
-            if not self._sidecar.manifest and self._sidecar.trouble is None:
-                raise NotFound("the dataset has no checksums to compare with, or not yet")
+            known = checklist(
+                self._shared,
+                destination,
+                most=self._options.limits.folder_entries,
+                patience=self._options.patience,
+                sleep=self._sleep,
+                say=self._options.say,
+            )
             self._tally = Tally(with_files=self._options.with_files)
-            verification = Verification(self._surroundings(destination), self._sidecar, self._selection)
+            verification = Verification(self._surroundings(destination), known.promises, self._selection)
             verification.run(min(self._options.jobs, os.cpu_count() or 1), self._look)
             self._name_unmet("it was asked for, and the manifest does not name it")
-        return replace(self._report(began_s), is_check=True)
-
-    def _asked_manifest(self, here: Sidecar) -> Sidecar:
-        """Return what the share says, where what stands here does not do; if neither does, as much as is sound here."""
-        asked = Sidecar()
-        try:
-            asked.refresh(self._shared, self._shared.root(), most=self._options.limits.folder_entries)
-        except Interrupted:
-            raise
-        except Fs2odError as error:
-            if here.trouble is None:
-                raise
-            asked.trouble = error
-        if here.trouble is None:
-            return asked
-        if asked.manifest and asked.trouble is None:
-            if self._options.say is not None:
-                # A part that rotted has the right size and time still, so the next download would leave it as it is.
-                mending = f"to mend it, remove {SIDECAR} and download again"
-                self._options.say(
-                    f"the manifest here is damaged ({here.trouble}): the dataset's own is taken; {mending}"
-                )
-            return asked
-        here.trouble = IntegrityFailure(f"{here.trouble}; the dataset's own: {asked.trouble or 'there is none'}")
-        return here
+        return replace(self._report(began_s, trouble=known.trouble, sealed=known.is_sealed), is_check=True)
 
     def estimate(self) -> Estimate:
         rehearsal = Rehearsal(self._shared, self._path, self._selection, self._options.limits)
@@ -274,12 +254,12 @@ class _Course:
         self._ending.check()
         return estimate
 
-    def _report(self, began_s: float) -> Report:
+    def _report(self, began_s: float, *, trouble: Fs2odError | None, sealed: bool) -> Report:
         report = self._tally.report(
             elapsed_s=time.monotonic() - began_s,
             stopped_by=self._ending.cause,
-            manifest_error=self._sidecar.trouble if self._ending.cause is None else None,
-            sealed=self._sidecar.sealed,
+            manifest_error=trouble if self._ending.cause is None else None,
+            sealed=sealed,
         )
         return replace(report, undeliverable=self._undeliverable)
 
@@ -327,7 +307,9 @@ class _Course:
         """
         try:
             most = self._options.limits.folder_entries
-            return self._sidecar.look(self._shared, entrance.root, most=most, listing=entrance.listing)
+            return self._sidecar.look(
+                self._shared, entrance.root, most=most, listing=entrance.listing, above=entrance.goes_by_the_whole
+            )
         except ConnectionLost:
             if not self._sidecar.is_there:
                 raise

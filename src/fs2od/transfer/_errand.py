@@ -158,10 +158,10 @@ class Errand:
         if root.kind is EntryKind.FOLDER:
             with self._promises.being_read(self._safely):
                 self._new_walk(known).run(root)
+            self._name_absent()
         else:
             self._promises.read()
             self._visit((), root, [root])
-        self._name_absent()
         self._run.tally.listing_ended()
         self._work.listing_ended()
 
@@ -212,9 +212,9 @@ class Errand:
         """Of a complete dataset, name every file that should be there and is not listed, where everything was listed."""
         if not self._sidecar.sealed or self._run.ending.has_come:
             return
-        for path, promise in self._sidecar.manifest.items():
-            names = tuple(path.split("/"))
-            if path not in self._seen and self._selection.wants(names) and not self._lies_unread(names):
+        for promise in self._sidecar.promises():
+            names = tuple(promise.path.split("/"))
+            if promise.path not in self._seen and self._selection.wants(names) and not self._lies_unread(names):
                 self._run.tally.listed([Entry(names[-1], EntryKind.FILE, "", promise.size_bytes)])
                 self._run.tally.failed(names, NotFound("the manifest names it, and the link does not show it"))
 

@@ -1,4 +1,4 @@
-"""What can be followed until it is complete: a whole dataset, which says so one day; not a file or a folder out of one."""
+"""What can be followed until it is complete: what is seen of a dataset with its sidecar, which says so one day."""
 
 from __future__ import annotations
 
@@ -31,15 +31,17 @@ def check_that_it_may_end(shared: Dataset, entrance: Entrance, *, most: int) -> 
         most: Entries in one folder that are still believed.
 
     Raises:
-        NeverComplete: It is a single file, or a folder inside a dataset.
+        NeverComplete: It is a single file, or a folder of a dataset whose sidecar is not seen.
         ConnectionLost, ServiceError, MalformedAnswer: It cannot be listed.
     """
     root = entrance.root
     if root.kind is not EntryKind.FOLDER:
         raise _refusal("a single file")
-    # Some put a dataset, with its sidecar, into a folder of a larger space.
-    if _lies_inside_a_space(root.file_id) and not any(
-        each.name == SIDECAR for each in shared.children(root, most=most)
+    # Some put a dataset, with its sidecar, into a folder of a larger space. With a token, that of the whole is seen.
+    if (
+        _lies_inside_a_space(root.file_id)
+        and not any(each.name == SIDECAR for each in shared.children(root, most=most))
+        and shared.whole(root) is None
     ):
         raise _refusal("a folder inside a dataset")
 

@@ -29,6 +29,7 @@ from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError
+from fs2od.transfer._whole import Whole
 
 __all__ = ["Promise", "Sidecar", "pieces_of"]
 
@@ -43,8 +44,10 @@ Promise = ManifestEntry
 class Sidecar:
     """The manifest as far as its parts can be trusted; empty where there is none.
 
+    A part of a dataset goes by the manifest of the whole, where that is seen; paths here are the part's.
+
     Attributes:
-        manifest: What the parts say.
+        manifest: What the parts say, by the paths of the whole dataset.
         sealed: Whether the dataset says of itself that it is complete, and the parts are those that it means.
         is_there: Whether `look` saw a sidecar.
         may_grow: Whether there is a folder without a seal: files may still come into it, change, and go.
@@ -59,6 +62,7 @@ class Sidecar:
         self.may_grow = False
         self.trouble: Fs2odError | None = None
         self._folder: Entry | None = None
+        self._whole: Whole | None = None
         self._inside: list[Entry] = []
 
     @property
@@ -68,11 +72,22 @@ class Sidecar:
 
     def promise(self, path: str, entry: Entry) -> Promise | None:
         """Return what a file must be, if the manifest knows it in the state that the service lists."""
-        known = self.manifest.get(path)
+        known = self.manifest.get(path if self._whole is None else self._whole.path_of(path))
         if known is None or known.size_bytes != entry.size_bytes:
             return None
         # A file that was touched since is not vouched for: its checksum may be of bytes that it had before.
         return known if known.mtime_ns // 1_000_000_000 == entry.mtime_s else None
+
+    def promises(self) -> Iterator[Promise]:
+        """Yield what the manifest says of every file."""
+        whole = self._whole
+        if whole is None:
+            yield from self.manifest.values()
+            return
+        for path, promise in self.manifest.items():
+            inside = whole.path_inside(path)
+            if inside is not None:
+                yield promise._replace(path=inside)
 
     def refresh(self, shared: Dataset, root: Entry, *, most: int) -> None:
         """Read the parts that are new in the share, as far as they are sound.
@@ -89,7 +104,13 @@ class Sidecar:
         self.read(shared)
 
     def look(
-        self, shared: Dataset, root: Entry, *, most: int, listing: Ahead[list[Entry]] | None = None
+        self,
+        shared: Dataset,
+        root: Entry,
+        *,
+        most: int,
+        listing: Ahead[list[Entry]] | None = None,
+        above: bool = True,
     ) -> dict[str, list[Entry]]:
         """Look which parts there are, for `read`; return the listings this took, by folder.
 
@@ -100,25 +121,29 @@ class Sidecar:
             root: Its root.
             most: Entries in one folder that are still believed.
             listing: The root's entries, if they have been asked for already.
+            above: Whether to look above a root that has none.
 
         Raises:
             ConnectionLost: The share cannot be read just now.
         """
         listings: dict[str, list[Entry]] = {}
-        self._folder, self._inside, self.trouble = None, [], None
-        self.is_there, self.may_grow = False, root.kind is EntryKind.FOLDER
-        if not self.may_grow:
-            return listings
+        is_folder = root.kind is EntryKind.FOLDER
+        self._folder, self._whole, self._inside, self.trouble = None, None, [], None
+        self.is_there, self.may_grow = False, is_folder
         # Of a root that cannot be listed, whoever lists it for its files says what is wrong.
         with contextlib.suppress(ServiceError, MalformedAnswer):
-            found = shared.children(root, most=most) if listing is None else listing.result()
-            listings[root.file_id] = found
-            self._folder = _named(found, SIDECAR)
+            if is_folder:
+                found = shared.children(root, most=most) if listing is None else listing.result()
+                listings[root.file_id] = found
+                self._folder = _named(found, SIDECAR)
+            if self._folder is None and above:
+                self._whole = shared.whole(root)
+                self._folder = None if self._whole is None else self._whole.sidecar
         if self._folder is not None:
             self.is_there = True
             with self._noting():
                 self._inside = listings[self._folder.file_id] = shared.children(self._folder, most=most)
-                self.may_grow = not any(each.name == SEAL for each in self._inside)
+                self.may_grow = is_folder and not any(each.name == SEAL for each in self._inside)
         return listings
 
     def read(self, shared: Dataset) -> None:

@@ -11,16 +11,18 @@ from typing import Any, Callable, Final, Iterator, Mapping
 from urllib.parse import quote, urlsplit
 
 from fs2od.errors import Fs2odError
+from fs2od.manifests import SIDECAR
 from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._answers import DataAddress, data_address, document_of, text_of
 from fs2od.transfer._dataset import MOST_ENTRIES, Dataset, Entrance
 from fs2od.transfer._entries import Entry, EntryKind
-from fs2od.transfer._errors import ConnectionLost, Forbidden, MalformedAnswer, NotFound, TokenRefused
+from fs2od.transfer._errors import ConnectionLost, Forbidden, MalformedAnswer, NotFound, ServiceError, TokenRefused
 from fs2od.transfer._http import Answer, Proxies, Timeouts
 from fs2od.transfer._links import SpacePlace, UnknownSpace
 from fs2od.transfer._patience import Patience, patiently
 from fs2od.transfer._store import Addressed, Store, address_in
 from fs2od.transfer._tokens import AccessToken
+from fs2od.transfer._whole import Whole
 
 __all__ = ["SpaceDataset"]
 
@@ -85,6 +87,7 @@ class SpaceDataset(Dataset):
         self._prefer = prefer
         self._lock = threading.Lock()
         self._space: _Space | None = None
+        self._whole: Whole | None = None
         self._avoided: dict[str, float] = {}
         self._store = Store(self.http, self._store_address, say=say) if straight else None
 
@@ -103,36 +106,57 @@ class SpaceDataset(Dataset):
         Raises:
             UnknownSpace: The token gives no such space, or there is no such folder in it.
         """
-        space = self._reached()
-        path = "/".join(
-            quote(part, safe="") for part in [f"{space.name}@{space.id}", *self.place.path.split("/")] if part
-        )
-
-        def ask() -> str:
-            with self._at_provider("POST", f"/lookup-file-id/{path}", headers={}, body=b"") as answer:
-                return text_of(document_of(answer), "fileId")
-
         try:
-            return self.facts(patiently(ask, self._patience, self._sleep, self.news))
+            return self._at(self.place.path)
         except NotFound as error:
             raise UnknownSpace(f"there is nothing at {self.place}") from error
 
+    def whole(self, root: Entry) -> Whole | None:
+        """Return the dataset that the folder or file is a part of: what the nearest sidecar above it speaks of."""
+        path = self.place.path
+        while self._whole is None and path:
+            path = path.rpartition("/")[0]
+            # A token for the part alone shows nothing above it.
+            with contextlib.suppress(ServiceError):
+                sidecar = self._at(f"{path}/{SIDECAR}")
+                is_file = root.kind is EntryKind.FILE
+                inside = self.place.path[len(path) :].lstrip("/")
+                above, _, name = inside.rpartition("/")
+                folder = above if is_file else inside
+                self._whole = Whole(sidecar, f"{folder}/" if folder else "", name if is_file else None)
+        return self._whole
+
+    def _at(self, path: str) -> Entry:
+        """Return what lies at a path of the space.
+
+        Raises:
+            NotFound: Nothing does.
+        """
+        space = self._reached()
+        names = [f"{space.name}@{space.id}", *path.split("/")]
+        asked = "/".join(quote(name, safe="") for name in names if name)
+
+        def ask() -> str:
+            with self._at_provider("POST", f"/lookup-file-id/{asked}", headers={}, body=b"") as answer:
+                return text_of(document_of(answer), "fileId")
+
+        return self.facts(patiently(ask, self._patience, self._sleep, self.news))
+
     def entrance(self, *, most: int = MOST_ENTRIES) -> Entrance:
-        """Return the space's root, where its files are to be had in bulk, and what is in the root.
+        """Return the space's root, where its files are to be had in bulk, what is in the root, and where its checksums are.
 
         Raises:
             UnknownSpace: The token gives no such space, or there is no such folder in it.
         """
         discovery = Ahead(lambda: self._discovery(self.place.zone_url))
         root = self.root()
-        if root.kind is not EntryKind.FOLDER:
-            return Entrance(root, None)
-        listing = Ahead(lambda: self.children(root, most=most))
+        is_folder = root.kind is EntryKind.FOLDER
+        listing = Ahead(lambda: self.children(root, most=most)) if is_folder else None
         found = data_address(discovery.result() or b"", "members", self.place.zone_url, {"id": root.file_id})
         if found is None:
             return Entrance(root, None, listing)
         url = f"https://{self._domains()[0]}{urlsplit(found.url).path}"
-        return Entrance(root, DataAddress(url, found.bulk_paths), listing)
+        return Entrance(root, DataAddress(url, found.bulk_paths) if is_folder else None, listing, f"{url}/SHA256SUMS")
 
     def _store_address(self, file: Entry, start: int, count: int) -> Addressed | None:
         """Return where the store of the provider whose turn it is has a range; None where it has no copy."""

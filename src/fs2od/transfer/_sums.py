@@ -1,4 +1,4 @@
-"""Checksums as a node lists them for a share that has no sidecar of its own: a folder inside a dataset, or a single file."""
+"""Checksums as a node lists them for what has no sidecar to be seen: a folder inside a dataset, or a single file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Callable, Final, Iterator
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.manifests import ManifestEntry, parse_sha256sums_line
 from fs2od.transfer._dataset import MOST_ENTRIES, Dataset
-from fs2od.transfer._entries import Entry
+from fs2od.transfer._destination import Destination
+from fs2od.transfer._entries import Entry, EntryKind, Names, Present
 from fs2od.transfer._errors import MalformedAnswer
 from fs2od.transfer._http import Answer
 from fs2od.transfer._patience import Patience, patiently
@@ -24,7 +25,7 @@ _SETTLED_S: Final = 2
 
 
 class Sums:
-    """What a share's SHA256SUMS says; nothing where there is none, as at any other Onedata, or where it cannot be had whole."""
+    """What SHA256SUMS of a share or a folder says; nothing where there is none, as at any other Onedata, or where it cannot be had whole."""
 
     def __init__(self, url: str | None) -> None:
         """Know nothing yet; `url` is where the list is to be had, None where there is none."""
@@ -53,6 +54,17 @@ class Sums:
             raise
         except Fs2odError:
             return
+
+    def promises(self, destination: Destination) -> Iterator[Promise]:
+        """Yield what every file must be that the list knows; its size and time are those of what stands on the disk."""
+        present: dict[Names, dict[str, Present]] = {}
+        for path, sha256 in self._known.items():
+            *above, name = path.split("/")
+            folder = tuple(above)
+            if folder not in present:
+                present[folder] = destination.scan(folder)
+            here = present[folder].get(name, Present(EntryKind.FILE))
+            yield ManifestEntry(path, here.size_bytes, here.mtime_s * 1_000_000_000, sha256, 0)
 
     def promise(self, path: str, entry: Entry) -> Promise | None:
         """Return what a file must be, if the list knows it in the state that the service lists.

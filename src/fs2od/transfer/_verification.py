@@ -1,10 +1,10 @@
-"""Looking again at what was downloaded: every file read and compared with the manifest, without the network."""
+"""Looking again at what was downloaded: every file read and compared with its checksum, without the network."""
 
 from __future__ import annotations
 
 import os
 import threading
-from typing import Callable, Iterator
+from typing import Callable, Iterable, Iterator
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted
 from fs2od.transfer._checking import wrong_ranges
@@ -12,7 +12,7 @@ from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import NotFound
 from fs2od.transfer._run import Run
 from fs2od.transfer._selection import Selection
-from fs2od.transfer._sidecar import Promise, Sidecar
+from fs2od.transfer._sidecar import Promise
 
 __all__ = ["Verification"]
 
@@ -22,17 +22,17 @@ _NS = 1_000_000_000
 
 
 class Verification:
-    """Checks every file that the manifest names. `run` may be called once.
+    """Checks every file that something is promised of. `run` may be called once.
 
     The bytes count, not the times: a copy of a file is often newer than the file. One that differs and is newer may have changed
     while the dataset grew, after it was hashed; nobody can tell from what stands here, so it is a failure that says so.
     """
 
-    def __init__(self, run: Run, sidecar: Sidecar, selection: Selection) -> None:
+    def __init__(self, run: Run, promises: Iterable[Promise], selection: Selection) -> None:
         self._run = run
         self._lock = threading.Lock()
         self._crashed: list[BaseException] = []
-        wanted = [each for path, each in sidecar.manifest.items() if selection.wants(tuple(path.split("/")))]
+        wanted = [each for each in promises if selection.wants(tuple(each.path.split("/")))]
         files = [Entry(each.path, EntryKind.FILE, "", each.size_bytes) for each in wanted]
         self._left: Iterator[Promise] = iter(wanted)
         run.tally.listed(files)

@@ -1,4 +1,4 @@
-"""The routes of the data's plain addresses: /share/ID/files/…, /share/ID/SHA256SUMS, /share/ID/files.meta4."""
+"""The routes of the data's plain addresses: /share/ID/files/…, /share/ID/SHA256SUMS, /share/ID/files.meta4, /data/FILE_ID/SHA256SUMS."""
 
 from __future__ import annotations
 
@@ -88,6 +88,7 @@ def file_routes(provider: Oneprovider, authenticate: Callable[[Request], Caller]
         ("/share/{id}/files/{path:below}", addresses.file_or_folder),
         ("/share/{id}/files", addresses.file_or_folder),
         ("/share/{id}/SHA256SUMS", addresses.sums),
+        ("/data/{file_id}/SHA256SUMS", addresses.members_sums),
         ("/share/{id}/files.meta4", addresses.metalink),
     ]
     return [*(Route(path, _guarded(handler)) for path, handler in handlers), Route("/files.css", _style)]
@@ -118,7 +119,15 @@ class _Addresses:
         return _streamed(pieces, INDEX_HEADERS)
 
     def sums(self, request: Request) -> Response:
-        top = self._find(request, "")
+        return self._sums(self._find(request, ""))
+
+    def members_sums(self, request: Request) -> Response:
+        """Answer with the checksums of what a token reaches by its id."""
+        top = self._provider.access.locate(self._authenticate(request), str(request.path_params["file_id"]))
+        say_who_takes(request.scope, top)
+        return self._sums(top)
+
+    def _sums(self, top: Located) -> Response:
         headers = {**_DOCUMENT, "Content-Type": "text/plain; charset=utf-8"}
         return _streamed(sha256sums(everything(self._provider, top, stands=self._stands(top))), headers)
 
