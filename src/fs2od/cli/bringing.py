@@ -26,6 +26,7 @@ __all__ = [
     "bringing_options",
     "interrupted",
     "only",
+    "quiet",
     "rate",
     "rehearse",
     "report_options",
@@ -42,7 +43,7 @@ FILES_FROM_OPTION = click.option(
 
 
 def bringing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --jobs, --include, --exclude, --limit-rate, --through-provider, --follow and --files-from."""
+    """Add --jobs, --include, --exclude, --limit-rate, --through-provider, --follow, --until-quiet and --files-from."""
     options = (
         click.option(
             "-j",
@@ -61,6 +62,12 @@ def bringing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--limit-rate", metavar="RATE", help="At most so many bytes per second, such as 500k or 20M."),
         THROUGH_PROVIDER_OPTION,
         click.option("--follow", is_flag=True, help="Go on while the dataset grows, until it is complete."),
+        click.option(
+            "--until-quiet",
+            metavar="TIME",
+            help="With --follow, end also when nothing new has come for so long, such as 45min or 2h; 2h where the dataset has "
+            "no sidecar to say when it is complete.",
+        ),
         FILES_FROM_OPTION,
     )
     return reduce(lambda made, option: option(made), reversed(options), command)
@@ -101,6 +108,22 @@ def rate(text: str | None) -> float | None:
         return parse_rate(text) if text is not None else None
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--limit-rate") from error
+
+
+def quiet(text: str | None, *, follow: bool) -> float | None:
+    """Return seconds as --until-quiet has them.
+
+    Raises:
+        UsageError: It is no duration, or there is no --follow that it would end.
+    """
+    from fs2od.transfer import parse_duration  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    if text is not None and not follow:
+        raise click.UsageError("--until-quiet ends what --follow begins: give both")
+    try:
+        return parse_duration(text) if text is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--until-quiet") from error
 
 
 def rehearse(estimate: Estimate, *, as_json: bool) -> None:

@@ -70,6 +70,7 @@ def in_(
         limit_rate=None,
         through_provider=through_provider,
         follow=False,
+        until_quiet=None,
         files_from=files_from,
         delete=False,
         yes=False,

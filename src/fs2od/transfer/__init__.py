@@ -55,7 +55,14 @@ from fs2od.transfer._steady import SteadyFile
 from fs2od.transfer._tokens import AccessToken, given_token
 from fs2od.transfer._undeliverable import Undeliverable
 from fs2od.transfer._walk import DownloadLimits
-from fs2od.transfer._words import estimate_line, parse_rate, readable_duration, report_lines, write_report
+from fs2od.transfer._words import (
+    estimate_line,
+    parse_duration,
+    parse_rate,
+    readable_duration,
+    report_lines,
+    write_report,
+)
 
 __all__ = [
     "STATE",
@@ -124,6 +131,7 @@ __all__ = [
     "given_token",
     "listed_paths",
     "open_dataset",
+    "parse_duration",
     "parse_link",
     "parse_place",
     "parse_rate",

@@ -20,7 +20,7 @@ from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errand import Errand
 from fs2od.transfer._errors import ConnectionLost, NotFound, UntrustedCertificate
-from fs2od.transfer._following import check_that_it_may_end
+from fs2od.transfer._following import Following, Shown, check_that_it_may_end
 from fs2od.transfer._http import Proxies, Timeouts
 from fs2od.transfer._ledger import Ledger
 from fs2od.transfer._links import Link, Place
@@ -34,7 +34,7 @@ from fs2od.transfer._selection import Selection
 from fs2od.transfer._sidecar import Sidecar
 from fs2od.transfer._tally import Tally
 from fs2od.transfer._tokens import AccessToken
-from fs2od.transfer._undeliverable import Undeliverable, undeliverable_in
+from fs2od.transfer._undeliverable import Undeliverable, says_complete, undeliverable_in
 from fs2od.transfer._verification import Verification
 from fs2od.transfer._walk import DownloadLimits
 
@@ -55,6 +55,8 @@ class Options:
         only: Paths from the dataset's top, of files and of folders with all below them; None for everything.
         follow: Whether to go on while the dataset grows, until it is complete.
         follow_every_s: Seconds between two looks while following.
+        follow_quiet_s: Seconds without anything new after which following ends; None for two hours of a dataset that has no sidecar to
+            say when it is complete, and for as long as it takes of one that has.
         limit_rate: Bytes per second, all connections together; None for no limit.
         token: For spaces, and for links that are for members.
         prefer: The domain of the provider to ask first, where several have the space.
@@ -75,6 +77,7 @@ class Options:
     only: tuple[str, ...] | None = None
     follow: bool = False
     follow_every_s: float = 15.0
+    follow_quiet_s: float | None = None
     limit_rate: float | None = None
     token: AccessToken | None = None
     prefer: str | None = None
@@ -199,6 +202,7 @@ class _Course:
         self._undeliverable = Undeliverable()
         self._ledger = ledger
         self._crew = crew
+        self._following = Following(options.follow_quiet_s, say=options.say)
         rate = options.limit_rate
         self._limit = RateLimit(rate, clock=time.monotonic, sleep=self._ending.sleep) if rate else None
 
@@ -224,7 +228,7 @@ class _Course:
             with Destination(self._path) as destination:
                 self._pass(entrance, destination)
                 if self._options.follow:
-                    self._follow(partial(self._pass, replace(entrance, listing=None), destination))
+                    self._follow(replace(entrance, listing=None), destination)
                     # Facilities say it of complete datasets.
                     lacking = Ahead(ask)
                 self._name_unmet("it was asked for, and the dataset does not show it")
@@ -281,6 +285,8 @@ class _Course:
         options = self._options
         # Where this fails, what the pass before has counted stands.
         known = self._looked(entrance)
+        if options.follow and known:
+            self._following.announce(has_sidecar=self._sidecar.is_there)
         self._tally = self._tally.following(with_files=options.with_files)
         run = self._surroundings(destination)
         errand = Errand(
@@ -335,8 +341,8 @@ class _Course:
                 self._ending.stop(Interrupted("stopped; what has arrived is kept"))
                 return
 
-    def _follow(self, look_again: Callable[[], None]) -> None:
-        """Look again until the dataset is complete, or until so many looks in a row did not see it that it is enough.
+    def _follow(self, entrance: Entrance, destination: Destination) -> None:
+        """Look again until the dataset is complete or nothing new comes any more, or until too many looks in a row did not see it.
 
         Raises:
             Interrupted: Everything is to end.
@@ -350,12 +356,20 @@ class _Course:
                 if lost is not None:
                     self._ending.stop(lost)
                 return
+            if missed is None and self._following.is_over(self._shown(entrance)):
+                return
             self._ending.sleep(self._options.follow_every_s)
             lost = None
             try:
-                look_again()
+                self._pass(entrance, destination)
             except ConnectionLost as error:
                 lost = error
+
+    def _shown(self, entrance: Entrance) -> Shown:
+        has_sidecar = self._sidecar.is_there
+        far, parts = self._tally.progress(time.monotonic()), self._sidecar.manifest.parts
+        told = not has_sidecar and says_complete(self._shared.metadata(entrance.root))
+        return Shown(has_sidecar, told, far.files_total, far.bytes_total, parts, self._tally.files_fetched)
 
     def _is_enough(self, misses: int, cause: Fs2odError) -> bool:
         return isinstance(cause, UntrustedCertificate) or self._options.patience.is_enough(misses, misses, cause)

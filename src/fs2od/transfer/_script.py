@@ -23,7 +23,14 @@ from fs2od.transfer._proxies import proxies_of
 from fs2od.transfer._report import Estimate, Progress, Report, readable_size
 from fs2od.transfer._selection import listed_paths
 from fs2od.transfer._tokens import AccessToken, given_token
-from fs2od.transfer._words import estimate_line, parse_rate, readable_duration, report_lines, write_report
+from fs2od.transfer._words import (
+    estimate_line,
+    parse_duration,
+    parse_rate,
+    readable_duration,
+    report_lines,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -45,6 +52,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = _parser()
     # The folder may stand behind options, too; where "--" says what is none, the library understands only the usual order.
     given = parser.parse_args(arguments) if "--" in arguments else parser.parse_intermixed_args(arguments)
+    if given.until_quiet is not None and not given.follow:
+        parser.error("--until-quiet ends what --follow begins: give both")
     try:
         return _download(given)
     except UntrustedCertificate as error:
@@ -75,12 +84,25 @@ def _parser() -> argparse.ArgumentParser:
     add("--limit-rate", type=_rate, metavar="RATE", help="at most so many bytes per second: 500k, 20M")
     add("--through-provider", action="store_true", help="take every byte from the provider, never from its store")
     add("--follow", action="store_true", help="go on while the dataset grows, until it is complete")
+    add(
+        "--until-quiet",
+        type=_duration,
+        metavar="TIME",
+        help="with --follow, end also when nothing new has come for so long: 45min, 2h (the default for what never says that it is complete)",
+    )
     add("--report", metavar="FILE", help="write what has become of every file as JSON")
     add("--json", action="store_true", help="print the report as one line of JSON")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--dry-run", action="store_true", help="say how much would come, and how long it would take")
     what.add_argument("--verify", action="store_true", help="check the files that are here, and fetch nothing")
     return parser
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _rate(text: str) -> float:
@@ -101,6 +123,7 @@ def _download(given: argparse.Namespace) -> int:
         exclude=tuple(given.exclude),
         only=None if given.files_from is None else listed_paths(given.files_from),
         follow=given.follow,
+        follow_quiet_s=given.until_quiet,
         limit_rate=given.limit_rate,
         straight=not given.through_provider,
         prefer=os.environ.get("ONECLIENT_PROVIDER_HOST") or None,
@@ -174,6 +197,7 @@ def _again(given: argparse.Namespace, place: Place, folder: str, *, was_interrup
         ("--limit-rate", given.limit_rate and int(given.limit_rate)),
         ("--through-provider", given.through_provider),
         ("--follow", given.follow),
+        ("--until-quiet", given.until_quiet and f"{given.until_quiet:g}s"),
         ("--report", given.report),
         # What a check that came to its end found wrong is fetched without it.
         ("--verify", given.verify and was_interrupted),

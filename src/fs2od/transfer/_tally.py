@@ -40,6 +40,11 @@ class Tally:
         self._marks: list[tuple[float, int]] = []
         self.moved_bytes = 0
 
+    @property
+    def files_fetched(self) -> int:
+        """How many files were brought."""
+        return self._files_fetched
+
     def following(self, *, with_files: bool = False) -> Tally:
         """Return the numbers that the next look at the same share begins with: what has arrived has."""
         following = Tally(with_files=with_files)

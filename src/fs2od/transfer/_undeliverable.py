@@ -1,4 +1,4 @@
-"""What a dataset has and no service can deliver, as its facility says it in the JSON metadata of the dataset's root.
+"""What a facility says in the JSON metadata of a dataset's root: what no service can deliver, and whether it is complete.
 
 Anybody with write access may write there, so nothing is trusted: what is not of the expected form is left out.
 """
@@ -12,7 +12,7 @@ from typing import Final, Mapping
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._entries import Entry, shown_path
 
-__all__ = ["Undeliverable", "undeliverable_in", "undeliverable_of"]
+__all__ = ["Undeliverable", "says_complete", "undeliverable_in", "undeliverable_of"]
 
 _OWN: Final = "fs2od"
 _MOST_NAMES: Final = 100
@@ -65,16 +65,26 @@ def undeliverable_of(body: bytes, *, is_wanted: bool) -> Undeliverable:
         body: The metadata, as they were sent.
         is_wanted: Whether the whole dataset was asked for.
     """
-    try:
-        own = _mapping(_mapping(json.loads(body, parse_int=_number)).get(_OWN))
-    except (ValueError, RecursionError):
-        return Undeliverable()
+    own = _own(body)
     count, names = own.get("undeliverable"), own.get("undeliverable_names")
     if not isinstance(count, int) or isinstance(count, bool) or count <= 0:
         return Undeliverable()
     told = [each for each in names if isinstance(each, str)] if isinstance(names, list) else []
     # Of as many names as there are to be, a few do.
     return Undeliverable(count, tuple(_shown(each) for each in told[: min(count, _MOST_NAMES)]), is_wanted)
+
+
+def says_complete(body: bytes) -> bool:
+    """Say whether the JSON metadata of a dataset's root tell that its facility calls it complete."""
+    return _own(body).get("state") == "complete"
+
+
+def _own(body: bytes) -> Mapping[str, object]:
+    """Return what fs2od says in JSON metadata; nothing where they are of another form."""
+    try:
+        return _mapping(_mapping(json.loads(body, parse_int=_number)).get(_OWN))
+    except (ValueError, RecursionError):
+        return {}
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -12,11 +12,13 @@ from typing import Final
 from fs2od.errors import StorageError
 from fs2od.transfer._report import Estimate, Report, readable_size
 
-__all__ = ["estimate_line", "parse_rate", "readable_duration", "report_lines", "write_report"]
+__all__ = ["estimate_line", "parse_duration", "parse_rate", "readable_duration", "report_lines", "write_report"]
 
 _MOST_NAMED: Final = 50
 _NAMED_IN_SUMMARY: Final = 3
 _RATE: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([kKmMgGtT]?)(i?)[bB]?(?:/s)?", re.ASCII)
+_DURATION: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(s|min|h|d)", re.ASCII)
+_SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -31,6 +33,19 @@ def parse_rate(text: str) -> float:
     if rate < 1000:
         raise ValueError("a rate is written as 500k, 20M or 1.5G, in bytes per second, and is at least 1k")
     return rate
+
+
+def parse_duration(text: str) -> float:
+    """Return seconds from what people write: "90 s", "45min", "2h", "1d".
+
+    Raises:
+        ValueError: It is none, or shorter than a second.
+    """
+    found = _DURATION.fullmatch(text.strip())
+    seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+    if seconds < 1:
+        raise ValueError("a duration is written as 90s, 45min, 2h or 1d, and is at least 1s")
+    return seconds
 
 
 def readable_duration(seconds: float) -> str:
