@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from fs2od.facility.configuration import Watch
-from fs2od.facility.deciding import Adopt, Hold, Identify, Release, reconcile
+from fs2od.facility.deciding import CLOSED_FOLDER, Adopt, Hold, Identify, Release, reconcile
 from fs2od.facility.journal import Phase, Problem, ProblemKind, Record
-from fs2od.facility.watching import Look, SeenFile, SeenFolder, Sighting
+from fs2od.facility.watching import Look, Oddity, PassedOver, SeenFile, SeenFolder, Sighting
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(hours=1)
@@ -52,6 +52,23 @@ def problem_of(actions: list[Adopt | Hold | Release | Identify]) -> Problem:
     assert isinstance(action, Hold | Adopt)
     assert action.problem is not None
     return action.problem
+
+
+def test_a_folder_that_is_closed_is_not_taken_up_and_a_dataset_in_one_says_what_to_do() -> None:
+    closed = SeenFolder(ROOT, "A", 1, 1, (FILE,), running=False, is_closed=True)
+    assert reconciled([closed], []) == []
+    problem = problem_of(reconciled([closed], [record()]))
+    assert problem == Problem(ProblemKind.CLOSED, CLOSED_FOLDER, NOW)
+    held = record(problem=problem)
+    assert reconciled([closed], [held]) == []
+    assert reconciled([folder()], [held]) == [Release(1)]
+
+
+def test_a_dataset_below_a_closed_folder_is_not_said_to_be_gone() -> None:
+    look = Look((), {}, (PassedOver(ROOT, "2026", Oddity.CLOSED),))
+    problem = problem_of(reconcile(look, {}, [record("2026/A")], (WATCH,), NOW))
+    assert problem.kind is ProblemKind.CLOSED
+    assert problem.said.startswith("a folder above it is closed")
 
 
 def test_a_settled_folder_is_taken_up() -> None:

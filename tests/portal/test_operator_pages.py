@@ -69,6 +69,21 @@ async def test_where_nothing_is_supported_elsewhere_no_column_speaks_of_it(opera
     assert "Elsewhere" not in await operator.get("/")
 
 
+async def test_what_is_passed_over_in_the_watched_folders_is_said_with_what_to_do(operator: OperatorPages) -> None:
+    await operator.sign_in()
+    assert "Passed over" not in await operator.get("/")
+    before = json.loads(await operator.get("/datasets.json"))
+    row = {"path": "/data/<b>", "said": "put it elsewhere", "since": "2026-11-05T12:00:00Z"}
+    operator.world.journal.know("passed over", json.dumps([row]))
+    html = await operator.get("/")
+    assert "Passed over in the watched folders" in html
+    assert "/data/&lt;b&gt;" in html
+    assert "put it elsewhere" in html
+    twin = json.loads(await operator.get("/datasets.json"))
+    assert (before["passed_over"], twin["passed_over"]) == ([], [row])
+    assert twin["version"] != before["version"]
+
+
 async def test_nothing_stuck_means_no_list_of_it(operator: OperatorPages) -> None:
     operator.world.add("A", Phase.COMPLETE)
     await operator.sign_in()

@@ -54,11 +54,28 @@ def datasets(context: click.Context, *, data: Path | None, as_json: bool) -> Non
     if data is None:
         raise click.UsageError("--data is missing: the facility's folder of state")
     with closing(_opened(data)) as database:
-        rows = Datasets(database).list()
+        known = Datasets(database)
+        rows, unheeded = known.list(), known.passed_over()
     if as_json:
         click.echo(msgspec.json.encode(rows).decode())
     else:
         _print_table(rows)
+    for each in unheeded:
+        click.echo(f"passed over: {each.path}: {each.said}", err=True)
+
+
+@datasets.command("passed-over")
+@_DATA
+@_JSON
+def passed_over(*, data: Path, as_json: bool) -> None:
+    """List what lies in the watched folders and is not taken up, with why and what to do about it."""
+    with closing(_opened(data)) as database:
+        unheeded = Datasets(database).passed_over()
+    if as_json:
+        click.echo(msgspec.json.encode(unheeded).decode())
+        return
+    for each in unheeded:
+        click.echo(f"{each.path}: {each.said} (since {_local(each.since)})")
 
 
 @datasets.command()

@@ -14,6 +14,7 @@ from fs2od.facility.configuration import (
     load_node_configuration,
     settings_reference,
 )
+from fs2od.facility.deciding import Unheeded
 from fs2od.facility.journal import JOURNAL_SCHEMA
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "NodeConfiguration",
     "Planned",
     "Supported",
+    "Unheeded",
     "example",
     "judged",
     "load_configuration",

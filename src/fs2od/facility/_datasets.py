@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NoReturn
 
 from fs2od.facility._onedata_access import ONEDATA_STATE
+from fs2od.facility._passing_over import PASSED_OVER, unheeded_in
 from fs2od.facility._whereabouts import HEALTH, Supported, read_whereabouts
+from fs2od.facility.deciding import Unheeded
 from fs2od.facility.journal import ONBOARDING, Phase, Record, Step, read_records
 from fs2od.sqlite import Database
 
@@ -108,6 +110,10 @@ class Datasets:
         """
         with self._database.writing() as db:
             db.execute("INSERT INTO wish (dataset, at_us) VALUES (?, ?)", (self._id(db, name), (now - _EPOCH) // _US))
+
+    def passed_over(self) -> tuple[Unheeded, ...]:
+        """Return what lies in the watched folders, seems to be meant as a dataset and is not taken up, with what to do."""
+        return unheeded_in(self._known(PASSED_OVER))
 
     def onedata_trouble(self) -> str:
         """Return why Onedata cannot be reached, or nothing when it can."""

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from fs2od.errors import Fs2odError, StateError, StorageError
 from fs2od.facility._onedata_access import OnedataAccess
+from fs2od.facility._passing_over import PassingOver
 from fs2od.facility.configuration import Configuration
 from fs2od.facility.deciding import STRUCTURAL, Rules, Take, described, due_at, next_action, reconcile
 from fs2od.facility.journal import Journal, Phase, Record
@@ -61,6 +62,7 @@ class Passes:
         self._performer = Performer(configuration, journal, self._surveys, clock)
         self._sightings: Mapping[tuple[str, str], Sighting] = {}
         self._onedata = OnedataAccess(configuration.onedata, journal, connect=connect, clock=clock)
+        self._passing_over = PassingOver(journal, configuration.watch)
         self._idle: dict[int, tuple[Record, Sighting]] = {}
         """Datasets for which time alone brings nothing to do, as they were then."""
         self._looked_at = clock()
@@ -83,6 +85,8 @@ class Passes:
         """
         await self._onedata.tidy()
         seen = await self._look()
+        known = {record.identity for record in self._journal.records()}
+        await asyncio.to_thread(self._passing_over.note, seen, known, self._looked_at)
         await self._grant_wishes()
         await self._reconcile(seen)
         await self._survey()
@@ -98,6 +102,7 @@ class Passes:
             for record in self._journal.records()
             if not self._is_idle(record, self._sighting(record))
         ]
+        moments.append(self._passing_over.due_at())
         known = {record.identity for record in self._journal.records()}
         for identity, sighting in self._sightings.items():
             watch = self._rules.watch(sighting.folder.root)

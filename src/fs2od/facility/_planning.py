@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fs2od.facility._facility import DATABASE_NAME
 from fs2od.facility.configuration import Configuration
-from fs2od.facility.deciding import Adopt, Rules, decide, described
+from fs2od.facility.deciding import Adopt, Rules, decide, described, passed_over
 from fs2od.facility.journal import JOURNAL_SCHEMA, Record, read_records
 from fs2od.facility.onboarding import uncounted_names
 from fs2od.facility.watching import SeenFolder, Sighting, Survey, by_known_names, look
@@ -41,7 +41,7 @@ def plan(configuration: Configuration, data: Path, now: datetime) -> tuple[Plann
     sightings = {
         folder.identity: _sighting(folder, by_identity.get(folder.identity), rules, now) for folder in seen.folders
     }
-    planned = [Planned(Path(root).name, root, f"nothing: {said}") for root, said in seen.missing.items()]
+    planned = [Planned(Path(path).name, path, f"nothing: {said}") for path, said in passed_over(seen, by_identity)]
     for action in decide(seen, sightings, records, rules, now):
         if isinstance(action, Adopt):
             planned.append(Planned(action.folder.shown, str(action.folder.path), described(action)))

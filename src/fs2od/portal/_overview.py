@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from fs2od.facility import DatasetEventRow, DatasetRow, DatasetState, Supported
+from fs2od.facility import DatasetEventRow, DatasetRow, DatasetState, Supported, Unheeded
 from fs2od.mail import LetterRow, LetterState
 from fs2od.portal._sentences import sentence
 
@@ -44,6 +44,7 @@ class Glance:
     onedata_trouble: str
     onedata_unwell: bool
     now: datetime
+    passed_over: tuple[Unheeded, ...] = ()
 
     @property
     def stuck(self) -> tuple[DatasetRow, ...]:
@@ -78,9 +79,8 @@ class Glance:
     @property
     def version(self) -> str:
         """A text that changes whenever the page would."""
-        told = repr(
-            ([_told(row) for row in self.rows], sorted(self.letters.items()), self.onedata_trouble, self.onedata_unwell)
-        )
+        rows, letters = [_told(row) for row in self.rows], sorted(self.letters.items())
+        told = repr((rows, letters, self.onedata_trouble, self.onedata_unwell, self.passed_over))
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     @property
@@ -139,6 +139,9 @@ def glance_document(glance: Glance) -> dict[str, Any]:
         "onedata_trouble": glance.onedata_trouble or None,
         "onedata_unwell": glance.onedata_unwell,
         "datasets": [dataset_document(row) for row in glance.rows],
+        "passed_over": [
+            {"path": each.path, "said": each.said, "since": _iso(each.since)} for each in glance.passed_over
+        ],
         "as_of": _iso(glance.now),
         "poll_after_s": _POLL_S,
         "version": glance.version,

@@ -23,10 +23,12 @@ from fs2od.facility.deciding._actions import (
     described,
 )
 from fs2od.facility.deciding._decide import Rules, data_signature, decide, due_at, next_action, quiet_at
+from fs2od.facility.deciding._passing_over import CLOSED_FOLDER, Unheeded, passed_over, standing, to_be_told
 from fs2od.facility.deciding._pauses import QUICK_TRIES, pause_after_setback
 from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
 
 __all__ = [
+    "CLOSED_FOLDER",
     "QUICK_TRIES",
     "STRUCTURAL",
     "Action",
@@ -49,12 +51,16 @@ __all__ = [
     "SetContinuous",
     "Take",
     "TellComplete",
+    "Unheeded",
     "data_signature",
     "decide",
     "described",
     "due_at",
     "next_action",
+    "passed_over",
     "pause_after_setback",
     "quiet_at",
     "reconcile",
+    "standing",
+    "to_be_told",
 ]

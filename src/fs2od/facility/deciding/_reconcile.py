@@ -8,8 +8,9 @@ from pathlib import Path
 
 from fs2od.facility.configuration import Watch
 from fs2od.facility.deciding._actions import Adopt, Hold, Identify, Release
+from fs2od.facility.deciding._passing_over import CLOSED_FOLDER
 from fs2od.facility.journal import Phase, Problem, ProblemKind, Record
-from fs2od.facility.watching import Look, SeenFolder, Sighting
+from fs2od.facility.watching import Look, Oddity, SeenFolder, Sighting
 
 __all__ = ["STRUCTURAL", "reconcile"]
 
@@ -21,6 +22,7 @@ STRUCTURAL = frozenset(
         ProblemKind.REMOVED,
         ProblemKind.REPLACED,
         ProblemKind.METADATA_LOST,
+        ProblemKind.CLOSED,
     }
 )
 """Problems with the folder itself. With such a one nothing is done: what it means is for a person to say."""
@@ -58,6 +60,7 @@ class _Reconciling:
         self._strangers = {
             (folder.device, folder.inode): folder for folder in look.folders if folder.identity not in self._by_identity
         }
+        self._closed = {str(each.path) for each in look.passed_over if each.oddity is Oddity.CLOSED}
         self._dataset_paths = {str(record.path) for record in records if not _is(record, ProblemKind.NESTED)}
 
     def known(self) -> Iterator[Hold | Release | Identify]:
@@ -89,7 +92,7 @@ class _Reconciling:
 
     def _is_due(self, sighting: Sighting) -> bool:
         file, watch = sighting.folder.metadata, self._watches[sighting.folder.root]
-        if file is None or self._now - sighting.unchanged_since < watch.settle:
+        if file is None or sighting.folder.is_closed or self._now - sighting.unchanged_since < watch.settle:
             return False
         return (
             watch.ignore_before is None or _EPOCH + timedelta(microseconds=file.mtime_ns // 1000) >= watch.ignore_before
@@ -124,6 +127,8 @@ class _Reconciling:
         if _is_another(record, folder):
             said = "another folder now has this name: move it away and put the dataset back"
             return self._report(ProblemKind.REPLACED, said)
+        if folder.is_closed:
+            return self._report(ProblemKind.CLOSED, CLOSED_FOLDER)
         if folder.metadata is None:
             name = record.metadata.name if record.metadata else "its metadata file"
             return self._report(ProblemKind.METADATA_LOST, f"{name} is gone from the folder: put it back")
@@ -134,6 +139,8 @@ class _Reconciling:
         if stranger is not None and not (_is(record, ProblemKind.REMOVED) and record.metadata != stranger.metadata):
             where = Path(stranger.root, stranger.shown)
             return self._report(ProblemKind.RENAMED, f"the folder seems to be called {where} now: name it as it was")
+        if any(str(parent) in self._closed for parent in record.path.parents):
+            return self._report(ProblemKind.CLOSED, f"a folder above it is closed; {CLOSED_FOLDER}")
         return self._report(ProblemKind.REMOVED, "the folder is gone: put it back")
 
     def _report(self, kind: ProblemKind, said: str) -> Problem:

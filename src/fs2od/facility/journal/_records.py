@@ -64,6 +64,7 @@ class ProblemKind(StrEnum):
     REMOVED = "removed"
     REPLACED = "replaced"
     METADATA_LOST = "metadata lost"
+    CLOSED = "closed"
     RECIPIENTS = "recipients"
     REFUSED = "refused"
     """Onedata said no; more of the same will not help."""

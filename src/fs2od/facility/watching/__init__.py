@@ -1,7 +1,16 @@
 """What lies in the watched folders: looks by scans, tallies of a dataset's files, and notices that wake us."""
 
 from fs2od.facility.watching._holding import holding
-from fs2od.facility.watching._look import Look, SeenFile, SeenFolder, look, require_watchable
+from fs2od.facility.watching._look import (
+    Look,
+    Oddity,
+    PassedOver,
+    SeenFile,
+    SeenFolder,
+    look,
+    require_watchable,
+    writable,
+)
 from fs2od.facility.watching._names import by_known_names
 from fs2od.facility.watching._settling import Settling, Sighting
 from fs2od.facility.watching._survey import Survey, Tally, Uncounted
@@ -10,6 +19,8 @@ from fs2od.facility.watching._waking import Waking
 
 __all__ = [
     "Look",
+    "Oddity",
+    "PassedOver",
     "SeenFile",
     "SeenFolder",
     "Settling",
@@ -23,4 +34,5 @@ __all__ = [
     "holding",
     "look",
     "require_watchable",
+    "writable",
 ]

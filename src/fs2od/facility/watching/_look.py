@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -15,21 +16,25 @@ from fs2od.errors import StorageMissing
 from fs2od.facility.configuration import Watch
 from fs2od.storage import bounded_ns
 
-__all__ = ["Look", "SeenFile", "SeenFolder", "look", "require_watchable"]
+__all__ = ["Look", "Oddity", "PassedOver", "SeenFile", "SeenFolder", "look", "require_watchable", "writable"]
 
 
-class SeenFile(msgspec.Struct, frozen=True):
-    """A file as one look found it: enough to notice that it is another one, or another version."""
+class SeenFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file as one look found it: enough to notice that it is another one, or another version, or may be read by now."""
 
     name: str
     size_bytes: int
     mtime_ns: int
     inode: int
+    is_readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class SeenFolder:
-    """A folder that matches a watch. `relative` is its path below `root`, with '/' between the names."""
+    """A folder that matches a watch. `relative` is its path below `root`, with '/' between the names.
+
+    Of one that is closed to us nothing else is known for sure.
+    """
 
     root: str
     relative: str
@@ -37,6 +42,7 @@ class SeenFolder:
     inode: int
     metadata_files: tuple[SeenFile, ...]
     running: bool
+    is_closed: bool = False
 
     @property
     def metadata(self) -> SeenFile | None:
@@ -51,9 +57,7 @@ class SeenFolder:
     @property
     def shown(self) -> str:
         """Its relative path as it can be written down: what is not UTF-8 is escaped."""
-        if self.relative.isascii():
-            return self.relative
-        return os.fsencode(self.relative).decode("utf-8", "backslashreplace")
+        return writable(self.relative)
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -66,27 +70,74 @@ class SeenFolder:
         return ";".join(f"{file.name}:{file.size_bytes}:{file.mtime_ns}:{file.inode}" for file in self.metadata_files)
 
 
+class Oddity(StrEnum):
+    """Why something that lies in a watched folder is passed over."""
+
+    CLOSED = "closed"
+    """A folder that may not be read or entered."""
+    LINKED = "linked"
+    """A link to a folder that holds a metadata file: a link may lead anywhere, out of the tree or back into it."""
+    LINKED_FILE = "linked file"
+    """A metadata file that is a link, in a dataset's folder."""
+    MISPLACED = "misplaced"
+    """A metadata file above the folders of datasets."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Something that seems to be meant as a dataset and is not taken up. `relative` can be written down."""
+
+    root: str
+    relative: str
+    oddity: Oddity
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.root, self.relative)
+
+
 @dataclass(frozen=True)
 class Look:
     """What one look found. Roots in `missing` could not be read, and nothing may be concluded about what lies there."""
 
     folders: tuple[SeenFolder, ...]
     missing: dict[str, str]
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 def look(watches: Iterable[Watch]) -> Look:
     """Look at every watched folder once."""
     found: dict[str, SeenFolder] = {}
     missing: dict[str, str] = {}
-    for watch in watches:
-        root = str(watch.path)
+    walks = [_Walk(watch, str(watch.path)) for watch in watches]
+    for walk in walks:
         try:
-            for folder in _folders(watch):
+            for folder in walk.folders():
                 # The first watch that matches a folder decides.
                 found.setdefault(f"{folder.root}/{folder.relative}", folder)
         except OSError as error:
-            missing[root] = error.strerror or str(error)
-    return Look(tuple(folder for folder in found.values() if folder.root not in missing), missing)
+            missing[walk.root] = error.strerror or str(error)
+    return Look(
+        tuple(folder for folder in found.values() if folder.root not in missing),
+        missing,
+        tuple(_passed_over(walks, found, missing)),
+    )
+
+
+def _passed_over(
+    walks: Sequence[_Walk], found: Mapping[str, SeenFolder], missing: Collection[str]
+) -> Iterator[PassedOver]:
+    # What a link leads to may be watched by its own name, and a folder above datasets may be one itself for another watch.
+    inside = {(folder.device, folder.inode) for folder in found.values()}.union(*(walk.walked for walk in walks))
+    datasets = {str(folder.path) for folder in found.values()}
+    for walk in walks:
+        if walk.root in missing:
+            continue
+        for each in walk.oddities:
+            is_dataset = each.oddity is Oddity.MISPLACED and str(each.path.parent) in datasets
+            if not is_dataset and walk.links.get(each.relative) not in inside:
+                yield each
 
 
 def require_watchable(watches: Iterable[Watch]) -> None:
@@ -97,6 +148,7 @@ def require_watchable(watches: Iterable[Watch]) -> None:
     """
     for watch in watches:
         try:
+            os.stat(f"{watch.path}/.")  # noqa: PTH116 - a Path drops the point, which asks whether it may be entered
             with os.scandir(watch.path):
                 pass
         except OSError as error:
@@ -104,58 +156,119 @@ def require_watchable(watches: Iterable[Watch]) -> None:
             raise StorageMissing(f"{said}: create it, mount it or correct 'watch.path'") from error
 
 
-def _folders(watch: Watch) -> Iterator[SeenFolder]:
-    root = str(watch.path)
-    for relative in _matches(root, "", watch.glob.split("/")):
-        folder = _seen(watch, root, relative)
-        if folder is not None:
-            yield folder
+def writable(relative: str) -> str:
+    """Return a path as it can be written down: what is not UTF-8 is escaped; pure."""
+    return relative if relative.isascii() else os.fsencode(relative).decode("utf-8", "backslashreplace")
 
 
-def _matches(root: str, relative: str, levels: list[str]) -> Iterator[str]:
-    level, *deeper = levels
-    for name in _directories(root, relative):
-        if not fnmatchcase(name, level) or (name.startswith(".") and not level.startswith(".")):
-            continue
-        below = f"{relative}/{name}" if relative else name
-        if deeper:
-            yield from _matches(root, below, deeper)
-        else:
-            yield below
+@dataclass
+class _Walk:
+    """One look at one watched folder, down to the folders that its glob matches."""
+
+    watch: Watch
+    root: str
+    oddities: list[PassedOver] = field(default_factory=list)
+    walked: set[tuple[int, int]] = field(default_factory=set)
+    """The folders above those of datasets."""
+    links: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Of links that are passed over: what they lead to."""
+
+    def folders(self) -> Iterator[SeenFolder]:
+        """Yield the folders that match.
+
+        Raises:
+            OSError: The watched folder cannot be read.
+        """
+        for relative in self._matches("", self.watch.glob.split("/")):
+            folder = self._seen(relative)
+            if folder is not None:
+                yield folder
+
+    def _matches(self, relative: str, levels: list[str]) -> Iterator[str]:
+        level, *deeper = levels
+        for entry in self._entries(relative):
+            below = f"{relative}/{entry.name}" if relative else entry.name
+            if entry.is_symlink():
+                if _fits(entry.name, level):
+                    self._note_link(below, is_last=not deeper)
+            elif not entry.is_dir(follow_symlinks=False):
+                if entry.name in self.watch.metadata_files:
+                    self._pass_over(below, Oddity.MISPLACED)
+            elif not _fits(entry.name, level):
+                continue
+            elif deeper:
+                yield from self._matches(below, deeper)
+            else:
+                yield below
+
+    def _entries(self, relative: str) -> list[os.DirEntry[str]]:
+        try:
+            # Below it, not at it: what may be read and not entered tells names and nothing else.
+            facts = os.stat(f"{self._path(relative)}/.")  # noqa: PTH116 - a Path drops the point
+            self.walked.add((facts.st_dev, facts.st_ino))
+            with os.scandir(self._path(relative)) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except PermissionError:
+            if not relative:
+                raise
+            self._pass_over(relative, Oddity.CLOSED)
+        except OSError:
+            if not relative:
+                raise
+        return []  # it vanished: what we know of it is then reported as gone
+
+    def _seen(self, relative: str) -> SeenFolder | None:
+        path = self._path(relative)
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return None
+        return SeenFolder(
+            root=self.root,
+            relative=relative,
+            device=status.st_dev,
+            inode=status.st_ino,
+            metadata_files=tuple(filter(None, (self._file(relative, name) for name in self.watch.metadata_files))),
+            running=os.path.lexists(f"{path}/{self.watch.running_file}"),
+            is_closed=not _may(path, os.R_OK | os.X_OK),
+        )
+
+    def _file(self, relative: str, name: str) -> SeenFile | None:
+        path = f"{self._path(relative)}/{name}"
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            if stat.S_ISLNK(status.st_mode):
+                self._pass_over(f"{relative}/{name}", Oddity.LINKED_FILE)
+            return None
+        is_readable = _may(path, os.R_OK)
+        return SeenFile(name, status.st_size, bounded_ns(status.st_mtime_ns), status.st_ino, is_readable)
+
+    def _note_link(self, relative: str, *, is_last: bool) -> None:
+        """Pass over a link to a folder, unless nothing there looks like a dataset."""
+        path = self._path(relative)
+        try:
+            facts = Path(path).stat()
+        except OSError:
+            return
+        if not stat.S_ISDIR(facts.st_mode):
+            return
+        if not is_last or any(os.path.lexists(f"{path}/{name}") for name in self.watch.metadata_files):
+            self.links[writable(relative)] = (facts.st_dev, facts.st_ino)
+            self._pass_over(relative, Oddity.LINKED)
+
+    def _pass_over(self, relative: str, oddity: Oddity) -> None:
+        self.oddities.append(PassedOver(self.root, writable(relative), oddity))
+
+    def _path(self, relative: str) -> str:
+        return f"{self.root}/{relative}"
 
 
-def _directories(root: str, relative: str) -> list[str]:
-    try:
-        with os.scandir(f"{root}/{relative}") as entries:
-            # A link may lead anywhere, out of the tree or back into it.
-            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError:
-        if not relative:
-            raise
-        return []  # it vanished or may not be read: what we know of it is then reported as gone
+def _fits(name: str, level: str) -> bool:
+    return fnmatchcase(name, level) and (not name.startswith(".") or level.startswith("."))
 
 
-def _seen(watch: Watch, root: str, relative: str) -> SeenFolder | None:
-    path = f"{root}/{relative}"
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return None
-    return SeenFolder(
-        root=root,
-        relative=relative,
-        device=status.st_dev,
-        inode=status.st_ino,
-        metadata_files=tuple(filter(None, (_file(path, name) for name in watch.metadata_files))),
-        running=os.path.lexists(f"{path}/{watch.running_file}"),
-    )
-
-
-def _file(folder: str, name: str) -> SeenFile | None:
-    try:
-        status = os.lstat(f"{folder}/{name}")
-    except OSError:
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    return SeenFile(name, status.st_size, bounded_ns(status.st_mtime_ns), status.st_ino)
+def _may(path: str, what: int) -> bool:
+    return os.access(path, what, effective_ids=os.access in os.supports_effective_ids)
