@@ -24,6 +24,8 @@ from fs2od.storage import NO_FILES, Begin, Listed, Seen, Storage
 __all__ = ["Lookahead", "Looked", "Outcome", "looking_ahead", "may_pass_over"]
 
 _BATCH = 500
+# What is handed over at a time: each time costs both threads a change of Python's lock, as much as listing a small directory.
+_TOGETHER, _TOGETHER_ENTRIES = 32, 400
 # As much as the largest transaction takes, so that listing goes on while it is written.
 _WAITING = 64
 # How many directories are opened before the first of them is read.
@@ -75,7 +77,10 @@ class Lookahead:
         self._rules = rules
         self._clock = clock
         self._visits: queue.SimpleQueue[Visit | None] = queue.SimpleQueue()
-        self._looked: queue.Queue[Looked] = queue.Queue(_WAITING)
+        self._together: list[Looked] = []
+        self._entries = 0
+        self._looked: queue.Queue[list[Looked]] = queue.Queue(_WAITING)
+        self._taken: Iterator[Looked] = iter(())
         self._closed = threading.Event()
         self._worker: Future[None] | None = None
         self.in_flight = 0
@@ -96,15 +101,14 @@ class Lookahead:
         Raises:
             StorageError: The root could not be listed.
         """
-        while True:
+        while (looked := next(self._taken, None)) is None:
             try:
-                looked = self._looked.get(timeout=_POLL_S)
+                self._taken = iter(self._looked.get(timeout=_POLL_S))
             except queue.Empty:
                 if self._worker is not None and self._worker.done() and self._looked.empty():
                     self._worker.result()
-                continue
-            self.in_flight -= looked.outcome is not None
-            return looked
+        self.in_flight -= looked.outcome is not None
+        return looked
 
     def close(self) -> None:
         """End the thread soon; what was seen and not taken is forgotten."""
@@ -116,6 +120,8 @@ class Lookahead:
         with self._storage.listing() as begin:
             while not self._closed.is_set():
                 if len(begun) < _BEGUN and not (begun and self._visits.empty()):
+                    if self._visits.empty():
+                        self._hand_over()
                     visit = self._visits.get()
                     if visit is None:
                         return
@@ -169,9 +175,16 @@ class Lookahead:
     def _put(self, looked: Looked) -> None:
         if looked.outcome is None and not looked.batch.count and not looked.batch.refused:
             return
-        while not self._closed.is_set():
+        self._together.append(looked)
+        self._entries += looked.batch.count
+        if self._entries >= _TOGETHER_ENTRIES or len(self._together) >= _TOGETHER:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        together, self._together, self._entries = self._together, [], 0
+        while together and not self._closed.is_set():
             try:
-                self._looked.put(looked, timeout=_POLL_S)
+                self._looked.put(together, timeout=_POLL_S)
             except queue.Full:
                 continue
             return
