@@ -3,6 +3,7 @@
 from fs2od.facility.deciding._actions import (
     Action,
     Adopt,
+    AnnounceAgain,
     AskImport,
     CheckImport,
     CheckSidecar,
@@ -22,6 +23,7 @@ from fs2od.facility.deciding._actions import (
     TellComplete,
     described,
 )
+from fs2od.facility.deciding._correction import Correction, correction, told_so_far
 from fs2od.facility.deciding._decide import Rules, data_signature, decide, due_at, next_action, quiet_at
 from fs2od.facility.deciding._passing_over import CLOSED_FOLDER, Unheeded, passed_over, standing, to_be_told
 from fs2od.facility.deciding._pauses import QUICK_TRIES, pause_after_setback
@@ -33,10 +35,12 @@ __all__ = [
     "STRUCTURAL",
     "Action",
     "Adopt",
+    "AnnounceAgain",
     "AskImport",
     "CheckImport",
     "CheckSidecar",
     "CloseMetadata",
+    "Correction",
     "FinishImport",
     "GiveRights",
     "Hold",
@@ -52,6 +56,7 @@ __all__ = [
     "Take",
     "TellComplete",
     "Unheeded",
+    "correction",
     "data_signature",
     "decide",
     "described",
@@ -63,4 +68,5 @@ __all__ = [
     "reconcile",
     "standing",
     "to_be_told",
+    "told_so_far",
 ]

@@ -11,6 +11,7 @@ from fs2od.facility.watching import SeenFolder
 __all__ = [
     "Action",
     "Adopt",
+    "AnnounceAgain",
     "AskImport",
     "CheckImport",
     "CheckSidecar",
@@ -159,6 +160,13 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnounceAgain:
+    """Write the announcement to those whom the metadata file names by now, with an invite of their own."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
 class TellComplete:
     """Write the mail that says that the dataset is complete."""
 
@@ -183,6 +191,7 @@ Action: TypeAlias = (
     | CloseMetadata
     | GiveRights
     | Publish
+    | AnnounceAgain
     | TellComplete
 )
 """Everything that can be decided."""
@@ -201,6 +210,7 @@ _SAID: dict[type, str] = {
     CloseMetadata: "close the metadata file to public links",
     GiveRights: "give owners and members the rights that they get today",
     Publish: "publish the description and the metadata",
+    AnnounceAgain: "announce it to those whom the metadata file names by now",
     TellComplete: "write the mail that says that it is complete",
 }
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from fs2od.facility.configuration import Configuration, Watch
 from fs2od.facility.deciding._actions import (
     Action,
+    AnnounceAgain,
     AskImport,
     CheckImport,
     CheckSidecar,
@@ -24,6 +25,7 @@ from fs2od.facility.deciding._actions import (
     Take,
     TellComplete,
 )
+from fs2od.facility.deciding._correction import correction
 from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
 from fs2od.facility.journal import TO_SEAL, Phase, ProblemKind, Record, Step, parts_in
 from fs2od.facility.metadata import publication_of
@@ -221,6 +223,14 @@ def _keeping(record: Record, sighting: Sighting, rules: Rules) -> Action | None:
         return CloseMetadata(record.id)
     if publication_of(record, rules.configuration.facility).fingerprint != record.done[Step.PUBLISHED]:
         return Publish(record.id)
+    return _telling(record, rules)
+
+
+def _telling(record: Record, rules: Rules) -> Action | None:
+    """Announce it to whom the metadata file names by now, before they hear of the completion."""
+    if correction(record, rules.configuration.mail) is not None:
+        return AnnounceAgain(record.id)
+    complete = record.phase is Phase.COMPLETE
     if complete and record.tally is not None and record.told != record.tally.signature:
         return TellComplete(record.id)
     return None

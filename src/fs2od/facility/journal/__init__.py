@@ -4,6 +4,7 @@ from fs2od.facility.journal._journal import FaultPoint, Journal, no_fault, read_
 from fs2od.facility.journal._records import (
     ONBOARDING,
     TO_SEAL,
+    Announcement,
     Facts,
     Phase,
     Problem,
@@ -18,6 +19,7 @@ __all__ = [
     "JOURNAL_SCHEMA",
     "ONBOARDING",
     "TO_SEAL",
+    "Announcement",
     "Facts",
     "FaultPoint",
     "Journal",

@@ -11,7 +11,18 @@ import msgspec
 from fs2od.facility.watching import SeenFile, Tally
 from fs2od.onedata.wire import JsonValue
 
-__all__ = ["ONBOARDING", "TO_SEAL", "Facts", "Phase", "Problem", "ProblemKind", "Record", "Step", "parts_in"]
+__all__ = [
+    "ONBOARDING",
+    "TO_SEAL",
+    "Announcement",
+    "Facts",
+    "Phase",
+    "Problem",
+    "ProblemKind",
+    "Record",
+    "Step",
+    "parts_in",
+]
 
 TO_SEAL = " to seal"
 """What follows the number of parts in the words for a sidecar that was sealed, and is to be sealed anew."""
@@ -98,6 +109,18 @@ class Facts(msgspec.Struct, frozen=True):
     bcc: tuple[str, ...]
     complaints: tuple[str, ...] = ()
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Everybody who is told."""
+        return (*self.to, *self.cc, *self.bcc)
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """A letter that announced a dataset: whom it went to, and the id of the owners' invite that it brought."""
+
+    addresses: tuple[str, ...]
+    invite: str
+
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """One dataset. `done` maps finished steps to what came of them: an id, an address, or a word."""
@@ -148,6 +171,10 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the data looked like when its completion was last told by mail."""
     changed_later: str = ""
     """How the data changed after it had been complete, in words; empty: it did not."""
+    announcements: tuple[Announcement, ...] = ()
+    """Those whose invites were not ended by a later one. Empty for what was announced by an earlier version."""
+    announced_again: int = 0
+    """How often it was announced to others, after their addresses had been corrected."""
     quietly: bool = False
     """Whether the next completion is told to nobody, because it was told before."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,8 +11,8 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from fs2od.errors import StorageError
-from fs2od.facility.deciding import Rules
-from fs2od.facility.journal import Journal, Record, Step
+from fs2od.facility.deciding import Rules, correction
+from fs2od.facility.journal import Announcement, Journal, Phase, Record, Step
 from fs2od.facility.metadata import (
     AccessInformation,
     MetadataProblem,
@@ -21,7 +22,8 @@ from fs2od.facility.metadata import (
 )
 from fs2od.facility.onboarding._letters import announced_letter, complete_letter
 from fs2od.facility.onboarding._setbacks import FolderTrouble
-from fs2od.facility.onboarding._steps import Outcome, Scene, progressed
+from fs2od.facility.onboarding._steps import Outcome, Scene, owners_invite, progressed
+from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import ShareId, TokenId
 from fs2od.onedata.tokens import Token
 
@@ -50,9 +52,7 @@ class Announcer:
 
     async def tell_complete(self, scene: Scene) -> None:
         """Write the mail that says that everything is there, in one transaction with the note of it."""
-        # The node may have moved to another address since the link was made.
-        share = await scene.services.provider.shares.get(ShareId(scene.record.done[Step.SHARE]))
-        record = replace(scene.record, share_url=share.public_url)
+        record = await _with_link_of_today(scene)
         signature = record.tally.signature if record.tally else "none"
         letter = complete_letter(record, scene.configuration, is_ours=await _is_ours(scene), now=self.clock())
         await asyncio.to_thread(
@@ -63,6 +63,50 @@ class Announcer:
             now=self.clock(),
             letter=letter,
             letter_key=f"{record.unique_name}/complete/{signature}",
+        )
+
+    async def announce_again(self, scene: Scene) -> None:
+        """Announce a dataset to those whom the metadata file names by now, with an invite of their own; once.
+
+        An invite that went to nobody who is still named ends: the address that was wrong may be somebody else's.
+        """
+        corrected = correction(scene.record, scene.configuration.mail)
+        if corrected is None:
+            return
+        record, zone = await _with_link_of_today(scene), scene.services.zone
+        number = record.announced_again + 2
+        invite = await owners_invite(scene, f"{record.unique_name} owners {number}", look_first=True)
+        for each in corrected.superseded:
+            with contextlib.suppress(NotFound):
+                await zone.tokens.delete(TokenId(each.invite))
+        letter = announced_letter(
+            replace(record, facts=corrected.facts),
+            scene.configuration,
+            members_token=await self._members_token_that_works(scene),
+            owners_token=(await zone.tokens.named(invite)).token,
+            is_ours=await _is_ours(scene),
+            now=self.clock(),
+            quiet=record.phase is Phase.COMPLETE,
+        )
+        kept = tuple(each for each in record.announcements if each not in corrected.superseded)
+        announcement = Announcement(corrected.facts.addresses, invite)
+        after = replace(
+            record,
+            announcements=(*kept, announcement),
+            announced_again=record.announced_again + 1,
+            attempts=0,
+            trouble=None,
+            next_attempt_at=None,
+        )
+        ended = "; the invite that went to nobody who is still named has ended" if corrected.superseded else ""
+        await asyncio.to_thread(
+            self.journal.write,
+            after,
+            kind=str(Step.ANNOUNCED),
+            said=f"mail written to {', '.join(announcement.addresses)}, named since the first one{ended}",
+            now=self.clock(),
+            letter=letter,
+            letter_key=f"{record.unique_name}/announced/{number}",
         )
 
     async def _announce(self, scene: Scene) -> None:
@@ -77,7 +121,9 @@ class Announcer:
             now=self.clock(),
             quiet=not scene.folder.running and watch is not None and is_quiet(record, watch.quiet, self.clock()),
         )
-        after = progressed(record, Step.ANNOUNCED, Outcome("written", ""))
+        addresses = record.facts.addresses if record.facts else ()
+        told = (Announcement(addresses, record.done[Step.OWNERS_TOKEN]),)
+        after = progressed(record, Step.ANNOUNCED, Outcome("written", "", {"announcements": told}))
         await asyncio.to_thread(
             self.journal.write,
             after,
@@ -125,9 +171,25 @@ class Announcer:
         # Fetched each time: no token is kept in the journal.
         return (await scene.services.zone.tokens.named(TokenId(scene.record.done[step]))).token
 
+    async def _members_token_that_works(self, scene: Scene) -> Token | None:
+        """Return the members' token, unless it has ended meanwhile, or somebody took it away."""
+        until = scene.record.members_token_until
+        if until is not None and until <= self.clock():
+            return None
+        try:
+            return await self._token(scene, Step.MEMBERS_TOKEN)
+        except NotFound:
+            return None
+
     async def _done(self, scene: Scene, step: Step, outcome: Outcome) -> None:
         record = progressed(scene.record, step, outcome)
         await asyncio.to_thread(self.journal.write, record, kind=str(step), said=outcome.said, now=self.clock())
+
+
+async def _with_link_of_today(scene: Scene) -> Record:
+    """Return the record with the link as it is: the node may have moved to another address since it was made."""
+    share = await scene.services.provider.shares.get(ShareId(scene.record.done[Step.SHARE]))
+    return replace(scene.record, share_url=share.public_url)
 
 
 async def _is_ours(scene: Scene) -> bool:

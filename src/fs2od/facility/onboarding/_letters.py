@@ -42,13 +42,13 @@ def announced_letter(
     record: Record,
     configuration: Configuration,
     *,
-    members_token: Token,
+    members_token: Token | None,
     owners_token: Token,
     quiet: bool,
     is_ours: bool,
     now: datetime,
 ) -> Letter:
-    """Write the letter that brings the link, the members' token and the personal join link.
+    """Write the letter that brings the link, the members' token (if there is one that works) and the personal join link.
 
     A federation (`is_ours` is false) has no page of ours for invites and no get.py: there it brings the personal token itself,
     says where tokens are used, and names fs2od alone.
@@ -60,7 +60,7 @@ def announced_letter(
     """
     zone = configuration.onedata.zone.rstrip("/")
     news = replace(
-        _news(record, configuration, complete=quiet, members_token=members_token.reveal()),
+        _news(record, configuration, complete=quiet, members_token=members_token.reveal() if members_token else ""),
         personal_join_link=f"{zone}/join#{owners_token.reveal()}" if is_ours else "",
         personal_join_token="" if is_ours else owners_token.reveal(),
         personal_join_until=_end_of(owners_token),

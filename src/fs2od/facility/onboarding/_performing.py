@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from fs2od.facility.configuration import Configuration
 from fs2od.facility.deciding import (
     Adopt,
+    AnnounceAgain,
     AskImport,
     CheckImport,
     CheckSidecar,
@@ -31,6 +32,7 @@ from fs2od.facility.deciding import (
     SetContinuous,
     Take,
     TellComplete,
+    told_so_far,
 )
 from fs2od.facility.journal import Journal, Phase, Problem, ProblemKind, Record, Step
 from fs2od.facility.metadata import MetadataProblem, facts_of, read_metadata
@@ -70,6 +72,7 @@ OnedataAction = (
     | CloseMetadata
     | GiveRights
     | Publish
+    | AnnounceAgain
     | TellComplete
 )
 
@@ -142,8 +145,8 @@ class Performer:
                 await self._give_rights(scene)
             case Publish():
                 await self._publish(scene)
-            case TellComplete():
-                await Announcer(self.journal, self.clock).tell_complete(scene)
+            case AnnounceAgain() | TellComplete():
+                await self._tell(scene, action)
             case _:
                 assert_never(action)
 
@@ -162,6 +165,13 @@ class Performer:
             await self._done(scene, step, await STEPS[step](scene))
         else:
             await Announcer(self.journal, self.clock).take(scene, step)
+
+    async def _tell(self, scene: Scene, action: AnnounceAgain | TellComplete) -> None:
+        announcer = Announcer(self.journal, self.clock)
+        if isinstance(action, AnnounceAgain):
+            await announcer.announce_again(scene)
+        else:
+            await announcer.tell_complete(scene)
 
     async def _done(self, scene: Scene, step: Step, outcome: Outcome) -> None:
         record = progressed(scene.record, step, outcome)
@@ -231,7 +241,14 @@ class Performer:
         facts = facts_of(metadata, folder=record.name, configuration=self.configuration, watch=watch)
         problem = None if facts.to else self._nobody(record)
         phase = Phase.ONBOARDING if record.phase is Phase.SEEN else record.phase
-        read = replace(record, metadata=folder.metadata, facts=facts, problem=problem, phase=phase)
+        read = replace(
+            record,
+            metadata=folder.metadata,
+            facts=facts,
+            problem=problem,
+            phase=phase,
+            announcements=told_so_far(record),
+        )
         said = "; ".join((f"{folder.metadata.name} read", *facts.complaints))
         await self._write(
             read, "metadata" if problem is None else "needs you", said if problem is None else problem.said

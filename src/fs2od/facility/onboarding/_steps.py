@@ -23,7 +23,7 @@ from fs2od.facility.onboarding._setbacks import NotYet
 from fs2od.facility.watching import SeenFolder
 from fs2od.onedata import wire
 from fs2od.onedata.errors import Conflict, Forbidden, NotFound, PosixError, error_of
-from fs2od.onedata.ids import FileId, GroupId, ShareId, SpaceId, StorageId
+from fs2od.onedata.ids import FileId, GroupId, ShareId, SpaceId, StorageId, TokenId
 from fs2od.onedata.privileges import SpacePrivilege
 from fs2od.onedata.roles import (
     MEMBER_IN_GROUP,
@@ -42,6 +42,7 @@ __all__ = [
     "close_metadata_files",
     "give_rights_of_today",
     "is_continuous",
+    "owners_invite",
     "progressed",
     "publish",
 ]
@@ -170,14 +171,20 @@ async def _members_token(scene: Scene) -> Outcome:
 
 async def _owners_token(scene: Scene) -> Outcome:
     name = f"{scene.record.unique_name} owners"
-    found = await find_token(scene.services, name) if scene.look_first else None
+    token = await owners_invite(scene, name, look_first=scene.look_first)
+    return Outcome(token, "personal invite for the owner")
+
+
+async def owners_invite(scene: Scene, name: str, *, look_first: bool) -> TokenId:
+    """Return the id of an invite that makes one person an owner, made if there is none of that name."""
+    found = await find_token(scene.services, name) if look_first else None
     if found is not None:
-        return Outcome(found.id, "personal invite for the owner")
+        return found.id
     until = Time(int((scene.now + scene.configuration.members.owner_valid_for).timestamp()))
     created = await scene.services.zone.tokens.create_named(
         name, _joining(scene, Step.OWNERS), caveats=[until], usage_limit=1, privileges=sorted(OWNER_IN_GROUP)
     )
-    return Outcome(created.token_id, "personal invite for the owner")
+    return created.token_id
 
 
 def _joining(scene: Scene, group: Step) -> InviteToken:
