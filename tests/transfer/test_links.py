@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs2od.transfer import InvalidLink, Link, parse_link
+from fs2od.transfer import InvalidLink, Link, parse_link, parse_place
 
 SHARE = "5f785efc3a98d2190a03813a097ff8eacha577"
 LINK = Link("https://zone.example.org:9443", SHARE)
@@ -90,3 +90,18 @@ def test_no_text_at_all_breaks_the_parser(text: str) -> None:
 def test_what_a_link_shows_is_understood_again(host: str, port: int, share: str) -> None:
     link = parse_link(f"https://{host}:{port}/share/{share}")
     assert parse_link(str(link)) == link
+
+
+@pytest.mark.parametrize("host", ["zone.example.org", "zone.example.org:9443", "localhost:9443"])
+def test_a_link_that_was_copied_without_its_beginning_is_one(host: str) -> None:
+    for zone in (None, "https://other.example.org"):
+        assert str(parse_place(f" {host}/share/{SHARE}/\n", zone)) == f"https://{host}/share/{SHARE}"
+
+
+@pytest.mark.parametrize(
+    "text", ["v1/share/0123456789abcdef", "v1.2/share/deed", "a.b/share/0123456789abcdef/x", "x:y"]
+)
+def test_what_only_looks_a_little_like_a_link_is_a_space(text: str) -> None:
+    assert str(parse_place(text, "https://zone.example.org")) == text
+    with pytest.raises(InvalidLink, match="no link, which begins with https://"):
+        parse_place(text, None)

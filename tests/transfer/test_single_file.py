@@ -13,6 +13,10 @@ from starlette.applications import Starlette
 
 from fs2od.node.certificates import ensure_certificate
 from fs2od.node.http.script import script_route
+from fs2od.onedata.ids import TokenId
+from fs2od.onedata.token_kinds import AccessToken as Access
+from fs2od.onedata.token_kinds import Identifier, Named, Subject
+from fs2od.onedata.tokens import create
 from fs2od.testing.downloading import Downloader, publish, single_file
 from fs2od.testing.network import HostileShare, listed, reply_of
 from fs2od.testing.world import serve_world
@@ -113,6 +117,48 @@ def test_from_a_pipe_it_goes_on_by_the_line_that_the_page_offers_with_what_was_g
         done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=LONGEST_S, check=False)
     assert done.returncode == 0, done.stderr
     assert found(out) == {"a.mrc": data}
+
+
+def test_from_a_pipe_it_goes_on_from_where_it_came_whatever_zone_the_link_is_of(tmp_path: Path) -> None:
+    with offered() as share:
+        share.contents.pop("a.mrc")
+        lost = run("-", share.link, str(tmp_path / "out"), given=bundle("https://zone.example.org:9443"))
+    assert to_go_on(lost).startswith(
+        f"curl -fsS https://zone.example.org:9443/get.py | {sys.executable} - {share.link} "
+    )
+
+
+def test_a_space_is_looked_for_at_the_zone_that_it_came_from_if_the_token_is_of_it(tmp_path: Path) -> None:
+    identifier = Identifier(Named(), Subject("user", "a" * 32), Access(), TokenId("b" * 32))
+    (token := tmp_path / "token").write_text(create("localhost", identifier, b"k" * 32).reveal())
+    for origin, asked in (("https://localhost:1", "localhost:1"), ("https://zone.example.org:1", "localhost")):
+        ended = run("-", "ribosome", str(tmp_path / "out"), "--token-file", str(token), given=bundle(origin))
+        assert (ended.returncode, ended.stderr.partition(" cannot be reached")[0]) == (4, f"get.py: {asked}")
+
+
+@pytest.mark.parametrize("module", ["_ssl", "zlib"])
+def test_a_python_that_lacks_something_is_told_in_a_line(script: Path, module: str) -> None:
+    begun = f"import sys; sys.modules[{module!r}] = None; sys.argv = ['get.py']; exec(open({str(script)!r}).read())"
+    ended = run("-c", begun)
+    said = f"get.py: {sys.executable} lacks a module that this needs, {module}: use another Python 3\n"
+    assert (ended.returncode, ended.stderr) == (3, said)
+
+
+def test_an_old_python_is_told_in_a_line_whatever_else_it_would_not_understand(script: Path) -> None:
+    text = script.read_text(encoding="utf-8")
+    assert text.splitlines()[1] == "# -*- coding: utf-8 -*-", "Python 2 reads nothing without it"
+    old = text.replace("import sys\n", "import sys\nsys.version_info = (3, 7)\n", 1)
+    ended = run("-", "https://localhost:1/share/abc", given=old)
+    assert (ended.returncode, ended.stderr.count("\n")) == (3, 1)
+    assert ended.stderr.startswith("get.py: this needs Python 3.8 or later; ")
+
+
+def test_what_is_neither_link_nor_space_is_told_in_a_line(script: Path, tmp_path: Path) -> None:
+    (token := tmp_path / "token").write_text("abcdefghijkl")
+    for words in (["ribosome"], ["ribosome", "--zone", "z.example.org"], ["ribosome", "--token-file", str(token)]):
+        ended = run(str(script), *words)
+        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+        assert "This is no link" in ended.stderr
 
 
 def test_the_line_takes_no_name_for_an_option(script: Path, tmp_path: Path) -> None:

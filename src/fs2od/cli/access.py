@@ -18,6 +18,7 @@ from fs2od.transfer import (
     AccessToken,
     Place,
     Proxies,
+    is_link,
     parse_link,
     parse_place,
     parse_zone,
@@ -66,7 +67,7 @@ class Access:
             InvalidLink: It is none.
             ConfigurationError: It is a space, and there is no token that says of which zone.
         """
-        if text.strip() and "://" not in text and self.zone_url is None:
+        if text.strip() and not is_link(text) and self.zone_url is None:
             self.required()
         return parse_place(text, self.zone_url)
 

@@ -121,7 +121,7 @@ def node(
         with open_node(settings, transport=reception.transport) as opened:
             token_file = settings.data / "admin.token"
             opened.ensure_administrator(token_file)
-            scripts = [] if plain else [script_route(bundle)]
+            scripts = [] if plain else [script_route(partial(bundle, settings.zone_url))]
             origins = SocketOrigins(
                 host,
                 address,

@@ -11,6 +11,7 @@ __all__ = ["bundle"]
 _PACKAGES: Final = ("fs2od.manifests", "fs2od.transfer")
 _HEAD: Final = '''\
 #!/usr/bin/env python3
+# -*- coding: utf-8 -*-
 """Brings a shared dataset to this disk, whole and intact, with Python 3.8 or later and nothing else.
 
     curl -fsS https://ZONE/get.py | python3 - https://ZONE/share/ID [FOLDER]
@@ -19,15 +20,26 @@ The same command goes on after any interruption. `python3 get.py --help` lists t
 This file was made from the sources of fs2od (Apache-2.0), which follow as they are.
 """
 
-import importlib.machinery
 import sys
 
+
+def give_up(why):
+    sys.stderr.write("get.py: " + why + "\\n")
+    sys.exit(3)
+
+
 if sys.version_info < (3, 8):
-    sys.exit("This needs Python 3.8 or later; this is " + sys.version.split()[0])
+    give_up("this needs Python 3.8 or later; %s is %s" % (sys.executable, sys.version.split()[0]))
 
 SOURCES = {}
 '''
 _TAIL: Final = '''
+
+import importlib.machinery
+
+# Where this file came from.
+ORIGIN = None
+
 
 class Sources:
     """Finds and loads the modules of this file. It has no base class of importlib.abc, for to import that costs a tenth of the start."""
@@ -52,20 +64,27 @@ class Sources:
 if __name__ == "__main__":
     # Before any fs2od that is installed here: these sources belong together.
     sys.meta_path.insert(0, Sources())
-    from fs2od.transfer._script import main
+    try:
+        from fs2od.transfer._script import main
+    except ImportError as error:
+        give_up("%s lacks a module that this needs, %s: use another Python 3" % (sys.executable, error.name))
 
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], origin=ORIGIN))
 '''
 
 
 @lru_cache(maxsize=None)
-def bundle() -> str:
+def bundle(origin: str | None = None) -> str:
     """Return the text of `get.py`: one Python file that downloads a share, with the same engine as the command.
+
+    Args:
+        origin: The zone that serves it: where it is to be had again, and the zone of spaces for tokens of that zone.
 
     Raises:
         ImportError: The package's sources are not at hand.
     """
-    return _HEAD + "".join(_embedded(name, source) for name, source in _sources().items()) + _TAIL
+    tail = _TAIL.replace("ORIGIN = None", f"ORIGIN = {origin!r}")
+    return _HEAD + "".join(_embedded(name, source) for name, source in _sources().items()) + tail
 
 
 def _sources() -> dict[str, str]:

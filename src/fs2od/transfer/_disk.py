@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import stat
@@ -111,7 +110,10 @@ def datasync(handle: int) -> None:
 def sync(folder: int | None) -> None:
     """Write back the file system of a folder; where the system knows only all of them, all."""
     if folder is not None and sys.platform.startswith("linux"):
-        with contextlib.suppress(OSError, AttributeError):
+        with contextlib.suppress(OSError, AttributeError, ImportError):
+            # Small builds of Python come without it.
+            import ctypes  # noqa: PLC0415 - and it is wanted once a run
+
             syncfs = ctypes.CDLL(None, use_errno=True).syncfs
             if syncfs(folder) == 0:
                 return

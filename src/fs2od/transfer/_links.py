@@ -19,6 +19,7 @@ __all__ = [
     "SpacePlace",
     "UnknownLink",
     "UnknownSpace",
+    "is_link",
     "parse_link",
     "parse_place",
     "parse_zone",
@@ -29,6 +30,10 @@ _PORTS: Final = {"https": 443, "http": 80}
 # Mail programs and word processors wrap links in these.
 _WRAPPING: Final = " \t\r\n\"'`<>().,;\u00a0\u2018\u2019\u201c\u201d\u00ab\u00bb"
 _ENTITY: Final = re.compile(r"[0-9a-h]{1,64}")
+# A link that was copied without its beginning, as some browsers show it.
+_BARE: Final = re.compile(
+    r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?:\.[A-Za-z]{2,}|:[0-9]+)/+share/+[0-9a-h]{16,64}/*", re.ASCII
+)
 _PATH: Final = re.compile(r"/(?:share|api/v3/onezone/shares)/([^/]+)(?:/public)?/*", re.ASCII)
 
 
@@ -100,21 +105,29 @@ def parse_place(text: str, zone_url: str | None) -> Place:
     """Return the dataset that a pasted link, or a space's id or name, stands for. "SPACE/a/folder" is a part of a space.
 
     Args:
-        text: What was given. Whatever begins with https:// is a link.
+        text: What was given; see `is_link`.
         zone_url: The zone of a space; see `parse_zone`.
 
     Raises:
         InvalidLink: It is a link, but not to a share; or it is a space, and no zone is known.
     """
-    if "://" in text:
-        return parse_link(text)
+    if is_link(text):
+        return parse_link(text if "://" in text else f"https://{text.strip()}")
     space, _, path = text.strip().partition("/")
     names = [name for name in path.split("/") if name not in {"", "."}]
     if not space or ".." in names:
         raise _unclear()
     if zone_url is None:
-        raise InvalidLink("A space is read with an access token: give one by a file or by FS2OD_TOKEN.")
+        raise InvalidLink(
+            "This is no link, which begins with https://. A space needs an access token (--token-file, FS2OD_TOKEN), "
+            "and its zone (--zone, FS2OD_ZONE) where the token does not tell it."
+        )
     return SpacePlace(zone_url, space, "/".join(names))
+
+
+def is_link(text: str) -> bool:
+    """Say whether a text is meant as a link, and not as a space's id or name: it has https:// in it, or lacks nothing else."""
+    return "://" in text or _BARE.fullmatch(text.strip()) is not None
 
 
 def parse_zone(text: str) -> str:

@@ -41,21 +41,26 @@ _JOBS = 8
 _LONGEST_WAIT_S = 3600.0
 
 _EPILOG = (
-    "Exit codes: 0 everything is there, 2 wrong usage, 4 network or service, 5 not permitted or the link has ended, "
+    "Exit codes: 0 everything is there, 2 wrong usage, 3 no Python or token that does, 4 network or service, 5 not permitted or the link has ended, "
     "6 not found, 7 disk, 8 integrity, 130 interrupted. After any of them, the same command goes on where it was. "
     "ONECLIENT_PROVIDER_HOST names the provider to ask first, where several have the space."
 )
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command line and return its exit code."""
+def main(arguments: Sequence[str], *, origin: str | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: What was given.
+        origin: The zone that this program came from, if it came from one.
+    """
     parser = _parser()
     # The folder may stand behind options, too; where "--" says what is none, the library understands only the usual order.
     given = parser.parse_args(arguments) if "--" in arguments else parser.parse_intermixed_args(arguments)
     if given.until_quiet is not None and not given.follow:
         parser.error("--until-quiet ends what --follow begins: give both")
     try:
-        return _download(given)
+        return _download(given, origin)
     except UntrustedCertificate as error:
         _say(f"get.py: {error}; give its authority's certificate with --ca FILE")
         return error.exit_code
@@ -112,9 +117,9 @@ def _rate(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _download(given: argparse.Namespace) -> int:
+def _download(given: argparse.Namespace, origin: str | None) -> int:
     token = given_token(given.token_file, os.environ, wait_s=_LONGEST_WAIT_S, say=_say)
-    place = parse_place(given.link, None if token is None else _zone(given.zone, token))
+    place = parse_place(given.link, None if token is None else _zone(given.zone, token, origin))
     options = Options(
         token=token,
         proxies=proxies_of(os.environ),
@@ -137,14 +142,17 @@ def _download(given: argparse.Namespace) -> int:
         if given.dry_run:
             return _tell_estimate(download.estimate(stop), as_json=given.json)
         report = download.verify(show, stop) if given.verify else download.run(show, stop)
-    _tell(report, folder, place=place, given=given)
+    again = _again(given, place, folder, origin, was_interrupted=report.was_interrupted)
+    _tell(report, folder, again=again, given=given)
     return report.exit_code
 
 
-def _zone(given: str | None, token: AccessToken) -> str | None:
-    """Return the zone of a space: as it was named, else as the token says it, which knows of no port."""
+def _zone(given: str | None, token: AccessToken, origin: str | None) -> str | None:
+    """Return the zone of a space: as it was named, else as the token says it, which knows of no port; where this came from, does."""
     named = given or os.environ.get("FS2OD_ZONE")
-    return parse_zone(named) if named else token.zone and f"https://{token.zone}"
+    if named:
+        return parse_zone(named)
+    return origin if origin is not None and token.is_of(origin) else token.zone and f"https://{token.zone}"
 
 
 @contextlib.contextmanager
@@ -170,7 +178,7 @@ def _shown(progress: Progress) -> None:
     print(f"\r{files}, {size}, {readable_size(int(progress.rate))}/s{left}\x1b[K", end="", file=sys.stderr, flush=True)  # noqa: T201 - a command line
 
 
-def _tell(report: Report, folder: str, *, place: Place, given: argparse.Namespace) -> None:
+def _tell(report: Report, folder: str, *, again: str, given: argparse.Namespace) -> None:
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)  # noqa: T201 - a command line
     where = str(Path(folder).absolute())
@@ -179,12 +187,11 @@ def _tell(report: Report, folder: str, *, place: Place, given: argparse.Namespac
     if given.json:
         print(json.dumps(replace(report, files=()).document(where)))  # noqa: T201 - a command line
         return
-    again = _again(given, place, folder, was_interrupted=report.was_interrupted)
     for line in report_lines(report, folder, again=again):
         _say(line)
 
 
-def _again(given: argparse.Namespace, place: Place, folder: str, *, was_interrupted: bool) -> str:
+def _again(given: argparse.Namespace, place: Place, folder: str, origin: str | None, *, was_interrupted: bool) -> str:
     """Return the line that goes on, for a shell: with what was given, and the way it was given. No option holds a secret."""
     options: list[tuple[str, object]] = [
         ("--ca", given.ca),
@@ -205,15 +212,15 @@ def _again(given: argparse.Namespace, place: Place, folder: str, *, was_interrup
     more = [str(word) for name, value in options if value for word in ([name] if value is True else [name, value])]
     names = [str(place), folder]
     words = [*more, "--", *names] if any(name.startswith("-") for name in names) else [*names, *more]
-    return f"{_begun(given.ca, place)} {_for_shell(words)}"
+    return f"{_begun(given.ca, origin or place.zone_url)} {_for_shell(words)}"
 
 
-def _begun(ca: str | None, place: Place) -> str:
+def _begun(ca: str | None, origin: str) -> str:
     """Return how a line begins that runs this program as it was run: from a pipe, as the page offers it, or from a file."""
     if sys.argv[0] != "-":
         return _for_shell([_python(), sys.argv[0]])
     trust = ["--cacert", ca] if ca else []
-    return f"{_for_shell(['curl', '-fsS', *trust, f'{place.zone_url}/get.py'])} | {_for_shell([_python(), '-'])}"
+    return f"{_for_shell(['curl', '-fsS', *trust, f'{origin}/get.py'])} | {_for_shell([_python(), '-'])}"
 
 
 def _python() -> str:
