@@ -253,7 +253,7 @@ class _Course:
         return replace(self._report(began_s, trouble=known.trouble, sealed=known.is_sealed), is_check=True)
 
     def estimate(self) -> Estimate:
-        rehearsal = Rehearsal(self._shared, self._path, self._selection, self._options.limits)
+        rehearsal = Rehearsal(self._shared, self._path, self._selection, self._options.limits, limit=self._limit)
         estimate = rehearsal.run(self._ending)
         self._ending.check()
         return estimate

@@ -82,7 +82,7 @@ class RateLimit:
     """Lets so many bytes per second through, from all threads together, with at most half a second's worth at once."""
 
     def __init__(self, bytes_per_s: float, *, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
-        self._rate = bytes_per_s
+        self.bytes_per_s = bytes_per_s
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
@@ -92,7 +92,7 @@ class RateLimit:
         """Wait until so many more bytes may come."""
         with self._lock:
             now = self._clock()
-            self._free_s = max(self._free_s, now - 0.5) + size_bytes / self._rate
+            self._free_s = max(self._free_s, now - 0.5) + size_bytes / self.bytes_per_s
             wait = self._free_s - now
         if wait > 0:
             self._sleep(wait)

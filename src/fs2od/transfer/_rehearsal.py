@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 import threading
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -12,24 +15,50 @@ from fs2od.errors import Fs2odError, IntegrityFailure
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present
-from fs2od.transfer._plan import plan_download
+from fs2od.transfer._errors import NotFound
+from fs2od.transfer._pace import RateLimit
+from fs2od.transfer._plan import Fetch, plan_download
 from fs2od.transfer._report import Estimate, Failure
 from fs2od.transfer._run import Ending
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._undeliverable import undeliverable_in
 from fs2od.transfer._walk import DownloadLimits, Walk
 
-__all__ = ["Rehearsal"]
+__all__ = ["Rehearsal", "folds_case"]
 
 _MEASURED_S: Final = 2.0
 _MEASURED_BYTES: Final = 64 << 20
 _STEP_BYTES: Final = 1 << 20
+_BLOCK_BYTES: Final = 512
+_MOST_NAMES: Final = 1000
 
 
 class Rehearsal:
     """Goes through a share as a download would. `run` may be called once."""
 
-    def __init__(self, shared: Dataset, path: Path, selection: Selection, limits: DownloadLimits) -> None:
+    def __init__(
+        self,
+        shared: Dataset,
+        path: Path,
+        selection: Selection,
+        limits: DownloadLimits,
+        *,
+        limit: RateLimit | None = None,
+        on_windows: bool = os.name == "nt",
+    ) -> None:
+        """Prepare; nothing is asked yet.
+
+        Args:
+            shared: The share.
+            path: The folder that a download would fill; it need not be there.
+            selection: What is wanted.
+            limits: How much a share may list.
+            limit: How fast bytes may come.
+            on_windows: Whether names must be such as Windows knows.
+        """
+        self._limit = limit
+        self._on_windows = on_windows
+        self._folds_case = folds_case(path)
         self._shared = shared
         self._path = path
         self._selection = selection
@@ -55,6 +84,11 @@ class Rehearsal:
                 Walk(self._shared, ending, self._limits, visit=self._visit, failed=self._failed).run(root)
             else:
                 self._visit((), root, [root])
+        self._failures += [
+            Failure(path, NotFound("it was asked for, and the dataset does not show it"))
+            for path in self._selection.unmet
+            if not ending.has_come
+        ]
         rate = self._measured(self._largest) if self._largest is not None and not ending.has_come else 0.0
         failures = tuple(sorted(self._failures, key=lambda failure: failure.path))
         lacking = undeliverable_in(self._shared, root, is_wanted=self._selection.is_everything)
@@ -65,10 +99,13 @@ class Rehearsal:
     def _visit(self, folder: Names, _: Entry, listing: list[Entry]) -> list[Entry]:
         present: dict[str, Present] = self._destination.scan(folder) if self._destination is not None else {}
         wanted = [each for each in listing if self._wants((*folder, each.name), each)]
-        plan = plan_download(wanted, present, depth=len(folder))
+        plan = plan_download(
+            wanted, present, depth=len(folder), folds_case=self._folds_case, on_windows=self._on_windows
+        )
+        lacking_bytes = sum(fetch.entry.size_bytes - self._begun(folder, fetch) for fetch in plan.fetch)
         with self._lock:
             self._files += len(plan.fetch)
-            self._size_bytes += sum(fetch.entry.size_bytes for fetch in plan.fetch)
+            self._size_bytes += lacking_bytes
             here = [each for each in plan.skip if each.kind is EntryKind.FILE]
             self._files_present += len(here)
             self._bytes_present += sum(each.size_bytes for each in here)
@@ -78,6 +115,15 @@ class Rehearsal:
             candidates = [*(fetch.entry for fetch in plan.fetch), *([self._largest] if self._largest else [])]
             self._largest = max(candidates, key=lambda each: each.size_bytes, default=None)
         return list(plan.folders)
+
+    def _begun(self, folder: Names, fetch: Fetch) -> int:
+        """Return about how many bytes of a file are here already: of its partial file only what was written takes room."""
+        if fetch.partial is None or self._destination is None:
+            return 0
+        with contextlib.suppress(Fs2odError, OSError):
+            blocks: int = getattr(self._destination.facts((*folder, str(fetch.partial))), "st_blocks", 0)
+            return min(blocks * _BLOCK_BYTES, fetch.entry.size_bytes)
+        return 0
 
     def _wants(self, path: Names, entry: Entry) -> bool:
         return self._selection.enters(path) if entry.kind is EntryKind.FOLDER else self._selection.wants(path)
@@ -99,4 +145,29 @@ class Rehearsal:
                 if not read:
                     break
                 got += read
-        return got / max(time.monotonic() - began_s, 1e-6)
+                if self._limit is not None:
+                    self._limit.take(read)
+        rate = got / max(time.monotonic() - began_s, 1e-6)
+        return rate if self._limit is None else min(rate, self._limit.bytes_per_s)
+
+
+def folds_case(path: Path) -> bool:
+    """Say whether a disk takes names that differ only in case for the same, as far as what stands there shows.
+
+    Args:
+        path: A folder on it, or one that is to be made there.
+    """
+    for folder in (path.absolute(), *path.absolute().parents):
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            names = (entry.name for entry in islice(entries, _MOST_NAMES))
+            name = next((each for each in names if each.swapcase().swapcase() == each != each.swapcase()), None)
+            if name is not None:
+                return _is_same(folder / name, folder / name.swapcase())
+    return sys.platform in {"win32", "darwin"}
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samestat(one.lstat(), other.lstat())
+    except OSError:
+        return False

@@ -104,10 +104,10 @@ class Estimate:
 
     Attributes:
         files: Files to fetch.
-        size_bytes: Their bytes.
+        size_bytes: Their bytes, without those that an earlier run has brought.
         files_present: Files that are there already, judged by size and time.
         bytes_present: Their bytes.
-        rate: Bytes per second that a short reading reached; 0 where there was nothing to read.
+        rate: Bytes per second that a short reading reached, no more than are allowed; 0 where there was nothing to read.
         failures: What would not come.
         undeliverable: What the dataset has besides, by its facility's word, and nobody can deliver.
     """
