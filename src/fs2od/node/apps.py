@@ -120,7 +120,7 @@ def provider_app(
 
     async def download(request: Request) -> Response:
         try:
-            return await content.download(served, str(request.path_params["ticket"]))
+            return await content.download(served, str(request.path_params["ticket"]), request)
         except errors.ServiceError as error:
             return error_answer(error)
 

@@ -1,4 +1,4 @@
-"""The routes of archives: /share/ID/archive…, /download/SECRET/NAME, /share/ID/bulk, and /data/FILE_ID/bulk for members."""
+"""The routes of archives: /share/ID/archive…, /download/SECRET/NAME, /share/ID/bulk, and for members /data/FILE_ID/archive… and bulk."""
 
 from __future__ import annotations
 
@@ -82,6 +82,8 @@ def archive_routes(provider: Oneprovider, authenticate: Callable[[Request], Call
         Route("/download/{secret}/{name}", _guarded(addresses.session)),
         Route("/share/{id}/archive", _with_body(addresses.start), methods=["POST"]),
         Route("/share/{id}/bulk", _with_body(addresses.bulk), methods=["POST"]),
+        Route("/data/{file_id}/archive.{format}", _guarded(addresses.members_present)),
+        Route("/data/{file_id}/archive/{state}/{name}", _guarded(addresses.members_pinned)),
         Route("/data/{file_id}/bulk", _with_body(addresses.members_bulk), methods=["POST"]),
     ]
 
@@ -95,13 +97,20 @@ class _Addresses:
 
     def present(self, request: Request) -> Response:
         """Answer with the archive of the present state."""
+        return self._present(request, self._top(request), f"/share/{quote(request.path_params['id'])}")
+
+    def members_present(self, request: Request) -> Response:
+        """Answer with the archive of a folder or file that a token reaches, in the present state."""
+        return self._present(request, self._members_top(request), f"/data/{quote(request.path_params['file_id'])}")
+
+    def _present(self, request: Request, top: Located, base: str) -> Response:
         format_ = _format(str(request.path_params["format"]))
-        top, paths = self._top(request), chosen(request.query_params.getlist("path"))
+        paths = chosen(request.query_params.getlist("path"))
         for _ in range(_TRIES):
             plan = self._archives.present(top, paths, format_)
             name = archive_name(top, paths, format_)
             query = f"?{urlencode([('path', path) for path in paths])}" if paths else ""
-            location = f"/share/{quote(request.path_params['id'])}/archive/{plan.state}/{quote(name, safe='')}{query}"
+            location = f"{base}/archive/{plan.state}/{quote(name, safe='')}{query}"
             try:
                 return self._answer(request, top, plan, name, {"Content-Location": location}, always_ranges=False)
             except Changed:
@@ -110,11 +119,18 @@ class _Addresses:
 
     def pinned(self, request: Request) -> Response:
         """Answer with the archive of a state."""
+        return self._pinned(request, self._top(request))
+
+    def members_pinned(self, request: Request) -> Response:
+        """Answer with the archive of a folder or file that a token reaches, in a state."""
+        return self._pinned(request, self._members_top(request))
+
+    def _pinned(self, request: Request, top: Located) -> Response:
         state = parse_state(str(request.path_params["state"]))
         if state is None:
             raise errors.not_found()
         format_ = _format(str(request.path_params["name"]).rpartition(".")[2])
-        top, paths = self._top(request), chosen(request.query_params.getlist("path"))
+        paths = chosen(request.query_params.getlist("path"))
         plan = self._archives.pinned(top, paths, format_, state)
         return self._answer(request, top, plan, archive_name(top, paths, format_), {}, always_ranges=True)
 
@@ -175,12 +191,16 @@ class _Addresses:
     def members_bulk(self, request: Request, body: bytes) -> Response:
         """Answer with many files below a folder, which a token reaches as a whole."""
         paths = _paths(body)
-        top = self._provider.access.locate(self._authenticate(request), str(request.path_params["file_id"]))
-        say_who_takes(request.scope, top)
+        top = self._members_top(request)
         return archive_answer(self._archives.bulk(top, paths), name=root_name(top))
 
     def _top(self, request: Request) -> Located:
         top = self._located(ShareId(str(request.path_params["id"])), self._authenticate(request))
+        say_who_takes(request.scope, top)
+        return top
+
+    def _members_top(self, request: Request) -> Located:
+        top = self._provider.access.locate(self._authenticate(request), str(request.path_params["file_id"]))
         say_who_takes(request.scope, top)
         return top
 

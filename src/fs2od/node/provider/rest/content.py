@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from fs2od.manifests import SEAL, SIDECAR
 from fs2od.node.http import Answer, Call, Endpoint
 from fs2od.node.http.endpoints import headers_of
 from fs2od.node.http.working import in_worker
+from fs2od.node.index.schema import ROOT
 from fs2od.node.provider.access import Located, Need
 from fs2od.node.provider.archives import tar_stream
+from fs2od.node.provider.archives.answers import archive_response
+from fs2od.node.provider.archives.selections import root_name
 from fs2od.node.provider.content import archive_answer, file_answer
 from fs2od.node.provider.counting import say_who_takes
 from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata import errors
 from fs2od.storage import Kind
 
@@ -76,20 +82,38 @@ def _answer_with(provider: Oneprovider, located: Located, request: Request) -> R
     return _file_answer(provider, located, request)
 
 
-async def download(provider: Oneprovider, secret: str) -> Response:
-    """Return a directory as a TAR stream, for a ticket.
+async def download(provider: Oneprovider, secret: str, request: Request) -> Response:
+    """Return a directory as a TAR, for a ticket: of a sealed dataset with its length and ranges, else as a stream.
 
     Raises:
         NotFound: The ticket is unknown or has ended.
     """
-    return await in_worker(_archive_answer, provider, provider.tickets.redeem(secret))
+    return await in_worker(_archive_answer, provider, provider.tickets.redeem(secret), request)
 
 
-def _archive_answer(provider: Oneprovider, located: Located) -> Response:
+def _archive_answer(provider: Oneprovider, located: Located, request: Request) -> Response:
     if not provider.access.stands(located):
         raise errors.not_found()
+    if not provider.zone.settings.plain and _is_sealed(provider, located):
+        # What changed all the same is sent as a stream: it takes each file as it is.
+        with contextlib.suppress(AccessEnded):
+            plan = provider.archives.present(located, (), "tar")
+            part = partial(provider.archives.part, located, plan)
+            name = f"{root_name(located)}.tar"
+            return archive_response(request, plan, part, name=name, headers={}, always_ranges=False)
+    return _streamed_archive(provider, located)
+
+
+def _is_sealed(provider: Oneprovider, located: Located) -> bool:
+    """Say whether the dataset is complete: in one that grows, a file that is written to again and again would end every plan."""
+    with provider.indexes.using(located.space) as index:
+        sidecar = index.child(ROOT, SIDECAR)
+        return sidecar is not None and index.child(sidecar.row, SEAL) is not None
+
+
+def _streamed_archive(provider: Oneprovider, located: Located) -> Response:
     limits = provider.zone.settings.limits
-    name = located.entry.name or (located.share.name if located.share else located.space_name)
+    name = root_name(located)
     pieces = tar_stream(
         located,
         provider.sources.tree(located.space),
