@@ -10,7 +10,8 @@ with fsspec.open("fs2od://zone.example.org/share/1a2b3c…/Grids/movie.mrc", ca_
 Addresses are `fs2od://HOST[:PORT]/share/ID/path`; paths within a file system have no host: `path`. It is for reading only,
 and reads ranges: what a program does not ask for is not brought. Source: fsspec's `AbstractFileSystem`.
 
-Libraries open addresses on their own, so that this is a front end as a command is: it reads the token and the proxy from the environment.
+Libraries open addresses on their own, so that this is a front end as a command is: it reads the token and the proxy from the environment,
+or takes the token that `fs2od login` keeps.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from typing import Any, ClassVar, TypeVar
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 from fsspec.utils import infer_storage_options
 
+from fs2od.kept_tokens import KeptTokens
 from fs2od.transfer import (
+    AccessToken,
     Entry,
     EntryKind,
     FileChanged,
@@ -68,19 +71,20 @@ class Fs2odFileSystem(AbstractFileSystem):
         Args:
             link: The share's link, as it stands in the mail. Addresses that begin with fs2od:// say it themselves.
             ca_file: Certificates (PEM) to trust besides the system's.
-            token_file: Holds an access token, for links for members; else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken.
+            token_file: Holds an access token, for links for members; else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken, or what
+                `fs2od login` keeps for the link's zone.
             block_size: How many bytes open files read ahead.
             options: What fsspec itself understands, such as `skip_instance_cache`.
 
         Raises:
             InvalidLink: It is no link to a share.
             UntrustedCertificate: `ca_file` cannot be read.
-            ConfigurationError: The token or the proxy of the environment is none.
+            ConfigurationError: The token or the proxy of the environment is none, or others can read the kept token.
         """
         super().__init__(**options)
         self.link = parse_link(link)
         self._block_bytes = block_size
-        token = given_token(token_file, os.environ)
+        token = given_token(token_file, os.environ) or _kept_token(self.link.zone_url)
         self._shared = SharedDataset(self.link, token=token, ca_file=ca_file, proxies=proxies_of(os.environ))
         self._lock = threading.Lock()
         # fsspec keeps instances; whoever forgets one must not leave connections open.
@@ -218,6 +222,12 @@ class Fs2odFile(AbstractBufferedFile):
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         return self._files.read_steadily(self.path, self._opened, start, end)
+
+
+def _kept_token(zone_url: str) -> AccessToken | None:
+    """Return the token that `fs2od login` keeps for a zone; it is read again where it ends."""
+    kept = KeptTokens.of(os.environ)
+    return None if kept.token(zone_url) is None else AccessToken(lambda: kept.token(zone_url) or "")
 
 
 def _info(path: str, entry: Entry) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import os
 import re
 import ssl
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -327,6 +329,28 @@ def test_a_link_for_members_is_read_with_a_token(
     monkeypatch.setenv("ONECLIENT_ACCESS_TOKEN", world.administrator.token.reveal())
     with fsspec.open(address, **options) as opened:
         assert opened.read() == b"1"
+
+
+def test_a_link_for_members_is_read_with_the_token_that_a_sign_in_has_left(
+    growing: tuple[ServedWorld, Dataset, Fs2odFileSystem], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dataset, _ = growing
+    share = world.share(world.administrator, dataset)
+    world.node.zone.link_rules.set_for_share(world.administrator.caller, share, Rule("members"), label="")
+    link = f"{world.node.settings.zone_url}/share/{share}"
+    monkeypatch.delenv("FS2OD_TOKEN", raising=False)
+    monkeypatch.delenv("ONECLIENT_ACCESS_TOKEN", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "token").write_text(world.administrator.token.reveal() + "\n")
+    words = ["login", "--zone", world.node.settings.zone_url, "--token-file", str(tmp_path / "token"), "--no-keyring"]
+    subprocess.run([sys.executable, "-m", "fs2od", *words], check=True, timeout=60)
+    files = Fs2odFileSystem(link, ca_file=str(world.ca), skip_instance_cache=True)
+    assert files.cat_file("other.txt") == b"1"
+    files.close()
+    [kept] = (tmp_path / "config" / "fs2od").glob("*.token")
+    kept.chmod(0o644)
+    with pytest.raises(ConfigurationError, match="fs2od login"):
+        Fs2odFileSystem(link, ca_file=str(world.ca), skip_instance_cache=True)
 
 
 def test_the_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

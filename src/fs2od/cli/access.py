@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import click
 
-from fs2od.cli.kept_tokens import kept_token, kept_zone
 from fs2od.errors import ConfigurationError
+from fs2od.kept_tokens import KeptTokens
 from fs2od.transfer import (
     AccessToken,
     Place,
@@ -153,9 +153,10 @@ def access_of(
     renewing = _Renewing(wait_s, tell or say)
     given = _given(token_file, renewing)
     zone = parse_zone(zone_url) if zone_url else parse_link(text).zone_url if "://" in text else None
-    token = given or _kept(zone or kept_zone(), renewing)
+    kept = KeptTokens.of(os.environ)
+    token = given or _kept(kept, zone or kept.zone(), renewing)
     if zone is None and token is not None:
-        zone = kept_zone() if given is None else f"https://{token.zone}" if token.zone else None
+        zone = kept.zone() if given is None else f"https://{token.zone}" if token.zone else None
     prefer = os.environ.get("ONECLIENT_PROVIDER_HOST") or None
     return Access(token, zone, prefer, proxies_of(os.environ), str(ca_file) if ca_file else None)
 
@@ -181,11 +182,11 @@ def _given(file: Path | None, renewing: _Renewing) -> AccessToken | None:
     return AccessToken(lambda: _text(given)) if given else None
 
 
-def _kept(zone_url: str | None, renewing: _Renewing) -> AccessToken | None:
+def _kept(kept: KeptTokens, zone_url: str | None, renewing: _Renewing) -> AccessToken | None:
     """Return the token that `fs2od login` keeps for a zone; signing in again renews it."""
-    if zone_url is None or kept_token(zone_url) is None:
+    if zone_url is None or kept.token(zone_url) is None:
         return None
-    return renewing.token(lambda: _text(kept_token(zone_url) or ""))
+    return renewing.token(lambda: _text(kept.token(zone_url) or ""))
 
 
 def read_token(file: Path) -> str:

@@ -31,15 +31,15 @@ def login(*, zone_url: str, ca_file: Path | None, token_file: Path | None, no_ke
     --token-file nor FS2OD_TOKEN nor ONECLIENT_ACCESS_TOKEN gives one. fs2od logout removes it.
     """
     from fs2od.cli.access import read_token  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.cli.kept_tokens import keep_token  # noqa: PLC0415 - the same
     from fs2od.errors import ConfigurationError  # noqa: PLC0415 - the same
+    from fs2od.kept_tokens import KeptTokens  # noqa: PLC0415 - the same
     from fs2od.transfer import AccessToken, parse_zone  # noqa: PLC0415 - the same
 
     zone = parse_zone(zone_url)
     text = read_token(token_file) if token_file is not None else _signed_in(zone, ca_file)
     if not AccessToken(lambda: text).is_of(zone):
         raise ConfigurationError(f"the token is not of {zone}")
-    where = keep_token(zone, text, in_keyring=not no_keyring)
+    where = KeptTokens.of(os.environ).keep(zone, text, in_keyring=not no_keyring)
     click.echo(f"signed in at {zone}; the token is kept in {where}", err=True)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 __all__ = ["logout"]
@@ -17,11 +19,12 @@ def logout(*, zone_url: str | None) -> None:
     The token itself goes on working for whoever else has it, until it ends: revoke it in the zone's pages or with
     fs2od token revoke.
     """
-    from fs2od.cli.kept_tokens import forget_token, kept_zone  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.kept_tokens import KeptTokens  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.transfer import parse_zone  # noqa: PLC0415 - the same
 
-    zone = parse_zone(zone_url) if zone_url else kept_zone()
-    if zone is not None and forget_token(zone):
+    kept = KeptTokens.of(os.environ)
+    zone = parse_zone(zone_url) if zone_url else kept.zone()
+    if zone is not None and kept.forget(zone):
         click.echo(f"the token of {zone} is removed", err=True)
     else:
         click.echo("there is no token to remove", err=True)

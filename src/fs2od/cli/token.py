@@ -19,10 +19,10 @@ from msgspec import UNSET
 from fs2od.cli.caveats import Restrictions, caveat_options, caveats_of
 from fs2od.cli.connecting import through
 from fs2od.cli.job_token import job
-from fs2od.cli.kept_tokens import kept_token, kept_zone
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.client import Connection, Onezone
 from fs2od.errors import ConfigurationError
+from fs2od.kept_tokens import KeptTokens
 from fs2od.onedata import tokens, wire
 from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.ids import TokenId
@@ -259,10 +259,11 @@ def _text(file: Path | None) -> str:
         given = next(filter(None, map(os.environ.get, _VARIABLES)), None)
         if given is not None:
             return given
-        zone = click.get_current_context().params.get("zone_url") or kept_zone()
-        kept = kept_token(str(zone).rstrip("/")) if zone else None
-        if kept is not None and sys.stdin.isatty():
-            return kept
+        kept = KeptTokens.of(os.environ)
+        zone = click.get_current_context().params.get("zone_url") or kept.zone()
+        text = kept.token(str(zone).rstrip("/")) if zone else None
+        if text is not None and sys.stdin.isatty():
+            return text
         if sys.stdin.isatty():
             raise click.UsageError("give a token by --token-file, by FS2OD_TOKEN, or on standard input")
     return sys.stdin.read(_LONGEST)
