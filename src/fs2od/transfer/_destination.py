@@ -15,7 +15,7 @@ from typing import Callable, Collection, Iterator
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.transfer._disk import EXISTING_FILE, NS, told
 from fs2od.transfer._entries import EntryKind, Names, Present, shown_path
-from fs2od.transfer._folders import Folder, open_folder
+from fs2od.transfer._folders import Folder, make_folders, open_folder
 from fs2od.transfer._partial_files import Partial
 from fs2od.transfer._partials import PartialName
 
@@ -39,7 +39,7 @@ class Destination:
         """
         self.path = path
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            make_folders(path)
             self._root = open_folder(path)
         except OSError as error:
             raise StorageMissing(f"the folder {path} cannot be made or opened ({error.strerror})") from error

@@ -20,6 +20,7 @@ from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errand import Errand
 from fs2od.transfer._errors import ConnectionLost, NotFound, UntrustedCertificate
+from fs2od.transfer._folders import is_folder
 from fs2od.transfer._following import Following, Shown, check_that_it_may_end
 from fs2od.transfer._http import Proxies, Timeouts
 from fs2od.transfer._ledger import Ledger
@@ -158,7 +159,7 @@ class Download:
             NotFound: There are no checksums, or not yet.
             ConnectionLost, ServiceError, MalformedAnswer: There is none here, and the share cannot be read.
         """
-        if not self._path.is_dir():
+        if not is_folder(self._path):
             raise StorageMissing(f"the folder {self._path} is not there")
         with _Course(self._place, self._path, self._options, progress, stop, Ledger(), None) as course:
             return course.verify()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import stat
 from pathlib import Path
@@ -9,11 +10,16 @@ from typing import Final
 
 from fs2od.transfer._disk import FLAGS, sync
 
-__all__ = ["Folder", "open_folder"]
+__all__ = ["Folder", "is_folder", "long_path", "make_folders", "open_folder"]
 
 _FOLDER: Final = os.O_RDONLY | FLAGS["O_DIRECTORY"] | FLAGS["O_CLOEXEC"]
 _NOT_FOLLOWED: Final = _FOLDER | FLAGS["O_NOFOLLOW"]
 _REPARSE_POINT: Final = 0x400
+# Windows' MAX_PATH is 260 with the NUL, and a folder needs room for a short name in it.
+_LONGEST_PLAIN: Final = 247
+_VERBATIM: Final = "\\\\?\\"
+_DEVICE: Final = "\\\\.\\"
+_SERVER: Final = "\\\\"
 
 
 class Folder:
@@ -102,10 +108,10 @@ class _FolderByPath(Folder):
         facts = self.stat(name)
         if not stat.S_ISDIR(facts.st_mode) or getattr(facts, "st_file_attributes", 0) & _REPARSE_POINT:
             raise NotADirectoryError(20, "not a folder", name)
-        return _FolderByPath(self._at(name))
+        return _FolderByPath(self._below(name))
 
     def device(self) -> int:
-        return Path(self._path).stat().st_dev
+        return Path(_reachable(self._path)).stat().st_dev
 
     def close(self) -> None:
         """Nothing is open."""
@@ -143,12 +149,15 @@ class _FolderByPath(Folder):
         return {name: self.stat(name) for name in self.names()}
 
     def names(self) -> list[str]:
-        return os.listdir(self._path)  # noqa: PTH208 - names, not paths
+        return os.listdir(_reachable(self._path))  # noqa: PTH208 - names, not paths
 
     def sync(self) -> None:
         sync(None)
 
     def _at(self, name: str) -> str:
+        return _reachable(self._below(name))
+
+    def _below(self, name: str) -> str:
         return os.path.join(self._path, name)  # noqa: PTH118 - a Path would drop a trailing "."
 
 
@@ -160,7 +169,40 @@ def open_folder(path: Path, *, by_path: bool = os.open not in os.supports_dir_fd
         by_path: Whether names must be looked up by their paths.
     """
     if by_path:
-        if not path.is_dir():
+        if not is_folder(path):
             raise NotADirectoryError(20, "not a folder", str(path))
         return _FolderByPath(str(path.absolute()))
     return Folder(os.open(path, _FOLDER))
+
+
+def make_folders(path: Path) -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises:
+        OSError: It cannot be made, or a file stands there.
+    """
+    Path(_reachable(str(path.absolute()))).mkdir(parents=True, exist_ok=True)
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether a folder is there."""
+    return Path(_reachable(str(path.absolute()))).is_dir()
+
+
+def long_path(text: str) -> str:
+    r"""Return an absolute path of Windows as that system takes it also beyond 260 letters.
+
+    `C:\data\…` becomes `\\?\C:\data\…`, and `\\server\share\…` becomes `\\?\UNC\server\share\…`; shorter ones stay, for not every disk
+    and program there knows this form. Source: Microsoft, "Maximum Path Length Limitation" and "Naming Files, Paths, and Namespaces".
+    """
+    if len(text.encode("utf-16-le", "surrogatepass")) // 2 <= _LONGEST_PLAIN or text.startswith((_VERBATIM, _DEVICE)):
+        return text
+    # In this form nothing is made of "/", "." and ".." any more.
+    plain = ntpath.normpath(text)
+    if plain.startswith(_SERVER):
+        return f"{_VERBATIM}UNC\\{plain[len(_SERVER) :]}"
+    return f"{_VERBATIM}{plain}" if ntpath.splitdrive(plain)[0] else text
+
+
+def _reachable(text: str) -> str:
+    return long_path(text) if os.name == "nt" else text

@@ -16,6 +16,7 @@ from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present
 from fs2od.transfer._errors import NotFound
+from fs2od.transfer._folders import is_folder
 from fs2od.transfer._pace import RateLimit
 from fs2od.transfer._plan import Fetch, plan_download
 from fs2od.transfer._report import Estimate, Failure
@@ -78,7 +79,7 @@ class Rehearsal:
         """
         root = self._shared.root()
         with contextlib.ExitStack() as stack:
-            if self._path.exists():
+            if is_folder(self._path):
                 self._destination = stack.enter_context(Destination(self._path))
             if root.kind is EntryKind.FOLDER:
                 Walk(self._shared, ending, self._limits, visit=self._visit, failed=self._failed).run(root)
