@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import AsyncIterator
 
 import pytest
 from tests.client.conftest import Speak
+from tests.storage.conftest import bucket, radosgw
 
 from fs2od.onedata.errors import PosixError
 from fs2od.onedata.ids import FileId
+from fs2od.storage.s3 import S3Settings
+from fs2od.testing.killed_writing import results_in_bucket
 from fs2od.testing.world import World
+
+__all__ = ["bucket", "radosgw"]
 
 
 async def test_files_are_made_written_moved_and_removed(world: World, speak: Speak) -> None:
@@ -31,7 +38,28 @@ async def test_files_are_made_written_moved_and_removed(world: World, speak: Spe
         await files.create_at(FileId(dataset.space), "top.txt")
     async with files.content(made.file_id) as content:
         assert await content.read() == b"Xbcde"
+    with pytest.raises(PosixError, match="enotsup"):
+        await files.begin_upload(made.file_id, "in-parts", 1 << 30)  # it lies on a disk
     await files.remove(folder.file_id)
     await files.remove_at(FileId(dataset.space), "e")
     assert [entry.name async for entry in files.children(dataset.root)] == ["top.txt"]
     assert await files.write(made.file_id, b"") == hashlib.sha256(b"").hexdigest()
+
+
+async def test_a_file_arrives_in_a_bucket_part_by_part(world: World, bucket: S3Settings, speak: Speak) -> None:
+    alex = world.person()
+    dataset = results_in_bucket(world, alex, bucket, "objects")
+    files, content = speak(alex).provider.files, os.urandom((8 << 20) + 10)
+    made = await files.create(dataset.root, "begun")
+    begun = await files.begin_upload(made.file_id, "whole", len(content))
+    assert (begun.part_bytes, begun.parts) == (8 << 20, (None, None))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield content
+
+    digest = hashlib.sha256(content).hexdigest()
+    assert await files.write_parts(made.file_id, pieces, len(content), offset=0) == digest
+    assert None not in (await files.begin_upload(made.file_id, "whole", len(content))).parts
+    await files.move(f"objects@{dataset.space}/begun", f"objects@{dataset.space}/whole")
+    async with files.content(made.file_id) as there:
+        assert await there.read() == content

@@ -448,6 +448,8 @@ TABLE: Mapping[str, tuple[str, Make]] = {
     ),
     "oneprovider/fs2od_get_checksum": ("13+++3+x3+", file),
     "oneprovider/update_file_content": ("13x++3x331", Scene.new_file),
+    # Let in, but its storage takes bytes at any offset.
+    "oneprovider/fs2od_begin_upload": ("13x003x331", named({"name": "whole", "sizeBytes": 4}, Scene.new_file)),
     "oneprovider/create_file": ("13x++3x331", Scene.new_place),
     "oneprovider/create_file_at_path": ("13x++3x331", Scene.new_place),
     "oneprovider/remove_file": ("13x++3x331", Scene.new_file),

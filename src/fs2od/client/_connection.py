@@ -79,6 +79,7 @@ class Request:
         secrets: Texts that an error must not repeat.
         pieces: Makes the body anew for every try, piece by piece, instead of `body`; its length is among the headers. Such a
             call may take as long as its pieces keep coming.
+        once: Whether it is not tried again, because its sender looks first what has arrived of it.
     """
 
     operation: Operation
@@ -88,6 +89,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     secrets: tuple[str, ...] = field(default=(), repr=False)
     pieces: Callable[[], AsyncIterator[bytes]] | None = field(default=None, repr=False)
+    once: bool = False
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class Connection:
                         await response.aclose()
             return Answer(response.status_code, response.headers, body)
 
-        return await self._tried(request.operation, once)
+        return await self._tried(once, repeats=request.operation.repeatable and not request.once)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[httpx.Response]:
@@ -218,7 +220,7 @@ class Connection:
                 async with _within(self._timeouts.answer.total_seconds()):
                     return await self._exchange(request)
 
-        response = await self._tried(request.operation, once)
+        response = await self._tried(once, repeats=request.operation.repeatable)
         try:
             yield response
         finally:
@@ -235,7 +237,7 @@ class Connection:
             pausing=self._pausing,
         )
 
-    async def _tried(self, operation: Operation, once: Callable[[], Awaitable[T]]) -> T:
+    async def _tried(self, once: Callable[[], Awaitable[T]], *, repeats: bool) -> T:
         tries = self.tries()
         while True:
             used = self._token
@@ -246,7 +248,7 @@ class Connection:
                     # Nothing was done, and waiting for a person is no failure of the service.
                     tries.progressed()
                     continue
-                if not operation.repeatable:
+                if not repeats:
                     raise
                 await tries.missed(error)
 

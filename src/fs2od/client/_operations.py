@@ -289,6 +289,7 @@ _PROVIDER = (
         evaluate_qos_expression POST /spaces/{sid}/evaluate_qos_expression
         set_attr PUT /data/{id}
         update_file_content PUT /data/{id}/content
+        fs2od_begin_upload PUT /fs2od/data/{id}/upload
         remove_file DELETE /data/{id}
         remove_file_at_path DELETE /data/{id}/path/{path}
         set_json_metadata PUT /data/{id}/metadata/json

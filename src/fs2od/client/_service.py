@@ -92,13 +92,16 @@ class Service:
         length: int,
         *,
         ids: Mapping[str, str],
+        query: Iterable[tuple[str, str]] = (),
         content_type: str,
+        once: bool = False,
     ) -> Answer:
-        """Return the whole answer of a call that sends bytes as they are made, anew for every try."""
+        """Return the whole answer of a call that sends bytes as they are made, anew for every try; with `once` there is but one."""
         operation = OPERATIONS[self._name, operation_id]
         headers = {"Content-Type": content_type, "Content-Length": str(length)}
         url = self.origin + operation.url_path(ids)
-        return await self._connection.answer(Request(operation, url, headers=headers, pieces=pieces))
+        request = Request(operation, url, query=tuple(query), headers=headers, pieces=pieces, once=once)
+        return await self._connection.answer(request)
 
     async def create(
         self, operation_id: str, *, collection: str, document: object, ids: Mapping[str, str] = _NOTHING

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Protocol
 
-from fs2od.errors import ConfigurationError
-from fs2od.node.index import Indexes
+from fs2od.errors import ConfigurationError, StorageMissing
+from fs2od.node.index import Indexes, arrivals
 from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.clearances import Clearances
 from fs2od.node.panel.emptying import Emptying
@@ -26,6 +27,7 @@ from fs2od.node.zone.providers import Provider
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata import errors, privileges
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId, UserId
+from fs2od.storage import Storage
 
 __all__ = ["Origins", "Sites"]
 
@@ -187,7 +189,15 @@ class Sites:
         for provider in self:
             provider.imports.forget(space)
         self.replicator.forget(space)
+        with self._shared.indexes.using(space) as index:
+            arrivals.give_up(index, partial(self._storage_of, space))
         self._shared.indexes.drop(space)
+
+    def _storage_of(self, space: SpaceId, storage: StorageId) -> Storage:
+        record = self._shared.homes.known(storage)
+        if record is None:
+            raise StorageMissing("the storage was removed")
+        return record.opened_for(space, hurried=True)
 
     def _drop_orphans(self) -> None:
         """Drop the indexes of spaces that are not supported any more: a crash may have left them."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fs2od.errors import Fs2odError, StorageFull
+from fs2od.errors import Fs2odError, IntegrityFailure, StorageError, StorageFull
+from fs2od.results._sources import Source
 
-__all__ = ["NameTaken", "NotWritable", "TargetFull"]
+__all__ = ["NameTaken", "NotWritable", "TargetFull", "broken", "too_large"]
 
 
 class NotWritable(Fs2odError):
@@ -21,3 +22,16 @@ class NameTaken(Fs2odError):
     """A file of that name with other content is there. It is left as it is, unless it is to be replaced."""
 
     exit_code = 7
+
+
+def broken(source: Source) -> IntegrityFailure:
+    """Return what is said of a file that did not arrive as it is."""
+    return IntegrityFailure(f"{source.path} did not arrive as it was sent, and was removed: run the same command again")
+
+
+def too_large(source: Source) -> StorageError:
+    """Return what is said of a file that its bucket cannot take."""
+    size_gib = source.size_bytes / (1 << 30)
+    return StorageError(
+        f"{source.path} ({size_gib:.1f} GiB) is larger than the service takes into a bucket: split it, or put it into a space that lies on a disk"
+    )

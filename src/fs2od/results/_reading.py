@@ -11,7 +11,18 @@ from typing import BinaryIO, Protocol
 from fs2od.errors import StorageError
 from fs2od.results._sources import Source
 
-__all__ = ["SMALL_BYTES", "Body", "Hash", "changed", "content_of", "digest_of", "has_changed", "opened", "take_in"]
+__all__ = [
+    "SMALL_BYTES",
+    "Body",
+    "Hash",
+    "changed",
+    "content_of",
+    "digest_of",
+    "has_changed",
+    "opened",
+    "take_in",
+    "unreadable",
+]
 
 SMALL_BYTES = 4 << 20
 """What is sent in one request."""
@@ -59,7 +70,7 @@ class Body:
             self._local.seek(start)
             piece = self._local.read(length)
         except OSError as error:
-            raise _unreadable(self._source, error) from error
+            raise unreadable(self._source, error) from error
         is_last = start + length == self._source.size_bytes
         if len(piece) != length or (is_last and has_changed(self._source, self._local)):
             raise changed(self._source)
@@ -76,7 +87,7 @@ def opened(source: Source) -> BinaryIO:
     try:
         return source.file.open("rb")
     except OSError as error:
-        raise _unreadable(source, error) from error
+        raise unreadable(source, error) from error
 
 
 def content_of(source: Source) -> bytes:
@@ -89,7 +100,7 @@ def content_of(source: Source) -> bytes:
         with source.file.open("rb") as local:
             content = local.read(SMALL_BYTES + 1)
     except OSError as error:
-        raise _unreadable(source, error) from error
+        raise unreadable(source, error) from error
     if len(content) != source.size_bytes:
         raise changed(source)
     return content
@@ -125,5 +136,6 @@ def changed(source: Source) -> StorageError:
     return StorageError(f"{source.file} changed while it was sent: run the same command again when it is finished")
 
 
-def _unreadable(source: Source, error: OSError) -> StorageError:
+def unreadable(source: Source, error: OSError) -> StorageError:
+    """Return what is said of a file that cannot be read."""
     return StorageError(f"{source.file} cannot be read ({error.strerror})")

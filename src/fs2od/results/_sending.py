@@ -9,15 +9,16 @@ from collections.abc import Awaitable, Callable
 from typing import BinaryIO, TypeVar
 
 from fs2od.errors import IntegrityFailure, StorageError
-from fs2od.onedata.errors import Busy, ConnectionLost, PosixError
+from fs2od.onedata.errors import Busy, ConnectionLost, NotFound, PosixError
 from fs2od.onedata.ids import FileId
 from fs2od.results._checking import digest_there
 from fs2od.results._decide import Choice, Found, decide, partial_name
-from fs2od.results._errors import NameTaken
+from fs2od.results._errors import NameTaken, broken, too_large
 from fs2od.results._reading import SMALL_BYTES, Body, Hash, changed, content_of, digest_of, has_changed, opened, take_in
 from fs2od.results._remote import Remote
 from fs2od.results._report import PutFile
 from fs2od.results._sources import Source
+from fs2od.results._uploading import Uploading
 
 __all__ = ["Sending"]
 
@@ -26,6 +27,7 @@ _LARGEST_CHUNK = 16 << 20
 _QUICK_S = 0.5
 _MOST_SURPRISES = 4
 _LARGE_BYTES = 4 << 30
+_MEDIUM_BYTES = 64 << 20
 
 
 class Sending:
@@ -49,7 +51,9 @@ class Sending:
         self._say = say
         self._counted = 0
         self._cut_bodies = 0
-        self._takes_parts = True
+        # Our own node says of its buckets that files arrive there in parts; both are learnt with the first large file.
+        self._takes_uploads = remote.target.is_ours
+        self._is_bucket = False
         self._tries = remote.target.connection.tries()
 
     async def send(self, source: Source) -> PutFile:
@@ -73,7 +77,7 @@ class Sending:
             except PosixError as error:
                 # Somebody else was quicker, or an answer of ours was lost.
                 surprises += 1
-                if error.errno not in ("eexist", "enoent") or surprises == _MOST_SURPRISES:
+                if error.errno not in ("eexist", "enoent", "ebusy") or surprises == _MOST_SURPRISES:
                     raise
             self._moved(-self._counted)
             there = await self._remote.look_again(source.path)
@@ -81,6 +85,9 @@ class Sending:
     def _moved(self, size_bytes: int) -> None:
         self._counted += size_bytes
         self._tell_moved(size_bytes)
+
+    def _stands_at(self, size_bytes: int) -> None:
+        self._moved(size_bytes - self._counted)
 
     async def _settled(self, source: Source, there: Found | None) -> PutFile:
         choice = decide(source, there, replace=self._replace)
@@ -98,7 +105,7 @@ class Sending:
         gives_way = there if choice is Choice.REPLACE else None
         if source.size_bytes <= SMALL_BYTES and self._remote.target.is_ours:
             digest = await self._at_once(source, gives_way)
-        elif not self._takes_parts:
+        elif self._is_bucket and source.size_bytes <= _MEDIUM_BYTES and not await self._remote.found(_partial(source)):
             digest = await self._in_one_body(source, gives_way)
         else:
             digest = await self._by_parts(source, gives_way)
@@ -115,39 +122,61 @@ class Sending:
             file, said = made.file_id, made.sha256
         if (said or await digest_there(self._remote.target, file, len(content))) != digest:
             await self._files.remove(file)
-            raise _broken(source)
+            raise broken(source)
         self._moved(len(content))
         return digest
 
     async def _by_parts(self, source: Source, gives_way: Found | None) -> str:
-        folder, _, _ = source.path.rpartition("/")
-        partial = "/".join(filter(None, (folder, partial_name(source))))
+        partial = _partial(source)
         begun = await self._remote.look_again(partial)
         file = begun.file_id if begun else await self._begun(partial)
         with await asyncio.to_thread(opened, source) as local:
-            digest, offset = await self._taken_up(source, local, file, begun.size_bytes if begun else 0)
-            try:
-                said = await self._sent(source, local, file, digest, offset)
-            except PosixError as error:
-                if error.errno != "enotsup" or offset:
-                    raise
-                # A bucket takes whole files only.
-                if self._remote.target.is_ours:
-                    await self._files.remove(file)
-                    self._takes_parts = False
-                    return await self._in_one_body(source, gives_way)
-                said, digest = await self._filled(source, local, file)
+            digest = await self._uploaded(source, local, file)
+            if digest is None:
+                digest = await self._written(source, local, file, begun.size_bytes if begun else 0)
             await self._require_unchanged(source, local, file)
+        await self._moved_into_place(source, partial, file, gives_way)
+        return digest
+
+    async def _uploaded(self, source: Source, local: BinaryIO, file: FileId) -> str | None:
+        """Send a file in parts, and return its SHA-256; None where it is to be written at offsets instead."""
+        if not self._takes_uploads:
+            return None
+        uploading = Uploading(self._files, self._tries, source, local, stands_at=self._stands_at)
+        try:
+            digest = await uploading.send(file)
+        except (NotFound, PosixError) as error:
+            if isinstance(error, PosixError) and error.errno == "efbig":
+                await self._files.remove(file)
+                raise too_large(source) from error
+            if isinstance(error, PosixError) and error.errno != "enotsup":
+                raise
+            self._takes_uploads = False
+            return None
+        except (IntegrityFailure, StorageError):
+            await self._files.remove(file)
+            raise
+        self._is_bucket = True
+        return digest
+
+    async def _written(self, source: Source, local: BinaryIO, file: FileId, size_there: int) -> str:
+        """Send a file at offsets, and return its SHA-256 once it was compared with what is there."""
+        digest, offset = await self._taken_up(source, local, file, size_there)
+        try:
+            said = await self._sent(source, local, file, digest, offset)
+        except PosixError as error:
+            if error.errno != "enotsup" or offset:
+                raise
+            # A bucket takes whole files only.
+            said, digest = await self._filled(source, local, file)
         if (said or await digest_there(self._remote.target, file, source.size_bytes)) != digest.hexdigest():
             await self._files.remove(file)
-            raise _broken(source)
-        await self._moved_into_place(source, partial, gives_way)
+            raise broken(source)
         return digest.hexdigest()
 
     async def _in_one_body(self, source: Source, gives_way: Found | None) -> str:
         """Send a file under its own name: our node lets it appear there whole or not at all, and nothing need be moved."""
         size = source.size_bytes
-        self._announce(source)
         with await asyncio.to_thread(opened, source) as local:
             body = Body(source, local, self._moved)
             if gives_way is not None:
@@ -161,12 +190,15 @@ class Sending:
         digest = body.digest.hexdigest()
         if (said or await digest_there(self._remote.target, file, size)) != digest:
             await self._files.remove(file)
-            raise _broken(source)
+            raise broken(source)
         return digest
 
     async def _filled(self, source: Source, local: BinaryIO, file: FileId) -> tuple[str | None, Hash]:
         """Send a file whole under its partial name, to a provider of whom nobody knows that it keeps all or nothing."""
-        self._announce(source)
+        if source.size_bytes > _LARGE_BYTES:
+            self._say(
+                f"{source.path} goes in one piece, for its space lies in a bucket: interrupted, it begins again from its first byte"
+            )
         body = Body(source, local, self._moved)
         try:
             said = await self._taken(source, self._files.write_whole(file, body.pieces, source.size_bytes))
@@ -179,19 +211,13 @@ class Sending:
         try:
             return await sending
         except PosixError as error:
-            raise (_too_large(source) if error.errno == "efbig" else error) from error
+            raise (too_large(source) if error.errno == "efbig" else error) from error
         except (ConnectionLost, Busy):
             # The service may have been there for hours till now; but what begins from its first byte again does not do so for ever.
             self._cut_bodies += 1
             if self._cut_bodies < _MOST_SURPRISES:
                 self._tries.progressed()
             raise
-
-    def _announce(self, source: Source) -> None:
-        if source.size_bytes > _LARGE_BYTES:
-            self._say(
-                f"{source.path} goes in one piece, for its space lies in a bucket: interrupted, it begins again from its first byte"
-            )
 
     async def _begun(self, partial: str) -> FileId:
         path = self._remote.target.path_of(partial)
@@ -233,25 +259,22 @@ class Sending:
             await self._files.remove(file)
             raise changed(source)
 
-    async def _moved_into_place(self, source: Source, partial: str, gives_way: Found | None) -> None:
+    async def _moved_into_place(self, source: Source, partial: str, file: FileId, gives_way: Found | None) -> None:
         target = self._remote.target
         here, there = target.full(partial), target.full(source.path)
         try:
             await self._files.move(here, there, replaces=gives_way is not None)
         except PosixError as error:
-            if gives_way is None or error.errno != "eexist":
+            if error.errno != "eexist":
+                raise
+            if gives_way is None:
+                await self._files.remove(file)  # somebody else was quicker
                 raise
             # A provider whose moves replace nothing.
             await self._files.remove(gives_way.file_id)
             await self._files.move(here, there, replaces=False)
 
 
-def _broken(source: Source) -> IntegrityFailure:
-    return IntegrityFailure(f"{source.path} did not arrive as it was sent, and was removed: run the same command again")
-
-
-def _too_large(source: Source) -> StorageError:
-    return StorageError(
-        f"{source.path} ({source.size_bytes / (1 << 30):.1f} GiB) is larger than the service takes in one piece, and in a bucket no file "
-        "comes in several: split it, or put it into a space that lies on a disk"
-    )
+def _partial(source: Source) -> str:
+    folder, _, _ = source.path.rpartition("/")
+    return "/".join(filter(None, (folder, partial_name(source))))

@@ -1,4 +1,4 @@
-"""A node that writes, moves and removes in a space of its own, and is killed at the n-th step between bytes and index."""
+"""A node that writes, moves, removes and takes in parts in a space of its own, and is killed at the n-th step between bytes and index."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import ParamSpec, TypeVar
 
+from fs2od.node.panel.storage_records import Bucket, Credentials
+from fs2od.onedata.ids import FileId
 from fs2od.sqlite import Database
 from fs2od.storage import PosixStorage
-from fs2od.testing.world import Dataset, World, open_world, serve_world
+from fs2od.storage.s3 import S3Settings, S3Storage
+from fs2od.testing.world import Dataset, Person, World, open_world, serve_world
 
-__all__ = ["serve_until_killed", "write_until_killed"]
+__all__ = ["PART_BYTES", "arrive_until_killed", "results_in_bucket", "serve_until_killed", "write_until_killed"]
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 _Writing = Callable[[Database], AbstractContextManager[Connection]]
+PART_BYTES = 8 << 20
+"""The size of the parts that a file arrives in."""
 _CDMI = {"X-CDMI-Specification-Version": "1.1.1", "Content-Type": "application/cdmi-object"}
 
 
@@ -38,10 +43,30 @@ def write_until_killed(folder: str, at: int) -> None:
         asyncio.run(_Changes(world, alex.headers, dataset).make())
 
 
-def serve_until_killed(folder: str, first_port: int, told: str) -> None:
+def results_in_bucket(world: World, owner: Person, own: S3Settings, name: str, *, port: int | None = None) -> Dataset:
+    """Return a new space whose storage is a bucket, which the node reaches at its store's address or at a port of this machine."""
+    provider, space = world.node.provider, world.space(owner, name)
+    place = Bucket(endpoint=f"http://127.0.0.1:{port}" if port else own.endpoint, name=own.bucket)
+    storage = provider.storages.add_s3(f"bucket of {name}", place, Credentials(own.access_key, own.secret_key))
+    with world.node.zone.database.writing() as db:
+        provider.supports.grant(db, space, storage, size_bytes=1 << 30)
+    world.node.zone.epoch.move()
+    return Dataset(space, storage, world.folder / "nowhere", FileId(provider.files.root_id(space)))
+
+
+def arrive_until_killed(folder: str, at: int, own: S3Settings, content: bytes) -> None:
+    """Let a file arrive in a bucket and die at a step from its last part on; return if there are fewer. For a process of its own."""
+    with open_world(Path(folder)) as world:
+        alex = world.person()
+        dataset = results_in_bucket(world, alex, own, f"space {at}")
+        asyncio.run(_Arrival(world, alex.headers, dataset, content).make(_KilledAt(at)))
+
+
+def serve_until_killed(folder: str, first_port: int, told: str, own: S3Settings | None = None, port: int = 0) -> None:
     """Serve a node with a space called "results" on two ports until the process is killed; again in the same folder, the same one.
 
     `told` is a file that is written once it answers: the zone's address, its certificate, a member's token and the space's folder.
+    With a bucket of `own` the space lies there, reached at a port of this machine.
     """
     with serve_world(Path(folder), ports=(first_port, first_port + 1)) as world:
         known = world.node.zone.spaces.named("results")
@@ -49,7 +74,8 @@ def serve_until_killed(folder: str, first_port: int, told: str) -> None:
             facts = json.loads(Path(told).read_text())
         else:
             alex = world.person()
-            dataset = world.results(alex)
+            in_bucket = own and results_in_bucket(world, alex, own, "results", port=port)
+            dataset = in_bucket or world.results(alex)
             facts = {"token": alex.token.reveal(), "folder": str(dataset.folder)}
             facts |= {"zone": world.node.settings.zone_url, "ca": str(world.ca)}
         partial = Path(f"{told}.partial")
@@ -88,11 +114,24 @@ class _KilledAt:
 
 
 @dataclass(frozen=True)
-class _Changes:
+class _Member:
     world: World
     headers: Mapping[str, str]
     dataset: Dataset
 
+    async def _move(self, source: str, target: str) -> None:
+        name = self.world.node.zone.spaces.known(self.dataset.space).name
+        url = f"{self.world.node.settings.provider_url}/cdmi/{name}/{target}"
+        await self._do("PUT", url, json.dumps({"move": f"{name}/{source}"}).encode(), _CDMI)
+
+    async def _do(self, method: str, path: str, content: bytes = b"", more: Mapping[str, str] | None = None) -> bytes:
+        headers = {**self.headers, **(more or {})}
+        answer = await self.world.provider.request(method, path, headers=headers, content=content)
+        answer.raise_for_status()
+        return answer.content
+
+
+class _Changes(_Member):
     async def make(self) -> None:
         """Make every kind of change."""
         base = f"/data/{self.dataset.root}/path"
@@ -105,13 +144,22 @@ class _Changes:
         await self._do("PUT", f"{base}/b/h", b"h")
         await self._do("DELETE", f"{base}/b")
 
-    async def _move(self, source: str, target: str) -> None:
-        name = self.world.node.zone.spaces.known(self.dataset.space).name
-        url = f"{self.world.node.settings.provider_url}/cdmi/{name}/{target}"
-        await self._do("PUT", url, json.dumps({"move": f"{name}/{source}"}).encode(), _CDMI)
 
-    async def _do(self, method: str, path: str, content: bytes = b"", more: Mapping[str, str] | None = None) -> bytes:
-        headers = {**self.headers, **(more or {})}
-        answer = await self.world.provider.request(method, path, headers=headers, content=content)
-        answer.raise_for_status()
-        return answer.content
+@dataclass(frozen=True)
+class _Arrival(_Member):
+    content: bytes
+
+    async def make(self, step: _KilledAt) -> None:
+        """Let a file arrive, and die at a step."""
+        root, last = self.dataset.root, len(self.content) // PART_BYTES * PART_BYTES
+        made = await self._do("PUT", f"/data/{root}/path/partial")
+        file = json.loads(made)["fileId"]
+        beginning = json.dumps({"name": "whole", "sizeBytes": len(self.content)}).encode()
+        json_body = {"Content-Type": "application/json"}
+        await self._do("PUT", f"/fs2od/data/{file}/upload", beginning, json_body)
+        await self._do("PUT", f"/data/{file}/content?offset=0", self.content[:last])
+        for name in ("put_part", "complete_upload", "delete"):
+            setattr(S3Storage, name, step.around(getattr(S3Storage, name)))
+        Database.writing = step.around_commit(Database.writing)  # type: ignore[method-assign, assignment]  # nobody else lives in this process
+        await self._do("PUT", f"/data/{file}/content?offset={last}", self.content[last:])
+        await self._move("partial", "whole")

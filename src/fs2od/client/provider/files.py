@@ -14,7 +14,7 @@ from fs2od.client._service import Service
 from fs2od.client.provider.metadata import JsonMetadata, RdfMetadata, Xattrs
 from fs2od.onedata import wire
 from fs2od.onedata.ids import FileId
-from fs2od.onedata.wire.results import FileChecksum
+from fs2od.onedata.wire.results import FileChecksum, FileUpload, UploadBeginning
 
 __all__ = ["Files", "Written"]
 
@@ -210,6 +210,50 @@ class Files(FileReader):
         """
         answer = await self._service.send_pieces(
             "update_file_content", pieces, size_bytes, ids={"id": file}, content_type=_BYTES
+        )
+        return _digest(answer)
+
+    async def begin_upload(self, file: FileId, name: str, size_bytes: int) -> FileUpload:
+        """Let a file arrive at our own node part by part, or say which parts are there (PUT P/fs2od/data/{id}/upload).
+
+        Its parts are sent by `write` or `write_parts`, in any order; moved to its name it appears there, whole.
+
+        Args:
+            file: Its id.
+            name: The name beside its own that it is moved to in the end.
+            size_bytes: How long it is then; at least 1.
+
+        Raises:
+            NotFound: The provider is not our own node, or an older one.
+            PosixError: enotsup: its storage takes bytes at any offset; efbig, enospc, enoent, eacces, erofs.
+        """
+        beginning = UploadBeginning(name=name, size_bytes=size_bytes)
+        return await self._service.read("fs2od_begin_upload", FileUpload, ids={"id": file}, document=beginning)
+
+    async def write_parts(
+        self, file: FileId, pieces: Callable[[], AsyncIterator[bytes]], size_bytes: int, *, offset: int
+    ) -> str | None:
+        """Send parts of an upload in one request, which is never tried again (PUT P/data/{id}/content). Returns what `write` does.
+
+        Each part is there as soon as it has arrived: after a failure, ask `begin_upload` which are.
+
+        Args:
+            file: Its id.
+            pieces: Makes the bytes, for the only try, and once more if a token was renewed.
+            size_bytes: How many they are.
+            offset: Where the first of them belongs, as a part begins.
+
+        Raises:
+            PosixError: As `write` does; enotsup: nothing arrives there in parts; enoent: the upload is gone: begin again.
+        """
+        answer = await self._service.send_pieces(
+            "update_file_content",
+            pieces,
+            size_bytes,
+            ids={"id": file},
+            query=[("offset", str(offset))],
+            content_type=_BYTES,
+            once=True,
         )
         return _digest(answer)
 

@@ -118,4 +118,17 @@ ALTER TABLE replica ADD COLUMN own_ctime_ns INTEGER;
 ALTER TABLE replica ADD COLUMN own_inode INTEGER;
 """
 
-INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS, _NOTES, _REPLICAS, _OWN_FACTS))
+# Files that arrive in parts: see fs2od.node.index.arrivals. What has arrived takes room already.
+_ARRIVALS = """
+CREATE TABLE arrival (
+    entry INTEGER PRIMARY KEY REFERENCES entry ON DELETE CASCADE,
+    storage TEXT NOT NULL, upload TEXT NOT NULL, arrived INTEGER NOT NULL DEFAULT 0,
+    moved INTEGER NOT NULL                        -- when the last part arrived
+);
+CREATE TABLE arrival_part (
+    entry INTEGER NOT NULL REFERENCES arrival ON DELETE CASCADE, number INTEGER NOT NULL, sha256 BLOB NOT NULL, md5 BLOB NOT NULL,
+    PRIMARY KEY (entry, number)
+) WITHOUT ROWID;
+"""
+
+INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS, _NOTES, _REPLICAS, _OWN_FACTS, _ARRIVALS))

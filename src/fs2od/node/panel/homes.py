@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from fs2od.node.index import Indexes
+from fs2od.node.index.arrivals import arrived_bytes
 from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.storage_records import StorageRecord, storage_record
 from fs2od.node.panel.support import HOME, Support, support_record
@@ -80,3 +81,8 @@ class Homes:
         with self._indexes.using(space) as index:
             root = index.get(ROOT)
         return root.size_bytes if root else 0
+
+    def arrived_bytes(self, space: SpaceId) -> int:
+        """Return how many bytes are there of files of a space that are not whole yet, and registered as empty."""
+        with self._indexes.using(space) as index:
+            return index.kept(arrived_bytes, None)

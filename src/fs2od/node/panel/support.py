@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from fs2od.node.clock import Clock
-from fs2od.node.index import Indexes, SpaceIndex, replicas
+from fs2od.node.index import Indexes, SpaceIndex, arrivals, replicas
 from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.clearances import note_end, note_home_left, require_cleared
 from fs2od.node.panel.storages import Storages
@@ -20,6 +21,7 @@ from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
 from fs2od.onedata.wire import AutoImportConfig
 from fs2od.sqlite import Database, Standing
+from fs2od.storage import Storage
 
 __all__ = ["HOME", "MINIMUM_SIZE", "ImportConfig", "Support", "Supports", "note_space_removed", "support_record"]
 
@@ -243,6 +245,9 @@ class Supports:
             NotFound: The provider does not support it.
         """
         ended, heir = self.get(space), self._heir(space)
+        with self._indexes.using(space) as index:
+            # Before the index goes, which alone knows of them.
+            arrivals.give_up(index, partial(self._opened, space), storage=ended.storage)
         if heir is not None:
             # Before anything else: what is not there must never be taken for what is.
             with self._indexes.using(space) as index:
@@ -260,6 +265,9 @@ class Supports:
         else:
             with self._indexes.using(space) as index:
                 replicas.leave(index, ended.storage)
+
+    def _opened(self, space: SpaceId, storage: StorageId) -> Storage:
+        return self._storages.get(storage).opened_for(space, hurried=True)
 
     def _heir(self, space: SpaceId) -> StorageId | None:
         """Return the storage that is a space's home once its home here ends; None if it stays where it is, or has none then."""

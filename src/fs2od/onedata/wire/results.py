@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from fs2od.onedata.ids import SpaceId
 from fs2od.onedata.wire.codec import Document
 
-__all__ = ["DERIVED_FROM", "FileChecksum", "ResultsOfDataset", "ResultsSpace"]
+__all__ = ["DERIVED_FROM", "FileChecksum", "FileUpload", "ResultsOfDataset", "ResultsSpace", "UploadBeginning"]
 
 DERIVED_FROM = "prov:wasDerivedFrom"
 """The key in a results space's JSON metadata that lists its datasets, in the words of the W3C's provenance ontology."""
@@ -22,6 +22,21 @@ class FileChecksum(Document, frozen=True, kw_only=True):
     size_bytes: int
     sha256: str | UnsetType = UNSET
     done_bytes: int | UnsetType = UNSET
+
+
+class UploadBeginning(Document, frozen=True, kw_only=True):
+    """PUT P/fs2od/data/{id}/upload of our own node: the name that an empty file will have beside its own, and its size then."""
+
+    name: str
+    size_bytes: int
+
+
+class FileUpload(Document, frozen=True, kw_only=True):
+    """What that answers: how long each part is but the last, and the SHA-256 (64 hexadecimal digits) of each that is there, else None."""
+
+    size_bytes: int
+    part_bytes: int
+    parts: tuple[str | None, ...]
 
 
 class ResultsSpace(Document, frozen=True, kw_only=True):

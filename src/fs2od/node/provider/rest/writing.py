@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from fs2od.node.http import Answer, Call, Endpoint, created, done, json_answer
 from fs2od.node.provider.access import Located, Need
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.provider.writing import Place, Written
+from fs2od.node.provider.writing import Arrived, Place, Written
 from fs2od.node.provider.writing.places import names_of, require_name
 from fs2od.node.zone.callers import Caller
 from fs2od.onedata import errors, wire
-from fs2od.onedata.wire.results import FileChecksum
+from fs2od.onedata.wire.results import FileChecksum, FileUpload, UploadBeginning
 from fs2od.storage import Chunk, Kind
 
 __all__ = ["endpoints"]
@@ -70,6 +70,13 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
             raise errors.posix("eisdir" if located.entry.kind is Kind.DIRECTORY else "einval")
         return json_answer(_checksum(provider, located))
 
+    def upload(call: Call) -> Answer:
+        located, wanted = writing.located_to_put(call.caller, call.path("id")), call.read(UploadBeginning)
+        require_name(wanted.name)
+        if wanted.size_bytes < 1:
+            raise errors.bad_value("TooLow", "sizeBytes", "must be at least 1", limit=1)
+        return json_answer(_upload(writing.begin_arrival(located, wanted.name, wanted.size_bytes)))
+
     def remove(call: Call) -> Answer:
         writing.remove(provider.access.locate_private(call.caller, call.path("id"), Need.REMOVE))
         return done()
@@ -80,7 +87,10 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
         return done()
 
     is_plain = provider.zone.settings.plain
-    beyond = [Endpoint("GET", "/fs2od/data/{id}/checksum", "fs2od_get_checksum", checksum)]
+    beyond = [
+        Endpoint("GET", "/fs2od/data/{id}/checksum", "fs2od_get_checksum", checksum),
+        Endpoint("PUT", "/fs2od/data/{id}/upload", "fs2od_begin_upload", upload),
+    ]
     return [
         *([] if is_plain else beyond),
         Endpoint("PUT", "/data/{id}/content", "update_file_content", content, takes_body=False),
@@ -125,6 +135,12 @@ def _checksum(provider: Oneprovider, located: Located) -> FileChecksum:
     if reading.sha256 is not None:
         return FileChecksum(status="known", size_bytes=reading.size_bytes, sha256=reading.sha256)
     return FileChecksum(status="computing", size_bytes=reading.size_bytes, done_bytes=reading.read_bytes)
+
+
+def _upload(arrived: Arrived) -> FileUpload:
+    upload, there = arrived.upload, arrived.parts
+    parts = tuple(there[number].sha256.hex() if number in there else None for number in range(upload.count))
+    return FileUpload(size_bytes=upload.size_bytes, part_bytes=upload.part_bytes, parts=parts)
 
 
 def _kind(call: Call) -> Kind:

@@ -45,6 +45,10 @@ class Abandoned:
         with self._indexes.using(space) as index:
             for row in _partials(index, before_ns):
                 removed += self._removed(index, row, before_ns)
+        try:
+            self._trees.opened(space).sweep(before_ns=before_ns, keep=self._trees.under_way(space))
+        except Fs2odError as error:
+            _log.warning("the uploads to space %s cannot be looked through now: %s", space, error)
         if removed:
             _log.info("%d uploads to space %s were given up: nobody went on with them for a week", removed, space)
         return removed
@@ -52,7 +56,7 @@ class Abandoned:
     def _removed(self, index: SpaceIndex, row: int, before_ns: int) -> bool:
         def still() -> Entry:
             found = index.get(row)
-            if found is None or found.mtime_ns >= before_ns or not _PARTIAL.fullmatch(found.name):
+            if row not in _partials(index, before_ns) or found is None:
                 raise errors.posix("ebusy")  # somebody goes on with it after all
             return found
 
@@ -66,7 +70,8 @@ class Abandoned:
 
 
 def _partials(index: SpaceIndex, before_ns: int) -> list[int]:
-    query = "SELECT id, name FROM entry WHERE kind = ? AND mtime_ns < ? AND name GLOB '.fs2od-*.partial'"
+    query = """SELECT id, name FROM entry WHERE kind = ?1 AND mtime_ns < ?2 AND name GLOB '.fs2od-*.partial'
+        AND NOT EXISTS (SELECT 1 FROM arrival WHERE arrival.entry = entry.id AND arrival.moved >= ?2 / 1000000000)"""
     with index.database.reading() as db:
         rows = db.execute(query, (Kind.FILE.value, before_ns)).fetchall()
     return [int(row[0]) for row in rows if _PARTIAL.fullmatch(row[1])]

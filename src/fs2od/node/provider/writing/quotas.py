@@ -31,6 +31,11 @@ class Claim:
             self._quotas.take(self._space, size_bytes - self.size_bytes)
             self.size_bytes = size_bytes
 
+    def release(self) -> None:
+        """Take nothing any more: what was written is counted elsewhere by now."""
+        self._quotas.give(self._space, self.size_bytes)
+        self.size_bytes = 0
+
 
 class Quotas:
     """Counts what is being written into each space. Two writes never take the same room."""
@@ -47,12 +52,7 @@ class Quotas:
         try:
             yield claim
         finally:
-            with self._lock:
-                left = self._taken.get(space, 0) - claim.size_bytes
-                if left > 0:
-                    self._taken[space] = left
-                else:
-                    self._taken.pop(space, None)
+            claim.release()
 
     def take(self, space: SpaceId, size_bytes: int) -> None:
         """Take more room.
@@ -62,6 +62,18 @@ class Quotas:
         """
         with self._lock:
             taken, home = self._taken.get(space, 0) + size_bytes, self._homes.support(space)
-            if home is None or self._homes.occupancy_bytes(space) + taken > home.size_bytes:
+            if (
+                home is None
+                or self._homes.occupancy_bytes(space) + self._homes.arrived_bytes(space) + taken > home.size_bytes
+            ):
                 raise errors.posix("enospc")
             self._taken[space] = taken
+
+    def give(self, space: SpaceId, size_bytes: int) -> None:
+        """Give room back that was taken."""
+        with self._lock:
+            left = self._taken.get(space, 0) - size_bytes
+            if left > 0:
+                self._taken[space] = left
+            else:
+                self._taken.pop(space, None)

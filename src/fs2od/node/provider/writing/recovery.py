@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fs2od.node.index import Entry, Indexes, SpaceIndex
+from fs2od.node.index.arrivals import arrival, drop
 from fs2od.node.index.changes import Note, Notes, place, rename, write_down
 from fs2od.node.index.removal import remove
 from fs2od.onedata.ids import SpaceId
@@ -69,13 +70,29 @@ class Settling:
 
     def _moved(self, index: SpaceIndex, source: str, path: str) -> None:
         entry, seen = _entry(index, source), self._seen(path)
-        if entry is None or seen is None or self._seen(source) is not None or entry.kind is not seen.kind:
+        if entry is None or seen is None or entry.kind is not seen.kind:
             return
+        if self._seen(source) is not None:
+            if not self._has_arrived(index, entry, seen, path):
+                return
+            self._storage.delete(source)
         above, _, name = path.rpartition("/")
         parent = _entry(index, above)
         if parent is not None:
             with index.database.writing() as db:
                 rename(db, entry, parent.row, name, seen)
+                drop(db, entry.row)
+
+    def _has_arrived(self, index: SpaceIndex, entry: Entry, seen: Seen, path: str) -> bool:
+        """Say whether what stands at a path came of the upload of an entry: nobody but its end takes that from the storage."""
+        arrives = arrival(index, entry.row)
+        if arrives is None or (arrives.upload.path, arrives.upload.size_bytes) != (path, seen.size_bytes):
+            return False
+        try:
+            self._storage.parts_of(arrives.upload)
+        except FileNotFoundError:
+            return True
+        return False
 
     def _at(self, index: SpaceIndex, path: str) -> None:
         """Bring one path in line, with all that is registered below it."""

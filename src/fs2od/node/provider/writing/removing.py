@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from fs2od.errors import DirectoryNotEmpty
-from fs2od.node.index import Entry, SpaceIndex
+from fs2od.node.index import Entry, SpaceIndex, arrivals
 from fs2od.node.index.changes import Notes
 from fs2od.node.index.removal import remove
 from fs2od.node.provider.located import Need, require_modes
@@ -70,5 +70,7 @@ class Removing:
                 except DirectoryNotEmpty as error:
                     notes.remove(note)
                     raise errors.posix("enotempty") from error
+        given_up = arrivals.under_way(self._index, rows)
         remove(self._index, rows)
         notes.remove(note)
+        arrivals.abandon(self._storage, given_up)

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 
 from fs2od.errors import Fs2odError
-from fs2od.node.index import Indexes
+from fs2od.node.index import Indexes, arrivals
 from fs2od.node.panel.homes import Homes
 from fs2od.node.provider.writing.recovery import Settling
 from fs2od.onedata import errors
-from fs2od.onedata.ids import SpaceId
+from fs2od.onedata.ids import SpaceId, StorageId
 from fs2od.storage import Storage
 
 __all__ = ["Trees"]
@@ -61,9 +61,25 @@ class Trees:
                 if not self._homes.occupancy_bytes(space):
                     record.opened().make_directory(space)
                 self.settling(space, storage).settle_all()
-                storage.sweep(before_ns=time.time_ns())
+                storage.sweep(before_ns=time.time_ns(), keep=self.under_way(space))
                 self._settled.add(space)
         return storage
+
+    def home(self, space: SpaceId) -> StorageId:
+        """Return which storage that is.
+
+        Raises:
+            PosixError: erofs, there is none any more.
+        """
+        record = self._homes.storage(space)
+        if record is None:
+            raise errors.posix("erofs")
+        return record.id
+
+    def under_way(self, space: SpaceId) -> frozenset[str]:
+        """Return the ids of the uploads that somebody may still go on with."""
+        with self._indexes.using(space) as index:
+            return frozenset(each.upload.id for each in arrivals.under_way(index))
 
     def settling(self, space: SpaceId, storage: Storage) -> Settling:
         """Return what brings the index of a space in line with its storage, entry by entry."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from fs2od.errors import StorageError
 from fs2od.manifests import Digester
-from fs2od.node.index import Entry, Indexes, SpaceIndex
+from fs2od.node.index import Entry, Indexes, SpaceIndex, arrivals
+from fs2od.node.index.arrivals import Arrival
 from fs2od.node.index.changes import place, rename, write_down
 from fs2od.node.provider.access import Access, Located, Need
 from fs2od.node.provider.checksums import know
+from fs2od.node.provider.writing.arriving import Arrived, Arriving
 from fs2od.node.provider.writing.change import Change, stored, written_whole
 from fs2od.node.provider.writing.digests import Digests
 from fs2od.node.provider.writing.places import Place, Places
@@ -68,6 +71,7 @@ class Writing:
         self._now_s = now_s
         self._digests = Digests()
         self._reading_again = ReadingAgain(indexes, self._digests)
+        self._arriving = Arriving(access, places, trees, indexes, quotas, now_s)
         self._recheck_bytes = recheck_bytes
         self._directory_mode = directory_mode
 
@@ -144,11 +148,11 @@ class Writing:
         Not atomic: when it fails, a part may be written.
 
         Raises:
-            PosixError: eisdir; enotsup, the storage cannot do that.
+            PosixError: eisdir; enotsup, the storage takes whole files only, and these are no parts of one that was begun.
         """
         storage = self._to_write(file)
         if Can.WRITE_AT not in storage.can:
-            raise errors.posix("enotsup")
+            return Written(file, self._arriving.put(file, storage, body, offset))
         before = stored(partial(storage.stat, file.path))
         digester = self._digests.take(file.space, file.entry.row, before, offset)
         judge = partial(self._access.locate, file.caller, file.file_id, Need.MODIFY)
@@ -168,6 +172,10 @@ class Writing:
             if digester is not None:
                 self._digests.keep(file.space, file.entry.row, seen, digester)
             return Written(file, digester.sha256 if digester is not None else None)
+
+    def begin_arrival(self, file: Located, name: str, size_bytes: int) -> Arrived:
+        """Begin to take in an empty file part by part, or say how much of it is there; see `Arriving.begin`."""
+        return self._arriving.begin(file, name, size_bytes)
 
     def remove(self, located: Located) -> None:
         """Remove a file, or a directory with all that lies in it.
@@ -192,7 +200,7 @@ class Writing:
 
         Raises:
             PosixError: exdev, that is another space; eexist, the name is taken; einval, a directory cannot lie in itself;
-                eisdir, enotdir, one is a directory and the other is none.
+                eisdir, enotdir, one is a directory and the other is none; ebusy, not all of its parts have arrived.
         """
         if source.space != where.space:
             raise errors.posix("exdev")
@@ -209,6 +217,9 @@ class Writing:
             if entry is None or self._path(change.index, source) != source.path:
                 raise errors.posix("enoent")
             _require_free(entry, there, replaces=replaces)
+            arrives = arrivals.arrival(change.index, entry.row)
+            if arrives is not None:
+                return self._arrived(change, storage, entry, where, arrives)
             change.begin(where.path, source=source.path)
             is_empty = entry.kind is Kind.DIRECTORY and not entry.files
             if Can.KEEP_DIRECTORIES in storage.can or not is_empty:
@@ -232,6 +243,25 @@ class Writing:
     def close(self) -> None:
         """Stop what goes on behind."""
         self._reading_again.close()
+
+    def _arrived(self, change: Change, storage: Storage, entry: Entry, where: Place, arrives: Arrival) -> Located:
+        """Let a file that came in parts appear under its name, in the place of the empty one."""
+        self._arriving.require_whole(change.index, arrives, where.path)
+        source = change.index.path(entry)
+        change.begin(where.path, source=source)
+        seen, digester = self._arriving.end(change.index, storage, arrives)
+        with suppress(FileNotFoundError):
+            storage.delete(source)
+        with change.registering() as db:
+            rename(db, entry, where.directory.entry.row, where.names[-1], seen)
+            arrivals.drop(db, entry.row)
+            if digester is not None:
+                know(db, entry.row, seen, digester)
+        made = self._made(change.index, where, entry.row)
+        if digester is None:
+            with suppress(StorageError):
+                self._reading_again.of(made, lambda: storage, wait_s=0)
+        return made
 
     def _to_write(self, file: Located) -> Storage:
         if file.entry.kind is Kind.DIRECTORY:

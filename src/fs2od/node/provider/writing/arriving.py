@@ -1,0 +1,288 @@
+"""Large files that arrive in parts where nothing can be written into a file: an upload of the storage has them until all are there.
+
+The file stands empty under the name that its writer gave it. Its upload is begun under the name that it will have, so that a move to that
+name ends the upload, and nothing is copied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+from fs2od.errors import StorageBusy
+from fs2od.manifests import Digester
+from fs2od.node.index import Indexes, SpaceIndex
+from fs2od.node.index import arrivals as noted
+from fs2od.node.index.arrivals import Arrival, Part
+from fs2od.node.provider.access import Access, Located, Need
+from fs2od.node.provider.writing.places import Places
+from fs2od.node.provider.writing.quotas import Claim, Quotas
+from fs2od.node.provider.writing.trees import Trees
+from fs2od.onedata import errors
+from fs2od.storage import Can, Chunk, Kind, Seen, Storage, Upload, md5_of_parts
+
+__all__ = ["Arrived", "Arriving"]
+
+_PART_BYTES = 8 << 20
+# A part is in memory while it arrives, and S3 takes ten thousand of them.
+_MOST_BYTES = 10_000 * (64 << 20)
+_MOST_KNOWN = 1024
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """How much of a file is there: of the parts of its upload those that are, by their numbers."""
+
+    upload: Upload
+    parts: Mapping[int, Part]
+
+
+@dataclass
+class _InOrder:
+    """The checksums of a file whose parts came in order, and of each of these parts."""
+
+    digester: Digester = field(default_factory=Digester)
+    parts: list[bytes] = field(default_factory=list)
+
+    def take(self, content: bytes | bytearray, sha256: bytes) -> None:
+        self.digester.update(content)
+        self.parts.append(sha256)
+
+    def are(self, parts: Mapping[int, Part]) -> bool:
+        """Say whether these are the very parts that there are: somebody else may have sent one again."""
+        return self.parts == [parts[number].sha256 for number in sorted(parts)]
+
+
+class Arriving:
+    """Takes parts in. What it has noted is there whatever ends, the node or its client, and is gone on with from there."""
+
+    def __init__(
+        self,
+        access: Access,
+        places: Places,
+        trees: Trees,
+        indexes: Indexes,
+        quotas: Quotas,
+        now_s: Callable[[], int],
+    ) -> None:
+        self._access = access
+        self._places = places
+        self._trees = trees
+        self._indexes = indexes
+        self._quotas = quotas
+        self._now_s = now_s
+        self._guard = threading.Lock()
+        self._in_order: OrderedDict[str, _InOrder] = OrderedDict()
+
+    def begin(self, file: Located, name: str, size_bytes: int) -> Arrived:
+        """Begin to take in a file that will have a name beside its own one, or say how much of it is there.
+
+        Args:
+            file: The file, as its writer found it; what it has now goes with its name.
+            name: The name that it is moved to when it is whole.
+            size_bytes: How long it will be; at least 1.
+
+        Raises:
+            PosixError: enotsup, its storage takes bytes at any offset; efbig; enospc; eisdir.
+        """
+        where = self._places.at(file.caller, file.space, [*file.path.split("/")[:-1], name])
+        storage = self._trees.opened(file.space)
+        if Can.WRITE_AT in storage.can:
+            raise errors.posix("enotsup")
+        if size_bytes > _MOST_BYTES:
+            raise errors.posix("efbig")
+        # Not while it is moved to its name: then its upload ends.
+        with _busy_said(), self._trees.lock(file.space), self._indexes.using(file.space) as index:
+            _require_there(index, file)
+            known, home = noted.arrival(index, file.entry.row), self._trees.home(file.space)
+            if known is not None:
+                wanted = Upload(where.path, known.upload.id, size_bytes, known.upload.part_bytes)
+                there = self._there(index, storage, known) if (known.storage, known.upload) == (home, wanted) else None
+                if there is not None:
+                    return Arrived(known.upload, there)
+                noted.abandon(storage, [known])
+            with self._quotas.claiming(file.space) as claim:
+                claim.grow_to(size_bytes)  # whether there is room for it is better known now than at its end
+            upload = storage.begin_upload(where.path, size_bytes=size_bytes, part_bytes=_PART_BYTES)
+            noted.begin(index, Arrival(file.entry.row, home, upload), now_s=self._now_s())
+        return Arrived(upload, {})
+
+    def put(self, file: Located, storage: Storage, body: Iterable[Chunk], offset: int) -> str | None:
+        """Take in whole parts, each of which is there as soon as it has arrived.
+
+        Returns:
+            The SHA-256 of the file if all of it is there now, and was seen arriving in order.
+
+        Raises:
+            PosixError: enotsup, nothing arrives in parts there, or these bytes are no parts; efbig; enospc;
+                enoent, the upload is gone: begin again.
+            Busy: temporaryFailure, the storage is away; what it has stays.
+        """
+        with self._indexes.using(file.space) as index, self._quotas.claiming(file.space) as claim:
+            arrives = noted.arrival(index, file.entry.row)
+            if arrives is None or arrives.storage != self._trees.home(file.space):
+                raise errors.posix("enotsup")
+            upload = arrives.upload
+            judge = partial(self._access.locate, file.caller, file.file_id, Need.MODIFY)
+            in_order = self._taken(upload, offset)
+            try:
+                for number, content in _in_parts(upload, body, offset, claim):
+                    self._access.require_still(file, judge)
+                    sha256 = self._put_part(index, storage, arrives, number, content)
+                    claim.release()
+                    if in_order is not None:
+                        in_order.take(content, sha256)
+            finally:
+                if in_order is not None:
+                    self._keep(upload, in_order)
+            if in_order is None or len(in_order.parts) < upload.count:
+                return None
+            return in_order.digester.sha256 if in_order.are(noted.parts(index, arrives.row)) else None
+
+    def require_whole(self, index: SpaceIndex, arrives: Arrival, path: str) -> None:
+        """Let only a file be moved all of which is there, and only to the name that it was begun for.
+
+        Raises:
+            PosixError: ebusy.
+        """
+        if arrives.upload.path != path or len(noted.parts(index, arrives.row)) < arrives.upload.count:
+            raise errors.posix("ebusy")
+
+    def end(self, index: SpaceIndex, storage: Storage, arrives: Arrival) -> tuple[Seen, Digester | None]:
+        """Let a file appear under its name, and return its facts and, where it came in order, its checksums.
+
+        Raises:
+            PosixError: enoent, its upload is gone.
+            Busy: temporaryFailure, the storage is away, or has other bytes than it was given; these were removed.
+        """
+        upload, parts = arrives.upload, noted.parts(index, arrives.row)
+        try:
+            with _busy_said():
+                seen = storage.complete_upload(upload)
+        except FileNotFoundError as error:
+            self._forget(index, arrives)
+            raise errors.posix("enoent") from error
+        except ValueError as error:
+            self._forget(index, arrives)
+            noted.abandon(storage, [arrives])
+            raise _sent_again() from error
+        told = md5_of_parts([parts[number].md5 for number in sorted(parts)], uploaded=True)
+        if seen.md5 != told and not _reads(storage, upload, parts):
+            _log.warning("%r has other bytes in its storage than arrived; they are removed", upload.path)
+            self._forget(index, arrives)
+            with suppress(FileNotFoundError):
+                storage.delete(upload.path)
+            raise _sent_again()
+        with self._guard:
+            in_order = self._in_order.pop(upload.id, None)
+        return seen, in_order.digester if in_order is not None and in_order.are(parts) else None
+
+    def _there(self, index: SpaceIndex, storage: Storage, known: Arrival) -> dict[int, Part] | None:
+        """Return the parts that are noted and that the storage still has; None if it knows nothing of their upload."""
+        try:
+            there = storage.parts_of(known.upload)
+        except FileNotFoundError:
+            return None
+        parts = noted.parts(index, known.row)
+        lost = parts.keys() - there
+        if lost:
+            noted.forget_parts(index, known, lost)
+        return {number: part for number, part in parts.items() if number in there}
+
+    def _put_part(
+        self, index: SpaceIndex, storage: Storage, arrives: Arrival, number: int, content: bytearray
+    ) -> bytes:
+        try:
+            with _busy_said():
+                storage.put_part(arrives.upload, number, content)
+        except FileNotFoundError as error:
+            raise errors.posix("enoent") from error
+        part = Part(hashlib.sha256(content).digest(), hashlib.md5(content, usedforsecurity=False).digest())
+        if not noted.note_part(index, arrives, number, part, now_s=self._now_s()):
+            raise errors.posix("enoent")  # it was begun anew, removed or ended meanwhile
+        return part.sha256
+
+    def _taken(self, upload: Upload, offset: int) -> _InOrder | None:
+        """Return the checksums of all that came before an offset, for one thread alone; None where they are not known."""
+        with self._guard:
+            known = self._in_order.pop(upload.id, None)
+        if known is not None and known.digester.size_bytes == offset:
+            return known
+        return None if offset else _InOrder()
+
+    def _keep(self, upload: Upload, in_order: _InOrder) -> None:
+        with self._guard:
+            self._in_order[upload.id] = in_order
+            while len(self._in_order) > _MOST_KNOWN:
+                self._in_order.popitem(last=False)
+
+    def _forget(self, index: SpaceIndex, arrives: Arrival) -> None:
+        with self._guard:
+            self._in_order.pop(arrives.upload.id, None)
+        with index.database.writing() as db:
+            noted.drop(db, arrives.row)
+
+
+def _require_there(index: SpaceIndex, file: Located) -> None:
+    entry = index.get(file.entry.row)
+    if entry is None or index.path(entry) != file.path:
+        raise errors.posix("enoent")
+    if entry.kind is Kind.DIRECTORY:
+        raise errors.posix("eisdir")
+
+
+def _in_parts(upload: Upload, body: Iterable[Chunk], offset: int, claim: Claim) -> Iterator[tuple[int, bytearray]]:
+    """Yield the parts that a body has, by their numbers; each takes its room before it is in memory."""
+    number, beyond = divmod(offset, upload.part_bytes)
+    if beyond:
+        raise errors.posix("enotsup")
+    content = bytearray()
+    for chunk in body:
+        ahead = memoryview(chunk).cast("B")
+        while ahead:
+            if number >= upload.count:
+                raise errors.posix("efbig")
+            length = upload.length(number)
+            claim.grow_to(length)
+            room = length - len(content)
+            content += ahead[:room]
+            ahead = ahead[room:]
+            if len(content) == length:
+                yield number, content
+                number, content = number + 1, bytearray()
+    if content:
+        raise errors.posix("enotsup")
+
+
+def _reads(storage: Storage, upload: Upload, parts: Mapping[int, Part]) -> bool:
+    """Judge a file by what its storage gives back: one that encrypts tells something else than an MD5."""
+    with storage.open(upload.path) as file:
+        for number in range(upload.count):
+            digest, left = hashlib.sha256(), upload.length(number)
+            while left and (block := file.read(min(left, _PART_BYTES))):
+                digest.update(block)
+                left -= len(block)
+            if digest.digest() != parts[number].sha256:
+                return False
+        return not file.read(1)
+
+
+@contextmanager
+def _busy_said() -> Iterator[None]:
+    """Let who sends know that it is worth while to wait."""
+    try:
+        yield
+    except StorageBusy as error:
+        raise errors.error_of("temporaryFailure", "The storage does not answer just now: try again later.") from error
+
+
+def _sent_again() -> errors.ServiceError:
+    said = "The storage has other bytes than it was given. They were removed: send them again."
+    return errors.error_of("temporaryFailure", said)

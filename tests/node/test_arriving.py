@@ -1,0 +1,317 @@
+"""Files that arrive part by part in a space whose storage is a bucket of a real store, and appear when they are moved to their names."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.node.replication.buckets import Meanwhile, Objects
+from tests.node.replication.moments import Moments
+
+from fs2od.client import Connection, Oneprovider, Retries
+from fs2od.node.index import Entry
+from fs2od.onedata.errors import Busy, PosixError, Rejected, Unauthorized
+from fs2od.onedata.ids import FileId
+from fs2od.storage.s3 import S3Settings, client_of
+from fs2od.testing.killed_writing import PART_BYTES as PART
+from fs2od.testing.killed_writing import arrive_until_killed, results_in_bucket
+from fs2od.testing.network import Proxy, Refuse, Request
+from fs2od.testing.radosgw import Radosgw
+from fs2od.testing.world import World, open_world, wait_until
+
+CONTENT = os.urandom(2 * PART + 1000)
+DAY_S = 24 * 3600
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["fs2od.testing.killed_writing"])
+MOST_STEPS = 40
+
+
+@pytest.fixture
+def own(radosgw: Radosgw) -> S3Settings:
+    return radosgw.bucket()
+
+
+@pytest.fixture
+def proxy(radosgw: Radosgw) -> Iterator[Proxy]:
+    with Proxy({0: ("127.0.0.1", radosgw.port)}) as proxy:
+        yield proxy
+
+
+class Scene:
+    """Somebody who writes into a space in a bucket."""
+
+    def __init__(self, world: World, own: S3Settings, port: int) -> None:
+        self.world = world
+        self.provider = world.node.provider
+        self.alex = world.person()
+        dataset = results_in_bucket(world, self.alex, own, "objects", port=port)
+        self.space, self.root = dataset.space, dataset.root
+        self.objects = Objects(own, self.space)
+        self._store, self._bucket = client_of(own), own.bucket
+        transport = world.transports[world.node.settings.provider_url]
+        connection = Connection(token=self.alex.token, transport=transport, retries=Retries(tries=1))
+        self.files = Oneprovider(connection, world.node.settings.provider_url).files
+
+    def uploads(self) -> int:
+        """Return how many uploads into the bucket nobody has ended."""
+        return len(self._store.list_multipart_uploads(Bucket=self._bucket).get("Uploads", ()))
+
+    def listed(self) -> dict[str, int]:
+        with self.provider.indexes.using(self.space) as index:
+            root = index.get(1)
+            assert root is not None
+            return {path: entry.size_bytes for path, entry in index.walk(root)}
+
+    def entry(self, file: FileId) -> Entry:
+        return self.provider.access.locate(self.alex.caller, file).entry
+
+    async def begun(self, name: str = "whole", *, size: int = len(CONTENT)) -> FileId:
+        partial = f".fs2od-{os.urandom(12).hex()}.partial"
+        file = (await self.files.create(self.root, partial)).file_id
+        await self.files.begin_upload(file, name, size)
+        return file
+
+    async def part(self, file: FileId, number: int, content: bytes = CONTENT) -> str | None:
+        return await self.files.write(file, content[number * PART : (number + 1) * PART], offset=number * PART)
+
+    async def move(self, file: FileId, name: str, *, replaces: bool = False) -> None:
+        here = f"objects@{self.space}/{(await self.files.attributes(file, ('name',))).name}"
+        await self.files.move(here, f"objects@{self.space}/{name}", replaces=replaces)
+
+
+@pytest.fixture
+def moments() -> Moments:
+    return Moments()
+
+
+@pytest.fixture
+def scene(tmp_path: Path, moments: Moments, own: S3Settings, proxy: Proxy) -> Iterator[Scene]:
+    with open_world(tmp_path, clock=moments) as world:
+        yield Scene(world, own, proxy.ports[0])
+
+
+def is_part(request: Request) -> bool:
+    return request.method == "PUT" and "partNumber=" in request.target
+
+
+async def test_parts_come_in_any_order_and_the_file_appears_whole_under_its_name(scene: Scene, proxy: Proxy) -> None:
+    file = await scene.begun()
+    for number in (2, 0, 1):
+        assert await scene.part(file, number) is None  # not in order
+        assert sum(scene.objects.sizes().values()) == sum(scene.listed().values()) == 0
+    await scene.move(file, "whole")
+    assert scene.objects.all() == {"whole": CONTENT}
+    assert scene.listed() == {"whole": len(CONTENT)}
+    assert not [each for each in proxy.exchanges if "x-amz-copy-source" in each.request.headers]
+    # Nobody saw all of it in order, so it is read again behind.
+    wait_until(lambda: scene.provider.checksums.of(scene.space, scene.entry(file)) is not None, 60)
+    known = await scene.files.checksum(file)
+    assert known.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert scene.uploads() == 0
+
+
+async def test_what_came_in_order_needs_no_second_look(scene: Scene) -> None:
+    file = await scene.begun()
+    assert await scene.files.write(file, CONTENT[: 2 * PART], offset=0) is None
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    assert await scene.part(file, 2) == digest
+    there = await scene.files.begin_upload(file, "whole", len(CONTENT))
+    pieces = [CONTENT[start : start + PART] for start in range(0, len(CONTENT), PART)]
+    assert (there.part_bytes, there.size_bytes) == (PART, len(CONTENT))
+    assert list(there.parts) == [hashlib.sha256(piece).hexdigest() for piece in pieces]
+    await scene.move(file, "whole")
+    known = scene.provider.checksums.of(scene.space, scene.entry(file))
+    assert known is not None
+    assert known.sha256.hex() == digest
+
+
+async def test_a_part_that_is_sent_again_counts_and_its_file_is_hashed_anew(scene: Scene) -> None:
+    file = await scene.begun()
+    assert await scene.files.write(file, CONTENT[: 2 * PART], offset=0) is None
+    other = os.urandom(PART)
+    await scene.files.write(file, other, offset=0)
+    assert await scene.part(file, 2) is None
+    await scene.move(file, "whole")
+    assert scene.objects.all() == {"whole": other + CONTENT[PART:]}
+    wait_until(lambda: scene.provider.checksums.of(scene.space, scene.entry(file)) is not None, 60)
+    assert (await scene.files.checksum(file)).sha256 == hashlib.sha256(other + CONTENT[PART:]).hexdigest()
+
+
+async def test_what_is_no_part_is_refused_and_what_arrived_stays(scene: Scene) -> None:
+    file = await scene.begun()
+    other = (await scene.files.create(scene.root, "other")).file_id
+    for target, content, offset, errno in (
+        (file, b"x", 3, "enotsup"),
+        (file, CONTENT[: PART - 1], 0, "enotsup"),
+        (file, CONTENT[2 * PART :] + b"more", 2 * PART, "efbig"),
+        (file, b"x", 3 * PART, "efbig"),
+        (other, b"x", 0, "enotsup"),
+    ):
+        with pytest.raises(PosixError, match=errno):
+            await scene.files.write(target, content, offset=offset)
+    there = await scene.files.begin_upload(file, "whole", len(CONTENT))
+    assert [part is not None for part in there.parts] == [False, False, True]
+    for name in ("whole", "elsewhere"):
+        with pytest.raises(PosixError, match="ebusy"):
+            await scene.move(file, name)
+    await scene.part(file, 0)
+    await scene.part(file, 1)
+    with pytest.raises(PosixError, match="ebusy"):
+        await scene.move(file, "elsewhere")
+    with pytest.raises(PosixError, match="eexist"):
+        await scene.move(file, "other")
+    await scene.move(file, "whole")
+    assert scene.objects.all() == {"other": b"", "whole": CONTENT}
+
+
+async def test_room_is_taken_by_what_arrived_and_asked_for_at_once(scene: Scene) -> None:
+    with scene.world.node.zone.database.writing() as db:
+        scene.provider.supports.resize(db, scene.space, 30 << 20)
+    scene.world.node.zone.epoch.move()
+    with pytest.raises(PosixError, match="enospc"):
+        await scene.begun(size=31 << 20)
+    file = await scene.begun(size=30 << 20)
+    for number in range(2):
+        await scene.part(file, number)
+    with pytest.raises(PosixError, match="enospc"):
+        await scene.files.create(scene.root, "in the way", content=bytes(15 << 20))
+    await scene.files.create(scene.root, "beside", content=bytes(13 << 20))
+    with pytest.raises(PosixError, match="enospc"):
+        await scene.part(file, 0)
+    with pytest.raises(PosixError, match="efbig"):
+        await scene.begun(size=1 << 40)
+
+
+async def test_what_is_removed_or_begun_for_another_name_leaves_nothing_in_the_store(scene: Scene) -> None:
+    file = await scene.begun()
+    await scene.part(file, 0)
+    there = await scene.files.begin_upload(file, "another name", len(CONTENT))
+    assert (set(there.parts), scene.uploads()) == ({None}, 1)
+    await scene.files.remove(file)
+    assert (scene.uploads(), scene.objects.all(), scene.listed()) == (0, {}, {})
+    with pytest.raises(PosixError, match="enoent"):
+        await scene.part(file, 0)
+
+
+async def test_what_nobody_goes_on_with_is_given_up_after_a_week(scene: Scene, moments: Moments) -> None:
+    left, kept = await scene.begun("left"), await scene.begun("kept")
+    abandoned = scene.world.node.sites.abandoned
+    moments.forward(6 * DAY_S)
+    await scene.part(kept, 0)
+    assert abandoned.sweep(scene.space) == 0
+    moments.forward(2 * DAY_S)
+    assert abandoned.sweep(scene.space) == 1
+    assert scene.uploads() == 1
+    with pytest.raises(PosixError, match="enoent"):
+        await scene.part(left, 0)
+    await scene.part(kept, 1)
+
+
+async def test_an_upload_that_the_store_lost_is_begun_anew(scene: Scene, own: S3Settings) -> None:
+    file = await scene.begun()
+    await scene.part(file, 0)
+    store = client_of(own)
+    (upload,) = store.list_multipart_uploads(Bucket=own.bucket)["Uploads"]
+    store.abort_multipart_upload(Bucket=own.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    with pytest.raises(PosixError, match="enoent"):
+        await scene.part(file, 1)
+    there = await scene.files.begin_upload(file, "whole", len(CONTENT))
+    assert list(there.parts) == [None, None, None]
+    for number in range(3):
+        await scene.part(file, number)
+    await scene.move(file, "whole")
+    assert scene.objects.all() == {"whole": CONTENT}
+
+
+async def test_bytes_that_changed_in_the_store_are_removed_and_never_registered(scene: Scene, proxy: Proxy) -> None:
+    file = await scene.begun()
+    for number in range(3):
+        await scene.part(file, number)
+
+    def is_look(request: Request) -> bool:
+        return request.method == "HEAD" and scene.objects.sizes().get("whole", 0) > 0
+
+    proxy.strike(Meanwhile(lambda: scene.objects.flip("whole")), when=is_look)
+    with pytest.raises(Busy, match="other bytes"):
+        await scene.move(file, "whole")
+    assert "whole" not in scene.objects.sizes()
+    assert "whole" not in scene.listed()
+    assert list((await scene.files.begin_upload(file, "whole", len(CONTENT))).parts) == [None, None, None]
+
+
+async def test_a_store_that_leaves_at_the_last_step_has_the_file_under_its_name_alone(
+    scene: Scene, proxy: Proxy
+) -> None:
+    file = await scene.begun()
+    for number in range(3):
+        await scene.part(file, number)
+    proxy.strike(Refuse(status=400), when=lambda request: request.method == "DELETE")
+    with pytest.raises(PosixError, match="eio"):
+        await scene.move(file, "whole")
+    assert scene.listed() == scene.objects.sizes() == {"whole": len(CONTENT)}
+    assert scene.entry(file).name == "whole"
+
+
+async def test_a_token_that_ends_ends_the_upload_and_another_goes_on(scene: Scene) -> None:
+    file = await scene.begun()
+    await scene.part(file, 0)
+    zone = scene.world.node.zone
+    issued = zone.tokens.issue_named(scene.alex.id, "job")
+    transport = scene.world.transports[scene.world.node.settings.provider_url]
+    connection = Connection(token=issued.token, transport=transport, retries=Retries(tries=1))
+    files = Oneprovider(connection, scene.world.node.settings.provider_url).files
+    zone.tokens.change(issued.id, revoked=True)
+    with pytest.raises(Unauthorized):
+        await files.write(file, CONTENT[PART : 2 * PART], offset=PART)
+    there = await scene.files.begin_upload(file, "whole", len(CONTENT))
+    assert [part is not None for part in there.parts] == [True, False, False]
+
+
+async def test_when_the_support_ends_no_part_stays_in_the_store(scene: Scene) -> None:
+    file = await scene.begun()
+    await scene.part(file, 0)
+    scene.provider.supports.end(scene.space)
+    with pytest.raises(Rejected, match="not supported"):
+        await scene.part(file, 1)
+    assert scene.uploads() == 0
+
+
+async def test_when_the_space_is_removed_no_part_stays_in_the_store(scene: Scene) -> None:
+    file = await scene.begun()
+    await scene.part(file, 0)
+    answer = await scene.world.zone.delete(f"/spaces/{scene.space}", headers=scene.alex.headers)
+    assert answer.status_code == 204
+    assert scene.uploads() == 0
+
+
+def test_wherever_the_node_is_killed_index_and_bucket_agree_and_it_goes_on(tmp_path: Path, own: S3Settings) -> None:
+    # Ten processes of a second each: one for every step from the last part on.
+    store, ended, content = client_of(own), None, CONTENT[PART:]
+    for at in range(1, MOST_STEPS):
+        process = FORKS.Process(target=arrive_until_killed, args=(str(tmp_path), at, own, content))
+        process.start()
+        process.join(60)
+        ended = process.exitcode
+        with open_world(tmp_path) as world:
+            (space,) = world.node.zone.spaces.named(f"space {at}")
+            objects = Objects(own, space)
+            with world.node.provider.indexes.using(space) as index:
+                children = index.children(1, limit=9)
+            assert {child.name: child.size_bytes for child in children} == objects.sizes()
+            assert [child.name for child in children] in (["partial"], ["whole"]), at
+            if children[0].name == "whole":
+                assert objects.all() == {"whole": content}
+                under_way = 0
+            else:
+                under_way = 1
+            assert len(store.list_multipart_uploads(Bucket=own.bucket, Prefix=space).get("Uploads", ())) == under_way
+            world.node.provider.supports.end(space)
+        if ended == 0:
+            break
+        assert ended == -signal.SIGKILL
+    assert ended == 0
