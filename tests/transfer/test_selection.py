@@ -1,3 +1,5 @@
+import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fs2od.errors import ConfigurationError
-from fs2od.transfer import Selection, listed_paths, parse_rate, readable_duration
+from fs2od.transfer import InvalidPattern, Options, Selection, listed_paths, parse_rate, readable_duration
 
 
 def paths(*texts: str) -> list[tuple[str, ...]]:
@@ -23,6 +25,8 @@ def paths(*texts: str) -> list[tuple[str, ...]]:
         ("Grid?/[ab]*", ["Grid1/a1", "Grid2/b"], ["Grid12/a", "Grid1/c"]),
         ("[!a]*", ["b"], ["a"]),
         ("a[", ["a["], ["ab"]),
+        ("[a-c--9]x", ["bx", "-x", "8x"], ["dx", "/x"]),
+        ("[a&&~~||^]", ["&", "~", "|", "^"], ["b"]),
         ("a+(b)", ["a+(b)"], ["ab", "aab"]),
     ],
 )
@@ -47,7 +51,18 @@ def test_the_sidecar_comes_along_unless_it_is_excluded() -> None:
 
 @given(st.text(max_size=30), st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=4))
 def test_no_pattern_at_all_breaks_it(pattern: str, names: list[str]) -> None:
-    Selection(include=[pattern]).wants(tuple(names))
+    with contextlib.suppress(InvalidPattern):
+        Selection(include=[pattern]).wants(tuple(names))
+
+
+@pytest.mark.parametrize("pattern", ["[z-a]*", "x/[9-0]", "/**/[!b-a]"])
+def test_a_pattern_without_a_meaning_is_refused_before_anything_begins(pattern: str) -> None:
+    for options in ({"include": ("*", pattern)}, {"exclude": (pattern,)}):
+        with pytest.raises(
+            InvalidPattern, match=re.escape(f"the pattern {pattern.strip('/')} cannot be used: ")
+        ) as told:
+            Options(**options)
+        assert told.value.exit_code == 2
 
 
 @pytest.mark.parametrize(

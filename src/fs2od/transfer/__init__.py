@@ -47,7 +47,7 @@ from fs2od.transfer._patience import Patience
 from fs2od.transfer._plan import Fetch, Plan, Refusal, plan_download
 from fs2od.transfer._proxies import Proxies, Proxy, proxies_of
 from fs2od.transfer._report import Estimate, Failure, FileReport, Progress, Report, readable_size
-from fs2od.transfer._selection import Selection, listed_paths
+from fs2od.transfer._selection import InvalidPattern, Selection, listed_paths
 from fs2od.transfer._sharing import SharedDataset
 from fs2od.transfer._sidecar import Promise, Sidecar, pieces_of
 from fs2od.transfer._signing_in import DeviceGrant, DeviceSignIn, SignInRefused
@@ -88,6 +88,7 @@ __all__ = [
     "FileReport",
     "Forbidden",
     "InvalidLink",
+    "InvalidPattern",
     "KeptLedger",
     "Ledger",
     "Link",

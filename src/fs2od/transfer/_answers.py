@@ -74,8 +74,17 @@ def text_of(document: Mapping[str, Any], key: str) -> str:
     """Return a text of a document.
 
     Raises:
-        MalformedAnswer: There is none.
+        MalformedAnswer: There is none, or it could not be sent back.
     """
+    value = _given(document, key)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise MalformedAnswer(f"'{key}' in an answer is not valid Unicode") from error
+    return value
+
+
+def _given(document: Mapping[str, Any], key: str) -> str:
     value = document.get(key)
     if not isinstance(value, str):
         raise MalformedAnswer(f"an answer lacks '{key}'")
@@ -96,7 +105,7 @@ def entry_of(facts: Mapping[str, Any]) -> Entry:
     kind = _KINDS.get(text_of(facts, "type"), EntryKind.OTHER)
     size, target = number_of(facts.get("size")), facts.get("symlinkValue")
     return Entry(
-        name=text_of(facts, "name"),
+        name=_given(facts, "name"),  # what no disk can hold is refused by itself, and the rest comes
         kind=kind,
         file_id=text_of(facts, "fileId"),
         size_bytes=0 if kind is EntryKind.FOLDER else -1 if size is None else size,

@@ -92,6 +92,14 @@ class Options:
     timeouts: Timeouts = field(default_factory=Timeouts)
     sleep: Callable[[float], None] | None = None
 
+    def __post_init__(self) -> None:
+        """Look at the patterns before anything is asked or written.
+
+        Raises:
+            InvalidPattern: One of them has no meaning.
+        """
+        Selection(self.include, self.exclude)
+
 
 class Download:
     """Brings a share into a folder. Running it again fetches only what is missing, and goes on within files.

@@ -211,7 +211,7 @@ class Http:
         Raises:
             MalformedAnswer: Nothing may be sent to such an address.
         """
-        parts = urlsplit(url)
+        parts = _parts(url)
         self._connections.open_ahead(_origin(parts), partial(self._connected, parts, self.timeouts), count)
 
     def close(self) -> None:
@@ -225,7 +225,7 @@ class Http:
     def _asked(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeouts: Timeouts
     ) -> tuple[http.client.HTTPConnection, Answer]:
-        parts = urlsplit(url)
+        parts = _parts(url)
         target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
         said = {"Accept-Encoding": "identity", "User-Agent": _AGENT, **headers}
         origin = _origin(parts)
@@ -295,6 +295,13 @@ def _is_free(answer: Answer) -> bool:
         return False
 
 
+def _parts(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise MalformedAnswer("an address is none") from error
+
+
 def _origin(url: SplitResult) -> Origin:
     try:
         host, port = url.hostname, url.port
@@ -310,8 +317,12 @@ def _redirect(answer: Answer, method: str) -> str | None:
     if answer.status not in _REDIRECTS:
         return None
     where = answer.header("location")
-    target = urljoin(answer.url, where or "")
-    if not where or urlsplit(target).scheme != urlsplit(answer.url).scheme:
+    try:
+        target = urljoin(answer.url, where or "")
+        is_as_safe = bool(where) and urlsplit(target).scheme == urlsplit(answer.url).scheme
+    except ValueError:  # it is no address at all
+        target, is_as_safe = "", False
+    if not is_as_safe:
         raise MalformedAnswer(f"{_host_of(answer.url)} redirects to where nothing may be sent")
     if method != "GET" and answer.status not in _REPEATED:
         raise MalformedAnswer(f"{_host_of(answer.url)} redirects what must not be redirected")

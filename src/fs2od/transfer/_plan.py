@@ -223,6 +223,10 @@ def _kind_fault(entry: Entry, depth: int) -> str | None:
         return "it is neither a file nor a folder nor a symbolic link"
     if entry.target is None:
         return "the service does not tell where the symbolic link leads"
+    try:
+        entry.target.encode()
+    except UnicodeEncodeError:
+        return "where the symbolic link leads is not valid Unicode"
     return None if _stays_inside(entry.target, depth) else "the symbolic link leads out of the download"
 
 
@@ -231,7 +235,7 @@ def _stays_inside(target: str, depth: int) -> bool:
 
     After a name no ".." is accepted: that name may itself be a link, and ".." then starts from where it leads.
     """
-    if not target or target.startswith("/") or "\0" in target or len(target) > _LONGEST_TARGET:
+    if not target or target.startswith("/") or "\0" in target or len(target.encode()) > _LONGEST_TARGET:
         return False
     steps = [step for step in target.split("/") if step not in {"", "."}]
     climbs = next((i for i, step in enumerate(steps) if step != ".."), len(steps))

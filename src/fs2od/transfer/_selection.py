@@ -8,15 +8,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, Iterable, Pattern
 
-from fs2od.errors import ConfigurationError
+from fs2od.errors import ConfigurationError, Fs2odError
 from fs2od.manifests import SIDECAR
-from fs2od.transfer._entries import Names
+from fs2od.transfer._entries import Names, shown_path
 
-__all__ = ["Selection", "listed_paths"]
+__all__ = ["InvalidPattern", "Selection", "listed_paths"]
 
 _BOM: Final = "\ufeff"
 _SIGNS: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _PIECES: Final = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^]/]+\]|[^*?[]+|\[", re.DOTALL)
+_CHARACTERS: Final = re.compile("(.)-(.)|(.)", re.DOTALL)
+
+
+class InvalidPattern(Fs2odError):
+    """A pattern of what to bring or to leave that has no meaning: write another one."""
+
+    exit_code = 2
 
 
 class Selection:
@@ -33,8 +40,15 @@ class Selection:
     def __init__(
         self, include: Iterable[str] = (), exclude: Iterable[str] = (), only: Iterable[str] | None = None
     ) -> None:
+        """Prepare; nothing means everything.
+
+        Raises:
+            InvalidPattern: One of the patterns has no meaning.
+        """
         self._include = tuple(include)
         self._exclude = tuple(exclude)
+        for pattern in (*self._include, *self._exclude):
+            _compiled(pattern.strip("/"))
         self._only = None if only is None else _meant(only)
         self._above = {path[:end] for path in self._only or () for end in range(1, len(path))}
         self._met: set[Names] = set()
@@ -122,15 +136,24 @@ def _match(pattern: str, path: Names) -> bool:
 
 @lru_cache(maxsize=1000)
 def _compiled(pattern: str) -> Pattern[str]:
-    return re.compile("".join(map(_piece, _PIECES.findall(pattern))), re.DOTALL)
+    """Return what matches as a pattern says.
+
+    Raises:
+        InvalidPattern: It has no meaning.
+    """
+    try:
+        return re.compile("".join(map(_piece, _PIECES.findall(pattern))), re.DOTALL)
+    except re.error as error:
+        shown = shown_path(tuple(pattern.split("/")))
+        raise InvalidPattern(f"the pattern {shown} cannot be used: {error.msg}") from error
 
 
 def _piece(piece: str) -> str:
     if piece in _SIGNS:
         return _SIGNS[piece]
     if len(piece) > 2 and piece[0] == "[" and piece[-1] == "]":
-        inner = piece[1:-1]
-        negated = inner.startswith("!")
-        escaped = re.sub(r"([\\^\[\]&~|])", r"\\\1", inner[1:] if negated else inner)
-        return f"[^/{escaped}]" if negated else f"[{escaped}]"
+        negated = piece[1] == "!" and len(piece) > 3
+        found = _CHARACTERS.findall(piece[2 if negated else 1 : -1])
+        one_of = "".join(f"{re.escape(a)}-{re.escape(b)}" if b else re.escape(c) for a, b, c in found)
+        return f"(?!/)[{'^' if negated else ''}{one_of}]"
     return re.escape(piece)

@@ -64,18 +64,31 @@ class Walk:
         self._ahead: list[tuple[Names, Entry]] = []
         self._at_work = 0
         self._entries = 0
+        self._crashed: list[BaseException] = []
 
     def run(self, root: Entry, *, at: Names = ()) -> None:
-        """List everything below `root`, which stands at a path below the destination, and return when that has ended."""
+        """List everything below `root`, which stands at a path below the destination, and return when that has ended.
+
+        What nobody foresaw in any of the threads is raised here, once all have ended.
+        """
         self._ahead.append((at, root))
         threads = [
-            threading.Thread(target=self._work, name="fs2od-list", daemon=True) for _ in range(self._listers - 1)
+            threading.Thread(target=self._safely, name="fs2od-list", daemon=True) for _ in range(self._listers - 1)
         ]
         for thread in threads:
             thread.start()
-        self._work()
+        self._safely()
         for thread in threads:
             thread.join()
+        if self._crashed:
+            raise self._crashed[0]
+
+    def _safely(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001 - else the others would wait for this thread for ever
+            self._crashed.append(error)
+            self._ending.stop(Interrupted("the listing was broken off"))
 
     def _work(self) -> None:
         while True:

@@ -86,7 +86,7 @@ def test_what_is_neither_file_nor_folder_is_not_made(share: HostileShare, downlo
     assert not (download.out / "dev").exists()
 
 
-@pytest.mark.parametrize("target", ["/etc/passwd", "../../x", "a/../../..", "", "x" * 5000])
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../x", "a/../../..", "", "x" * 5000, "a\ud800b", "é" * 3000])
 def test_a_link_that_leads_out_is_not_made(share: HostileShare, download: Downloader, target: str) -> None:
     share.items = [listed("link", kind="SYMLNK", symlinkValue=target), listed("a", len(DATA))]
     found = ended(download)
@@ -156,6 +156,11 @@ LISTINGS: list[tuple[str, Answer]] = [
     ("a redirect to itself", lambda r: reply_of(b"", status=302, headers={"Location": r.target})),
     ("a redirect to a file", lambda _: reply_of(b"", status=302, headers={"Location": "file:///etc/passwd"})),
     ("a redirect to plain HTTP", lambda _: reply_of(b"", status=307, headers={"Location": "http://localhost:9/"})),
+    ("a redirect to no address", lambda _: reply_of(b"", status=302, headers={"Location": "https://[zz/"})),
+    (
+        "an id that is no Unicode",
+        lambda _: reply_of({"children": [listed("n", kind="DIR", fileId="\ud800")], "isLast": True}),
+    ),
     ("status 999", lambda _: reply_of(b"{}", status=999)),
 ]
 
@@ -250,3 +255,14 @@ def test_a_wrong_address_for_bulk_leads_to_the_plain_way(
     found = ended(download)
     assert found.code == 0, found
     assert len(download.tree()) == 40
+
+
+@pytest.mark.parametrize("more", [("--include", "[z-a]*"), ("--exclude", "[9-0]", "--dry-run")], ids=" ".join)
+def test_a_pattern_without_a_meaning_is_told_before_anything_is_asked(
+    share: HostileShare, download: Downloader, more: tuple[str, ...]
+) -> None:
+    found = download.run(*more)
+    assert (found.code, found.out) == (2, "")
+    assert f"the pattern {more[1]} cannot be used: bad character range" in found.said
+    assert len(found.said.splitlines()) == 1
+    assert not share.asked
