@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
+from tests.noise import noise
 
 from fs2od.cli.going_on import for_shell, going_on
 from fs2od.testing.world import ServedWorld, serve_world, wait_until
 
-BIG = random.Random(1).randbytes(96 << 20)
+big = partial(noise, 96 << 20)
 ODD = "it's for $HOME & me"
 
 
@@ -68,7 +69,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     )
     (folder / "bin" / "fs2od").chmod(0o755)
     with serve_world(tmp_path / "world") as world:
-        dataset = world.dataset(world.administrator, {f"{ODD}.mrc": BIG, "huge.tif": b"not wanted"}, name="grid")
+        dataset = world.dataset(world.administrator, {f"{ODD}.mrc": big(), "huge.tif": b"not wanted"}, name="grid")
         (folder / "job.token").write_text(world.administrator.token.reveal())
         yield Desk(world, folder, dataset.space)
 
@@ -95,7 +96,7 @@ def test_the_line_has_the_options_that_were_given_and_goes_on_with_nothing_else(
     assert desk.world.administrator.token.reveal() not in line
     assert desk.in_shell(line) == 0
     assert [path.name for path in Path(folder).iterdir() if path.name != ".fs2od-mirror"] == [f"{ODD}.mrc"]
-    assert (Path(folder) / f"{ODD}.mrc").read_bytes() == BIG
+    assert (Path(folder) / f"{ODD}.mrc").read_bytes() == big()
 
 
 def test_every_word_comes_through_a_shell_as_it_was() -> None:

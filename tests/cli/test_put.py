@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from tests.noise import noise
 
 from fs2od.testing.killed_writing import serve_until_killed
 from fs2od.testing.system import free_ports
@@ -20,7 +21,10 @@ from fs2od.testing.world import Dataset, ServedWorld, serve_world, wait_until
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["fs2od.testing.killed_writing"])
-BIG = os.urandom(40 << 20) * 5
+
+
+def big() -> bytes:
+    return noise(40 << 20) * 5
 
 
 class Desk:
@@ -121,7 +125,7 @@ def test_wrong_words_are_said_with_their_codes(desk: Desk) -> None:
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(desk: Desk) -> None:
-    (desk.home / "big").write_bytes(BIG)
+    (desk.home / "big").write_bytes(big())
     with desk.started("big", "results", "-j", "1") as process:
         wait_until(desk.has_begun, 60)
         process.send_signal(signal.SIGKILL)
@@ -129,11 +133,11 @@ def test_a_run_that_is_killed_goes_on_where_it_was(desk: Desk) -> None:
     assert "big" not in desk.there()
     code, _, said = desk.run("big", "results")
     assert code == 0, said
-    assert desk.there() == {"big": BIG}
+    assert desk.there() == {"big": big()}
 
 
 def test_a_run_that_is_stopped_says_how_to_go_on(desk: Desk) -> None:
-    (desk.home / "big").write_bytes(BIG)
+    (desk.home / "big").write_bytes(big())
     with desk.started("big", "results") as process:
         wait_until(desk.has_begun, 60)
         process.send_signal(signal.SIGINT)
@@ -144,7 +148,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(desk: Desk) -> None:
 
 
 def test_a_token_that_ends_in_the_middle_is_waited_for(desk: Desk) -> None:
-    (desk.home / "big").write_bytes(BIG)
+    (desk.home / "big").write_bytes(big())
     first = desk.world.node.zone.tokens.issue_named(desk.alex.id, "first")
     desk.token_file.write_text(first.token.reveal())
     with desk.started("big", "results", "-j", "1") as process:
@@ -157,14 +161,14 @@ def test_a_token_that_ends_in_the_middle_is_waited_for(desk: Desk) -> None:
         _, said = process.communicate(timeout=90)
     assert process.returncode == 0, said
     assert "there is a new access token; going on" in said
-    assert desk.there() == {"big": BIG}
+    assert desk.there() == {"big": big()}
     assert first.token.reveal() not in said
 
 
 def test_a_node_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     home, told, first = tmp_path / "home", tmp_path / "told.json", free_ports(2)
     home.mkdir()
-    (home / "big").write_bytes(BIG)
+    (home / "big").write_bytes(big())
 
     def node() -> BaseProcess:
         process = FORKS.Process(target=serve_until_killed, args=(str(tmp_path / "world"), first, str(told)))
@@ -213,7 +217,7 @@ def test_a_node_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> No
             server = node()
             _, said = process.communicate(timeout=90)
         assert process.returncode == 0, said
-        assert (folder / "big").read_bytes() == BIG
+        assert (folder / "big").read_bytes() == big()
         assert list(folder.glob(".fs2od-*.partial")) == []
     finally:
         server.kill()

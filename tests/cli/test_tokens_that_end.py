@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -11,10 +10,12 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import pytest
+from tests.noise import noise
 
 from fs2od.cli.access import EndNotice
 from fs2od.cli.job_end import job_ends_at_s, said_of_end
@@ -23,7 +24,7 @@ from fs2od.onedata.tokens import Time
 from fs2od.testing.world import Dataset, Person, ServedWorld, serve_world, wait_until
 from fs2od.transfer import AccessToken
 
-BIG = random.Random(7).randbytes(7 * PIECE_BYTES + 123)
+big = partial(noise, 7 * PIECE_BYTES + 123)
 LONGEST_S = 60.0
 QUARTER_S = 900
 ENDS = "the access token ends in "
@@ -79,7 +80,7 @@ class Job:
 def job(tmp_path: Path) -> Iterator[Job]:
     with serve_world(tmp_path / "world") as world:
         alex = world.person()
-        dataset = world.dataset(alex, {"a": b"1", "big.mrc": BIG})
+        dataset = world.dataset(alex, {"a": b"1", "big.mrc": big()})
         (tmp_path / "home").mkdir()
         yield Job(world, tmp_path / "home", alex, dataset, world.results(alex))
 
@@ -166,7 +167,7 @@ def test_it_is_said_in_the_middle_of_a_long_run_and_the_next_token_goes_on(job: 
         job.gets_token()
         _, said = process.communicate(timeout=LONGEST_S)
     assert process.returncode == 0, said
-    assert (job.home / "out" / "big.mrc").read_bytes() == BIG
+    assert (job.home / "out" / "big.mrc").read_bytes() == big()
 
 
 def test_a_mount_in_the_background_says_it_in_its_log_and_goes_on_at_the_same_byte(job: Job) -> None:
@@ -192,7 +193,7 @@ def test_a_mount_in_the_background_says_it_in_its_log_and_goes_on_at_the_same_by
             used = job.token_file.read_text()
             job.gets_token()
             reader.join(LONGEST_S)
-            assert got + rest[0] == BIG
+            assert got + rest[0] == big()
         assert "there is a new access token; going on" in job.log.read_text()
         assert used not in job.log.read_text()
         assert job.log.read_text().count(ENDS) == 1

@@ -18,9 +18,8 @@ from fs2od.mount._waiting import Waiting
 from fs2od.testing.world import wait_until
 from fs2od.transfer import Dataset, Entry, EntryKind
 
-PIECES = [random.Random(number).randbytes(PIECE_BYTES) for number in range(6)]
-PIECES += [PIECES[2], b"end"]
-DATA = b"".join(PIECES)
+DATA = random.Random(7).randbytes(6 * PIECE_BYTES)
+DATA += DATA[2 * PIECE_BYTES : 3 * PIECE_BYTES] + b"end"
 ENTRY = Entry("a.mrc", EntryKind.FILE, "id", size_bytes=len(DATA), mtime_s=1)
 LONGEST_S = 30.0
 _STEP = 300_001
@@ -94,6 +93,10 @@ def fetching(service: Service, store: BlockStore) -> Iterator[Fetching]:
     fetching.close()
 
 
+def part(number: int) -> bytes:
+    return DATA[number * PIECE_BYTES : (number + 1) * PIECE_BYTES]
+
+
 def piece(fetching: Fetching, state: FileState, number: int) -> bytes | None:
     brought = fetching.piece(state, number).result(LONGEST_S)
     return fetching.at_hand(brought.key, 0, PIECE_BYTES)
@@ -103,9 +106,9 @@ def test_pieces_that_follow_each_other_come_as_one_answer(service: Service, fetc
     state = FileState(("a.mrc",), ENTRY)
     service.held = PIECE_BYTES
     assert fetching.read_on(state, 0, 8, lambda: True, is_ahead=False) == 8
-    assert piece(fetching, state, 0) == PIECES[0]  # while the others are still on their way
+    assert piece(fetching, state, 0) == part(0)  # while the others are still on their way
     service.let.set()
-    assert [piece(fetching, state, number) for number in range(1, 8)] == PIECES[1:]
+    assert [piece(fetching, state, number) for number in range(1, 8)] == list(map(part, range(1, 8)))
     assert service.asked == [(0, len(DATA))]
 
 
@@ -113,12 +116,12 @@ def test_what_is_wrong_or_here_comes_alone_or_not_at_all(service: Service, fetch
     state = FileState(("a.mrc",), ENTRY)
     service.wrong = 1
     assert fetching.read_on(state, 0, 3, lambda: True, is_ahead=False) == 3
-    assert [piece(fetching, state, number) for number in range(3)] == PIECES[:3]
+    assert [piece(fetching, state, number) for number in range(3)] == list(map(part, range(3)))
     assert service.asked == [(0, 3 * PIECE_BYTES), *((number * PIECE_BYTES, PIECE_BYTES) for number in range(3))]
     # What is alike is kept once.
-    assert PIECES[6] == PIECES[2]
+    assert part(6) == part(2)
     assert fetching.read_on(state, 0, 8, lambda: True, is_ahead=True) == 8
-    assert [piece(fetching, state, number) for number in (7, 3, 4, 5)] == [PIECES[7], *PIECES[3:6]]
+    assert [piece(fetching, state, number) for number in (7, 3, 4, 5)] == list(map(part, (7, 3, 4, 5)))
     assert sorted(service.asked[4:]) == [(3 * PIECE_BYTES, 3 * PIECE_BYTES), (7 * PIECE_BYTES, 3)]
 
 
@@ -127,14 +130,14 @@ def test_whoever_goes_elsewhere_lets_go_what_nobody_waits_for(service: Service, 
     reads_on.set()
     service.held = 2 * PIECE_BYTES
     fetching.read_on(state, 0, 8, reads_on.is_set, is_ahead=False)
-    assert piece(fetching, state, 1) == PIECES[1]
+    assert piece(fetching, state, 1) == part(1)
     reads_on.clear()
     wanted = fetching.piece(state, 3)
     service.let.set()
     wanted.result(LONGEST_S)
     wait_until(lambda: len(service.closed) == len(service.asked), LONGEST_S)
     assert max(service.closed) < 6 * PIECE_BYTES
-    assert piece(fetching, state, 7) == PIECES[7]  # whoever comes back gets it
+    assert piece(fetching, state, 7) == part(7)  # whoever comes back gets it
 
 
 def test_what_somebody_wants_far_behind_comes_by_another_connection(service: Service, fetching: Fetching) -> None:
@@ -147,4 +150,4 @@ def test_what_somebody_wants_far_behind_comes_by_another_connection(service: Ser
     assert service.asked[1] == (7 * PIECE_BYTES, 3)
     service.let.set()
     assert last.result(LONGEST_S).start == 7 * PIECE_BYTES
-    assert piece(fetching, state, 6) == PIECES[6]
+    assert piece(fetching, state, 6) == part(6)

@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.noise import noise
 
 from fs2od.manifests import PIECE_BYTES
 from fs2od.mount import check_machine
@@ -24,8 +26,9 @@ from fs2od.testing.small_disks import small_disk
 from fs2od.testing.system import tree
 from fs2od.testing.world import wait_until
 
-BIG = random.Random(3).randbytes(3 * PIECE_BYTES + 4321)
-FILES = {"SPA.yml": b"User: {}\n", "Grids/a.mrc": bytes(range(256)) * 4000, "Grids/empty": b"", "big.mrc": BIG}
+BIG_BYTES = 3 * PIECE_BYTES + 4321
+big = partial(noise, BIG_BYTES)
+FILES = {"SPA.yml": b"User: {}\n", "Grids/a.mrc": bytes(range(256)) * 4000, "Grids/empty": b""}
 FILES |= {f"many/{number:04}.jpg": f"picture {number}".encode() for number in range(300)}
 LONGEST_S = 60.0
 
@@ -33,7 +36,7 @@ LONGEST_S = 60.0
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[tuple[BehindProxy, Published]]:
     with behind_proxy(tmp_path / "site") as behind:
-        yield behind, publish(behind.world, FILES)
+        yield behind, publish(behind.world, {**FILES, "big.mrc": big()})
 
 
 Site = tuple[BehindProxy, Published]
@@ -68,7 +71,7 @@ def test_the_whole_tree_is_there_and_every_byte_is_right(site: Site, tmp_path: P
     with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
         assert tree(mount.point) == published.files()
         facts = (mount.point / "big.mrc").stat()
-        assert (facts.st_size, int(facts.st_mtime)) == (len(BIG), int((published.folder / "big.mrc").stat().st_mtime))
+        assert (facts.st_size, int(facts.st_mtime)) == (BIG_BYTES, int((published.folder / "big.mrc").stat().st_mtime))
         assert subprocess.run(["umount", str(mount.point)], check=True).returncode == 0
         assert mount.process.wait(LONGEST_S) == 0
 
@@ -79,10 +82,10 @@ def test_what_was_read_once_is_read_again_without_the_service_also_by_the_next_m
     behind, published = site
     age(behind, published)
     with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
-        assert (mount.point / "big.mrc").read_bytes() == BIG
+        assert (mount.point / "big.mrc").read_bytes() == big()
     behind.proxy.forget()
     with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
-        assert (mount.point / "big.mrc").read_bytes() == BIG
+        assert (mount.point / "big.mrc").read_bytes() == big()
     assert behind.proxy.body_bytes() < 2 << 20
 
 
@@ -90,19 +93,19 @@ def test_what_was_read_once_is_read_again_before_the_manifest_is(site: Site, tmp
     behind, published = site
     age(behind, published)
     with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
-        assert (mount.point / "big.mrc").read_bytes() == BIG
+        assert (mount.point / "big.mrc").read_bytes() == big()
     with mounted(published.link, tmp_path / "m", behind.world.ca, "--wait", "0") as mount:
         (mount.point / "big.mrc").stat()
         with away(behind):
-            assert (mount.point / "big.mrc").read_bytes() == BIG
+            assert (mount.point / "big.mrc").read_bytes() == big()
 
 
 def test_what_is_read_from_front_to_end_comes_in_long_answers_and_once(site: Site, tmp_path: Path) -> None:
     behind, published = site
     with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
-        assert (mount.point / "big.mrc").read_bytes() == BIG
+        assert (mount.point / "big.mrc").read_bytes() == big()
     assert max(each.body_bytes for each in behind.proxy.exchanges) > PIECE_BYTES
-    assert behind.proxy.body_bytes() < len(BIG) + (2 << 20)
+    assert behind.proxy.body_bytes() < BIG_BYTES + (2 << 20)
 
 
 @pytest.mark.parametrize("fault", [Cut(PIECE_BYTES + 1000), FlipBit(PIECE_BYTES + 1000)], ids=["broken off", "wrong"])
@@ -111,7 +114,7 @@ def test_a_long_answer_may_fail_within(site: Site, tmp_path: Path, fault: Fault)
     with mounted(published.link, tmp_path / "m", behind.world.ca) as mount:
         (mount.point / "big.mrc").stat()
         behind.proxy.strike(fault, when=is_long, times=1)
-        assert (mount.point / "big.mrc").read_bytes() == BIG
+        assert (mount.point / "big.mrc").read_bytes() == big()
         assert behind.proxy.struck()
 
 
@@ -121,8 +124,8 @@ def test_a_header_is_read_without_its_movie(site: Site, tmp_path: Path) -> None:
         mounted(published.link, tmp_path / "m", behind.world.ca) as mount,
         (mount.point / "big.mrc").open("rb") as movie,
     ):
-        assert os.pread(movie.fileno(), 1024, 0) == BIG[:1024]
-        assert os.pread(movie.fileno(), 1024, PIECE_BYTES) == BIG[PIECE_BYTES : PIECE_BYTES + 1024]
+        assert os.pread(movie.fileno(), 1024, 0) == big()[:1024]
+        assert os.pread(movie.fileno(), 1024, PIECE_BYTES) == big()[PIECE_BYTES : PIECE_BYTES + 1024]
     assert behind.proxy.body_bytes() < 1 << 20
 
 
@@ -138,16 +141,16 @@ def test_whoever_jumps_about_in_a_file_for_long_soon_has_all_of_it(site: Site, t
     ):
 
         def jump() -> bool:
-            start = random.randrange(len(BIG) - 100)
-            assert os.pread(movie.fileno(), 100, start) == BIG[start : start + 100]
-            return behind.proxy.body_bytes() > len(BIG)
+            start = random.randrange(BIG_BYTES - 100)
+            assert os.pread(movie.fileno(), 100, start) == big()[start : start + 100]
+            return behind.proxy.body_bytes() > BIG_BYTES
 
         wait_until(jump, LONGEST_S)
         wait_until(
             lambda: len([path for path in mount.cache.rglob("*") if path.stat().st_size > 8 << 20]) == 3, LONGEST_S
         )
         with away(behind):
-            assert (mount.point / "big.mrc").read_bytes() == BIG
+            assert (mount.point / "big.mrc").read_bytes() == big()
 
 
 def test_sixteen_readers_get_right_bytes_of_one_file(site: Site, tmp_path: Path) -> None:
@@ -159,9 +162,9 @@ def test_sixteen_readers_get_right_bytes_of_one_file(site: Site, tmp_path: Path)
             chosen = random.Random(number)
             with (mount.point / "big.mrc").open("rb") as movie:
                 for _ in range(30):
-                    start, count = chosen.randrange(len(BIG)), chosen.randrange(1, 70_000)
+                    start, count = chosen.randrange(BIG_BYTES), chosen.randrange(1, 70_000)
                     movie.seek(start)
-                    if movie.read(count) != BIG[start : start + count]:
+                    if movie.read(count) != big()[start : start + count]:
                         wrong.append(number)
 
         readers = [threading.Thread(target=read, args=(number,)) for number in range(16)]
@@ -213,7 +216,7 @@ def test_a_read_waits_for_a_service_that_comes_back(site: Site, tmp_path: Path) 
             reader.start()
             wait_until(lambda: len(behind.proxy.struck()) > 0, LONGEST_S)
         reader.join(LONGEST_S)
-        assert got == [BIG]
+        assert got == [big()]
 
 
 def test_a_read_fails_with_eio_when_the_service_stays_away(site: Site, tmp_path: Path) -> None:
@@ -273,7 +276,7 @@ def test_a_full_cache_disk_is_passed_by(site: Site, tmp_path: Path) -> None:
         small_disk(tmp_path / "disk", size_mb=1, options="mode=0700") as disk,
         mounted(published.link, tmp_path / "m", behind.world.ca, "--cache", str(disk)) as mount,
     ):
-        assert (mount.point / "big.mrc").read_bytes() == BIG
+        assert (mount.point / "big.mrc").read_bytes() == big()
         assert tree(mount.point) == published.files()
 
 

@@ -6,17 +6,18 @@ import errno
 import json
 import multiprocessing
 import os
-import random
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 from tests.mount.desk import Desk
+from tests.noise import noise
 
 from fs2od.testing.downloading import BehindProxy, behind_proxy
 from fs2od.testing.killed_writing import serve_until_killed
@@ -28,7 +29,7 @@ from fs2od.testing.world import wait_until
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["fs2od.testing.killed_writing"])
 LONGEST_S = 60.0
-BIG = random.Random(9).randbytes(30 << 20)
+big = partial(noise, 30 << 20)
 
 
 class AnswerLost(Fault):
@@ -97,7 +98,7 @@ def test_a_close_waits_for_a_service_that_comes_back(tmp_path: Path) -> None:
     token_file.write_text(facts["token"])
     words = ["--zone", facts["zone"], "--token-file", str(token_file), "--wait", "120"]
     with mounted("results", tmp_path / "home", Path(facts["ca"]), *words) as mount:
-        (tmp_path / "big").write_bytes(BIG)
+        (tmp_path / "big").write_bytes(big())
         writing = subprocess.Popen(["cp", tmp_path / "big", mount.point / "big"])
         wait_until(lambda: any(path.stat().st_size for path in folder.glob(".fs2od-*.partial")), LONGEST_S)
         server.kill()
@@ -106,7 +107,7 @@ def test_a_close_waits_for_a_service_that_comes_back(tmp_path: Path) -> None:
         server = node()
         try:
             assert writing.wait(LONGEST_S) == 0
-            assert (folder / "big").read_bytes() == BIG == (mount.point / "big").read_bytes()
+            assert (folder / "big").read_bytes() == big() == (mount.point / "big").read_bytes()
             assert not list(folder.glob(".fs2od-*.partial"))
         finally:
             assert mount.end() == 0
@@ -186,8 +187,8 @@ def test_what_took_effect_although_its_answer_was_lost_happens_once(desk: FarDes
             desk.proxy.strike(AnswerLost(), when=changes(method, part), times=1)
         (mount.point / "d").mkdir()
         desk.proxy.strike(AnswerLost(), when=changes("POST", "/children"), times=1)
-        (mount.point / "d" / "f").write_bytes(BIG[:size])
-        (mount.point / "d" / "f").write_bytes(BIG[1 : size + 1])
+        (mount.point / "d" / "f").write_bytes(big()[:size])
+        (mount.point / "d" / "f").write_bytes(big()[1 : size + 1])
         (mount.point / "d" / "f").rename(mount.point / "g")
         (mount.point / "d").rmdir()
         (mount.point / "h").touch()
@@ -195,7 +196,7 @@ def test_what_took_effect_although_its_answer_was_lost_happens_once(desk: FarDes
         assert len(desk.proxy.struck()) == 5
         assert mount.end() == 0
     assert list(desk.there()) == ["g"]
-    assert (desk.dataset.folder / "g").read_bytes() == BIG[1 : size + 1]
+    assert (desk.dataset.folder / "g").read_bytes() == big()[1 : size + 1]
 
 
 @pytest.mark.parametrize(("size", "method", "part"), [(10, "POST", "/children"), (5 << 20, "PUT", "/cdmi/")])
@@ -216,11 +217,11 @@ def test_what_arrived_unheard_when_a_mount_ends_is_not_called_unsent(
 def test_a_full_spool_is_said_when_it_is_written_and_ends_nothing(desk: FarDesk) -> None:
     with desk.mounted("--spool-size", "1M") as mount:
         with pytest.raises(OSError) as raised:  # noqa: PT011 - the errno is what counts
-            (mount.point / "large").write_bytes(BIG)
+            (mount.point / "large").write_bytes(big())
         assert raised.value.errno == errno.ENOSPC
         (mount.point / "large").unlink()
         for number in range(4):
-            (mount.point / f"small{number}").write_bytes(BIG[: 900 << 10])
+            (mount.point / f"small{number}").write_bytes(big()[: 900 << 10])
         assert mount.end() == 0
     assert len(desk.there()) == 4
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import signal
 import ssl
@@ -17,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from tests.noise import noise
 from tests.storage.conftest import radosgw
 from tests.system.cables import (
     CUT_S,
@@ -45,12 +45,15 @@ __all__ = ["radosgw"]
 COMMANDS = ("mirror", "download", "get.py")
 WHO = (*COMMANDS, "mount")
 CONNECTIONS = 2
-SOME = random.Random(7)
 # A file for each reader, so that what the store sends says who reads. A mount brings the first pieces before it knows what they should be.
 PIECES = {"mirror": 2, "download": 2, "get.py": 2, "mount": 3}
-FILES = {f"{who}/movie.mrc": SOME.randbytes(PIECES[who] * PIECE_BYTES + 500_000) for who in WHO}
-WHOLE = sum(map(len, FILES.values()))
+MORE = 500_000
+WHOLE = sum(PIECES.values()) * PIECE_BYTES + len(WHO) * MORE
 A_LITTLE = 1 << 20
+
+
+def movie(who: str) -> bytes:
+    return noise(PIECES[who] * PIECE_BYTES + MORE, WHO.index(who))
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def centre(tmp_path_factory: pytest.TempPathFactory, radosgw: Radosgw) -> Iterat
             with site.entered():
                 store = Proxy({0: ("127.0.0.1", radosgw.port)}, address=site.address, serving=tls(system, site.address))
             owner = world.administrator
-            dataset = world.dataset(owner, FILES)
+            dataset = world.dataset(owner, {f"{who}/movie.mrc": movie(who) for who in WHO})
             extend_sidecar(dataset.folder, seal=True)
             world.rescan(dataset.space)
             endpoint = f"http://127.0.0.1:{inside.ports[0]}"
@@ -221,7 +224,7 @@ def test_who_cannot_reach_the_store_any_more_reads_on_through_the_provider_and_i
 def assert_right(found: Mapping[str, Ended], sent_bytes: int) -> None:
     """Look whether everybody has the right bytes, and had hardly any of them twice."""
     for who, ended in found.items():
-        content = FILES[f"{who}/movie.mrc"]
+        content = movie(who)
         assert ended.content == content, who
         assert ended.fetched is None or ended.fetched <= len(content) + A_LITTLE, who
     # Headers included, and what was on the way as the cable was cut.

@@ -3,7 +3,6 @@
 import json
 import os
 import pty
-import random
 import resource
 import signal
 import subprocess
@@ -12,17 +11,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trustme
+from tests.noise import noise
 
 from fs2od.manifests import PIECE_BYTES
 from fs2od.testing.small_disks import may_mount, small_disk
 from fs2od.testing.system import free_ports
 from fs2od.testing.world import ServedWorld
 
-BIG = random.Random(1).randbytes(96 << 20)
+BIG_BYTES = 96 << 20
+big = partial(noise, BIG_BYTES)
 FILES = {"SPA.yml": b"User: {}\n", "Grids/a.mrc": bytes(range(256)) * 400, "Grids/b.mrc": b"", "wörter & \n.txt": b"x"}
 LONGEST_S = 120
 
@@ -101,27 +103,27 @@ def test_without_a_folder_one_named_after_the_share_is_made(
 
 
 def test_a_killed_download_goes_on_within_the_file(command: Callable[[dict[str, bytes]], Command]) -> None:
-    download = command({"big.mrc": BIG})
+    download = command({"big.mrc": big()})
     # More than the four connections can hold in pieces that are being written: at least one is whole then.
     process = download.start("-j", "4")
     wait_for_bytes(download, 4 * PIECE_BYTES + 1, process)
     process.kill()
     process.communicate(timeout=LONGEST_S)
     arrived = download.partial_bytes()
-    assert 0 < arrived < len(BIG)
+    assert 0 < arrived < BIG_BYTES
     assert not (download.out / "big.mrc").exists()
     told = json.loads(download.run("--json").stdout)
     # At most one piece for each connection came in vain.
-    assert told["bytes_fetched"] <= len(BIG) - arrived + 4 * PIECE_BYTES
-    assert told["bytes_fetched"] < len(BIG)
-    assert files_in(download.out) == {"big.mrc": BIG}
+    assert told["bytes_fetched"] <= BIG_BYTES - arrived + 4 * PIECE_BYTES
+    assert told["bytes_fetched"] < BIG_BYTES
+    assert files_in(download.out) == {"big.mrc": big()}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_download_says_how_to_go_on(
     command: Callable[[dict[str, bytes]], Command], number: signal.Signals
 ) -> None:
-    download = command({"big.mrc": BIG})
+    download = command({"big.mrc": big()})
     process = download.start()
     wait_for_bytes(download, 4 << 20, process)
     process.send_signal(number)
@@ -130,7 +132,7 @@ def test_a_stopped_download_says_how_to_go_on(
     assert f"To go on: fs2od download {download.link} {download.out} --ca {download.ca}" in said
     assert "Traceback" not in said
     assert download.run().returncode == 0
-    assert files_in(download.out) == {"big.mrc": BIG}
+    assert files_in(download.out) == {"big.mrc": big()}
 
 
 @pytest.fixture
@@ -143,7 +145,7 @@ def disk(tmp_path: Path) -> Iterator[Path | None]:
 def test_a_full_disk_is_told_and_once_there_is_room_the_download_goes_on(
     command: Callable[[dict[str, bytes]], Command], disk: Path | None
 ) -> None:
-    files = {"a.mrc": BIG[: 8 << 20], "b.mrc": BIG[8 << 20 : 20 << 20]}
+    files = {"a.mrc": big()[: 8 << 20], "b.mrc": big()[8 << 20 : 20 << 20]}
     download = command(files)
     ballast = None
     if disk is not None:
@@ -166,7 +168,7 @@ def test_a_full_disk_is_told_and_once_there_is_room_the_download_goes_on(
 def test_a_file_larger_than_this_account_may_write_is_a_matter_of_the_disk(
     command: Callable[[dict[str, bytes]], Command],
 ) -> None:
-    download = command({"a.mrc": BIG[: 4 << 20]})
+    download = command({"a.mrc": big()[: 4 << 20]})
     confined = download.run(largest_file=1 << 20)
     assert confined.returncode == 7
     assert "larger than files may be here" in confined.stderr
@@ -243,7 +245,7 @@ def test_where_much_failed_each_has_its_line(
 
 
 def test_on_a_terminal_progress_is_shown(command: Callable[[dict[str, bytes]], Command]) -> None:
-    download = command({"big.mrc": BIG[: 16 << 20]})
+    download = command({"big.mrc": big()[: 16 << 20]})
     ours, theirs = pty.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
     with subprocess.Popen(download.words, stdout=subprocess.DEVNULL, stderr=theirs, env=environment) as process:

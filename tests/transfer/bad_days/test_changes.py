@@ -6,9 +6,11 @@ import hashlib
 import os
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.noise import noise
 
 from fs2od.manifests import PIECE_BYTES, SIDECAR
 from fs2od.testing.downloading import BehindProxy, Downloader, Published, publish
@@ -17,8 +19,9 @@ from fs2od.testing.sidecars import extend_sidecar
 from fs2od.testing.world import wait_until, write_files
 
 Making = Callable[..., Downloader]
-BIG = random.Random(31).randbytes(30_000_000)
-OTHER = random.Random(32).randbytes(30_000_000)
+BIG_BYTES = 30_000_000
+big = partial(noise, BIG_BYTES)
+other = partial(noise, BIG_BYTES, seed=1)
 SMALL = {f"Grids/{number}.tiff": random.Random(number).randbytes(20_000) for number in range(100)}
 ALWAYS = 1_000_000
 LONGEST_S = 60.0
@@ -42,34 +45,34 @@ def is_one_of(path: Path, *contents: bytes) -> bool:
 
 
 @pytest.mark.parametrize("sidecar", [True, False], ids=["with checksums", "without"])
-@pytest.mark.parametrize("size", [len(BIG), len(BIG) - 5_000_000], ids=["same size", "shorter"])
+@pytest.mark.parametrize("size", [BIG_BYTES, BIG_BYTES - 5_000_000], ids=["same size", "shorter"])
 def test_a_file_replaced_while_it_is_downloaded_never_arrives_as_a_mixture(
     net: BehindProxy, downloader: Making, sidecar: bool, size: int
 ) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, **SMALL}, sidecar=sidecar)
+    published = publish(net.world, {"movie.mrc": big(), **SMALL}, sidecar=sidecar)
     net.proxy.strike(Throttle(8e6), when=net.about_pieces, times=ALWAYS)
     download = downloader(net, published)
     with download.start("-j", "2") as process:
         wait_until(lambda: net.proxy.body_bytes(lambda e: net.about_pieces(e.request)) > 10_000_000, LONGEST_S)
-        replaced(published, "movie.mrc", OTHER[:size], net=net)
+        replaced(published, "movie.mrc", other()[:size], net=net)
         if sidecar:
             extend_sidecar(published.folder, seal=True)
             net.world.rescan(published.dataset.space)
         net.proxy.forgive()
         ended = download.wait(process)
     if (download.out / "movie.mrc").exists():
-        assert is_one_of(download.out / "movie.mrc", BIG, OTHER[:size])
+        assert is_one_of(download.out / "movie.mrc", big(), other()[:size])
     assert ended.code in {0, 8}, ended
     if ended.code:
         assert "movie.mrc" in str(ended.told["failures"])
     again = download.run()
     assert again.code == 0, again
-    assert is_one_of(download.out / "movie.mrc", OTHER[:size])
+    assert is_one_of(download.out / "movie.mrc", other()[:size])
     assert download.tree() == published.files()
 
 
 def test_a_dataset_that_grows_is_brought_as_it_was_and_again_as_it_is(net: BehindProxy, downloader: Making) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, **SMALL}, seal=False)
+    published = publish(net.world, {"movie.mrc": big(), **SMALL}, seal=False)
     before = published.files()
     net.proxy.strike(Throttle(10e6), when=net.about_pieces, times=ALWAYS)
     download = downloader(net, published)
@@ -90,25 +93,25 @@ def test_a_dataset_that_grows_is_brought_as_it_was_and_again_as_it_is(net: Behin
 
 
 def test_a_file_that_grows_while_it_is_downloaded_is_told_or_whole(net: BehindProxy, downloader: Making) -> None:
-    published = publish(net.world, {"frames.log": BIG[:20_000_000], **SMALL}, sidecar=False)
+    published = publish(net.world, {"frames.log": big()[:20_000_000], **SMALL}, sidecar=False)
     net.proxy.strike(Throttle(8e6), when=net.about_pieces, times=ALWAYS)
     download = downloader(net, published)
     with download.start("-j", "2") as process:
         wait_until(lambda: net.proxy.body_bytes(lambda e: net.about_pieces(e.request)) > 5_000_000, LONGEST_S)
         with (published.folder / "frames.log").open("ab") as file:
-            file.write(BIG[20_000_000:])
+            file.write(big()[20_000_000:])
         net.world.rescan(published.dataset.space)
         net.proxy.forgive()
         ended = download.wait(process)
     assert ended.code in {0, 8}, ended
     if (download.out / "frames.log").exists():
-        assert is_one_of(download.out / "frames.log", BIG[:20_000_000], BIG)
+        assert is_one_of(download.out / "frames.log", big()[:20_000_000], big())
     assert download.run().code == 0
-    assert is_one_of(download.out / "frames.log", BIG)
+    assert is_one_of(download.out / "frames.log", big())
 
 
 def test_a_file_that_vanishes_while_others_come_is_named(net: BehindProxy, downloader: Making) -> None:
-    published = publish(net.world, {"a.mrc": BIG[:20_000_000], "b.mrc": OTHER[:20_000_000]}, sidecar=False)
+    published = publish(net.world, {"a.mrc": big()[:20_000_000], "b.mrc": other()[:20_000_000]}, sidecar=False)
     net.proxy.strike(Throttle(8e6), when=net.about_pieces, times=ALWAYS)
     download = downloader(net, published)
     with download.start("-j", "1") as process:
@@ -118,7 +121,7 @@ def test_a_file_that_vanishes_while_others_come_is_named(net: BehindProxy, downl
         net.proxy.forgive()
         ended = download.wait(process)
     assert ended.code in {0, 6, 8}, ended
-    assert is_one_of(download.out / "a.mrc", BIG[:20_000_000])
+    assert is_one_of(download.out / "a.mrc", big()[:20_000_000])
     assert not (download.out / "b.mrc").exists()
     if ended.code:
         assert [each["path"] for each in ended.told["failures"]] == ["b.mrc"]
@@ -127,7 +130,7 @@ def test_a_file_that_vanishes_while_others_come_is_named(net: BehindProxy, downl
 def test_what_a_microscope_renames_while_it_is_downloaded_comes_and_alarms_nobody(
     net: BehindProxy, downloader: Making, words: tuple[str, ...]
 ) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, "next.downloading": OTHER, **SMALL}, seal=False)
+    published = publish(net.world, {"movie.mrc": big(), "next.downloading": other(), **SMALL}, seal=False)
     net.proxy.strike(Throttle(10e6), when=net.about_bytes, times=ALWAYS)
     download = downloader(net, published, words)
     with download.start("-j", "1") as process:
@@ -147,7 +150,7 @@ def test_what_a_microscope_renames_while_it_is_downloaded_comes_and_alarms_nobod
 def test_a_link_that_ends_in_the_middle_is_told_at_once_and_what_came_stays(
     net: BehindProxy, downloader: Making, words: tuple[str, ...], sidecar: bool
 ) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, **SMALL}, sidecar=sidecar)
+    published = publish(net.world, {"movie.mrc": big(), **SMALL}, sidecar=sidecar)
     net.proxy.strike(Throttle(6e6), when=net.about_pieces, times=ALWAYS)
     download = downloader(net, published, words)
     with download.start("-j", "2") as process:
@@ -169,7 +172,7 @@ def test_a_link_that_ends_in_the_middle_is_told_at_once_and_what_came_stays(
 def test_files_of_the_same_size_and_time_with_other_content_are_checked_where_they_can_be(
     net: BehindProxy, downloader: Making, words: tuple[str, ...], sidecar: bool
 ) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, **SMALL}, sidecar=sidecar)
+    published = publish(net.world, {"movie.mrc": big(), **SMALL}, sidecar=sidecar)
     download = downloader(net, published, words)
     for path in ("movie.mrc", "Grids/7.tiff"):
         there, here = published.folder / path, download.out / path
@@ -188,7 +191,7 @@ def test_files_of_the_same_size_and_time_with_other_content_are_checked_where_th
 
 
 def test_a_file_of_the_right_name_and_another_content_is_not_taken_for_it(net: BehindProxy, downloader: Making) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, **SMALL})
+    published = publish(net.world, {"movie.mrc": big(), **SMALL})
     download = downloader(net, published)
     write_files(download.out, {"movie.mrc": b"mine", "Grids/7.tiff": b"mine", "notes.txt": b"mine"})
     ended = download.run()
@@ -199,7 +202,7 @@ def test_a_file_of_the_right_name_and_another_content_is_not_taken_for_it(net: B
 
 
 def test_only_the_piece_that_is_wrong_on_the_disk_is_worth_fetching(net: BehindProxy, downloader: Making) -> None:
-    published = publish(net.world, {"movie.mrc": BIG})
+    published = publish(net.world, {"movie.mrc": big()})
     download = downloader(net, published)
     assert download.run().code == 0
     with (download.out / "movie.mrc").open("r+b") as file:

@@ -7,9 +7,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.noise import noise
 
 from fs2od.manifests import PIECE_BYTES
 from fs2od.testing.downloading import BehindProxy, Downloader, Published, command, node_behind_proxy, publish, restart
@@ -18,8 +20,9 @@ from fs2od.testing.small_disks import small_disk
 from fs2od.testing.world import wait_until
 
 Making = Callable[..., Downloader]
-BIG = random.Random(21).randbytes(48 << 20)
+BIG_BYTES = 48 << 20
 """Six pieces."""
+big = partial(noise, BIG_BYTES)
 SMALL = {f"Grids/Square_{number % 5}/{number}.tiff": random.Random(number).randbytes(20_000) for number in range(200)}
 ON_ITS_WAY = 4 << 20
 ALWAYS = 1_000_000
@@ -42,7 +45,7 @@ def final_names_are_right(download: Downloader, published: Published) -> bool:
 
 @pytest.mark.timeout(300)
 def test_a_service_killed_and_started_ten_times_is_downloaded_from_to_the_end(tmp_path: Path) -> None:
-    files = {"movie.mrc": BIG, **SMALL}
+    files = {"movie.mrc": big(), **SMALL}
     with node_behind_proxy(tmp_path / "node", files) as (system, published, proxy):
         # So slow that it cannot end before the last restart, however long these take.
         proxy.strike(Throttle(3e5), times=ALWAYS)
@@ -73,7 +76,7 @@ def test_killed_at_any_moment_it_goes_on_and_costs_at_most_a_piece_per_connectio
     net: BehindProxy, downloader: Making, words: tuple[str, ...], seed: int
 ) -> None:
     jobs, kills, chosen = 2, 4, random.Random(seed)
-    published = publish(net.world, {"movie.mrc": BIG})
+    published = publish(net.world, {"movie.mrc": big()})
     net.proxy.strike(Throttle(30e6), times=ALWAYS)
     download = downloader(net, published, words)
     for _ in range(kills):
@@ -97,7 +100,7 @@ def test_killed_at_any_moment_it_goes_on_and_costs_at_most_a_piece_per_connectio
 def test_without_checksums_a_killed_download_remembers_which_pieces_it_wrote(
     plain_net: BehindProxy, downloader: Making
 ) -> None:
-    published = publish(plain_net.world, {"movie.mrc": BIG}, sidecar=False)
+    published = publish(plain_net.world, {"movie.mrc": big()}, sidecar=False)
     plain_net.proxy.strike(Throttle(30e6), times=ALWAYS)
     download = downloader(plain_net, published)
     with download.start("-j", "1") as process:
@@ -108,12 +111,12 @@ def test_without_checksums_a_killed_download_remembers_which_pieces_it_wrote(
     plain_net.proxy.forgive()
     assert download.run("-j", "1").code == 0
     assert download.tree() == published.files()
-    assert plain_net.proxy.body_bytes() <= len(BIG) + PIECE_BYTES + ON_ITS_WAY
+    assert plain_net.proxy.body_bytes() <= BIG_BYTES + PIECE_BYTES + ON_ITS_WAY
     assert first >= 30 << 20
 
 
 def test_what_a_killed_download_wrote_is_checked_and_not_believed(net: BehindProxy, downloader: Making) -> None:
-    published = publish(net.world, {"movie.mrc": BIG})
+    published = publish(net.world, {"movie.mrc": big()})
     net.proxy.strike(Throttle(30e6), times=ALWAYS)
     download = downloader(net, published)
     with download.start("-j", "1") as process:
@@ -135,7 +138,7 @@ def test_what_a_killed_download_wrote_is_checked_and_not_believed(net: BehindPro
 def test_asked_to_stop_it_stops_soon_and_keeps_what_it_has(
     net: BehindProxy, downloader: Making, words: tuple[str, ...], number: signal.Signals
 ) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, **SMALL})
+    published = publish(net.world, {"movie.mrc": big(), **SMALL})
     net.proxy.strike(Throttle(10e6), times=ALWAYS)
     download = downloader(net, published, words)
     with download.start("-j", "2") as process:
@@ -152,7 +155,7 @@ def test_asked_to_stop_it_stops_soon_and_keeps_what_it_has(
 
 
 def test_two_processes_fill_one_folder_and_both_end_right(net: BehindProxy, downloader: Making) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, "second.mrc": BIG[: 20 << 20], **SMALL})
+    published = publish(net.world, {"movie.mrc": big(), "second.mrc": big()[: 20 << 20], **SMALL})
     net.proxy.strike(Throttle(30e6), times=ALWAYS)
     download = downloader(net, published)
     with download.start("-j", "3") as one, download.start("-j", "3") as two:
@@ -163,7 +166,7 @@ def test_two_processes_fill_one_folder_and_both_end_right(net: BehindProxy, down
 
 
 def test_of_two_processes_one_may_be_killed(net: BehindProxy, downloader: Making) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, **SMALL})
+    published = publish(net.world, {"movie.mrc": big(), **SMALL})
     net.proxy.strike(Throttle(20e6), times=ALWAYS)
     download = downloader(net, published)
     with download.start("-j", "2") as one, download.start("-j", "2") as two:
@@ -183,7 +186,7 @@ def test_of_two_processes_one_may_be_killed(net: BehindProxy, downloader: Making
 
 
 def test_without_checksums_two_processes_end_right_as_well(plain_net: BehindProxy, downloader: Making) -> None:
-    published = publish(plain_net.world, {"movie.mrc": BIG, **SMALL}, sidecar=False)
+    published = publish(plain_net.world, {"movie.mrc": big(), **SMALL}, sidecar=False)
     plain_net.proxy.strike(Throttle(30e6), times=ALWAYS)
     download = downloader(plain_net, published)
     with download.start("-j", "3") as one, download.start("-j", "3") as two:
@@ -202,7 +205,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_is_full_at_60_percent_and_then_freed(
     net: BehindProxy, downloader: Making, words: tuple[str, ...], disk: Path
 ) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, **SMALL})
+    published = publish(net.world, {"movie.mrc": big(), **SMALL})
     size = _size(published)
     ballast = disk / "ballast"
     ballast.write_bytes(bytes((64 << 20) - size * 6 // 10))

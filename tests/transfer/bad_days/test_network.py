@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.noise import noise
 
 from fs2od.manifests import PIECE_BYTES
 from fs2od.testing.downloading import BehindProxy, Downloader, publish
@@ -31,7 +33,8 @@ from fs2od.testing.network import (
 from fs2od.transfer import Download, Options, Timeouts, parse_link
 
 Making = Callable[..., Downloader]
-BIG = random.Random(11).randbytes(30_000_000)
+BIG_BYTES = 30_000_000
+big = partial(noise, BIG_BYTES)
 """Four pieces, the last one shorter."""
 SMALL = {f"Grids/Square_{number % 7}/{number}.tiff": random.Random(number).randbytes(20_000) for number in range(300)}
 SMALL_BYTES = sum(map(len, SMALL.values()))
@@ -49,7 +52,7 @@ def once_and_what_it_costs() -> list[tuple[str, tuple[Fault, ...], int]]:
         ("one bit", (FlipBit(1_234_567),), PIECE_BYTES + ON_ITS_WAY),
         ("the first bit", (FlipBit(0),), PIECE_BYTES + ON_ITS_WAY),
         ("swapped ranges", (SwapRanges(1_000_000, 4_000_000, 65_536),), PIECE_BYTES + ON_ITS_WAY),
-        ("200 for 206", (WholeForRange(),), len(BIG)),
+        ("200 for 206", (WholeForRange(),), BIG_BYTES),
         ("no length", (NoLength(),), 0),
         ("no length, and cut", (Cut(1_000_000), NoLength()), ON_ITS_WAY),
         ("compressed", (Gzip(),), ON_ITS_WAY),
@@ -57,8 +60,8 @@ def once_and_what_it_costs() -> list[tuple[str, tuple[Fault, ...], int]]:
         ("503", (Refuse(503, {"Retry-After": "1"}),), 0),
         ("429", (Refuse(429, {"Retry-After": "1"}),), 0),
         ("502", (Refuse(502),), 0),
-        ("416", (Refuse(416, {"Content-Range": f"bytes */{len(BIG)}"}),), 0),
-        ("another range", (Relabel({"Content-Range": f"bytes 1-8388608/{len(BIG)}"}),), ON_ITS_WAY),
+        ("416", (Refuse(416, {"Content-Range": f"bytes */{BIG_BYTES}"}),), 0),
+        ("another range", (Relabel({"Content-Range": f"bytes 1-8388608/{BIG_BYTES}"}),), ON_ITS_WAY),
         ("no range", (Relabel({"Content-Range": None}),), ON_ITS_WAY),
         ("another size", (Relabel({"Content-Range": "bytes 0-8388607/99"}),), ON_ITS_WAY),
         ("another state", (Relabel({"ETag": '"another"'}),), ON_ITS_WAY),
@@ -73,7 +76,7 @@ def once_and_what_it_costs() -> list[tuple[str, tuple[Fault, ...], int]]:
 def test_one_bad_answer_costs_no_more_than_what_was_bad(
     net: BehindProxy, downloader: Making, faults: tuple[Fault, ...], most_again: int
 ) -> None:
-    published = publish(net.world, {"movie.mrc": BIG})
+    published = publish(net.world, {"movie.mrc": big()})
     net.proxy.strike(*faults, when=net.about_pieces)
     download = downloader(net, published)
     ended = download.run()
@@ -82,7 +85,7 @@ def test_one_bad_answer_costs_no_more_than_what_was_bad(
     assert download.tree() == published.files()
     assert ended.told["summary"].startswith("4 of 4 files")
     sent = net.proxy.body_bytes(lambda found: net.about_pieces(found.request) and found.status in {200, 206})
-    assert sent <= len(BIG) + most_again
+    assert sent <= BIG_BYTES + most_again
 
 
 @pytest.mark.parametrize(
@@ -91,7 +94,7 @@ def test_one_bad_answer_costs_no_more_than_what_was_bad(
     ids=["200 for 206", "no length", "no entity tag", "no range told"],
 )
 def test_a_proxy_that_is_always_like_that_is_lived_with(net: BehindProxy, downloader: Making, fault: Fault) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, **dict(list(SMALL.items())[:20])})
+    published = publish(net.world, {"movie.mrc": big(), **dict(list(SMALL.items())[:20])})
     net.proxy.strike(fault, when=net.about_bytes, times=ALWAYS)
     download = downloader(net, published)
     ended = download.run()
@@ -102,7 +105,7 @@ def test_a_proxy_that_is_always_like_that_is_lived_with(net: BehindProxy, downlo
 def test_a_file_that_never_arrives_right_is_named_and_does_not_get_its_name(
     net: BehindProxy, downloader: Making
 ) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, "a.txt": b"x" * 1000})
+    published = publish(net.world, {"movie.mrc": big(), "a.txt": b"x" * 1000})
     net.proxy.strike(FlipBit(10), when=net.about_pieces, times=ALWAYS)
     download = downloader(net, published)
     ended = download.run()
@@ -119,7 +122,7 @@ def test_a_file_that_never_arrives_right_is_named_and_does_not_get_its_name(
 
 
 def test_behind_a_proxy_that_compresses_everything_nothing_is_believed(net: BehindProxy, downloader: Making) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, "a.txt": b"x" * 1000})
+    published = publish(net.world, {"movie.mrc": big(), "a.txt": b"x" * 1000})
     net.proxy.strike(Gzip(), when=net.about_bytes, times=ALWAYS)
     download = downloader(net, published)
     ended = download.run()
@@ -131,7 +134,7 @@ def test_behind_a_proxy_that_compresses_everything_nothing_is_believed(net: Behi
 
 
 def test_a_connection_that_stalls_is_left_and_asked_anew(net: BehindProxy, tmp_path: Path) -> None:
-    published = publish(net.world, {"movie.mrc": BIG, **SMALL})
+    published = publish(net.world, {"movie.mrc": big(), **SMALL})
     net.proxy.strike(Stall(2_000_000), when=net.about_pieces)
     net.proxy.strike(Stall(50_000), when=lambda request: net.about_bytes(request) and request.range is None)
     net.proxy.strike(Stall(0), when=lambda request: "children" in request.target)
@@ -204,7 +207,7 @@ def test_a_storm_of_everything_ends_with_equal_trees(
     net: BehindProxy, downloader: Making, words: tuple[str, ...], seed: int
 ) -> None:
     chosen = random.Random(seed)
-    published = publish(net.world, {"movie.mrc": BIG, "second.mrc": BIG[:9_000_000], **SMALL})
+    published = publish(net.world, {"movie.mrc": big(), "second.mrc": big()[:9_000_000], **SMALL})
     kinds: list[Callable[[], Fault]] = [
         lambda: Cut(chosen.randrange(2_000_000)),
         lambda: FlipBit(chosen.randrange(2_000_000)),
@@ -234,7 +237,7 @@ def test_a_storm_of_everything_ends_with_equal_trees(
 def test_a_plain_onedata_without_checksums_is_read_just_as_patiently(
     plain_net: BehindProxy, downloader: Making, fault: Fault
 ) -> None:
-    published = publish(plain_net.world, {"movie.mrc": BIG, **SMALL}, sidecar=False)
+    published = publish(plain_net.world, {"movie.mrc": big(), **SMALL}, sidecar=False)
     plain_net.proxy.strike(fault, when=plain_net.about_pieces, passing=1)
     plain_net.proxy.strike(fault, when=lambda r: plain_net.about_bytes(r) and r.range is None, passing=1)
     download = downloader(plain_net, published)
@@ -245,7 +248,7 @@ def test_a_plain_onedata_without_checksums_is_read_just_as_patiently(
 
 
 def test_what_nobody_vouches_for_is_not_called_intact(plain_net: BehindProxy, downloader: Making) -> None:
-    published = publish(plain_net.world, {"a.mrc": BIG[:100_000]}, sidecar=False)
+    published = publish(plain_net.world, {"a.mrc": big()[:100_000]}, sidecar=False)
     plain_net.proxy.strike(FlipBit(50_000), when=plain_net.about_bytes)
     download = downloader(plain_net, published)
     ended = download.run()
