@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
+from itertools import islice
 
 import coverage
 import pytest
@@ -21,8 +23,20 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let those that are given the most time begin first, so that no worker works on long after the others."""
+    """Let each worker begin with its share of those that are given the most time, so that none works on long after the others.
+
+    `--dist worksteal` cuts the list, in order, into as many parts as there are workers; who has finished takes from the ends.
+    """
     items.sort(key=_given_s, reverse=True)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if _given_s(item)]
+    others = iter(items[len(long) :])
+    dealt: list[pytest.Item] = []
+    for worker in range(workers):
+        part_length = (len(items) - len(dealt)) // (workers - worker)
+        first = long[worker::workers]
+        dealt += [*first, *islice(others, max(part_length - len(first), 0))]
+    items[:] = dealt
 
 
 def _given_s(item: pytest.Item) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.portal.npm import installed
 
 SCREENSHOTS = Path(__file__).parents[3] / "test-results" / "screenshots"
@@ -25,6 +25,8 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+# As long as Playwright waits for a page: how busy the machine is decides nothing.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")
