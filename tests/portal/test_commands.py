@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs2od.portal._commands import LINUX, MACOS, WINDOWS, dataset_commands
+from fs2od.portal._commands import LINUX, MACOS, WINDOWS, closed_commands, dataset_commands
 
 LINK, DATA = "https://data.example.org:8443/share/8f", "https://data.example.org:8444/share/8f"
 
@@ -43,6 +43,17 @@ def test_an_archive_goes_on_only_at_an_address_of_its_own() -> None:
     present = {each.tool: each.line for each in dataset_commands(LINK, "x", authority=True, data=DATA)}
     assert "-C -" in pinned["curl"]
     assert "-C -" not in present["curl"]
+
+
+def test_a_members_archive_goes_on_too_and_no_token_stands_in_a_line() -> None:
+    shown = {
+        archive: closed_commands(LINK, "x", authority=True, data=DATA, archive=archive) for archive in ("", f"{DATA}/a")
+    }
+    for archive, commands in shown.items():
+        lines = {each.tool: each.line for each in commands}
+        assert [*lines] == ["Python", "Python for Windows", "fs2od", "curl", "curl for Windows"]
+        assert ("-C -" in lines["curl"]) is ("-C -" in lines["curl for Windows"]) is bool(archive)
+        assert all(("fs2od.token" in line) is not ("-H '@fs2od.header'" in line) for line in lines.values())
 
 
 def test_every_system_has_a_way_with_nothing_to_install() -> None:

@@ -20,6 +20,7 @@ from fs2od.node.zone.link_rules import Rule
 from fs2od.portal._commands import closed_commands, closed_file_commands
 from fs2od.portal._datasets import Datasets
 from fs2od.portal._selections import Ways, chosen_in, selection_commands
+from fs2od.portal._words import folder_name
 from fs2od.testing.system import System
 from fs2od.testing.world import World, _administrator
 
@@ -153,7 +154,8 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, s
         at = selection_address(opened.provider, top, tuple(item.path for item in selection.items))
         chosen = selection_commands(dataset, selection, Ways(link, at=at), authority=True)
         data = f"{settings.provider_url}/share/{share}"
-        everything = closed_commands(link, dataset.title, authority=True, data=data)
+        archive = f"{data}/archive/{dataset.archive_state}/{folder_name(dataset.title)}"
+        everything = closed_commands(link, dataset.title, authority=True, data=data, archive=archive)
     address = f"{data}/files/{quote('deep/#?%;+=/x')}"
     single = closed_file_commands(address, authority=True)
     lines = {f"{each.tool} (chosen)": each.line for each in chosen} | {each.tool: each.line for each in everything}
@@ -185,6 +187,11 @@ def test_members_bring_archives_with_a_header_from_a_file(members: Site, tool: s
     done = members.run(members.twin[tool])
     assert done.returncode == 0, done.stderr
     (archive,) = (path for path in members.home.iterdir() if path.suffix in (".tar", ".zip"))
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: len(whole) // 2])
+    # It goes on at that byte: curl itself refuses an answer that begins elsewhere.
+    assert members.run(members.twin[tool]).returncode == 0
+    assert archive.read_bytes() == whole
     shutil.unpack_archive(archive, members.home / "unpacked")
     wanted = chosen_content() if "chosen" in tool else CONTENT
     assert sorted(unpacked(members.home / "unpacked").values()) == sorted(wanted.values())

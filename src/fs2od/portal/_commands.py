@@ -7,16 +7,13 @@ from hashlib import sha256
 
 from cryptography import x509
 
-from fs2od.node.settings import AUTHORITY_FILE
 from fs2od.portal._sentences import sentence
+from fs2od.portal._tools import CURL_OF_WINDOWS, HEADER_FILE, TOKEN_FILE, WHOLE_TREE, Tools
 from fs2od.portal._words import folder_name
 
 __all__ = [
-    "CA_FILE",
-    "HEADER_FILE",
     "LINUX",
     "MACOS",
-    "TOKEN_FILE",
     "WINDOWS",
     "Authority",
     "Command",
@@ -26,17 +23,8 @@ __all__ = [
     "file_commands",
 ]
 
-CA_FILE = AUTHORITY_FILE
-"""What the certificate is called in commands, and when it is downloaded."""
-
-TOKEN_FILE, HEADER_FILE = "fs2od.token", "fs2od.header"
-"""The files that hold an access token: alone, and as a header for curl."""
-
 LINUX, MACOS, WINDOWS = "Linux", "macOS", "Windows"
 _ALL = (LINUX, MACOS, WINDOWS)
-_INDEX = ".fs2od-index"
-# In quotes: PowerShell has another use for an at sign.
-_HEADER = f" -H '@{HEADER_FILE}'"
 
 
 @dataclass(frozen=True)
@@ -80,23 +68,23 @@ def dataset_commands(
         data: The address of the dataset's plain files, without a slash at its end; empty where there are none.
         archive: The address of an archive of the dataset as it is now, without its suffix; it can then be resumed.
     """
-    folder = folder_name(title)
-    ours = f"fs2od download {link} {folder}" + (f" --ca {CA_FILE}" if authority else "")
+    tools = Tools(folder_name(title), authority)
+    ours = f"fs2od download {link} {tools.folder}{tools.ca('--ca ')}"
     if not data:
         says = sentence("Where fs2od is installed: several files at once. Run again, it fetches only what is missing.")
-        return (Command("fs2od", ours, says, _ALL), *_of_onedata(f"{link}/tar", authority=authority))
+        return (Command("fs2od", ours, says, _ALL), *_of_onedata(tools, f"{link}/tar"))
     own = Command("fs2od", ours, sentence("The same, where fs2od is installed."), _ALL)
-    tools = _Tools(link.partition("/share/")[0], link, data, folder, authority)
-    return (*tools.python(), own, tools.wget(), tools.rclone(), tools.aria2(), *tools.archive(archive), *tools.sums())
+    python = _python(tools, link, f"{link} {tools.folder}{tools.ca('--ca ')}")
+    return (*python, own, *_of_others(tools, data), *_archive(tools, data, archive), *_sums(tools, link, data))
 
 
-def closed_commands(link: str, title: str, *, authority: bool, data: str) -> tuple[Command, ...]:
+def closed_commands(link: str, title: str, *, authority: bool, data: str, archive: str = "") -> tuple[Command, ...]:
     """Return the commands for a dataset whose link is not open to everybody: they take an access token from a file.
 
-    A token never stands in an argument, where other users of a machine would see it.
+    A token never stands in an argument, where other users of a machine would see it. See `dataset_commands` for the arguments.
     """
-    folder, ca = folder_name(title), f" --ca {CA_FILE}" if authority else ""
-    ours = f"{link} {folder} --token-file {TOKEN_FILE}{ca}"
+    tools = Tools(folder_name(title), authority, is_closed=True)
+    ours = f"{link} {tools.folder} --token-file {TOKEN_FILE}{tools.ca('--ca ')}"
     own = Command(
         "fs2od",
         f"fs2od download {ours}",
@@ -108,188 +96,104 @@ def closed_commands(link: str, title: str, *, authority: bool, data: str) -> tup
     )
     if not data:
         return (own,)
-    trust = f" --cacert {CA_FILE}" if authority else ""
-    trust_of_windows = trust + _revoked(authority=authority)
-    script, whole = f"{link.partition('/share/')[0]}/get.py", f"-fL -OJ{_HEADER}"
-    says = sentence(
+    goes_on = sentence(
+        "Everything up to now as one TAR file. Run again, it goes on where it was cut off. "
+        "The file %(file)s holds one line: X-Auth-Token: and the token.",
+        file=HEADER_FILE,
+    )
+    in_one_go = sentence(
         "Everything as one TAR file. The file %(file)s holds one line: X-Auth-Token: and the token.", file=HEADER_FILE
     )
-    return (
-        Command("Python", f"curl -fsS{trust} {script} | python3 - {ours}", _with_nothing_to_install()),
-        Command(
-            "Python for Windows",
-            f"curl.exe -fsS{trust_of_windows} -o get.py {script}; py get.py {ours}",
-            _in_powershell(),
-            (WINDOWS,),
-        ),
-        own,
-        Command("curl", f"curl {whole}{trust} '{data}/archive.tar'", says),
-        Command(
-            "curl for Windows",
-            f"curl.exe {whole}{trust_of_windows} '{data}/archive.zip'",
-            sentence("The same in PowerShell, as one ZIP file."),
-            (WINDOWS,),
-        ),
-    )
+    return (*_python(tools, link, ours), own, *_archive(tools, data, archive, goes_on=goes_on, in_one_go=in_one_go))
 
 
 def closed_file_commands(address: str, *, authority: bool) -> tuple[Command, ...]:
     """Return the command that downloads one file of such a dataset, by its plain address."""
-    trust = f" --cacert {CA_FILE}" if authority else ""
+    tools = Tools("", authority, is_closed=True)
     says = sentence("The file %(file)s holds one line: X-Auth-Token: and your access token.", file=HEADER_FILE)
-    ours = f"-fLOJ{_HEADER}{trust}"
+    on_windows = tools.named_by_server(address, curl=CURL_OF_WINDOWS)
     return (
-        Command("curl", f"curl {ours} '{address}'", says),
+        Command("curl", tools.named_by_server(address), says),
+        Command("curl for Windows", on_windows, sentence("The same in PowerShell."), (WINDOWS,)),
+    )
+
+
+def file_commands(link: str, *, authority: bool) -> tuple[Command, ...]:
+    """Return the commands that download what lies at one address."""
+    tools = Tools("", authority)
+    return (Command("curl", tools.named_by_server(link)), Command("wget", _wget_named_by_server(tools, link)))
+
+
+def _of_onedata(tools: Tools, tar: str) -> tuple[Command, ...]:
+    """Return the commands for a node that has nothing beyond Onedata's own addresses."""
+    return (
+        Command("curl", tools.named_by_server(tar), sentence("Everything as one TAR file, in one go.")),
+        Command("wget", _wget_named_by_server(tools, tar), sentence("The same.")),
+    )
+
+
+def _wget_named_by_server(tools: Tools, link: str) -> str:
+    return f"wget --content-disposition{tools.ca('--ca-certificate=')} '{link}'"
+
+
+def _python(tools: Tools, link: str, given: str) -> tuple[Command, ...]:
+    zone = link.partition("/share/")[0]
+    return (
         Command(
-            "curl for Windows",
-            f"curl.exe {ours}{_revoked(authority=authority)} '{address}'",
-            sentence("The same in PowerShell."),
+            "Python",
+            tools.script(zone, given),
+            sentence("Nothing to install: needs Python 3.8 or later. Run again, it fetches only what is missing."),
+        ),
+        Command(
+            "Python for Windows",
+            tools.script_for_windows(zone, given),
+            sentence("In PowerShell: needs Python 3.8 or later. Run again, it fetches only what is missing."),
             (WINDOWS,),
         ),
     )
 
 
-def _of_onedata(tar: str, *, authority: bool) -> tuple[Command, ...]:
-    """Return the commands for a node that has nothing beyond Onedata's own addresses."""
+def _of_others(tools: Tools, data: str) -> tuple[Command, ...]:
+    one_by_one = sentence("Every file, one after the other. Run again, it fetches what is missing or new.")
+    at_once = sentence("Several files at once. Run again, it fetches what is missing or new.")
+    checked = sentence("Several files and parts of files at once, each checked. Run again, it mends what is not right.")
     return (
-        Command("curl", _curl(tar, authority=authority), sentence("Everything as one TAR file, in one go.")),
-        Command("wget", _wget(tar, authority=authority), sentence("The same.")),
+        Command("wget", tools.wget(WHOLE_TREE, f"{data}/files/"), one_by_one),
+        Command("rclone", tools.rclone(data), at_once, _ALL),
+        Command("aria2", tools.aria2(f"{data}/files.meta4"), checked, _ALL),
     )
 
 
-@dataclass(frozen=True)
-class _Tools:
-    """One dataset, and the lines by which each tool gets it into `folder`. Addresses hold nothing that a shell takes amiss."""
+def _archive(tools: Tools, data: str, address: str, *, goes_on: str = "", in_one_go: str = "") -> tuple[Command, ...]:
+    """Return the lines that bring everything in one file: at the address of its state, where that is known, it can be gone on with.
 
-    zone: str
-    link: str
-    data: str
-    folder: str
-    authority: bool
-
-    def python(self) -> tuple[Command, ...]:
-        ours = f"{self.link} {self.folder}" + self._trust("--ca ")
-        script = f"{self.zone}/get.py"
-        return (
-            Command(
-                "Python",
-                f"curl -fsS{self._trust('--cacert ')} {script} | python3 - {ours}",
-                _with_nothing_to_install(),
-            ),
-            Command(
-                "Python for Windows",
-                f"{self._script_for_windows()}; py get.py {ours}",
-                _in_powershell(),
-                (WINDOWS,),
-            ),
-        )
-
-    def wget(self) -> Command:
-        # --default-page: the folders' own pages are not taken for a file called index.html. --no-if-modified-since: with it,
-        # a file that was cut off would look newer than the server's, and complete.
-        options = (
-            "-r -N --no-if-modified-since -np -nH --cut-dirs=3 -nv --no-iri --restrict-file-names=nocontrol "
-            f"--default-page={_INDEX} -R '{_INDEX}*' -P {self.folder}"
-        )
-        line = f"wget {options}{self._trust('--ca-certificate=')} {self.data}/files/"
-        return Command(
-            "wget", line, sentence("Every file, one after the other. Run again, it fetches what is missing or new.")
-        )
-
-    def rclone(self) -> Command:
-        options = f"--http-url {self.data}/files/ --no-unicode-normalization --transfers 8"
-        line = f"rclone copy :http: {self.folder} {options}{self._trust('--ca-cert ')} --progress"
-        return Command(
-            "rclone", line, sentence("Several files at once. Run again, it fetches what is missing or new."), _ALL
-        )
-
-    def aria2(self) -> Command:
-        options = (
-            f"-d {self.folder} -c -V -j8 -x4 --auto-file-renaming=false --follow-metalink=mem "
-            "--console-log-level=warn --download-result=hide"
-        )
-        line = f"aria2c {options}{self._trust('--ca-certificate=')} {self.data}/files.meta4"
-        return Command(
-            "aria2",
-            line,
-            sentence("Several files and parts of files at once, each checked. Run again, it mends what is not right."),
-            _ALL,
-        )
-
-    def archive(self, address: str) -> tuple[Command, ...]:
-        if not address:
-            tar = Command(
-                "curl",
-                _curl(f"{self.data}/archive.tar", authority=self.authority),
-                sentence("Everything as one TAR file, in one go."),
-            )
-            return (tar,)
-        return (
-            Command(
-                "curl",
-                f"curl -fL -C - -O{self._trust('--cacert ')} '{address}.tar'",
-                sentence("Everything up to now as one TAR file. Run again, it goes on where it was cut off."),
-            ),
-            Command(
-                "curl for Windows",
-                f"curl.exe -fL -C - -O{self._trust_of_windows()} '{address}.zip'",
-                sentence("The same in PowerShell, as one ZIP file."),
-                (WINDOWS,),
-            ),
-        )
-
-    def sums(self) -> tuple[Command, ...]:
-        fetch = f"curl -fsS{self._trust('--cacert ')} {self.data}/SHA256SUMS"
-        says = sentence("Afterwards: checks every file whose checksum is known by now.")
-        check = f"{self.link} {self.folder}{self._trust('--ca ')} --verify"
-        return (
-            Command(
-                "Python, to check",
-                f"curl -fsS{self._trust('--cacert ')} {self.zone}/get.py | python3 - {check}",
-                says,
-            ),
-            Command("sha256sum", f"{fetch} | (cd {self.folder} && sha256sum -c --quiet -)", says, (LINUX,)),
-            Command("shasum", f"{fetch} | (cd {self.folder} && shasum -a 256 -c -)", says, (MACOS,)),
-            Command(
-                "Python for Windows, to check",
-                f"{self._script_for_windows()}; py get.py {check}",
-                says,
-                (WINDOWS,),
-            ),
-        )
-
-    def _script_for_windows(self) -> str:
-        return f"curl.exe -fsS{self._trust_of_windows()} -o get.py {self.zone}/get.py"
-
-    def _trust(self, option: str) -> str:
-        return f" {option}{CA_FILE}" if self.authority else ""
-
-    def _trust_of_windows(self) -> str:
-        return self._trust("--cacert ") + _revoked(authority=self.authority)
+    Args:
+        tools: How programs are called.
+        data: The address of the plain files.
+        address: That of the state's archive without its suffix; "" where it is not known.
+        goes_on: What to say of a line that goes on.
+        in_one_go: What to say of a line that does not.
+    """
+    if address:
+        tar, zip_ = tools.archive(f"{address}.tar"), tools.archive(f"{address}.zip", curl=CURL_OF_WINDOWS)
+        says = goes_on or sentence("Everything up to now as one TAR file. Run again, it goes on where it was cut off.")
+    else:
+        tar = tools.named_by_server(f"{data}/archive.tar")
+        zip_ = tools.named_by_server(f"{data}/archive.zip", curl=CURL_OF_WINDOWS)
+        says = in_one_go or sentence("Everything as one TAR file, in one go.")
+    return (
+        Command("curl", tar, says),
+        Command("curl for Windows", zip_, sentence("The same in PowerShell, as one ZIP file."), (WINDOWS,)),
+    )
 
 
-def _with_nothing_to_install() -> str:
-    return sentence("Nothing to install: needs Python 3.8 or later. Run again, it fetches only what is missing.")
-
-
-def _in_powershell() -> str:
-    return sentence("In PowerShell: needs Python 3.8 or later. Run again, it fetches only what is missing.")
-
-
-def _revoked(*, authority: bool) -> str:
-    # Windows asks where a certificate may have been revoked; an authority of one's own has no such place.
-    return " --ssl-revoke-best-effort" if authority else ""
-
-
-def file_commands(link: str, *, authority: bool) -> tuple[Command, ...]:
-    """Return the commands that download what lies at one address."""
-    return (Command("curl", _curl(link, authority=authority)), Command("wget", _wget(link, authority=authority)))
-
-
-def _curl(link: str, *, authority: bool) -> str:
-    # -J: the server's name for the file. Links are percent-encoded, so single quotes hold whatever is in them.
-    return f"curl -fLOJ{f' --cacert {CA_FILE}' if authority else ''} '{link}'"
-
-
-def _wget(link: str, *, authority: bool) -> str:
-    return f"wget --content-disposition{f' --ca-certificate={CA_FILE}' if authority else ''} '{link}'"
+def _sums(tools: Tools, link: str, data: str) -> tuple[Command, ...]:
+    says = sentence("Afterwards: checks every file whose checksum is known by now.")
+    zone, sums = link.partition("/share/")[0], f"{data}/SHA256SUMS"
+    check = f"{link} {tools.folder}{tools.ca('--ca ')} --verify"
+    return (
+        Command("Python, to check", tools.script(zone, check), says),
+        Command("sha256sum", tools.sha256sum(sums), says, (LINUX,)),
+        Command("shasum", tools.shasum(sums), says, (MACOS,)),
+        Command("Python for Windows, to check", tools.script_for_windows(zone, check), says, (WINDOWS,)),
+    )

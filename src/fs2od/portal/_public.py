@@ -21,7 +21,6 @@ from fs2od.onedata.errors import Forbidden, Unauthorized
 from fs2od.onedata.ids import ShareId
 from fs2od.portal._choosing import language_route
 from fs2od.portal._commands import (
-    CA_FILE,
     Authority,
     Command,
     closed_commands,
@@ -54,6 +53,7 @@ from fs2od.portal._results import results_of
 from fs2od.portal._selections import Ways, chosen_in, selection_commands
 from fs2od.portal._tabs import new_link, tabs_of
 from fs2od.portal._texts import Texts, language_of
+from fs2od.portal._tools import CA_FILE
 from fs2od.portal._visitors import attended, signed_in, visitor_of
 from fs2od.portal._words import folder_name
 from fs2od.portal.members import member_routes
@@ -280,12 +280,12 @@ class _DatasetPages:
         )
         if not dataset.is_folder:
             return self._file_commands(dataset, Item(dataset.root, ()))
-        if dataset.is_closed:
-            plain = "" if self.downloads.is_plain else self.downloads.data_of(dataset.id)
-            return closed_commands(link, dataset.title, authority=with_authority, data=plain)
+        if dataset.is_closed and not self.downloads.is_plain:
+            data = self.downloads.data_of(dataset.id)
         state = dataset.archive_state
         archive = f"{data}/archive/{state}/{folder_name(dataset.title)}" if data and state else ""
-        return dataset_commands(link, dataset.title, authority=with_authority, data=data, archive=archive)
+        offered = closed_commands if dataset.is_closed else dataset_commands
+        return offered(link, dataset.title, authority=with_authority, data=data, archive=archive)
 
     def _file_commands(self, dataset: Dataset, item: Item) -> tuple[Command, ...]:
         with_authority = self.frame["authority"] is not None

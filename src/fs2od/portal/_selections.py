@@ -11,10 +11,11 @@ from urllib.parse import parse_qs
 from fs2od.node.provider.archives.selections import MOST_PATHS, chosen
 from fs2od.node.provider.data.selected import ADDRESSES, CHOSEN, FILES, METALINK, SUMS
 from fs2od.onedata import errors
-from fs2od.portal._commands import CA_FILE, HEADER_FILE, LINUX, MACOS, TOKEN_FILE, WINDOWS, Command
+from fs2od.portal._commands import LINUX, MACOS, WINDOWS, Command
 from fs2od.portal._datasets import Dataset, Datasets
 from fs2od.portal._items import Item
 from fs2od.portal._sentences import sentence
+from fs2od.portal._tools import CA_FILE, CURL, CURL_OF_WINDOWS, TOKEN_FILE, Tools
 from fs2od.portal._words import folder_name
 
 __all__ = [
@@ -91,7 +92,7 @@ def selection_commands(dataset: Dataset, selection: Selection, ways: Ways, *, au
         return ()
     if not ways.at:
         return _by_patterns(dataset, selection, ways.link, authority=authority)
-    lines = _Lines(dataset, ways, authority, dataset.is_closed, _list_name(selection))
+    lines = _Lines(Tools(folder_name(dataset.title), authority, dataset.is_closed), ways, _list_name(selection))
     ours = (*lines.ours(), *lines.archives())
     return ours if dataset.is_closed else (*ours, lines.wget(), lines.rclone(), lines.aria2(), *lines.sums())
 
@@ -128,19 +129,16 @@ def _list_name(selection: Selection) -> str:
 class _Lines:
     """The lines of one selection. Addresses and names of lists hold nothing that a shell takes amiss."""
 
-    dataset: Dataset
+    tools: Tools
     ways: Ways
-    authority: bool
-    is_closed: bool
     list_name: str
 
     def ours(self) -> tuple[Command, ...]:
         """Return the lines of our own engine. The list stays on the disk, so the line goes on when its address has ended."""
         said = sentence("Resumes and checks. Run again, it fetches only what is missing.")
-        fetch = self._fetched("curl", CHOSEN)
-        python = f"{fetch}; curl -fsS{self._trust('curl')} {self._zone}/get.py | python3 - {self._given}"
+        fetch = self._fetched(CHOSEN, self.list_name)
         return (
-            Command("Python", python, said),
+            Command("Python", f"{fetch}; {self.tools.script(self._zone, self._given)}", said),
             Command("Python for Windows", self._on_windows(), sentence("The same in PowerShell."), (WINDOWS,)),
             Command("fs2od", f"{fetch}; fs2od download {self._given}", sentence("The same, where fs2od is installed.")),
         )
@@ -149,60 +147,51 @@ class _Lines:
         said = sentence(
             "These as one TAR file, as they are at the first try. Run again, it goes on where it was cut off."
         )
+        address = f"{self.ways.at}/{self.tools.folder}"
         return (
-            Command("curl", self._archive("curl", "tar"), said),
+            Command("curl", self.tools.archive(f"{address}.tar"), said),
             Command(
                 "curl for Windows",
-                self._archive("curl.exe", "zip"),
+                self.tools.archive(f"{address}.zip", curl=CURL_OF_WINDOWS),
                 sentence("The same in PowerShell, as one ZIP file."),
                 (WINDOWS,),
             ),
         )
 
     def wget(self) -> Command:
-        # The list is not fetched by -i itself, which with -N would leave it among the data. As for a whole dataset no -c, which
-        # may join two states of a file.
-        ca = self._ca("--ca-certificate=")
-        options = f"-x -N --no-if-modified-since -nH --cut-dirs=3 -nv --no-iri --restrict-file-names=nocontrol -P {self._folder}"
-        line = f"wget -qO-{ca} {self.ways.at}/{ADDRESSES} | wget {options}{ca} -i -"
-        return Command(
-            "wget", line, sentence("Every file, one after the other. Run again, it fetches what is missing or new.")
-        )
+        # The list is not fetched by -i itself, which with -N would leave it among the data.
+        fetch = f"wget -qO-{self.tools.ca('--ca-certificate=')} {self.ways.at}/{ADDRESSES}"
+        said = sentence("Every file, one after the other. Run again, it fetches what is missing or new.")
+        return Command("wget", f"{fetch} | {self.tools.wget('-x', '-i -')}", said)
 
     def rclone(self) -> Command:
-        options = f"--http-url {self.ways.data}/files/ --no-unicode-normalization --transfers 8"
         name = f"files-{self.list_name}"
-        line = (
-            f"{self._fetched('curl', FILES, name)}; rclone copy :http: {self._folder} {options}"
-            f" --files-from-raw {name}{self._ca('--ca-cert ')} --progress"
-        )
+        line = f"{self._fetched(FILES, name)}; {self.tools.rclone(self.ways.data, names=name)}"
         return Command("rclone", line, sentence("Several files at once. Run again, it fetches what is missing or new."))
 
     def aria2(self) -> Command:
-        options = (
-            f"-d {self._folder} -c -V -j8 -x4 --auto-file-renaming=false --follow-metalink=mem "
-            "--console-log-level=warn --download-result=hide"
-        )
-        line = f"aria2c {options}{self._ca('--ca-certificate=')} {self.ways.at}/{METALINK}"
         return Command(
             "aria2",
-            line,
+            self.tools.aria2(f"{self.ways.at}/{METALINK}"),
             sentence("Several files and parts of files at once, each checked. Run again, it mends what is not right."),
             (LINUX, MACOS, WINDOWS),
         )
 
     def sums(self) -> tuple[Command, ...]:
-        fetch = f"curl -fsS{self._trust('curl')} {self.ways.at}/{SUMS}"
+        sums = f"{self.ways.at}/{SUMS}"
         said = sentence("Afterwards: checks every file whose checksum is known by now.")
         return (
-            Command("sha256sum", f"{fetch} | (cd {self._folder} && sha256sum -c --quiet -)", said, (LINUX,)),
-            Command("shasum", f"{fetch} | (cd {self._folder} && shasum -a 256 -c -)", said, (MACOS,)),
+            Command("sha256sum", self.tools.sha256sum(sums), said, (LINUX,)),
+            Command("shasum", self.tools.shasum(sums), said, (MACOS,)),
             Command("Python for Windows, to check", f"{self._on_windows()} --verify", said, (WINDOWS,)),
         )
 
     def _on_windows(self) -> str:
-        script = f"curl.exe -fsS{self._trust('curl.exe')} -o get.py {self._zone}/get.py"
-        return f"{self._fetched('curl.exe', CHOSEN)}; {script}; py get.py {self._given}"
+        fetch = self._fetched(CHOSEN, self.list_name, curl=CURL_OF_WINDOWS)
+        return f"{fetch}; {self.tools.script_for_windows(self._zone, self._given)}"
+
+    def _fetched(self, name: str, to: str, *, curl: str = CURL) -> str:
+        return self.tools.fetched(f"{self.ways.at}/{name}", to=to, curl=curl)
 
     @property
     def _zone(self) -> str:
@@ -210,27 +199,5 @@ class _Lines:
 
     @property
     def _given(self) -> str:
-        token = f" --token-file {TOKEN_FILE}" if self.is_closed else ""
-        return f"{self.ways.link} {self._folder} --files-from {self.list_name}{token}{self._ca('--ca ')}"
-
-    @property
-    def _folder(self) -> str:
-        return folder_name(self.dataset.title)
-
-    def _fetched(self, curl: str, name: str, to: str = "") -> str:
-        return f"{curl} -fsS{self._header}{self._trust(curl)} -o {to or self.list_name} {self.ways.at}/{name}"
-
-    def _archive(self, curl: str, kind: str) -> str:
-        return f"{curl} -fL -C - -O{self._header}{self._trust(curl)} {self.ways.at}/{self._folder}.{kind}"
-
-    @property
-    def _header(self) -> str:
-        # In quotes: PowerShell has another use for an at sign.
-        return f" -H '@{HEADER_FILE}'" if self.is_closed else ""
-
-    def _trust(self, curl: str) -> str:
-        # Windows asks where a certificate may have been revoked; an authority of one's own has no such place.
-        return self._ca("--cacert ") + (" --ssl-revoke-best-effort" if self.authority and curl == "curl.exe" else "")
-
-    def _ca(self, option: str) -> str:
-        return f" {option}{CA_FILE}" if self.authority else ""
+        token = f" --token-file {TOKEN_FILE}" if self.tools.is_closed else ""
+        return f"{self.ways.link} {self.tools.folder} --files-from {self.list_name}{token}{self.tools.ca('--ca ')}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fs2od.onedata.ids import SpaceId
-from fs2od.portal._commands import CA_FILE, TOKEN_FILE, Command
+from fs2od.portal._commands import Command
 from fs2od.portal._sentences import sentence
+from fs2od.portal._tools import CA_FILE, TOKEN_FILE
 
 __all__ = ["JobPlaces", "job_commands"]
 

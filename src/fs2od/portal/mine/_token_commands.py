@@ -18,8 +18,9 @@ from fs2od.onedata.tokens import (
     Ip,
     Time,
 )
-from fs2od.portal._commands import CA_FILE, HEADER_FILE, TOKEN_FILE, Command
+from fs2od.portal._commands import Command
 from fs2od.portal._sentences import sentence
+from fs2od.portal._tools import CA_FILE, HEADER_FILE, TOKEN_FILE
 
 __all__ = ["confine_command", "token_commands"]
 
