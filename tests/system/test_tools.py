@@ -64,11 +64,12 @@ Tree = dict[bytes, bytes]
 
 
 def files() -> dict[str, bytes]:
-    """Return a dataset: each name as a file and as a folder, pages with links to nowhere, something empty, something large."""
+    """Return a dataset: each name as a file and as a folder, pages with links to nowhere, something empty, large, and deep."""
     plain = {name: name.encode() for name in NAMES}
     deep = {f"deep/{name}/x": f"in {name}".encode() for name in NAMES}
     pages = {"sub/report.html": PAGE, "sub/index.html": PAGE}
-    return {**plain, **deep, **pages, "sub/empty": b"", "large.mrc": os.urandom(20 << 20)}
+    deepest = {"/".join("12345678") + "/x": b"deeper than wget goes by itself"}
+    return {**plain, **deep, **deepest, **pages, "sub/empty": b"", "large.mrc": os.urandom(20 << 20)}
 
 
 def tree(folder: Path) -> Tree:

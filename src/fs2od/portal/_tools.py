@@ -17,8 +17,8 @@ TOKEN_FILE, HEADER_FILE = "fs2od.token", "fs2od.header"
 CURL, CURL_OF_WINDOWS = "curl", "curl.exe"
 
 _INDEX = ".fs2od-index"
-# --default-page: the folders' own pages are not taken for a file called index.html.
-WHOLE_TREE = f"-r -np --default-page={_INDEX} -R '{_INDEX}*'"
+# -l inf: by itself it leaves out what lies more than five folders deep. --default-page: the folders' own pages are not taken for a file called index.html.
+WHOLE_TREE = f"-r -l inf -np --default-page={_INDEX} -R '{_INDEX}*'"
 """How wget goes through all folders."""
 
 
