@@ -7,6 +7,7 @@ import json
 import zlib
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -176,6 +177,21 @@ async def test_awkward_names_are_names(space: Space, name: str) -> None:
     assert space.on_disk() == {name: b"1"}
     assert (await space.ask("DELETE", f"/data/{made.json()['fileId']}")).status_code == 204
     assert space.on_disk() == {}
+
+
+@pytest.mark.parametrize("name", ["victim\n", "vic\ntim", "victim\r\n"])
+async def test_a_line_break_belongs_to_the_name(space: Space, name: str) -> None:
+    asked = quote(name)
+    await space.make("victim", b"1")
+    assert errno(await space.ask("DELETE", f"/data/{space.dataset.space}/path/{asked}")) == "enoent"
+    looked = await space.ask("POST", f"/lookup-file-id/results@{space.dataset.space}/{asked}")
+    assert errno(looked) == "enoent"
+    assert (await space.make(asked, b"2")).status_code == 201
+    await space.make("moved", b"3")
+    moved = await space.move("moved", f"{asked}{asked}")
+    assert moved.json()["objectName"] == name * 2
+    assert space.on_disk() == {"victim": b"1", name: b"2", name * 2: b"3"}
+    assert await space.read(asked) == b"2"
 
 
 async def test_removing_takes_everything_below(space: Space) -> None:

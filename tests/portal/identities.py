@@ -19,11 +19,11 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from tests.portal.conftest import in_thread
 from tests.portal.npm import installed
 
 from fs2od.node.certificates import ServerCertificate
+from fs2od.node.http.routing import Route
 from fs2od.node.serving import Service, listen
 from fs2od.portal.signin import ClaimGrant, IdentityProvider
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from starlette.routing import Route
 from tests.portal.members_scene import Scene, open_members_scene
 from tests.portal.signing_in import ORIGIN, Person
 
+from fs2od.node.http.routing import Route
 from fs2od.node.zone.memberships import SPACE_GROUP
 from fs2od.node.zone.offers import Offer
 from fs2od.onedata.ids import UserId

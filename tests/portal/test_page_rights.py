@@ -9,10 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.routing import Route
 from tests.portal.signing_in import ORIGIN, Hall, Person, open_hall
 
 from fs2od.node.apps import zone_app
+from fs2od.node.http.routing import Route
 from fs2od.node.zone.accounts import Proof
 from fs2od.node.zone.link_rules import Rule
 from fs2od.node.zone.memberships import GROUP_USER, SPACE_GROUP, SPACE_USER

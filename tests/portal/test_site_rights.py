@@ -9,10 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from starlette.routing import Route
 from tests.portal.signing_in import ORIGIN, Person
 from tests.portal.sites_scene import Centre, open_centre
 
+from fs2od.node.http.routing import Route
 from fs2od.node.zone import site_people
 from fs2od.onedata import privileges
 from fs2od.portal import public_pages

@@ -45,7 +45,14 @@ def ours(tmp_path: Path) -> Iterator[Desk]:
 
 
 async def test_a_folder_is_put_whole_and_kept_when_it_is_put_again(desk: Desk) -> None:
-    files = {"run/a.star": b"a", "run/deep/er/b.mrc": BIG, "run/empty": b"", "run/ü #?%41.txt": b"name"}
+    files = {
+        "run/a.star": b"a",
+        "run/deep/er/b.mrc": BIG,
+        "run/empty": b"",
+        "run/ü #?%41.txt": b"name",
+        "run/y\n": b"break",
+        "run/y": b"none",
+    }
     desk.write(files)
     (desk.home / "run" / "hollow").mkdir()
     report = await desk.put("run", to="results/grid 7/out")
@@ -54,7 +61,7 @@ async def test_a_folder_is_put_whole_and_kept_when_it_is_put_again(desk: Desk) -
     assert (desk.dataset.folder / "grid 7" / "out" / "run" / "hollow").is_dir()
     sent = desk.way.bytes_sent()
     again = await desk.put("run", to="results/grid 7/out")
-    assert (again.count("kept"), again.count("put"), again.exit_code) == (4, 0, 0)
+    assert (again.count("kept"), again.count("put"), again.exit_code) == (6, 0, 0)
     assert desk.way.bytes_sent() == sent
 
 

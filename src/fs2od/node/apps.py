@@ -8,11 +8,12 @@ from dataclasses import replace
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fs2od.node.http.endpoints import Doors, Endpoint, consumer_text, error_answer, mount, peer_ip, token_text
 from fs2od.node.http.forwarding import Forwarding
+from fs2od.node.http.routing import Route
 from fs2od.node.panel.rest import direct as panel_direct
 from fs2od.node.panel.rest import endings as panel_endings
 from fs2od.node.panel.rest import requests as panel_requests

@@ -8,9 +8,9 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fs2od.node.http.routing import Route
 from fs2od.portal._problems import problem_page
 from fs2od.portal._texts import CHOICE, Texts, speaks
 from fs2od.portal.signin._forms import FOREIGN, read_form

@@ -11,8 +11,9 @@ from urllib.parse import parse_qs
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
+from fs2od.node.http.routing import Route
 from fs2od.portal._problems import Problem, problem_page
 from fs2od.portal._rendering import html_page, wants_json
 from fs2od.portal._sentences import sentence

@@ -10,9 +10,9 @@ from typing import Generic, Protocol, TypeVar
 import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from fs2od.errors import Fs2odError
+from fs2od.node.http.routing import Route
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata.ids import UserId

@@ -19,7 +19,6 @@ from fs2od.mail import LetterRow, Outbox
 from fs2od.portal._choosing import Spoken, language_route
 from fs2od.portal._doors import OPERATOR_HEADERS, Doors
 from fs2od.portal._letters import parts_of
-from fs2od.portal._names import NAMES
 from fs2od.portal._overview import (
     Glance,
     dataset_document,
@@ -96,8 +95,8 @@ class _OperatorPages:
             doors.page("/outbox/{id:int}", self.letter),
             doors.page("/outbox/{id:int}/html", self.letter_html),
             doors.change("/outbox/{id:int}/retry", self.retry_letter),
-            doors.page(f"/dataset/{{name:{NAMES}}}", self.history),
-            doors.change(f"/retry/{{name:{NAMES}}}", self.retry),
+            doors.page("/dataset/{name:path}", self.history),
+            doors.change("/retry/{name:path}", self.retry),
         ]
 
     def overview(self, request: Request) -> Response:

@@ -11,9 +11,10 @@ import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from fs2od.errors import Fs2odError
+from fs2od.node.http.routing import Route
 from fs2od.node.provider.data.selected import LISTS
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.zone import Zone
@@ -45,7 +46,6 @@ from fs2od.portal._items import Item, is_readable, is_selectable
 from fs2od.portal._language import Language
 from fs2od.portal._listings import Wanted, wanted_of
 from fs2od.portal._markdown import description_html
-from fs2od.portal._names import NAMES
 from fs2od.portal._paging import FIRST, LAST
 from fs2od.portal._problems import NO_PAGE, TOO_MUCH, closed_problem, problem_of, problem_page
 from fs2od.portal._rendering import PAGE_HEADERS, asset_route, html_page, json_twin, sending_forms_to, wants_json
@@ -116,7 +116,7 @@ def public_pages(
                 *site_routes(desk, sites or (provider,)),
                 *_front_routes(authority, frame),
                 language_route(spoken, frame, zone.settings.zone_url),
-                Route(f"/{{path:{NAMES}}}", _nothing_here(frame)),
+                Route("/{path:path}", _nothing_here(frame)),
             ],
             spoken,
         ),
@@ -138,11 +138,11 @@ class _DatasetPages:
             ("/share/{id}.json", self.twin),
             ("/share/{id}", self.dataset),
             ("/share/{id}/files", self.files),
-            (f"/share/{{id}}/files/{{path:{NAMES}}}", self.files),
+            ("/share/{id}/files/{path:path}", self.files),
         ]
         verbs: list[tuple[str, Handler]] = [("content", self.content), ("tar", self.tar), ("zip", self.zip)]
         for verb, handler in verbs:
-            handlers += [(f"/share/{{id}}/{verb}", handler), (f"/share/{{id}}/{verb}/{{path:{NAMES}}}", handler)]
+            handlers += [(f"/share/{{id}}/{verb}", handler), (f"/share/{{id}}/{verb}/{{path:path}}", handler)]
         return [
             *(Route(path, self._guarded(handler)) for path, handler in handlers),
             Route("/share/{id}/selection", self._with_body(self.selection), methods=["POST"]),

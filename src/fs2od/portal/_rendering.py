@@ -17,8 +17,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from fs2od.node.http.routing import Route
 from fs2od.portal._commands import LINUX, Command
 from fs2od.portal._copy_problems import said_problem
 from fs2od.portal._language import Language

@@ -13,9 +13,10 @@ from urllib.parse import urlencode
 import anyio.to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fs2od.node.http.routing import Route
 from fs2od.node.zone.accounts import SESSION_LASTS, BrowserSession
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.zone import Zone

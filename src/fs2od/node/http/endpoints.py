@@ -16,9 +16,9 @@ from typing import Any, TypeVar, cast
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from fs2od.errors import Fs2odError, StorageError, StorageFull
+from fs2od.node.http.routing import Route
 from fs2od.node.http.working import in_worker
 from fs2od.node.zone.callers import Caller
 from fs2od.onedata import errors, wire

@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
+
+from fs2od.node.http.routing import Route
 
 __all__ = ["script_route"]
 

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
+from fs2od.node.http.routing import Route
 from fs2od.node.zone.catalogue import Choice, Order, Shelf
 from fs2od.portal._rendering import json_twin
 from fs2od.portal.mine._listing import listed_document, newest_of

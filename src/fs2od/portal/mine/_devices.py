@@ -9,8 +9,9 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
+from fs2od.node.http.routing import Route
 from fs2od.onedata import tokens
 from fs2od.onedata.errors import Busy, NotFound
 from fs2od.onedata.ids import UserId

@@ -9,9 +9,10 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from fs2od.node.http.endpoints import peer_ip
+from fs2od.node.http.routing import Route
 from fs2od.node.zone.callers import GUEST, Caller
 from fs2od.node.zone.catalogue import Choice
 from fs2od.node.zone.invite_previews import Preview

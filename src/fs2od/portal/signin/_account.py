@@ -10,9 +10,10 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from fs2od.errors import ConfigurationError
+from fs2od.node.http.routing import Route
 from fs2od.node.zone.accounts import Account, AskedTooOften, BrowserSession, Identity, LastIdentity
 from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import UserId

@@ -10,9 +10,9 @@ from typing import Any
 import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
 from fs2od.node.http.endpoints import peer_ip
+from fs2od.node.http.routing import Route
 from fs2od.node.zone.accounts import AskedTooOften, Blocked, NotInvited, neighbourhood
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata.errors import NotFound

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from fs2od.errors import ConfigurationError
+from fs2od.node.http.routing import Route
 from fs2od.node.zone.accounts import AskedTooOften, Blocked, NotInvited, Proof, SignInLink
 from fs2od.onedata.errors import Conflict, NotFound
 from fs2od.onedata.ids import UserId

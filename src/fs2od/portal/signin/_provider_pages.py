@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
+from fs2od.node.http.routing import Route
 from fs2od.node.zone.accounts import Blocked, Flow, NotInvited
 from fs2od.onedata.errors import Conflict, NotFound
 from fs2od.portal._problems import NO_PAGE

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
+from fs2od.node.http.routing import Route
 from fs2od.portal._rendering import json_twin
 from fs2od.portal.mine._twins import signed_out, wants_twin
 from fs2od.portal.signin import HEADERS

@@ -9,10 +9,11 @@ from urllib.parse import parse_qs, quote, urlencode
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from fs2od.errors import Fs2odError
 from fs2od.node.http.endpoints import token_text
+from fs2od.node.http.routing import Route
 from fs2od.node.http.working import in_worker
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.answers import archive_response

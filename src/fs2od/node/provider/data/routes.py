@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from urllib.parse import quote
 
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from fs2od.errors import Fs2odError
 from fs2od.node.http.endpoints import token_text
+from fs2od.node.http.routing import Route
 from fs2od.node.http.working import in_worker
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.selections import MOST_PATHS
@@ -44,21 +44,6 @@ _DOCUMENT = {"Cache-Control": "no-cache", "Content-Security-Policy": "default-sr
 Handler = Callable[[Request], Response]
 
 
-class _BelowConvertor(Convertor[str]):
-    """Matches everything, also line breaks; the ready-made one for paths stops there."""
-
-    regex = r"[\s\S]*"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("below", _BelowConvertor())
-
-
 def discovery_routes(zone: Zone) -> list[BaseRoute]:
     """Return the zone's route that tells a downloader where the data's plain addresses are; none with `plain`."""
     document = {
@@ -85,7 +70,7 @@ def file_routes(provider: Oneprovider, authenticate: Callable[[Request], Caller]
         return []
     addresses = _Addresses(provider, authenticate)
     handlers: list[tuple[str, Handler]] = [
-        ("/share/{id}/files/{path:below}", addresses.file_or_folder),
+        ("/share/{id}/files/{path:path}", addresses.file_or_folder),
         ("/share/{id}/files", addresses.file_or_folder),
         ("/share/{id}/SHA256SUMS", addresses.sums),
         ("/data/{file_id}/SHA256SUMS", addresses.members_sums),
