@@ -1,3 +1,0 @@
-"""Names that hold line breaks, or end in one, at every address of the node and its pages."""
-
-from __future__ import annotations
