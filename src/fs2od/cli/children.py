@@ -77,9 +77,7 @@ class Children:
         """Ask all children to stop, and make sure that they did."""
         running = [child for child in (*self._once, *reversed(self._kept)) if _runs(child)]
         for child in running:
-            assert child.process is not None
-            with contextlib.suppress(ProcessLookupError):
-                child.process.terminate()
+            _ask_to_stop(child)
         for child in running:
             await _ended(child)
 
@@ -122,6 +120,8 @@ class Children:
         told.cancel()
         if not line.done() or not line.result():
             line.cancel()
+            # Told to stop, or it takes too long: nobody else asks it to end.
+            _ask_to_stop(child)
             code = await _ended(child)
             raise ChildFailed(child.name, 130 if self._stop.is_set() else code or 1)
         facts: dict[str, Any] = json.loads(line.result())
@@ -155,6 +155,12 @@ async def _process(child: Child, *, ready_line: bool) -> asyncio.subprocess.Proc
 
 def _runs(child: Child) -> bool:
     return child.process is not None and child.process.returncode is None
+
+
+def _ask_to_stop(child: Child) -> None:
+    assert child.process is not None
+    with contextlib.suppress(ProcessLookupError):
+        child.process.terminate()
 
 
 async def _ended(child: Child) -> int:
