@@ -14,8 +14,8 @@ import pytest
 from tests.node.scan_scene import RULES, SPACE, Clock, Spy, World, indexes, world
 
 from fs2od.errors import StorageError, StorageMissing
-from fs2od.node.index import Indexes
-from fs2od.node.index.schema import ROOT
+from fs2od.node.index import Indexes, SpaceIndex
+from fs2od.node.index.closing import closed_files
 from fs2od.node.index.visits import FolderState
 from fs2od.node.panel.lookahead import may_pass_over
 from fs2od.node.panel.scanning import Counts, ScanRules, scan
@@ -458,31 +458,44 @@ def test_a_large_folder_that_a_second_process_looks_at_is_followed(world: World)
     world.check()
 
 
-def test_files_of_closed_names_at_the_top_are_registered_without_rights_for_others(tmp_path: Path) -> None:
+def modes_after(index: SpaceIndex, tree: Path, number: int, closed: set[str]) -> dict[str, int]:
+    rules = replace(RULES, closed_names=frozenset(closed))
+    scan(
+        index, PosixStorage(tree), number=number, rules=rules, counts=Counts(), stop=threading.Event(), clock=Clock()
+    )  # fmt: skip
+    with index.database.reading() as db:
+        files = db.execute("SELECT id, name, mode FROM entry WHERE kind = 'REG'").fetchall()
+    return {index.path(entry): row["mode"] for row in files if (entry := index.get(row["id"])) is not None}
+
+
+def test_files_of_closed_names_and_what_editors_leave_are_registered_without_rights_for_others(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "below").mkdir(parents=True)
-    for path in ("SPA.yml", "a.mrc", "below/SPA.yml", *(f"{number}.mrc" for number in range(1_500))):
+    closed = {"SPA.yml", "SPA.yml~", ".SPA.yml.swp", "#spa.yml#", "below/SPA.yml", "below/copy of Spa.YML.bak"}
+    for path in (*closed, "a.mrc", "SPA-yml.txt", *(f"{number}.mrc" for number in range(1_500))):
         (tree / path).write_text("x")
-    rules = replace(RULES, closed_names=frozenset({"SPA.yml"}))
     indexes = Indexes(tmp_path / "state", limit=1)
-
-    def modes(number: int) -> dict[str, int]:
-        scan(
-            index, PosixStorage(tree), number=number, rules=rules, counts=Counts(), stop=threading.Event(), clock=Clock()
-        )  # fmt: skip
-        with index.database.reading() as db:
-            return {
-                f"{row['parent']}/{row['name']}": row["mode"]
-                for row in db.execute("SELECT parent, name, mode FROM entry WHERE kind = 'REG'")
-            }
-
     with indexes.using(SPACE) as index:
-        first = modes(1)
-        assert first[f"{ROOT}/SPA.yml"] == 0o660
-        assert {mode for path, mode in first.items() if path != f"{ROOT}/SPA.yml"} == {0o664}
-        assert len(first) == 1_503
+        first = modes_after(index, tree, 1, {"SPA.yml"})
+        assert {path for path, mode in first.items() if mode == 0o660} == closed
+        assert {mode for path, mode in first.items() if path not in closed} == {0o664}
+        assert len(first) == 1_508
         (tree / "SPA.yml").unlink()
-        assert f"{ROOT}/SPA.yml" not in modes(2)
+        assert "SPA.yml" not in modes_after(index, tree, 2, {"SPA.yml"})
         (tree / "SPA.yml").write_text("secret")
-        assert modes(3)[f"{ROOT}/SPA.yml"] == 0o660
+        assert modes_after(index, tree, 3, {"SPA.yml"})["SPA.yml"] == 0o660
+    indexes.close()
+
+
+def test_what_was_registered_before_its_name_was_closed_is_closed_by_the_next_scan(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "below").mkdir(parents=True)
+    for path in ("SPA.yml", "below/SPA.yml~", "a.mrc"):
+        (tree / path).write_text("x")
+    indexes = Indexes(tmp_path / "state", limit=1)
+    with indexes.using(SPACE) as index:
+        assert set(modes_after(index, tree, 1, set()).values()) == {0o664}
+        expected = {"SPA.yml": 0o660, "below/SPA.yml~": 0o660, "a.mrc": 0o664}
+        assert modes_after(index, tree, 2, {"SPA.yml"}) == expected
+        assert [entry.name for entry in closed_files(index, {"SPA.yml"})] == ["SPA.yml", "SPA.yml~"]
     indexes.close()

@@ -42,7 +42,7 @@ def test_no_public_answer_holds_what_is_not_published(system: System) -> None:
     assert not [(address, secret) for address, body in answers.items() for secret in secrets if secret in body]
 
 
-def test_a_metadata_file_that_is_written_anew_is_not_shown_for_a_moment(system: System) -> None:
+def test_a_metadata_file_that_is_written_anew_and_its_copies_are_not_shown_for_a_moment(system: System) -> None:
     facts = system.start()
     source = system.watched / "leaky"
     microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=10))
@@ -51,19 +51,24 @@ def test_a_metadata_file_that_is_written_anew_is_not_shown_for_a_moment(system: 
     content = (source / "SPA.yml").read_bytes()
     secrets = [secret.encode() for secret in microscope.UNPUBLISHABLE]
     with system.http() as http:
-        for name in ("SPA.yml", "TOMO.yml"):
-            (source / name).unlink(missing_ok=True)
-            (source / name).write_bytes(content)
-            (source / f"beside {name}.txt").write_text("new")
+        for names in (("SPA.yml",), ("TOMO.yml", "kept/SPA.yml", "SPA.yml~", ".SPA.yml.swp")):
+            for name in names:
+                (source / name).parent.mkdir(exist_ok=True)
+                (source / name).unlink(missing_ok=True)
+                (source / name).write_bytes(content)
+            (source / f"beside {len(names)}.txt").write_text("new")
             until, seen = time.monotonic() + _LONGEST_S, False
             while time.monotonic() < until:
-                for address in (f"{data}/files/{name}", f"{link}/content/{name}"):
+                for address in (each for name in names for each in (f"{data}/files/{name}", f"{link}/content/{name}")):
                     body = http.get(address, follow_redirects=True).content
                     assert not any(secret in body for secret in secrets), address
-                if not seen and http.head(f"{data}/files/beside {name}.txt").status_code == 200:
+                if not seen and http.head(f"{data}/files/beside {len(names)}.txt").status_code == 200:
                     # A scan has come by: what it registered is not closed by the facility yet, if it has to be.
                     until, seen = time.monotonic() + _LOOK_S, True
             assert seen, "a scan must have come by"
+        archive = http.get(f"{data}/archive.tar").content
+        assert b"beside 4.txt" in archive
+        assert not any(secret in archive for secret in secrets)
 
 
 def _crawled(http: httpx.Client, first: list[str], *, hosts: set[str]) -> dict[str, bytes]:

@@ -102,7 +102,7 @@ class NodeSettings:
     excluded_names: tuple[str, ...] = ("fs2od-access.yml", ".fs2od")
     """Files of ours that hold access information: never imported, listed or delivered."""
     closed_names: frozenset[str] = frozenset()
-    """Files at the top of an imported storage that public links never deliver, from the moment in which they are registered."""
+    """Files of an imported storage that public links never deliver, nor copies named after them, from the moment in which they are registered."""
     plain: bool = False
     """Switch off every extension beyond Onedata's REST."""
     asn_database: Path | None = None

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from fs2od.manifests import SEAL, SIDECAR
-from fs2od.node.index import Entry, SpaceIndex
+from fs2od.node.index import Entry
+from fs2od.node.index.closing import closed_files, resembles
 from fs2od.node.index.ordering import ordered
 from fs2od.node.index.schema import ROOT
 from fs2od.node.index.searching import search
@@ -146,7 +147,7 @@ class Datasets:
             commits = index.database.commits
             at_top = root.entry.row == ROOT
             sidecar = index.child(ROOT, SIDECAR) if at_top else None
-            closed = self._closed_files(index) if at_top else []
+            closed = closed_files(index, self._provider.zone.settings.closed_names) if at_top else []
             is_sealed = sidecar is not None and index.child(sidecar.row, SEAL) is not None
         newest_ns = self._newest.mtime_ns(root, apart=sidecar)
         count, names = self._undeliverable(root, facts)
@@ -239,15 +240,10 @@ class Datasets:
     def _state_of(self, root: Located) -> str:
         return str(self._provider.archives.present(root, (), "tar").state)
 
-    def _closed_files(self, index: SpaceIndex) -> list[Entry]:
-        """Return what lies at the top and is not for the link's readers, such as the metadata file."""
-        found = (index.child(ROOT, name) for name in sorted(self._provider.zone.settings.closed_names))
-        return [entry for entry in found if entry is not None and self._is_closed(entry)]
-
     def _is_closed(self, entry: Entry) -> bool:
         """Say whether a file is one that links neither list nor deliver, as the metadata file."""
-        is_named = entry.parent == ROOT and entry.name in self._provider.zone.settings.closed_names
-        return is_named and entry.kind is Kind.FILE and not entry.mode & _OTHERS_READ
+        is_hidden = entry.kind is Kind.FILE and not entry.mode & _OTHERS_READ
+        return is_hidden and resembles(entry.name, self._provider.zone.settings.closed_names)
 
     def _metadata(self, root: Located) -> object:
         try:

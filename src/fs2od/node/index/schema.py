@@ -131,4 +131,10 @@ CREATE TABLE arrival_part (
 ) WITHOUT ROWID;
 """
 
-INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS, _NOTES, _REPLICAS, _OWN_FACTS, _ARRIVALS))
+# What links do not show by its name: few, and counted by every page.
+_CLOSED = """
+CREATE TABLE closed_name (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE INDEX entry_closed ON entry (id) WHERE kind = 'REG' AND mode & 4 = 0;
+"""
+
+INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS, _NOTES, _REPLICAS, _OWN_FACTS, _ARRIVALS, _CLOSED))

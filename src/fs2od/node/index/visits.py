@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field, replace
 
-from fs2od.node.index.schema import ROOT
+from fs2od.node.index.closing import resembles
 from fs2od.storage import NO_FILES, Files, Kind, Seen
 
 __all__ = ["Batch", "Counts", "FolderState", "ScanRules", "Stamp", "Visit"]
@@ -20,7 +20,8 @@ Stamp = tuple[int, int, int]
 class ScanRules:
     """How a scan behaves. Modes are what entries are registered with: the files' own modes never count.
 
-    Files of the `closed_names` in the storage's root are registered without any right for others: no public link shows them.
+    Files of the `closed_names`, wherever they lie, are registered without any right for others: no public link shows them. So are
+    what editors and people leave beside them (`SPA.yml~`, `.SPA.yml.swp`, `old-spa.yml.bak`): files whose name has such a name in it.
 
     `quiet_s` is how long nothing new must have been seen in a directory before scans pass over it while its times stand,
     `trust_s` how long they do so at most before they look again. A file that grows where it lies moves no time of its directory.
@@ -40,11 +41,11 @@ class ScanRules:
         """Return the same rules for a scan that passes over nothing."""
         return replace(self, trust_s=0)
 
-    def mode_of(self, parent: int, seen: Seen) -> int:
-        """Return the mode that an entry of the directory `parent` is registered with."""
+    def mode_of(self, seen: Seen) -> int:
+        """Return the mode that an entry is registered with."""
         if seen.kind is Kind.DIRECTORY:
             return self.directory_mode
-        return self.file_mode & ~_OTHERS if parent == ROOT and seen.name in self.closed_names else self.file_mode
+        return self.file_mode & ~_OTHERS if resembles(seen.name, self.closed_names) else self.file_mode
 
 
 @dataclass

@@ -45,12 +45,12 @@ class Writer:
         by_row: dict[int, list[Files]] = {}
         for batch in new:
             row = batch.visit.row
-            plain = [seen for seen in batch.entries if self._is_plain(row, seen)]
+            plain = [seen for seen in batch.entries if self._is_plain(seen)]
             pieces = by_row.setdefault(row, [])
             pieces += [files for files in (batch.files, _columns(plain)) if files.names]
             if len(plain) < len(batch.entries):
                 for seen in batch.entries:
-                    if not self._is_plain(row, seen):
+                    if not self._is_plain(seen):
                         self._create(row, seen)
         values: list[object] = []
         for row, pieces in sorted(by_row.items()):
@@ -89,12 +89,12 @@ class Writer:
             self._db.execute(_MANY_FILES, (self._rules.file_mode, self._now_s, *values[:width]))
             del values[:width]
 
-    def _is_plain(self, parent: int, seen: Seen) -> bool:
-        return seen.kind is Kind.FILE and self._rules.mode_of(parent, seen) == self._rules.file_mode
+    def _is_plain(self, seen: Seen) -> bool:
+        return seen.kind is Kind.FILE and self._rules.mode_of(seen) == self._rules.file_mode
 
     def _create(self, parent: int, seen: Seen) -> None:
         is_directory = seen.kind is Kind.DIRECTORY
-        mode = self._rules.mode_of(parent, seen)
+        mode = self._rules.mode_of(seen)
         query = f"INSERT INTO entry ({_COLUMNS}, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         times = (seen.mtime_ns, seen.ctime_ns, seen.inode)
         values = (parent, seen.name, seen.size_bytes, *times, seen.kind.value, mode, self._now_s, seen.target)

@@ -17,7 +17,7 @@ from enum import Enum, auto
 
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.node.clock import Clock
-from fs2od.node.index.schema import ROOT
+from fs2od.node.index.closing import resembles
 from fs2od.node.index.visits import Batch, FolderState, ScanRules, Stamp, Visit
 from fs2od.storage import NO_FILES, Begin, Listed, Seen, Storage
 
@@ -163,8 +163,8 @@ class Lookahead:
 
     def _sorted_out(self, visit: Visit, listed: Listed, *, is_all: bool) -> Batch:
         excluded, files, seen = self._rules.excluded_names, listed.files, listed.others
-        apart = excluded | self._rules.closed_names if visit.row == ROOT else excluded
-        if any(name in files.names for name in apart):
+        # All names at once: that is much quicker than one by one, and nearly always enough.
+        if resembles("/".join(files.names), self._rules.closed_names) or any(name in files.names for name in excluded):
             files, seen = NO_FILES, [*seen, *files.seen()]
         wanted = [one for one in seen if one.name not in excluded]
         refused = [(one.name, one.refused) for one in wanted if one.refused is not None]

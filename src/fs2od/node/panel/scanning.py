@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.node.clock import Clock
 from fs2od.node.index import SpaceIndex
+from fs2od.node.index.closing import close_earlier
 from fs2od.node.index.registration import Registration
 from fs2od.node.index.schema import ROOT
 from fs2od.node.index.visits import Counts, FolderState, ScanRules, Visit
@@ -59,6 +60,7 @@ def scan(
         StorageMissing: The root is not there, or another and empty one lies in its place, as when a disk is not mounted.
     """
     one = _Scan(index, storage, number=number, rules=rules, counts=counts, stop=stop, clock=clock)
+    close_earlier(index, rules.closed_names)
     with _tuned(index), looking_ahead(storage, rules, clock) as ahead:
         one.run(ahead)
 
