@@ -10,9 +10,19 @@ from itertools import islice
 import coverage
 import pytest
 
-# Many processes, browsers, bad networks and whatever is given more time go again over what other tests cover already, and
-# tracing doubles their work.
-_UNMEASURED = ("tests/portal/browser/", "tests/system/", "tests/transfer/bad_days/", "tests/witness/")
+# Many processes, browsers, bad networks, very much of something and whatever is given more time go again over what other tests
+# cover already, and tracing doubles their work.
+_UNMEASURED = (
+    "tests/facility/test_sealing_anew.py::test_killed_anywhere",
+    "tests/mount/test_large_folders.py",
+    "tests/node/test_archive_layouts.py::test_a_zip_of_more_members",
+    "tests/node/test_archive_layouts.py::test_many_members",
+    "tests/node/test_data_checksums.py::test_twenty_thousand_files",
+    "tests/portal/browser/",
+    "tests/system/",
+    "tests/transfer/bad_days/",
+    "tests/witness/",
+)
 _FOR_CHILDREN = "COVERAGE_PROCESS_CONFIG"
 
 
