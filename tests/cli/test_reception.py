@@ -152,8 +152,8 @@ def test_an_administrator_adds_lists_and_blocks_people_from_the_command_line(tmp
 def test_the_node_knows_of_addresses_what_the_file_says(tmp_path: Path) -> None:
     text = '[network]\ntrusted_proxies = ["10.0.0.0/8", "::1"]\nasn_database = "asn.mmdb"\n'
     found = read_reception(written(tmp_path, MAIL + text), tmp_path)
-    assert found.trusted_proxies == ("10.0.0.0/8", "::1")
-    assert (found.asn_database, found.country_database) == (tmp_path / "asn.mmdb", None)
+    assert found.network.trusted_proxies == ("10.0.0.0/8", "::1")
+    assert (found.network.asn_database, found.network.country_database) == (tmp_path / "asn.mmdb", None)
     with pytest.raises(ConfigurationError, match=r"network\.trusted_proxies\.?\[1\]: expected an address, or a range"):
         read_reception(written(tmp_path, '[network]\ntrusted_proxies = ["my proxy"]\n'), tmp_path)
 
@@ -161,7 +161,7 @@ def test_the_node_knows_of_addresses_what_the_file_says(tmp_path: Path) -> None:
 def test_stores_that_sites_may_use_are_named_by_host_with_or_without_a_port(tmp_path: Path) -> None:
     named = '"S3.example.org", "10.0.0.5:9000", "::1", "[fd00::5]:9000"'
     found = read_reception(written(tmp_path, f"{MAIL}[network]\nstore_hosts = [{named}]\n"), tmp_path)
-    assert found.store_hosts == ("s3.example.org", "10.0.0.5:9000", "[::1]", "[fd00::5]:9000")
+    assert found.network.store_hosts == ("s3.example.org", "10.0.0.5:9000", "[::1]", "[fd00::5]:9000")
     for wrong in ("https://s3.example.org", "s3.example.org/", "10.0.0.0/8", "my store", "", "a:0", "a:99999", "k@a"):
         with pytest.raises(ConfigurationError, match=r"network\.store_hosts\.?\[1\]: expected a host"):
             read_reception(written(tmp_path, f'[network]\nstore_hosts = ["{wrong}"]\n'), tmp_path)

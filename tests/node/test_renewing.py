@@ -17,7 +17,7 @@ import pytest
 from cryptography import x509
 from tests.node.test_serving_at_once import answering
 
-from fs2od.node.certificates import ServerCertificate, ensure_certificate
+from fs2od.node.certificates import LocalCertificate, ServerCertificate, ensure_certificate
 from fs2od.node.renewing import Renewal
 from fs2od.node.serving import Service, listen, serve
 
@@ -95,7 +95,7 @@ async def test_what_has_ended_already_is_good_again_after_a_look(tmp_path: Path)
         await shown(port, made.ca)
 
 
-def put(given: ServerCertificate, place: ServerCertificate) -> None:
+def put(given: LocalCertificate, place: LocalCertificate) -> None:
     """Put somebody's own certificate in a place, as an administrator does."""
     for source, target in zip(
         (given.key, given.certificate, given.ca), (place.key, place.certificate, place.ca), strict=True

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from tests.portal.conftest import in_thread
 from tests.portal.npm import installed
 
-from fs2od.node.certificates import ServerCertificate
+from fs2od.node.certificates import LocalCertificate
 from fs2od.node.http.routing import Route
 from fs2od.node.serving import Service, listen
 from fs2od.portal.signin import ClaimGrant, IdentityProvider
@@ -34,7 +34,7 @@ _READY_WITHIN_S = 60.0
 
 @contextmanager
 def real_provider(
-    certificate: ServerCertificate, redirect: str, *, grants: tuple[ClaimGrant, ...] = ()
+    certificate: LocalCertificate, redirect: str, *, grants: tuple[ClaimGrant, ...] = ()
 ) -> Iterator[IdentityProvider]:
     """Yield a running provider that knows us; anybody can sign in there under any name."""
     told = {
@@ -67,7 +67,7 @@ def _issuer(process: subprocess.Popen[str]) -> str:
         watch.cancel()
 
 
-def _configured(issuer: str, certificate: ServerCertificate, grants: tuple[ClaimGrant, ...] = ()) -> IdentityProvider:
+def _configured(issuer: str, certificate: LocalCertificate, grants: tuple[ClaimGrant, ...] = ()) -> IdentityProvider:
     return IdentityProvider(
         key="lab",
         name="Example Lab",
@@ -84,7 +84,7 @@ def _configured(issuer: str, certificate: ServerCertificate, grants: tuple[Claim
 class Liar:
     """A provider that answers as it should, but for what a test changes."""
 
-    certificate: ServerCertificate
+    certificate: LocalCertificate
     issuer: str = ""
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "1"}))
     announced: RSAKey | None = None
@@ -145,7 +145,7 @@ class Liar:
 
 
 @contextmanager
-def lying_provider(certificate: ServerCertificate) -> Iterator[Liar]:
+def lying_provider(certificate: LocalCertificate) -> Iterator[Liar]:
     """Yield a running provider that lies as it is told."""
     socket = listen(0)
     liar = Liar(certificate, f"https://localhost:{socket.getsockname()[1]}")

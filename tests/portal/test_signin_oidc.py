@@ -18,7 +18,7 @@ from joserfc.jwk import RSAKey
 from tests.portal.identities import SECRET, Liar, lying_provider
 from tests.portal.signing_in import Hall, Person, open_hall
 
-from fs2od.node.certificates import ServerCertificate, ensure_certificate
+from fs2od.node.certificates import LocalCertificate, ensure_certificate
 from fs2od.node.zone.accounts import Grant, Proof
 from fs2od.onedata.ids import GroupId
 from fs2od.portal.signin import ClaimGrant, SignInSettings
@@ -28,12 +28,12 @@ ANSWER = "/sign-in/oidc/lab/answer"
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> ServerCertificate:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> LocalCertificate:
     return ensure_certificate(tmp_path_factory.mktemp("certificates"), ["localhost"])
 
 
 @pytest.fixture
-def liar(certificate: ServerCertificate) -> Iterator[Liar]:
+def liar(certificate: LocalCertificate) -> Iterator[Liar]:
     with lying_provider(certificate) as running:
         yield running
 
@@ -257,7 +257,7 @@ async def test_nobody_gets_into_an_account_by_having_its_address_elsewhere(hall:
 
 
 async def test_an_unreachable_provider_is_one_sentence_and_the_link_by_mail_still_there(
-    tmp_path: Path, certificate: ServerCertificate
+    tmp_path: Path, certificate: LocalCertificate
 ) -> None:
     with lying_provider(certificate) as liar:
         gone = liar.provider

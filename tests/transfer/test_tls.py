@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fs2od.errors import Fs2odError, Interrupted
-from fs2od.node.certificates import ServerCertificate, ensure_certificate
+from fs2od.node.certificates import LocalCertificate, ensure_certificate
 from fs2od.transfer._errors import ConnectionLost, UntrustedCertificate
 from fs2od.transfer._http import Http, Timeouts
 
@@ -20,7 +20,7 @@ Answering = Callable[[ssl.SSLSocket], None]
 
 
 @contextmanager
-def service(certificate: ServerCertificate, answer: Answering, *, host: str = "localhost") -> Iterator[str]:
+def service(certificate: LocalCertificate, answer: Answering, *, host: str = "localhost") -> Iterator[str]:
     """Answer each connection's first request, then close it without TLS's own goodbye; yield the address."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate.certificate, certificate.key)
@@ -48,7 +48,7 @@ def service(certificate: ServerCertificate, answer: Answering, *, host: str = "l
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> ServerCertificate:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> LocalCertificate:
     return ensure_certificate(tmp_path_factory.mktemp("tls"), ["localhost"])
 
 
@@ -58,7 +58,7 @@ def read(url: str, ca: Path) -> bytes:
 
 
 @pytest.mark.parametrize("length", [f"Content-Length: {len(_BODY)}\r\n", ""], ids=["with a length", "until it closes"])
-def test_an_answer_arrives_whole_from_a_connection_that_closes(certificate: ServerCertificate, length: str) -> None:
+def test_an_answer_arrives_whole_from_a_connection_that_closes(certificate: LocalCertificate, length: str) -> None:
     def answer(connection: ssl.SSLSocket) -> None:
         connection.sendall(f"HTTP/1.1 200 OK\r\n{length}Connection: close\r\n\r\n".encode() + _BODY)
 
@@ -66,7 +66,7 @@ def test_an_answer_arrives_whole_from_a_connection_that_closes(certificate: Serv
         assert read(url, certificate.ca) == _BODY
 
 
-def test_an_answer_that_ends_early_is_told_from_a_whole_one(certificate: ServerCertificate) -> None:
+def test_an_answer_that_ends_early_is_told_from_a_whole_one(certificate: LocalCertificate) -> None:
     def answer(connection: ssl.SSLSocket) -> None:
         connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(_BODY)}\r\n\r\n".encode() + _BODY[:-1])
 
@@ -74,7 +74,7 @@ def test_an_answer_that_ends_early_is_told_from_a_whole_one(certificate: ServerC
         read(url, certificate.ca)
 
 
-def test_bytes_that_are_no_tls_record_are_a_lost_connection(certificate: ServerCertificate) -> None:
+def test_bytes_that_are_no_tls_record_are_a_lost_connection(certificate: LocalCertificate) -> None:
     def answer(connection: ssl.SSLSocket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + _BODY[:100_000])
         socket.socket.sendall(connection, b"\x17\x03\x03\x00\x20" + bytes(32))
@@ -83,7 +83,7 @@ def test_bytes_that_are_no_tls_record_are_a_lost_connection(certificate: ServerC
         read(url, certificate.ca)
 
 
-def test_what_came_before_a_connection_fell_silent_is_given_first(certificate: ServerCertificate) -> None:
+def test_what_came_before_a_connection_fell_silent_is_given_first(certificate: LocalCertificate) -> None:
     given_up = threading.Event()
 
     def answer(connection: ssl.SSLSocket) -> None:
@@ -102,7 +102,7 @@ def test_what_came_before_a_connection_fell_silent_is_given_first(certificate: S
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["another host", "unknown authority"])
 def test_a_certificate_that_does_not_fit_is_not_trusted(
-    tmp_path: Path, certificate: ServerCertificate, is_known: bool
+    tmp_path: Path, certificate: LocalCertificate, is_known: bool
 ) -> None:
     trusted = certificate if is_known else ensure_certificate(tmp_path, [])
     host = "127.0.0.2" if is_known else "localhost"  # no certificate of ours names the former
@@ -110,7 +110,7 @@ def test_a_certificate_that_does_not_fit_is_not_trusted(
         read(url, trusted.ca)
 
 
-def test_a_thread_that_waits_for_bytes_is_released(certificate: ServerCertificate) -> None:
+def test_a_thread_that_waits_for_bytes_is_released(certificate: LocalCertificate) -> None:
     waits, released = threading.Event(), threading.Event()
 
     def answer(connection: ssl.SSLSocket) -> None:
@@ -140,7 +140,7 @@ def test_a_thread_that_waits_for_bytes_is_released(certificate: ServerCertificat
 
 @pytest.mark.parametrize(("rest", "connections"), [(1024, 1), (4 << 20, 2)], ids=["a little", "much"])
 def test_a_connection_is_kept_where_little_was_left_unread(
-    certificate: ServerCertificate, rest: int, connections: int
+    certificate: LocalCertificate, rest: int, connections: int
 ) -> None:
     made: list[ssl.SSLSocket] = []
 

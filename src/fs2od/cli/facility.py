@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -61,6 +62,9 @@ _PREPARED_WITHIN_S = 20.0
 @click.option("--provider", help="Instead of the file's onedata.provider.")
 @click.option("--ca", type=click.Path(path_type=Path, dir_okay=False), help="Instead of the file's onedata.ca_file.")
 @click.option(
+    "--no-ca", is_flag=True, help="Trust the system's authorities alone, whatever the file's onedata.ca_file is."
+)
+@click.option(
     "--token-file", type=click.Path(path_type=Path, dir_okay=False), help="Instead of the file's onedata.token_file."
 )
 @click.option("--watch", type=click.Path(path_type=Path), multiple=True, help="Watch this folder, too.")
@@ -84,6 +88,7 @@ def facility(
     zone: str | None,
     provider: str | None,
     ca: Path | None,
+    no_ca: bool,
     token_file: Path | None,
     watch: tuple[Path, ...],
     outbox: Path | None,
@@ -99,6 +104,7 @@ def facility(
     configuration = _adjusted(
         load_configuration(config),
         onedata={"zone": zone, "provider": provider, "ca_file": ca, "token_file": token_file},
+        no_ca=no_ca,
         mail={"folder": outbox},
         watch=watch,
     )
@@ -108,13 +114,18 @@ def facility(
         asyncio.run(daemon.once())
         return
     socket = listen(port, address=address)
-    origin = f"https://{host}:{socket.getsockname()[1]}"
+    origin = configuration.network.public_operator or f"https://{host}:{socket.getsockname()[1]}"
 
     async def work(stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(_until_stopped(daemon, stop))
             service, certificate, key_file = await operator_service(
-                configuration, home, socket, tls=tls or home / "tls", host=host, origin=origin
+                configuration,
+                home,
+                socket,
+                tls=tls or home / "tls",
+                host=urlsplit(origin).hostname or host,
+                origin=origin,
             )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(daemon.prepared.wait(), _PREPARED_WITHIN_S)
@@ -156,12 +167,14 @@ def _adjusted(
     configuration: Configuration,
     *,
     onedata: dict[str, str | Path | None],
+    no_ca: bool,
     mail: dict[str, Path | None],
     watch: Sequence[Path],
 ) -> Configuration:
     """Return the configuration with what the command line says in its place, judged as the file is."""
     document = configuration.model_dump()
     document["onedata"] |= {key: value for key, value in onedata.items() if value is not None}
+    document["onedata"] |= {"ca_file": None} if no_ca else {}
     document["mail"] |= {key: value.absolute() for key, value in mail.items() if value is not None}
     known = {entry["path"] for entry in document["watch"]}
     document["watch"] = [

@@ -12,9 +12,9 @@ import click
 
 from fs2od.cli.reception import read_reception
 from fs2od.cli.running import NODE_PORT, announce, run, set_up_logging
+from fs2od.cli.shown_certificates import Addresses, authority_file, node_certificate
 from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
-from fs2od.node.certificates import ServerCertificate, ensure_certificate
 from fs2od.node.http.script import script_route
 from fs2od.node.origins import SocketOrigins
 from fs2od.node.serving import Service, listen, serve
@@ -96,15 +96,17 @@ def node(
     zone_socket = listen(port, address=address)
     provider_socket = listen(port + 1 if port else 0, address=address)
     ports = Ports(zone_socket.getsockname()[1], provider_socket.getsockname()[1])
+    network, tls = reception.network, data.absolute() / "tls"
+    addresses = Addresses.of(network, host, (ports.zone, ports.provider))
     settings = NodeSettings(
         data=data.absolute(),
-        zone_domain=f"{host}:{ports.zone}",
-        provider_domain=f"{host}:{ports.provider}",
+        zone_domain=addresses.zone,
+        provider_domain=addresses.provider,
         plain=plain,
-        asn_database=asn_database or reception.asn_database,
-        country_database=country_database or reception.country_database,
-        trusted_proxies=reception.trusted_proxies,
-        store_hosts=reception.store_hosts,
+        asn_database=asn_database or network.asn_database,
+        country_database=country_database or network.country_database,
+        trusted_proxies=network.trusted_proxies,
+        store_hosts=network.store_hosts,
         closed_names=reception.closed_names,
         facility_name=reception.facility_name,
         mail_sender=reception.sender,
@@ -114,7 +116,7 @@ def node(
         page_texts=reception.page_texts,
         sites=reception.sites,
         replication=reception.replication,
-        own_authority=True,
+        own_authority=network.shows_own_authority or network.authority is not None,
     )
 
     async def work(stop: asyncio.Event) -> None:
@@ -123,20 +125,20 @@ def node(
             opened.ensure_administrator(token_file)
             scripts = [] if plain else [script_route(partial(bundle, settings.zone_url))]
             origins = SocketOrigins(
-                host,
+                addresses.sites_host,
                 address,
                 ports.zone + _BESIDE_SITES if port else 0,
                 app=lambda provider: provider_app(provider, extra=scripts),
-                certify=partial(ensure_certificate, settings.data / "tls"),
+                certify=lambda hosts: node_certificate(network, tls, addresses.hosts, hosts),
             )
             opened.sites.open_all(origins)
             certificate = origins.started()
-            ca_pem = certificate.ca.read_bytes()
+            authority = authority_file(network, tls)
             texts = Texts.of(settings.page_language, settings.page_texts)
             pages = public_pages(
                 opened.zone,
                 opened.sites.front,
-                ca_pem=ca_pem,
+                ca_pem=None if authority is None else authority.read_bytes(),
                 sign_in=reception.sign_in,
                 sites=opened.sites,
                 texts=texts,
@@ -150,27 +152,27 @@ def node(
             async with opened.working(), asyncio.TaskGroup() as group:
                 group.create_task(serve(services, certificate, stop=stop, ready=ready, later=origins.later))
                 await ready.wait()
-                _say_ready(opened, certificate, token_file, as_json=as_json)
+                _say_ready(opened, authority, token_file, as_json=as_json)
                 # By the way of every page: what that imports only when it is first gone, no visitor waits for either.
                 await anyio.to_thread.run_sync(compile_pages, texts)
 
     run(work, with_parent=with_parent)
 
 
-def _say_ready(node: Node, certificate: ServerCertificate, token_file: Path, *, as_json: bool) -> None:
+def _say_ready(node: Node, authority: Path | None, token_file: Path, *, as_json: bool) -> None:
     settings, further = node.settings, [each.record for each in node.sites if each is not node.provider]
     facts: dict[str, object] = {
         "portal": settings.zone_url,
         "zone": settings.zone_url,
         "provider": settings.provider_url,
-        "ca": str(certificate.ca),
+        "ca": None if authority is None else str(authority),
         "admin_token_file": str(token_file),
         "sites": {record.name: record.url for record in further},
     }
     lines = [
         f"The node is ready: {settings.zone_url}",
         f"  provider and panel   {settings.provider_url}",
-        f"  CA certificate       {certificate.ca}",
+        f"  CA certificate       {authority or 'none needed: a public authority signed it'}",
         f"  administrator token  {token_file}",
         *(f"  site {record.name:<15} {record.url}" for record in further),
     ]

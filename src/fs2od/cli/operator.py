@@ -7,9 +7,10 @@ import secrets
 import socket
 from pathlib import Path
 
+from fs2od.cli.shown_certificates import operator_certificate
 from fs2od.errors import StorageMissing
 from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, Configuration
-from fs2od.node.certificates import ServerCertificate, ensure_certificate
+from fs2od.node.certificates import ServerCertificate
 from fs2od.node.http.forwarding import Forwarding
 from fs2od.node.serving import Service
 from fs2od.portal import Texts, operator_app
@@ -24,7 +25,7 @@ async def operator_service(
     """Return the operator's page over the facility's database, its certificate, and the file of the key that opens it."""
     key_file = data / "operator.key"
     key = _key(key_file)
-    certificate = ensure_certificate(tls, [host])
+    certificate = operator_certificate(configuration.network, tls, host)
     database = Database(data / DATABASE_NAME, JOURNAL_SCHEMA)
     texts = Texts.of(configuration.page_language, configuration.pages.texts)
     app = operator_app(database, key=key, origin=origin, facility_name=configuration.facility.name, texts=texts)

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from fs2od.errors import ConfigurationError
 from fs2od.facility import NodeConfiguration, load_node_configuration, mail_transport
-from fs2od.facility.configuration import Replication, SignIn, SiteStorage
+from fs2od.facility.configuration import Network, Replication, SignIn, SiteStorage
 from fs2od.mail import FolderTransport, Transport
 from fs2od.node import NodeSettings
 from fs2od.node.settings import ReplicationSettings, SiteSettings, StorageSettings
@@ -36,11 +36,8 @@ class Reception:
     sign_in: SignInSettings = field(default_factory=SignInSettings)
     sites: tuple[SiteSettings, ...] = ()
     replication: ReplicationSettings = field(default_factory=ReplicationSettings)
-    trusted_proxies: tuple[str, ...] = ()
-    store_hosts: tuple[str, ...] = ()
+    network: Network = field(default_factory=Network)
     closed_names: frozenset[str] = frozenset()
-    asn_database: Path | None = None
-    country_database: Path | None = None
 
 
 def read_reception(config: Path | None, data: Path, *, outbox: Path | None = None) -> Reception:
@@ -67,11 +64,8 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
         sign_in=sign_in,
         sites=sites,
         replication=_replication(told.replication),
-        trusted_proxies=told.network.trusted_proxies,
-        store_hosts=told.network.store_hosts,
+        network=told.network,
         closed_names=frozenset() if config is None else told.closed_names,
-        asn_database=told.network.asn_database,
-        country_database=told.network.country_database,
     )
     if told.mail is None:
         return common

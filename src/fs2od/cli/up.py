@@ -119,11 +119,12 @@ def node_arguments(home: Path, port: int, more: Sequence[str], files: Mapping[st
     ]  # fmt: skip
 
 
-def _facility(home: Path, watched: Path, node: dict[str, str], port: int, more: list[str]) -> list[str]:
+def _facility(home: Path, watched: Path, node: dict[str, Any], port: int, more: list[str]) -> list[str]:
+    trust = ["--no-ca"] if node["ca"] is None else ["--ca", node["ca"]]
     return [
         "facility", "--config", str(home / "fs2od.toml"), "--data", str(home / "facility"), "--watch", str(watched),
-        "--outbox", str(home / "outbox"), "--zone", node["zone"], "--provider", node["provider"], "--ca", node["ca"],
-        "--token-file", node["admin_token_file"], "--tls", str(Path(node["ca"]).parent), "--port", str(port), "--json", *more,
+        "--outbox", str(home / "outbox"), "--zone", node["zone"], "--provider", node["provider"], *trust,
+        "--token-file", node["admin_token_file"], "--tls", str(home / "node" / "tls"), "--port", str(port), "--json", *more,
     ]  # fmt: skip
 
 
@@ -141,7 +142,7 @@ def _say_ready(facts: dict[str, Any], home: Path, *, as_json: bool) -> None:
         *(f"  site {name:<12} {url}" for name, url in facts["sites"].items()),
         f"  outbox            {shown['outbox']}",
         f"  configuration     {home / 'fs2od.toml'}",
-        f"  CA certificate    {facts['ca']}",
+        f"  CA certificate    {facts['ca'] or 'none needed: a public authority signed it'}",
         "  Ctrl-C stops it; the same command goes on where it was.",
     ]
     announce(shown, as_json=as_json, lines=lines)

@@ -22,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from fs2od.errors import StateError
 
-__all__ = ["RENEW_BEFORE", "ServerCertificate", "ensure_certificate", "renew"]
+__all__ = ["RENEW_BEFORE", "LocalCertificate", "ServerCertificate", "ensure_certificate", "renew"]
 
 _CA_VALID = timedelta(days=3650)
 _SERVER_VALID = timedelta(days=397)
@@ -33,10 +33,16 @@ _ALWAYS = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class ServerCertificate:
-    """Where the server's certificate and key lie, and the authority that signed it."""
+    """Where a server's certificate and key lie."""
 
     certificate: Path
     key: Path
+
+
+@dataclass(frozen=True)
+class LocalCertificate(ServerCertificate):
+    """One in the node's own folder, with the authority that signed it."""
+
     ca: Path
 
     def fingerprint(self) -> str:
@@ -45,7 +51,7 @@ class ServerCertificate:
         return authority.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
-def ensure_certificate(folder: Path, hosts: Iterable[str], *, now: datetime | None = None) -> ServerCertificate:
+def ensure_certificate(folder: Path, hosts: Iterable[str], *, now: datetime | None = None) -> LocalCertificate:
     """Return a certificate for `hosts`, localhost, 127.0.0.1 and ::1, signed by the local authority in `folder`.
 
     The authority is made once; the server's certificate is renewed 30 days before its end, or when a name is missing, and
@@ -55,22 +61,23 @@ def ensure_certificate(folder: Path, hosts: Iterable[str], *, now: datetime | No
         StateError: A file in `folder` is damaged.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = ServerCertificate(folder / "server.pem", folder / "server.key", folder / "ca.pem")
+    found = LocalCertificate(folder / "server.pem", folder / "server.key", folder / "ca.pem")
     _bring_up_to_date(found, map(_general, [*hosts, *_ALWAYS]), now or datetime.now(UTC))
     return found
 
 
 def renew(found: ServerCertificate, *, now: datetime) -> None:
-    """Make a new certificate of the same names if the local authority's ends within 30 days.
+    """Make a new certificate of the same names if the local authority's ends within 30 days. Others are not ours to renew.
 
     Raises:
         StateError: A file in its folder is damaged.
         OSError: A file cannot be read or written.
     """
-    _bring_up_to_date(found, (), now)
+    if isinstance(found, LocalCertificate):
+        _bring_up_to_date(found, (), now)
 
 
-def _bring_up_to_date(found: ServerCertificate, names: Iterable[x509.GeneralName], now: datetime) -> None:
+def _bring_up_to_date(found: LocalCertificate, names: Iterable[x509.GeneralName], now: datetime) -> None:
     folder = found.ca.parent
     # The node and the facility may share the folder, and look at the same time.
     with _alone_in(folder):
@@ -100,13 +107,13 @@ def _alone_in(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _present(found: ServerCertificate) -> x509.Certificate | None:
+def _present(found: LocalCertificate) -> x509.Certificate | None:
     if not (found.certificate.exists() and found.key.exists()):
         return None
     return x509.load_pem_x509_certificate(found.certificate.read_bytes())
 
 
-def _is_ours(found: ServerCertificate, certificate: x509.Certificate) -> bool:
+def _is_ours(found: LocalCertificate, certificate: x509.Certificate) -> bool:
     """Say whether the local authority signed it: what an administrator put there is not for us to renew."""
     if not _authority_key(found).exists():
         return False
@@ -121,7 +128,7 @@ def _names(certificate: x509.Certificate) -> tuple[x509.GeneralName, ...]:
     return tuple(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
 
 
-def _authority_key(found: ServerCertificate) -> Path:
+def _authority_key(found: LocalCertificate) -> Path:
     return found.ca.with_name("ca.key")
 
 
@@ -150,7 +157,7 @@ def _make_authority(folder: Path, now: datetime) -> None:
     _write(folder / "ca.pem", authority.public_bytes(serialization.Encoding.PEM), 0o644)
 
 
-def _make_server(found: ServerCertificate, names: tuple[x509.GeneralName, ...], now: datetime) -> None:
+def _make_server(found: LocalCertificate, names: tuple[x509.GeneralName, ...], now: datetime) -> None:
     authority = x509.load_pem_x509_certificate(found.ca.read_bytes())
     signer = serialization.load_pem_private_key(_authority_key(found).read_bytes(), password=None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):

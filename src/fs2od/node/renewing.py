@@ -69,9 +69,11 @@ class Renewal:
                 self._tell(certificate, f"{certificate.certificate} cannot be renewed or loaded: {error}")
 
     def _tell_end(self, certificate: ServerCertificate) -> None:
-        left = _read(certificate).not_valid_after_utc - self.clock()
+        shown = _read(certificate)
+        left, lasts = (shown.not_valid_after_utc - moment for moment in (self.clock(), shown.not_valid_before_utc))
         said = f"{certificate.certificate} ends in {left.days} days: put a new one there, which needs no restart"
-        self._tell(certificate, said if left <= RENEW_BEFORE else "")
+        # Those of public authorities last for weeks only, and are renewed when a third of that is left.
+        self._tell(certificate, said if left <= min(RENEW_BEFORE, lasts / 4) else "")
 
     def _tell(self, certificate: ServerCertificate, said: str) -> None:
         if said and said != self._told.get(certificate):

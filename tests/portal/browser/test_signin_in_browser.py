@@ -18,7 +18,7 @@ from tests.portal.signing_in import links_in
 
 from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import zone_app
-from fs2od.node.certificates import ServerCertificate, ensure_certificate
+from fs2od.node.certificates import LocalCertificate, ensure_certificate
 from fs2od.node.serving import Service, listen
 from fs2od.node.zone.accounts import Grant, Proof
 from fs2od.node.zone.callers import Caller
@@ -67,7 +67,7 @@ def open_site(folder: Path, *, with_provider: bool) -> Iterator[Site]:
 
 
 @contextmanager
-def serving(node: Node, listening: socket, certificate: ServerCertificate, settings: SignInSettings) -> Iterator[None]:
+def serving(node: Node, listening: socket, certificate: LocalCertificate, settings: SignInSettings) -> Iterator[None]:
     pages = public_pages(node.zone, node.provider, ca_pem=certificate.ca.read_bytes(), sign_in=settings)
     with in_thread([Service(zone_app(node.zone, pages=pages), listening)], certificate):
         yield

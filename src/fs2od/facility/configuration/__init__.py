@@ -2,6 +2,7 @@
 
 from fs2od.facility.configuration._documents import example, settings_reference
 from fs2od.facility.configuration._file import judged, load_configuration, load_node_configuration
+from fs2od.facility.configuration._network import Network
 from fs2od.facility.configuration._sections import (
     Access,
     Checksums,
@@ -9,7 +10,6 @@ from fs2od.facility.configuration._sections import (
     FacilitySection,
     Mail,
     Members,
-    Network,
     NodeConfiguration,
     Onedata,
     Pages,

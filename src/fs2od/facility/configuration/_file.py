@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from fs2od.errors import ConfigurationError
-from fs2od.facility.configuration._sections import Configuration, Mail, Network, NodeConfiguration, Pages
+from fs2od.facility.configuration._network import Network
+from fs2od.facility.configuration._sections import Configuration, Mail, NodeConfiguration, Pages
 from fs2od.facility.configuration._sign_in import SignIn
 from fs2od.facility.configuration._sites import Site, SiteStorage
 
@@ -124,12 +125,8 @@ def _anchored_pages(pages: Pages, folder: Path) -> Pages:
 
 
 def _anchored_network(network: Network, folder: Path) -> Network:
-    return network.model_copy(
-        update={
-            "asn_database": _under(folder, network.asn_database),
-            "country_database": _under(folder, network.country_database),
-        }
-    )
+    files = ("certificate", "certificate_key", "authority", "asn_database", "country_database")
+    return network.model_copy(update={each: _under(folder, getattr(network, each)) for each in files})
 
 
 def _anchored_mail(mail: Mail, folder: Path) -> Mail:

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from fs2od.facility.configuration._network import Network, Origin
 from fs2od.facility.configuration._sign_in import SignIn
 from fs2od.facility.configuration._sites import Site, require_different
-from fs2od.facility.configuration._values import Address, Duration, HostName, KeyPath, NetworkRange, Size, StoreHost
+from fs2od.facility.configuration._values import Address, Duration, HostName, KeyPath, Size
 
 __all__ = [
     "Access",
@@ -19,7 +20,6 @@ __all__ = [
     "FacilitySection",
     "Mail",
     "Members",
-    "Network",
     "NodeConfiguration",
     "Onedata",
     "Pages",
@@ -29,7 +29,6 @@ __all__ = [
 ]
 
 FileName = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\x00]+$")]
-Origin = Annotated[str, StringConstraints(pattern=r"^https://[^/\s?#@]+/?$")]
 
 InviteTime = Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=3650))]
 
@@ -215,26 +214,6 @@ class Pages(Section):
     )
     texts: Path | None = Field(
         default=None, description="Folder of texts that come before ours: LANGUAGE/ANYTHING.po, gettext's catalogues."
-    )
-
-
-class Network(Section):
-    """What the node knows of addresses."""
-
-    trusted_proxies: tuple[NetworkRange, ...] = Field(
-        default=(),
-        description="Addresses or ranges of your own reverse proxies: X-Forwarded-For counts from there, and from nowhere else.",
-    )
-    asn_database: Path | None = Field(
-        default=None, description="File (.mmdb) of autonomous systems, to judge tokens confined to some."
-    )
-    country_database: Path | None = Field(
-        default=None, description="File (.mmdb) of countries, to judge tokens confined to some."
-    )
-    store_hosts: tuple[StoreHost, ...] = Field(
-        default=(),
-        description="Hosts, with or without a port, whose S3 stores administrators of sites may add though their address is not public; "
-        "those of [[site.storage]] need not be named.",
     )
 
 
