@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -119,12 +118,7 @@ def test_a_killed_node_is_started_again_and_nothing_is_missing(system: System) -
     system.start()
     node = _pid_of(system.data / "node" / "node.lock")
     os.kill(node, 9)
-    microscope.write(
-        microscope.Session.of_files(30),
-        system.watched / "later",
-        start=datetime.now(UTC),
-        duration=timedelta(seconds=4),
-    )
+    system.record(microscope.Session.of_files(30), "later")
     system.wait_for_mail(2, within_s=90)
     assert len(system.mails()) == 2
     assert _pid_of(system.data / "node" / "node.lock") != node

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fs2od.manifests import SIDECAR
@@ -23,8 +22,7 @@ def test_a_dataset_of_200_files_goes_from_the_folder_to_the_users_disk_with_equa
 ) -> None:
     facts = system.start()
     assert facts["portal"] == facts["zone"]
-    source = system.watched / "20261123_krios"
-    microscope.write(_session(), source, start=datetime.now(UTC), duration=timedelta(seconds=4))
+    source = system.record(_session(), "20261123_krios")
 
     mail = system.wait_for_mail()
     assert mail.message["To"] == "alex@example.org" or "example" in mail.message["To"]
@@ -49,8 +47,7 @@ def test_a_dataset_of_200_files_goes_from_the_folder_to_the_users_disk_with_equa
 
 def test_it_stops_cleanly_and_starts_again_where_it_was(system: System, tmp_path: Path) -> None:
     system.start()
-    source = system.watched / "dataset one"
-    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=4))
+    source = system.record(microscope.Session.of_files(30), "dataset one")
     link = system.wait_for_mail().link
     system.wait_for_mail(2)
     assert system.stop() == 0
@@ -73,8 +70,7 @@ def test_it_stops_cleanly_and_starts_again_where_it_was(system: System, tmp_path
 
 def test_nothing_of_the_processes_output_holds_a_secret(system: System) -> None:
     facts = system.start("--verbose")
-    source = system.watched / "dataset"
-    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=4))
+    system.record(microscope.Session.of_files(30), "dataset")
     mail = system.wait_for_mail(2)
     first = system.mails()[0]
     arguments = _arguments_of(system)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from datetime import UTC, datetime, timedelta
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -20,8 +19,7 @@ _HREF = re.compile(r"""(?:href|action)=["']([^"'#]+)""")
 
 def test_no_public_answer_holds_what_is_not_published(system: System) -> None:
     facts = system.start()
-    source = system.watched / "leaky"
-    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=10))
+    source = system.record(microscope.Session.of_files(30), "leaky")
     link = system.wait_for_mail(2, within_s=120).link
     secrets = [secret.encode() for secret in microscope.UNPUBLISHABLE]
     assert any(secret in (source / "SPA.yml").read_bytes() for secret in secrets)
@@ -44,8 +42,7 @@ def test_no_public_answer_holds_what_is_not_published(system: System) -> None:
 
 def test_a_metadata_file_that_is_written_anew_and_its_copies_are_not_shown_for_a_moment(system: System) -> None:
     facts = system.start()
-    source = system.watched / "leaky"
-    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=10))
+    source = system.record(microscope.Session.of_files(30), "leaky")
     link = system.wait_for_mail(2, within_s=120).link
     data = f"{facts['provider']}/share/{link.rpartition('/')[2]}"
     content = (source / "SPA.yml").read_bytes()

@@ -21,11 +21,14 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
 import httpx
+
+from fs2od.testing import microscope
 
 __all__ = ["Mail", "System", "free_ports", "tree", "wait_for"]
 
@@ -176,6 +179,21 @@ class System:
             lambda: found if len(found := self.mails()) >= count else None, within_s=within_s, what="the mail"
         )
         return mails[count - 1]
+
+    def record(self, session: microscope.Session, name: str, *, mails: int = 1) -> Path:
+        """Let a microscope write a dataset, as fast as the disk allows, and return its folder.
+
+        Acquisition ends when there are so many mails, the last one its announcement: one that was never seen running would be
+        complete only after the quiet period, and how fast that goes is the machine's affair.
+        """
+
+        def hold(progress: microscope.Progress) -> None:
+            if progress.files == progress.total_files:
+                self.wait_for_mail(mails)
+
+        folder = self.watched / name
+        microscope.write(session, folder, start=datetime.now(UTC), duration=timedelta(0), progress=hold)
+        return folder
 
     def http(self, *, administrator: bool = False) -> httpx.Client:
         """Return an HTTP client that trusts the node's authority, as a guest or with the administrator's token."""
