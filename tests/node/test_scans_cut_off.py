@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.node.scan_scene import SPACE, World, indexes, world
 
+from fs2od.manifests import MANIFEST, SEAL, SIDECAR
 from fs2od.node.index import Indexes, registration
 from fs2od.node.index.scans import LOST_IDS, begin_scan, end_scan
 from fs2od.node.panel.scanning import Counts, ScanStopped
@@ -186,3 +187,46 @@ def test_a_scan_waits_for_the_disk_before_it_could_give_more_ids_than_are_skippe
     world.scan()
     assert sum(waits) > calm
     assert registration._WAIT_ROWS + 200_000 < LOST_IDS
+
+
+def test_the_seal_is_registered_after_the_parts_that_it_speaks_of(world: World) -> None:
+    """Else who looked just then would find a seal whose parts are missing."""
+    seal, part = f"{SIDECAR}/{SEAL}", f"{SIDECAR}/{MANIFEST}/000001.jsonl"
+    world.write("movie")
+    for path in (part, f"{SIDECAR}/SHA256SUMS", seal):
+        world.write(path)
+    seen: list[tuple[str, bool]] = []
+    world.storage.meanwhile = lambda path, _: seen.append((path, seal in world.paths()))
+    world.scan()
+    assert seen == [
+        ("", False),
+        ("", False),
+        (SIDECAR, False),
+        (SIDECAR, False),
+        (SIDECAR, False),
+        (part.rpartition("/")[0], False),
+    ]
+    world.check()
+    assert world.scan().created == 0
+    (world.root / seal).unlink()
+    world.scan()
+    world.check()
+
+
+def test_a_scan_that_is_stopped_before_the_seal_leaves_it_to_the_next(world: World) -> None:
+    seal = f"{SIDECAR}/{SEAL}"
+    world.write(f"{SIDECAR}/{MANIFEST}/000001.jsonl")
+    world.write(seal)
+
+    def stop(path: str, _: Seen) -> None:
+        if path == SIDECAR:
+            world.stop.set()
+
+    world.storage.meanwhile = stop
+    with pytest.raises(ScanStopped):
+        world.scan()
+    assert seal not in world.paths()
+    world.stop.clear()
+    world.storage.meanwhile = lambda _path, _seen: None
+    world.scan()
+    world.check()

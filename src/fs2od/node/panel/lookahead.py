@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from fs2od.errors import StorageError, StorageMissing
+from fs2od.manifests import SEAL, SIDECAR
 from fs2od.node.clock import Clock
 from fs2od.node.index.closing import resembles
 from fs2od.node.index.visits import Batch, FolderState, ScanRules, Stamp, Visit
@@ -163,8 +164,9 @@ class Lookahead:
 
     def _sorted_out(self, visit: Visit, listed: Listed, *, is_all: bool) -> Batch:
         excluded, files, seen = self._rules.excluded_names, listed.files, listed.others
+        apart = excluded | {SEAL} if visit.path == SIDECAR else excluded
         # All names at once: that is much quicker than one by one, and nearly always enough.
-        if resembles("/".join(files.names), self._rules.closed_names) or any(name in files.names for name in excluded):
+        if resembles("/".join(files.names), self._rules.closed_names) or any(name in files.names for name in apart):
             files, seen = NO_FILES, [*seen, *files.seen()]
         wanted = [one for one in seen if one.name not in excluded]
         refused = [(one.name, one.refused) for one in wanted if one.refused is not None]

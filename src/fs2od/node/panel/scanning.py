@@ -6,14 +6,16 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from fs2od.errors import StorageError, StorageMissing
+from fs2od.manifests import SEAL, SIDECAR
 from fs2od.node.clock import Clock
 from fs2od.node.index import SpaceIndex
 from fs2od.node.index.closing import close_earlier
 from fs2od.node.index.registration import Registration
 from fs2od.node.index.schema import ROOT
-from fs2od.node.index.visits import Counts, FolderState, ScanRules, Visit
+from fs2od.node.index.visits import Batch, Counts, FolderState, ScanRules, Visit
 from fs2od.node.panel.lookahead import Lookahead, Looked, Outcome, looking_ahead
 from fs2od.storage import Storage
 
@@ -86,6 +88,8 @@ class _Scan:
         self._ways: list[Iterator[Visit]] = [self._visits("folder.entry = ?", ROOT, "", -1)]
         self._waiting: list[Looked] = []
         self._ended: list[Visit] = []
+        self._seal: Batch | None = None
+        """The seal of a dataset's checksums, until everything else is registered."""
         self._rows = 0
         self._registered = 0
 
@@ -99,14 +103,32 @@ class _Scan:
                     break
             if self._stop.is_set():
                 raise ScanStopped
-            looked = ahead.take()
+            looked = self._without_seal(ahead.take())
             self._waiting.append(looked)
             self._rows += looked.batch.count
             if self._rows >= self._enough(looked.batch.visit) or len(self._waiting) >= _MOST_WAITING:
                 self._flush()
+        self._register_seal()
         self._registration.finish(self._ended, durable=True)
         with self._index.database.reading() as db:
             self._counts.failed = int(db.execute("SELECT count(*) FROM undeliverable").fetchone()[0])
+
+    def _without_seal(self, looked: Looked) -> Looked:
+        """Keep the seal back: it was published after the parts that it speaks of, which lie deeper and are registered later.
+
+        Its folder counts as not listed until then, so that the next scan finds it if this one is cut off.
+        """
+        batch = looked.batch
+        seal = [seen for seen in batch.entries if seen.name == SEAL] if batch.visit.path == SIDECAR else []
+        if not seal:
+            return looked
+        self._seal = Batch(batch.visit, seal)
+        return replace(looked, batch=replace(batch, entries=[seen for seen in batch.entries if seen not in seal]))
+
+    def _register_seal(self) -> None:
+        if self._seal is not None:
+            self._registration.register([self._seal])
+            self._note_ended([self._seal.visit])
 
     def _enough(self, visit: Visit) -> int:
         usual = min(_ROWS, max(_FIRST_ROWS, self._registered))
@@ -128,12 +150,21 @@ class _Scan:
             return
         # What ended before is written down now: one transaction less to wait for.
         self._registration.register([looked.batch for looked in waiting], self._ended)
-        self._ended = [looked.batch.visit for looked in waiting if looked.outcome is Outcome.LISTED]
-        if self._rules.detect_deletions:
-            for visit in self._ended:
-                self._remove_vanished(visit)
+        self._ended = []
+        self._note_ended(
+            [looked.batch.visit for looked in waiting if looked.outcome is Outcome.LISTED and not self._is_kept(looked)]
+        )
         for looked in waiting:
             self._end(looked.batch.visit, looked.outcome)
+
+    def _is_kept(self, looked: Looked) -> bool:
+        return self._seal is not None and looked.batch.visit is self._seal.visit
+
+    def _note_ended(self, visits: list[Visit]) -> None:
+        self._ended += visits
+        if self._rules.detect_deletions:
+            for visit in visits:
+                self._remove_vanished(visit)
 
     def _end(self, visit: Visit, outcome: Outcome | None) -> None:
         if outcome is Outcome.REFUSED:
