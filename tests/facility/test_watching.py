@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from fs2od.errors import StorageMissing
 from fs2od.facility.configuration import Watch
 from fs2od.facility.watching import Settling, Survey, Uncounted, Waking, look, require_watchable
+from fs2od.storage import PosixStorage
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 
@@ -126,6 +127,31 @@ def test_a_survey_counts_files_bytes_and_what_cannot_be_delivered(tmp_path: Path
         "outside (link leaves the dataset)",
         "up (link leaves the dataset)",
     )
+
+
+def test_a_survey_says_of_every_link_what_the_node_says(tmp_path: Path) -> None:
+    (tmp_path / "d" / "e").mkdir(parents=True)
+    (tmp_path / "ok").touch()
+    links = {
+        "abs": str(tmp_path / "ok"),
+        "loop": "loop",
+        "odd": "d/../ok",
+        "d/up": "..",
+        "out": "d/up/../ok",
+        "no": "d/e/no",
+    }
+    for name, target in {**links, "far": "abs", "bad": os.fsdecode(b"t\xff"), "d/away": "../../x"}.items():
+        (tmp_path / name).symlink_to(target)
+    storage = PosixStorage(tmp_path)
+    seen = {folder: [*storage.list(folder)] for folder in ("", "d")}
+    by_node = [
+        f"{folder}/{each.name}".lstrip("/") + f" ({each.refused})"
+        for folder in seen
+        for each in seen[folder]
+        if each.refused
+    ]
+    assert sorted(by_node) == list(Survey(tmp_path).look().undeliverable_names)
+    assert [said.partition(" ")[0] for said in sorted(by_node)] == ["abs", "bad", "d/away", "far", "out"]
 
 
 def test_a_survey_notices_new_growing_and_vanished_files(tmp_path: Path) -> None:

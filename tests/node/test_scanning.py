@@ -163,10 +163,10 @@ def test_what_cannot_be_delivered_is_counted_and_named_with_its_path(world: Worl
         pass
     assert world.scan() == Counts(created=2, failed=4)
     assert world.undeliverable() == {
-        "absolute": "link leaves the tree",
+        "absolute": "link leaves the dataset",
         "dir/bad\\xff": "name is not UTF-8",
         "dir/fifo": "special file (FIFO)",
-        "dir/out": "link leaves the tree",
+        "dir/out": "link leaves the dataset",
     }
     assert world.paths() == {"dir", "dir/good"}
 

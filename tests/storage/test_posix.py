@@ -126,7 +126,7 @@ def test_a_link_is_refused_exactly_when_it_leaves_the_tree(root: Path, path: str
     seen = PosixStorage(root).stat(path)
     assert seen.kind is Kind.SYMLINK
     assert seen.target == target
-    assert seen.refused == ("link leaves the tree" if leaves else None)
+    assert seen.refused == ("link leaves the dataset" if leaves else None)
 
 
 def test_a_link_is_listed_as_a_link_and_never_followed(root: Path) -> None:

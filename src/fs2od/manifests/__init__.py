@@ -1,4 +1,4 @@
-"""What a dataset consists of, as its sidecar says it: entries with checksums, numbered parts, and the seal. Pure.
+"""What a dataset consists of, as its sidecar says it: entries with checksums, numbered parts, and the seal; and which links belong to it. Pure.
 
 Only the standard library and Python 3.8, because the single-file downloader is made from these very modules. The format
 is explained for people in docs/reference/sidecar.md.
@@ -18,6 +18,7 @@ from fs2od.manifests._manifest import Manifest
 from fs2od.manifests._parts import MOST_PART_BYTES, BrokenPart, Part, dump_part, parse_part
 from fs2od.manifests._places import MANIFEST, SEAL, SIDECAR, SUMS, part_name, part_number
 from fs2od.manifests._seal import Seal, dump_seal, parse_seal, seal_of, seal_over
+from fs2od.manifests._symlinks import is_straight, link_fault, straight_target, target_fault
 
 __all__ = [
     "MANIFEST",
@@ -37,6 +38,8 @@ __all__ = [
     "dump_part",
     "dump_seal",
     "is_listable",
+    "is_straight",
+    "link_fault",
     "parse_part",
     "parse_seal",
     "parse_sha256sums_line",
@@ -46,4 +49,6 @@ __all__ = [
     "seal_of",
     "seal_over",
     "sha256sums_line",
+    "straight_target",
+    "target_fault",
 ]

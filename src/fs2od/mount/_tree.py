@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from fs2od.errors import Fs2odError
-from fs2od.transfer import Dataset, Entry, EntryKind, NotFound, plan_download
+from fs2od.manifests import is_straight, straight_target
+from fs2od.transfer import Dataset, Entry, EntryKind, Names, NotFound, plan_download
 
 __all__ = ["ROOT", "Node", "Tree"]
 
@@ -54,6 +55,17 @@ class Node:
     changes: dict[str, float] = field(default_factory=dict)
     mtime_ns: int | None = None
     held: int = 0
+
+
+def _straight(links: Iterable[Entry], folder: Names) -> Iterator[Entry]:
+    """Yield the links of a folder as no other link can turn them: what goes up after a name is said without that."""
+    path = "/".join(folder)
+    told = {f"{path}/{link.name}" if path else link.name: link for link in links}
+    targets = {at: link.target or "" for at, link in told.items()}
+    for at, link in told.items():
+        target = targets[at] if is_straight(targets[at]) else straight_target(at, targets[at], targets.get)
+        if target is not None:
+            yield link._replace(target=target)
 
 
 def _aside(call: Callable[[], None]) -> None:
@@ -291,14 +303,16 @@ class Tree:
     def _take(self, folder: Node, entries: list[Entry], began_s: float) -> None:
         """Remember a listing. What is as it was keeps its number, and what was changed here meanwhile stays so."""
         plan = plan_download(entries, {}, depth=len(folder.path))
-        good = {entry.name for entry in (*(fetch.entry for fetch in plan.fetch), *plan.folders, *plan.links)}
+        links = {link.name: link for link in _straight(plan.links, folder.path)}
+        good = {entry.name for entry in (*(fetch.entry for fetch in plan.fetch), *plan.folders)} | links.keys()
         with self._lock:
             before = folder.children
             mine = {name for name in folder.changes if self._is_mine(folder, name, began_s)}
             now = {name: before[name] for name in mine if name in before}
             for entry in entries:
                 if entry.name in good and entry.name not in now and entry.name not in mine:
-                    now[entry.name] = self._numbered(folder, entry, before.get(entry.name))
+                    shown = links.get(entry.name, entry)
+                    now[entry.name] = self._numbered(folder, shown, before.get(entry.name))
             folder.changes = {name: folder.changes[name] for name in mine}
             folder.children = now
             for number in set(before.values()).difference(now.values()):

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import islice, product
 from operator import attrgetter
 
+from fs2od.manifests import link_fault
 from fs2od.storage._contract import NO_FILES, Begin, Files, Kind, Listed, Seen, Wanted, bounded_ns
-from fs2od.storage._links import leaves_tree
 from fs2od.storage._posix_assistant import Assistant
 from fs2od.storage._posix_looking import FACTS
 from fs2od.storage._posix_tree import PARTIAL, Tree, split
@@ -115,7 +115,7 @@ class Looker:
         target, refused = None, "name is not UTF-8" if shown != name else None
         if kind is Kind.SYMLINK:
             target = _target(handle, name)
-            refused = refused or self._link_refusal(f"{parent}/{name}" if parent else name, target)
+            refused = refused or link_fault(f"{parent}/{name}" if parent else name, target, self._target_of)
         elif kind is Kind.OTHER:
             refused = f"special file ({_SPECIAL.get(facts.st_mode & _FORMAT, 'of an unknown kind')})"
         elif kind is Kind.FILE and refused is None and not reader.may_read(handle, name, facts):
@@ -130,13 +130,6 @@ class Looker:
             target=target,
             refused=refused,
         )
-
-    def _link_refusal(self, path: str, target: str | None) -> str | None:
-        if target is None:
-            return "link could not be read"
-        if _shown(target) != target:
-            return "link's target is not UTF-8"
-        return "link leaves the tree" if leaves_tree(path, target, self._target_of) else None
 
     def _target_of(self, path: str) -> str | None:
         parent, _, name = path.rpartition("/")

@@ -6,11 +6,12 @@ So neither a hostile listing nor a link that somebody puts into the folder meanw
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Callable, Collection, Iterator
+from typing import Callable, Collection, Final, Iterator
 
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.transfer._disk import EXISTING_FILE, NS, told
@@ -20,6 +21,8 @@ from fs2od.transfer._partial_files import Partial
 from fs2od.transfer._partials import PartialName
 
 __all__ = ["Destination", "Keeps"]
+
+_NOT_ON_THE_WAY: Final = {errno.ELOOP, errno.ENAMETOOLONG}
 
 Keeps = Callable[[Names, Collection[str]], bool]
 """Says of a folder, by its path and the names in it, whether it is kept."""
@@ -109,6 +112,23 @@ class Destination:
             except FileNotFoundError:
                 return {}
 
+    def present(self, path: Names) -> Present | None:
+        """Return what stands under one path; None where nothing does, or where a link or a file stands on the way.
+
+        Raises:
+            StorageError: It cannot be looked at.
+        """
+        with told():
+            try:
+                with self.opened(path[:-1]) as parent:
+                    return _present(parent, path[-1], parent.stat(path[-1]))
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            except OSError as error:
+                if error.errno in _NOT_ON_THE_WAY:
+                    return None
+                raise
+
     def names(self, folder: Names) -> list[str]:
         """Return the names in a folder; none where there is no such folder.
 
@@ -137,7 +157,7 @@ class Destination:
         return True
 
     def make_link(self, path: Names, target: str) -> None:
-        """Make a symbolic link. Whether it may lead there is the plan's judgement.
+        """Make a symbolic link. Whether it may lead there is for the caller to judge.
 
         Raises:
             StorageError: It cannot be made.

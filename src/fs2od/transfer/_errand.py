@@ -8,7 +8,7 @@ import time
 from functools import partial
 from typing import Callable, Final
 
-from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted, StorageError
+from fs2od.errors import Fs2odError, Interrupted, StorageError
 from fs2od.manifests import PIECE_BYTES
 from fs2od.transfer._answers import DataAddress
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present
@@ -16,6 +16,7 @@ from fs2od.transfer._errors import NotFound
 from fs2od.transfer._labour import Labour
 from fs2od.transfer._large import LargeFile
 from fs2od.transfer._leftovers import clear_leftovers
+from fs2od.transfer._link_making import LinkMaking
 from fs2od.transfer._mates import Mates
 from fs2od.transfer._plan import Plan, narrowed, plan_download
 from fs2od.transfer._promises import Promises
@@ -60,6 +61,7 @@ class Errand:
         self._address = address
         self._folds_case = run.destination.folds_case()
         self._setbacks = Setbacks(run, jobs=jobs)
+        self._links = LinkMaking(run, self._setbacks)
         self._vanished = Vanished(run, sidecar, self._setbacks, most=limits.folder_entries)
         self._seen: dict[str, None] = {}
         # Folders whose own failure is told: nobody knows what they show.
@@ -86,6 +88,7 @@ class Errand:
                 self._work, self._labour = self._begun()
                 self._carry_on(look, partial(self._look_again, is_last=not number))
         self._vanished.give_up()
+        self._links.make()
         clear_leftovers(self._run, self._filled, most=self._limits.folder_entries)
 
     def _begun(self) -> tuple[Work, Labour]:
@@ -243,13 +246,11 @@ class Errand:
         refused = [refusal.entry for refusal in plan.refuse if refusal.entry.kind is EntryKind.FILE]
         tally.listed([*here, *refused, *(fetch.entry for fetch in plan.fetch)])
         for refusal in plan.refuse:
-            tally.failed((*folder, refusal.entry.name), IntegrityFailure(refusal.reason))
+            tally.failed((*folder, refusal.entry.name), refusal.error)
             self._unread.add((*folder, refusal.entry.name))
         for name in plan.remove:
             self._on_disk((*folder, name), partial(disk.remove, (*folder, name)))
-        for link in plan.links:
-            path = (*folder, link.name)
-            self._on_disk(path, partial(disk.make_link, path, link.target or ""))
+        self._links.wanted(folder, plan.links)
         entered = [each for each in plan.folders if self._entered((*folder, each.name))]
         if len(entered) < len(plan.folders):
             names = {each.name for each in entered}

@@ -7,6 +7,7 @@ Fs2odError
 |   `-- UntrustedCertificate  name the authority's certificate; trying again is no use
 |-- IntegrityFailure        in fs2od.errors
 |   `-- FileChanged         it was replaced or written to since it was looked at: look again
+|-- LinkLeftOut             a symbolic link leads out of what is brought: it is not made, and no data are missing
 |-- MalformedAnswer         the answer does not fit the protocol
 `-- ServiceError            the service answered that it will not
     |-- Busy                try again after `retry_after_s`                              (transient)
@@ -27,6 +28,7 @@ __all__ = [
     "ConnectionLost",
     "FileChanged",
     "Forbidden",
+    "LinkLeftOut",
     "MalformedAnswer",
     "NeverReached",
     "NotFound",
@@ -54,6 +56,12 @@ class UntrustedCertificate(ConnectionLost):
 
 class FileChanged(IntegrityFailure):
     """The file was replaced or written to since it was looked at: its parts do not belong together. Look at it again."""
+
+
+class LinkLeftOut(Fs2odError):
+    """A symbolic link leads out of what is brought, or nobody tells where: it is not made. No data are missing without it."""
+
+    exit_code = 0
 
 
 class MalformedAnswer(Fs2odError):

@@ -6,14 +6,15 @@ import re
 import unicodedata
 from typing import Callable, Final, Iterable, Mapping, NamedTuple
 
-from fs2od.manifests import MOST_FILE_BYTES
+from fs2od.errors import Fs2odError, IntegrityFailure, StorageError
+from fs2od.manifests import MOST_FILE_BYTES, is_straight, link_fault, target_fault
 from fs2od.transfer._entries import Entry, EntryKind, Present
+from fs2od.transfer._errors import LinkLeftOut
 from fs2od.transfer._partials import PartialName, partial_name, partials_of
 
 __all__ = ["Fetch", "Plan", "Refusal", "narrowed", "plan_download"]
 
 _LONGEST_NAME: Final = 255
-_LONGEST_TARGET: Final = 4_095
 # Signs with a meaning in paths there, what is dropped from a name's end, and the names of devices.
 _WINDOWS: Final = re.compile(r'[\\:*?"<>|\x00-\x1f]|[. ]$|^(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?$', re.IGNORECASE)
 
@@ -33,10 +34,21 @@ class Fetch(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """An entry that is not brought to the disk, and why."""
+    """An entry that is not brought to the disk.
+
+    Attributes:
+        entry: The entry.
+        error: Why: LinkLeftOut where nothing is missing without it, StorageError where this disk cannot take it, IntegrityFailure
+            where no disk should.
+    """
 
     entry: Entry
-    reason: str
+    error: Fs2odError
+
+    @property
+    def reason(self) -> str:
+        """The reason in a few words."""
+        return str(self.error)
 
 
 class Plan(NamedTuple):
@@ -46,7 +58,8 @@ class Plan(NamedTuple):
         fetch: Files that are missing, or differ in size or time.
         skip: Files and links that are there already.
         folders: Folders to enter, and to make where they are missing.
-        links: Symbolic links to make.
+        links: Symbolic links to make. One that goes up after a name may stand already, in its straight form: where it leads is
+            known when all that lies on its way is there.
         refuse: What must not be brought here.
         remove: Partial files of states that these files no longer have.
     """
@@ -131,15 +144,16 @@ class _Draft:
         )
 
     def place(self, entry: Entry) -> None:
-        reason = _fault(entry, self._depth, self._on_windows) or self._conflict(entry)
-        if reason:
-            self._refuse.append(Refusal(entry, reason))
+        fault = _fault(entry, self._depth, self._on_windows) or self._conflict(entry)
+        if fault is not None:
+            self._refuse.append(Refusal(entry, fault))
             return
         self._taken[self._key_of(entry.name)] = entry.name
         if entry.kind is EntryKind.FOLDER:
             self._folders.append(entry)
         elif entry.kind is EntryKind.SYMLINK:
-            (self._links if entry.name not in self._present else self._skip).append(entry)
+            there = self._present.get(entry.name)
+            (self._skip if there is not None and there.target == entry.target else self._links).append(entry)
         else:
             self._place_file(entry)
 
@@ -158,21 +172,22 @@ class _Draft:
             stands = there is not None and there.size_bytes == entry.size_bytes
             self._fetch.append(Fetch(entry, next((p for p in partials if p.state == state), None), stands))
 
-    def _conflict(self, entry: Entry) -> str | None:
+    def _conflict(self, entry: Entry) -> Fs2odError | None:
         other = self._taken.get(self._key_of(entry.name))
+        if other is not None and other == entry.name:
+            return IntegrityFailure("listed twice")
         if other is not None:
-            return "listed twice" if other == entry.name else "another name in its folder differs from it only in case"
+            return StorageError("another name in its folder differs from it only in case")
         there = self._present.get(entry.name)
-        if there is None or _same_kind(entry, there):
-            return None
-        return f"{_WORDS[there.kind]} stands in its place on the disk"
+        return None if there is None or _may_stand_for(entry, there) else in_the_way(there)
 
     def _in_the_way(self, fetch: Fetch, listed: Mapping[str, tuple[PartialName, ...]]) -> bool:
         """Refuse a file whose partial file another listed name would take away."""
         begin = partial_name(fetch.entry.name, fetch.entry.state())
         taken = any(p.state == begin.state for p in listed.get(begin.stem, ()))
         if taken:
-            self._refuse.append(Refusal(fetch.entry, "the listing holds the name of its partial file"))
+            fault = IntegrityFailure("the listing holds the name of its partial file")
+            self._refuse.append(Refusal(fetch.entry, fault))
         return taken
 
 
@@ -184,17 +199,30 @@ _WORDS: Final = {
 }
 
 
-def _same_kind(entry: Entry, there: Present) -> bool:
-    return entry.kind is there.kind and (entry.kind is not EntryKind.SYMLINK or entry.target == there.target)
+def in_the_way(there: Present) -> StorageError:
+    """Return what is said of an entry in whose place something else stands."""
+    return StorageError(f"{_WORDS[there.kind]} stands in its place on the disk")
 
 
-def _fault(entry: Entry, depth: int, on_windows: bool) -> str | None:
+def _may_stand_for(entry: Entry, there: Present) -> bool:
+    if entry.kind is not EntryKind.SYMLINK or entry.kind is not there.kind:
+        return entry.kind is there.kind
+    return entry.target == there.target or not is_straight(entry.target or "")
+
+
+def _fault(entry: Entry, depth: int, on_windows: bool) -> Fs2odError | None:
     """Return why an entry may not come to any disk, or None."""
     if on_windows and (
         _WINDOWS.search(entry.name) or (entry.target and _WINDOWS.search(entry.target.replace("/", "")))
     ):
-        return "Windows knows no such name"
-    return _name_fault(entry.name) or _kind_fault(entry, depth)
+        return StorageError("Windows knows no such name")
+    reason = _name_fault(entry.name)
+    if reason:
+        return IntegrityFailure(reason)
+    if entry.kind is EntryKind.SYMLINK:
+        return _link_fault(entry, depth)
+    reason = _kind_fault(entry)
+    return IntegrityFailure(reason) if reason else None
 
 
 def _name_fault(name: str) -> str | None:
@@ -214,32 +242,27 @@ def _size_fault(size_bytes: int) -> str | None:
     return f"it is larger than any file may be, {MOST_FILE_BYTES >> 40} TiB" if size_bytes > MOST_FILE_BYTES else None
 
 
-def _kind_fault(entry: Entry, depth: int) -> str | None:
+def _kind_fault(entry: Entry) -> str | None:
     if entry.kind is EntryKind.FILE:
         return _size_fault(entry.size_bytes)
-    if entry.kind is EntryKind.FOLDER:
-        return None
-    if entry.kind is not EntryKind.SYMLINK:
-        return "it is neither a file nor a folder nor a symbolic link"
-    if entry.target is None:
-        return "the service does not tell where the symbolic link leads"
-    try:
-        entry.target.encode()
-    except UnicodeEncodeError:
-        return "where the symbolic link leads is not valid Unicode"
-    return None if _stays_inside(entry.target, depth) else "the symbolic link leads out of the download"
+    return None if entry.kind is EntryKind.FOLDER else "it is neither a file nor a folder nor a symbolic link"
 
 
-def _stays_inside(target: str, depth: int) -> bool:
-    """Say whether a link can only lead to places below the destination.
+def _link_fault(entry: Entry, depth: int) -> LinkLeftOut | None:
+    """Judge a link by what it says alone. Where one leads that goes up after a name is known later."""
+    path, target = "/".join([*["folder"] * depth, entry.name]), entry.target
+    is_clear = target is None or is_straight(target)
+    reason = link_fault(path, target, _knows_none) if is_clear else target_fault(target)
+    return left_out(reason) if reason else None
 
-    After a name no ".." is accepted: that name may itself be a link, and ".." then starts from where it leads.
-    """
-    if not target or target.startswith("/") or "\0" in target or len(target.encode()) > _LONGEST_TARGET:
-        return False
-    steps = [step for step in target.split("/") if step not in {"", "."}]
-    climbs = next((i for i, step in enumerate(steps) if step != ".."), len(steps))
-    return climbs <= depth and ".." not in steps[climbs:]
+
+def left_out(reason: str) -> LinkLeftOut:
+    """Return what is said of a link that is not made, by the fault that it has below the destination."""
+    return LinkLeftOut(reason.replace("the dataset", "the download"))
+
+
+def _knows_none(_: str) -> None:
+    return None
 
 
 def _as_it_is(name: str) -> str:

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from fs2od.errors import Fs2odError, IntegrityFailure
+from fs2od.errors import Fs2odError
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present
@@ -110,9 +110,7 @@ class Rehearsal:
             here = [each for each in plan.skip if each.kind is EntryKind.FILE]
             self._files_present += len(here)
             self._bytes_present += sum(each.size_bytes for each in here)
-            self._failures += [
-                Failure((*folder, refusal.entry.name), IntegrityFailure(refusal.reason)) for refusal in plan.refuse
-            ]
+            self._failures += [Failure((*folder, refusal.entry.name), refusal.error) for refusal in plan.refuse]
             candidates = [*(fetch.entry for fetch in plan.fetch), *([self._largest] if self._largest else [])]
             self._largest = max(candidates, key=lambda each: each.size_bytes, default=None)
         return list(plan.folders)

@@ -7,7 +7,7 @@ from typing import Final
 
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.transfer._entries import Names, shown_path
-from fs2od.transfer._errors import Withheld
+from fs2od.transfer._errors import LinkLeftOut, Withheld
 from fs2od.transfer._undeliverable import Undeliverable
 
 __all__ = ["Estimate", "Failure", "FileReport", "Progress", "Report", "readable_size"]
@@ -60,8 +60,13 @@ class Failure:
         return isinstance(self.error, Withheld)
 
     @property
+    def is_left_out(self) -> bool:
+        """Whether it is a symbolic link that no download makes, for it leads out. No data are missing without it."""
+        return isinstance(self.error, LinkLeftOut)
+
+    @property
     def exit_code(self) -> int:
-        """The exit code that stands for the reason; 0 for what the link does not give."""
+        """The exit code that stands for the reason; 0 for what the link does not give, and for links that are left out."""
         return 0 if self.is_withheld else self.error.exit_code
 
     @property
@@ -79,11 +84,11 @@ class FileReport:
 
     Attributes:
         path: Its path below the destination, with "/" between names.
-        state: "intact" (its checksum was found right), "size" (only its size is known), "withheld", "failed", or "gone" (it was
-            renamed or removed after it was listed, while the dataset grew).
+        state: "intact" (its checksum was found right), "size" (only its size is known), "withheld", "left out" (a symbolic link
+            that leads out), "failed", or "gone" (it was renamed or removed after it was listed, while the dataset grew).
         size_bytes: Its size.
         fetched: Whether this run brought it.
-        reason: Why it is withheld or failed; "" otherwise.
+        reason: Why it is withheld, left out or failed; "" otherwise.
     """
 
     path: str
@@ -150,7 +155,7 @@ class Report:
         files_present: Files that were there already.
         bytes_done: Bytes of all files that are whole on the disk.
         bytes_fetched: Bytes that this run brought, those of unfinished files included.
-        failures: What did not come, by name, what the link does not give included.
+        failures: What did not come, by name, what the link does not give and links that lead out included.
         elapsed_s: How long the run took.
         stopped_by: Why the run ended before everything was tried; None when it did not.
         manifest_error: Why the manifest could not be used, or not to its end, so that not everything was compared with it; None
@@ -203,9 +208,14 @@ class Report:
         return tuple(failure for failure in self.failures if failure.is_withheld)
 
     @property
+    def left_out(self) -> tuple[Failure, ...]:
+        """Symbolic links that no download makes, for they lead out of what was asked for."""
+        return tuple(failure for failure in self.failures if failure.is_left_out)
+
+    @property
     def missing(self) -> tuple[Failure, ...]:
         """What should have come and did not."""
-        return tuple(failure for failure in self.failures if not failure.is_withheld)
+        return tuple(failure for failure in self.failures if not failure.is_withheld and not failure.is_left_out)
 
     @property
     def was_interrupted(self) -> bool:
@@ -237,7 +247,8 @@ class Report:
         offered = self.files_total - len(self.withheld) + (lacking.count if lacking.is_wanted else 0)
         line = f"{self.files_done:,} of {offered:,} files, {readable_size(self.bytes_done)}{self._trust()}"
         came_not = "not as promised" if self.is_check else "could not be fetched"
-        for failures, said in ((self.missing, came_not), (self.withheld, "for members only")):
+        links = f"symbolic link{'' if len(self.left_out) == 1 else 's'} left out"
+        for failures, said in ((self.missing, came_not), (self.withheld, "for members only"), (self.left_out, links)):
             if failures:
                 line = f"{line}; {len(failures):,} {said}{_named(failures, names)}"
         if lacking.count:
@@ -273,6 +284,7 @@ class Report:
             ],
             "renamed_or_removed": list(self.gone),
             "for_members_only": ["/".join(failure.path) for failure in self.withheld],
+            "links_left_out": [{"path": "/".join(failure.path), "reason": failure.reason} for failure in self.left_out],
             "undeliverable": self.undeliverable.count,
             "undeliverable_names": list(self.undeliverable.names),
             "stopped_by": str(self.stopped_by) if self.stopped_by is not None else None,

@@ -118,7 +118,7 @@ class Tally:
             self._failures.append(failure)
             if self._files is not None:
                 shown = "/".join(path) or shown_path(path)
-                state = "withheld" if failure.is_withheld else "failed"
+                state = "withheld" if failure.is_withheld else "left out" if failure.is_left_out else "failed"
                 self._files[shown] = FileReport(shown, state, 0, fetched=False, reason=failure.reason)
 
     def gone(self, path: Names, *, is_folder: bool) -> None:

@@ -63,8 +63,12 @@ def estimate_line(estimate: Estimate) -> str:
         line += f"; {estimate.files_present:,} files, {readable_size(estimate.bytes_present)} are here already"
     if estimate.files and estimate.seconds is not None:
         line += f"; about {readable_duration(estimate.seconds)} at {readable_size(int(estimate.rate))}/s"
-    if estimate.failures:
-        line += f"; {len(estimate.failures):,} would not come: {estimate.failures[0]}"
+    links = [each for each in estimate.failures if each.is_left_out]
+    others = [each for each in estimate.failures if not each.is_left_out]
+    if others:
+        line += f"; {len(others):,} would not come: {others[0]}"
+    if links:
+        line += f"; {len(links):,} symbolic link{'' if len(links) == 1 else 's'} left out: {links[0]}"
     lacking = estimate.undeliverable.said(names=_NAMED_IN_SUMMARY)
     return f"{line}; {lacking}" if lacking else line
 

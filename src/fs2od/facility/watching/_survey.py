@@ -9,10 +9,13 @@ import errno
 import os
 import stat
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+
+from fs2od.manifests import link_fault
 
 __all__ = ["Survey", "Tally", "Uncounted"]
 
@@ -150,14 +153,21 @@ class Survey:
             for entry in entries:
                 if entry.name in uncounted:
                     continue
-                reason = _refusal(entry, self.root)
+                path = f"{relative}/{entry.name}" if relative else entry.name
+                reason = _refusal(entry, path, self._target_of)
                 if not reason and entry.is_dir(follow_symlinks=False):
                     below.append(entry.name)
                 elif not reason and not entry.is_symlink():
                     reason = _count(found, entry, ahead)
                 if reason:
-                    found.undeliverable.append(_refused(f"{relative}/{entry.name}" if relative else entry.name, reason))
+                    found.undeliverable.append(_refused(path, reason))
         found.below = tuple(below)
+
+    def _target_of(self, path: str) -> str | None:
+        try:
+            return str((self.root / path).readlink())
+        except OSError:
+            return None
 
 
 def _tally(directories: dict[str, _Directory], closed: list[str]) -> Tally:
@@ -207,20 +217,13 @@ def _refused(path: str, reason: str) -> str:
     return f"{os.fsencode(path).decode('utf-8', 'backslashreplace')} ({reason})"
 
 
-def _refusal(entry: os.DirEntry[str], root: Path) -> str:
+def _refusal(entry: os.DirEntry[str], path: str, target_of: Callable[[str], str | None]) -> str:
     try:
         entry.name.encode()
     except UnicodeEncodeError:
         return "name is not UTF-8"
     if entry.is_symlink():
-        return "" if _stays_inside(Path(entry.path), root) else "link leaves the dataset"
+        return link_fault(path, target_of(path), target_of) or ""
     if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False):
         return ""
     return "special file"
-
-
-def _stays_inside(link: Path, root: Path) -> bool:
-    try:
-        return link.resolve(strict=False).is_relative_to(root.resolve())
-    except (OSError, RuntimeError):
-        return False
