@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import eq, ge, gt, le, lt
 from typing import Literal, TypeAlias
 
 from fs2od.onedata.errors import ServiceError, error_of
@@ -98,8 +99,8 @@ def matches(expression: Expression, parameters: Mapping[str, str | int | float])
 
     Args:
         expression: What is asked for.
-        parameters: The storage's QoS parameters, `storageId` and `providerId` among them. A text is never
-            less or greater than a number, but equals the number that it spells.
+        parameters: The storage's QoS parameters, `storageId` and `providerId` among them. A text that spells
+            a number is compared as that number; any other is never less or greater than one.
     """
     match expression:
         case AnyStorage():
@@ -186,16 +187,24 @@ def _number(text: str) -> int | float | None:
     return value if math.isfinite(value) else None
 
 
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "=": eq,
+    "<": lt,
+    "<=": le,
+    ">": gt,
+    ">=": ge,
+}
+
+
 def _compares(condition: Condition, actual: str | float) -> bool:
     expected = condition.value
-    if condition.comparator == "=":
-        # A panel keeps parameters as texts, while the expression 'tier = 1' holds a number.
-        return actual == expected or (isinstance(actual, str) and _number(actual) == expected)
-    if isinstance(actual, str) or isinstance(expected, str):
+    if condition.comparator == "=" and actual == expected:
+        return True
+    # A panel takes and keeps parameters as texts, while the expressions 'tier = 1' and 'speed > 5' hold numbers.
+    number = _number(actual) if isinstance(actual, str) else actual
+    if number is None or isinstance(expected, str):
         return False
-    if condition.comparator in {"<", "<="}:
-        return actual < expected or (condition.comparator == "<=" and actual == expected)
-    return actual > expected or (condition.comparator == ">=" and actual == expected)
+    return _COMPARISONS[condition.comparator](number, expected)
 
 
 def _print_value(value: str | float) -> str:
