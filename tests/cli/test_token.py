@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fs2od.kept_tokens import KeptTokens
 from fs2od.onedata import tokens
 from fs2od.onedata.ids import TokenId
 from fs2od.onedata.tokens import (
@@ -123,6 +124,24 @@ def test_invites_and_identities_are_made_and_verified_too(desk: Desk) -> None:
 def test_a_token_comes_from_the_environment(desk: Desk, variable: str) -> None:
     environment = desk.environment | {variable: desk.alex.token.reveal()}
     assert fs2od("list", environment=environment).returncode == 0
+
+
+def test_a_token_comes_from_the_file_that_the_environment_names(desk: Desk) -> None:
+    environment = desk.environment | {"FS2OD_TOKEN_FILE": str(desk.file)}
+    done = fs2od("list", environment=environment)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_token_of_a_login_counts_without_a_terminal_too_and_is_never_taken_for_one_that_is_meant(
+    desk: Desk, tmp_path: Path
+) -> None:
+    environment = desk.environment | {"XDG_CONFIG_HOME": str(tmp_path)}
+    kept = KeptTokens.of(environment)
+    kept.keep(desk.environment["FS2OD_ZONE"], desk.alex.token.reveal(), in_keyring=False)
+    done = fs2od("list", environment=environment)
+    assert done.returncode == 0, done.stderr
+    for verb in (["examine"], ["confine", "--readonly"], ["verify"]):
+        assert fs2od(*verb, environment=environment).returncode == 3
 
 
 def test_narrowing_works_without_a_network_and_holds() -> None:

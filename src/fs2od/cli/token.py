@@ -37,9 +37,10 @@ _VARIABLES = ("FS2OD_TOKEN", "ONECLIENT_ACCESS_TOKEN")
 _LONGEST = 2 << 20
 _TOKEN_FILE = click.option(
     "--token-file",
+    envvar="FS2OD_TOKEN_FILE",
     type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
     help="File that holds the token; '-' is standard input. Else FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN is taken, "
-    "else what is piped in.",
+    "else what is piped in, else what fs2od login keeps.",
 )
 
 
@@ -145,7 +146,7 @@ def confine(*, token_file: Path | None, **restrictions: Unpack[Restrictions]) ->
     caveats = caveats_of(datetime.now(UTC), **restrictions)
     if not caveats:
         raise click.UsageError("say how to narrow it, such as --valid-for 12h: see --help")
-    shown = _token(token_file)
+    shown = _token(token_file, is_meant=True)
     _examined(shown)
     click.echo(tokens.confine(shown, caveats).reveal())
 
@@ -155,7 +156,7 @@ def confine(*, token_file: Path | None, **restrictions: Unpack[Restrictions]) ->
 @JSON_OPTION
 def examine(*, token_file: Path | None, as_json: bool) -> None:
     """Print what the token says of itself, unverified and without a network."""
-    _print(_examined(_token(token_file)).to_json(), as_json=as_json)
+    _print(_examined(_token(token_file, is_meant=True)).to_json(), as_json=as_json)
 
 
 @token.command()
@@ -163,7 +164,7 @@ def examine(*, token_file: Path | None, as_json: bool) -> None:
 @JSON_OPTION
 def verify(*, zone_url: str, ca_file: Path | None, token_file: Path | None, as_json: bool) -> None:
     """Ask the zone whether the token is valid, for whom and for how long. Nothing is used up."""
-    shown = _token(token_file)
+    shown = _token(token_file, is_meant=True)
     kind = _examined(shown).identifier.kind
 
     async def ask(zone: Onezone) -> wire.VerifiedToken:
@@ -233,9 +234,10 @@ def _asked(where: _Zone, shown: Token | None, ask: Callable[[Onezone], Awaitable
     return asyncio.run(run())
 
 
-def _token(file: Path | None) -> Token:
+def _token(file: Path | None, *, is_meant: bool = False) -> Token:
+    """Return the token that a command was given. One that `is_meant` itself is not replaced by the kept one where nothing came in."""
     try:
-        return pasted(_text(file))
+        return pasted(_text(file, is_meant=is_meant))
     except ServiceError as error:
         raise ConfigurationError("what was given is no token: a part of it may be missing") from error
 
@@ -248,7 +250,7 @@ def _examined(shown: Token) -> tokens.Examined:
         raise ConfigurationError("what was given is no token: a part of it may be missing") from error
 
 
-def _text(file: Path | None) -> str:
+def _text(file: Path | None, *, is_meant: bool) -> str:
     if file is not None and str(file) != "-":
         try:
             with file.open(errors="replace") as opened:
@@ -259,14 +261,16 @@ def _text(file: Path | None) -> str:
         given = next(filter(None, map(os.environ.get, _VARIABLES)), None)
         if given is not None:
             return given
-        kept = KeptTokens.of(os.environ)
-        zone = click.get_current_context().params.get("zone_url") or kept.zone()
-        text = kept.token(str(zone).rstrip("/")) if zone else None
-        if text is not None and sys.stdin.isatty():
-            return text
-        if sys.stdin.isatty():
-            raise click.UsageError("give a token by --token-file, by FS2OD_TOKEN, or on standard input")
-    return sys.stdin.read(_LONGEST)
+    is_terminal = sys.stdin.isatty()
+    piped = "" if is_terminal and file is None else sys.stdin.read(_LONGEST)
+    if piped.strip() or file is not None or (is_meant and not is_terminal):
+        return piped
+    kept = KeptTokens.of(os.environ)
+    zone = click.get_current_context().params.get("zone_url") or kept.zone()
+    text = kept.token(str(zone).rstrip("/")) if zone else None
+    if text is None and is_terminal:
+        raise click.UsageError("give a token by --token-file, by FS2OD_TOKEN, or on standard input; or run fs2od login")
+    return text or piped
 
 
 def _summary(found: wire.NamedTokenDetails) -> dict[str, Any]:
