@@ -135,7 +135,7 @@ def test_notes_of_a_partial_file_that_was_removed_are_not_believed_by_any_later_
     assert stopped_when_asked_for_the(4, site).exit_code == 130
     [partial] = site.out.glob("*.partial")
     [notes] = site.out.glob("*.pieces")
-    assert notes.read_bytes().count(1) >= 2
+    assert notes.read_bytes()[:4].count(1) >= 2
     partial.unlink()
     assert stopped_when_asked_for_the(3, site).exit_code == 130
     assert partial.exists()
@@ -157,7 +157,7 @@ def test_what_came_before_there_were_checksums_is_checked_and_kept(site: Site) -
     assert stopped_when_asked_for_the(4, site).exit_code == 130
     [partial] = site.out.glob("*.partial")
     [notes] = site.out.glob("*.pieces")
-    pieces = notes.read_bytes().count(1)
+    pieces = notes.read_bytes()[:4].count(1)
     assert pieces >= 2
     with partial.open("r+b") as file:  # as a file of another state would have it
         file.write(b"WRONG")

@@ -187,7 +187,7 @@ def test_notes_of_a_partial_file_that_is_no_more_are_emptied(tmp_path: Path) -> 
     with Destination(tmp_path) as destination:
         partial = destination.open_partial((), NAME)
         assert partial.noted(3) == bytes(3)
-        assert (tmp_path / NAME.notes).read_bytes() == b""
+        assert (tmp_path / NAME.notes).read_bytes() == bytes(3)
         partial.close()
         (tmp_path / NAME.notes).write_bytes(b"\1\1\1")
         (tmp_path / "a.mrc").write_bytes(b"wrong")

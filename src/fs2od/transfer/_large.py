@@ -6,13 +6,16 @@ so that all end at about the same time and none has to be cut off.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
+import time
 from typing import Final, Iterator, Tuple
 
-from fs2od.errors import Fs2odError, IntegrityFailure
+from fs2od.errors import Fs2odError, IntegrityFailure, StorageError
 from fs2od.manifests import PIECE_BYTES, piece_ranges
 from fs2od.transfer._answers import Content
+from fs2od.transfer._beginnings import Beginnings
 from fs2od.transfer._checking import is_promised
 from fs2od.transfer._errors import Busy, ConnectionLost, MalformedAnswer, RangeRefused
 from fs2od.transfer._partial_files import Partial, PartialGone
@@ -26,6 +29,12 @@ __all__ = ["LargeFile", "Stretch"]
 _MOST_AT_ONCE: Final = 8
 _MOST_WRONG: Final = 3
 _STEP_BYTES: Final = 1 << 20
+_LEAST_STEP_BYTES: Final = 16 << 10
+_FIRST_STEP_BYTES: Final = 64 << 10
+_SHORT_S: Final = 0.05
+_LONG_S: Final = 0.25
+# Where lines are fast, pieces are whole before.
+_KEEP_EVERY_S: Final = 1.0
 
 Stretch = Tuple[int, int]
 """Pieces that follow each other: the first, and the one after the last."""
@@ -46,6 +55,7 @@ class LargeFile:
         self._left = len(self._places)
         self._partial: Partial | None = None
         self._notes: bytes = b""
+        self._beginnings: Beginnings | None = None
         self._etag: str | None = None
         self._in_parts = True
         self._wrong = 0
@@ -136,11 +146,9 @@ class LargeFile:
                 if left is not None and left != name:
                     self._settle(left, name)
                 self._partial = run.destination.open_partial(self.wanted.folder, name)
+                self._beginnings = self._partial.beginnings(len(self._places))
                 if not self._promised:
                     self._notes = self._partial.noted(len(self._places))
-                elif not self._partial.was_there:
-                    # Notes of one that is no more would mislead a run that has no checksums.
-                    run.destination.remove((*self.wanted.folder, name.notes))
             return self._partial
 
     def _settle(self, left: PartialName, name: PartialName) -> None:
@@ -164,7 +172,10 @@ class LargeFile:
                 raise IntegrityFailure(str(error)) from error
 
     def _missing(self, partial: Partial, stretch: Stretch) -> Iterator[Stretch]:
-        """Yield those of the pieces that have to be fetched; the others stand in the partial file already."""
+        """Yield those of the pieces that have to be fetched; the others stand in the partial file already.
+
+        One that was begun is the first of its run, for a request goes on within it.
+        """
         begun: int | None = None
         for piece in range(*stretch):
             if self._stands(partial, piece):
@@ -173,6 +184,9 @@ class LargeFile:
                     yield begun, piece
                 begun = None
             elif begun is None:
+                begun = piece
+            elif self._beginnings is not None and piece in self._beginnings:
+                yield begun, piece
                 begun = piece
         if begun is not None:
             yield begun, stretch[1]
@@ -192,22 +206,51 @@ class LargeFile:
 
     def _fetch(self, partial: Partial, first: int, end: int) -> None:
         """Fetch pieces that follow each other, with as many requests as it takes."""
-        tries, at = self._run.tries(), _Position(first)
-        while at.piece < end:
-            self._check_going()
-            try:
-                self._ask(partial, at, end, tries)
-            except (ConnectionLost, Busy) as error:
-                self._run.missed(tries, error)
-            except (MalformedAnswer, IntegrityFailure, RangeRefused) as error:
-                self._doubt(error, at)
+        tries, at = self._run.tries(), self._begun(first)
+        try:
+            while at.piece < end:
+                self._check_going()
+                try:
+                    self._ask(partial, at, end, tries)
+                except _WrongBeginning:
+                    self._forget_beginning(at.piece)
+                except (ConnectionLost, Busy) as error:
+                    self._run.missed(tries, error)
+                except (MalformedAnswer, IntegrityFailure, RangeRefused) as error:
+                    self._doubt(error, at)
+        except (Fs2odError, Dropped):
+            self._keep(at)
+            raise
+
+    def _begun(self, piece: int) -> _Position:
+        """Return where to go on: within a piece, if an earlier run has left its beginning."""
+        at = _Position(piece)
+        if self._beginnings is not None and self._in_parts:
+            view = self._run.buffer()[: self._places[piece][1]]
+            with contextlib.suppress(StorageError):
+                at.go_on(view[: self._beginnings.read_into(view, piece)])
+        return at
+
+    def _keep(self, at: _Position) -> None:
+        """Keep what has come of a piece that is not whole; it is not worth a failure."""
+        at.kept_s = time.monotonic()
+        if self._beginnings is not None and at.kept < at.filled < self._places[at.piece][1]:
+            with contextlib.suppress(StorageError):
+                view = self._run.buffer()[: at.filled]
+                self._beginnings.keep(at.piece, view, at.kept, at.digest.digest())
+                at.kept = at.filled
+
+    def _forget_beginning(self, piece: int) -> None:
+        if self._beginnings is not None:
+            self._beginnings.forget(piece)
 
     def _ask(self, partial: Partial, at: _Position, end: int, tries: Tries) -> None:
         entry = self.wanted.entry
         last, count = self._places[end - 1]
         start = self._places[at.piece][0] + at.filled
         if not self._in_parts:
-            start, at.filled, at.digest = 0, 0, hashlib.sha256()
+            start = 0
+            at.again()
         asked = last + count - start if self._in_parts else entry.size_bytes
         # What is promised piece by piece needs no tag: a foreign one would only make the service send the whole file.
         etag = None if self._promised else self._etag
@@ -215,7 +258,7 @@ class LargeFile:
         with self._run.shared.opened(entry, start, asked, etag=etag, checked=checked) as content:
             self._check_same(content)
             if content.start != start:
-                at.filled, at.digest = 0, hashlib.sha256()
+                at.again()
             self._skip(content, self._places[at.piece][0] + at.filled - content.start)
             while at.piece < end:
                 self._fill(content, at, tries)
@@ -239,9 +282,12 @@ class LargeFile:
         size = self._places[at.piece][1]
         view = self._run.buffer()[:size]
         while at.filled < size:
-            got = content.read_into(view[at.filled : at.filled + _STEP_BYTES])
+            began_s = time.monotonic()
+            got = content.read_into(view[at.filled : at.filled + at.step_bytes])
             if not got:
                 raise ConnectionLost("the answer ended before the file did")
+            now_s = time.monotonic()
+            at.step_bytes = _next_step(at.step_bytes, now_s - began_s)
             at.digest.update(view[at.filled : at.filled + got])
             at.filled += got
             if at.filled > at.furthest:
@@ -249,20 +295,28 @@ class LargeFile:
                 tries.progressed()
             self._run.arrived(got, straight=content.is_straight)
             self._check_going()
+            if now_s - at.kept_s > _KEEP_EVERY_S:
+                self._keep(at)
 
     def _accept(self, partial: Partial, at: _Position) -> None:
         """Write a piece that is right.
 
         Raises:
             IntegrityFailure: It is not.
+            _WrongBeginning: It is not, and its beginning was there before.
         """
         piece, (first, size) = at.piece, self._places[at.piece]
         if self._promised and at.digest.hexdigest() != self._promised[piece]:
+            is_ours = not at.gone_on
             at.again()
+            if not is_ours:
+                raise _WrongBeginning
             raise _WrongPiece(f"bytes {first:,} to {first + size - 1:,} are not those that the manifest promises")
         partial.write(first, self._run.buffer()[:size])
         if not self._promised:
             partial.note(piece)
+        if at.kept:
+            self._forget_beginning(piece)
         self._count(piece, arrived=True)
         at.next()
 
@@ -340,14 +394,25 @@ class _WrongPiece(IntegrityFailure):
     """A piece whose checksum is not the promised one."""
 
 
+class _WrongBeginning(Exception):
+    """A piece is not right whose beginning an earlier run had brought: only together with that it says nothing of the service."""
+
+
+def _next_step(step_bytes: int, took_s: float) -> int:
+    """Return how much to read next after a read that took so long: on a slow line little, so that little is lost when it ends."""
+    if took_s > _LONG_S:
+        return max(_LEAST_STEP_BYTES, step_bytes // 2)
+    return min(_STEP_BYTES, step_bytes * 2) if took_s < _SHORT_S else step_bytes
+
+
 class _Position:
-    """How far one connection is: which piece, and how much of it stands in the thread's buffer."""
+    """How far one connection is: which piece, and how much of it stands in the thread's buffer, and is kept on the disk."""
 
     def __init__(self, piece: int) -> None:
         self.piece = piece
-        self.filled = 0
+        self.step_bytes = _FIRST_STEP_BYTES
         self.furthest = 0
-        self.digest = hashlib.sha256()
+        self.again()
 
     def next(self) -> None:
         self.piece += 1
@@ -355,5 +420,12 @@ class _Position:
         self.again()
 
     def again(self) -> None:
-        self.filled = 0
+        self.filled = self.kept = 0
+        self.gone_on = False
+        self.kept_s = time.monotonic()
         self.digest = hashlib.sha256()
+
+    def go_on(self, beginning: memoryview) -> None:
+        self.filled = self.kept = self.furthest = len(beginning)
+        self.gone_on = bool(self.filled)
+        self.digest.update(beginning)

@@ -6,9 +6,12 @@ import contextlib
 import errno
 import os
 import sys
+import threading
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from fs2od.errors import IntegrityFailure, StorageError
+from fs2od.transfer._beginnings import Beginnings
 from fs2od.transfer._disk import NEW_FILE, NS, datasync, is_own_file, read_at, storage_error, told, write_at
 from fs2od.transfer._entries import Names, shown_path
 from fs2od.transfer._folders import Folder
@@ -123,6 +126,7 @@ class Partial:
         self._folder = folder
         self.name = name
         self._notes = -1
+        self._opening = threading.Lock()
         try:
             self._handle = parent.open(str(name), NEW_FILE)
         except OSError:
@@ -196,19 +200,39 @@ class Partial:
     def noted(self, pieces: int) -> bytes:
         """Return what the notes beside it say: a byte for each piece, 1 where it was written.
 
-        Those of a partial file that is no more are emptied: they say nothing of this one, now and in later runs.
-
         Raises:
             StorageError: They cannot be read.
         """
         with told():
-            self._notes = self._parent.open(self.name.notes, NEW_FILE)
-            if not is_own_file(self._notes):
+            found = read_at(self._open_notes(pieces, True), pieces, 0)
+        return found.ljust(pieces, b"\0")
+
+    def beginnings(self, pieces: int) -> Beginnings:
+        """Return what earlier runs have left of pieces that were not whole, behind what is noted of whole ones.
+
+        Raises:
+            StorageError: The notes cannot be read.
+        """
+        return Beginnings(partial(self._open_notes, pieces), pieces)
+
+    def _open_notes(self, pieces: int, make: bool) -> int:
+        """Return the handle of the notes; -1 where there are none, and none are to be made.
+
+        What they say of pieces of a partial file that is no more is taken back: it does not hold for this one, now and in later runs.
+        """
+        with self._opening:
+            if self._notes >= 0:
+                return self._notes
+            try:
+                handle = self._parent.open(self.name.notes, NEW_FILE if make else NEW_FILE & ~os.O_CREAT)
+            except FileNotFoundError:
+                return -1
+            self._notes = handle
+            if not is_own_file(handle):
                 raise StorageError("the notes beside the partial file are not a plain file; move them away")
             if not self.was_there:
-                os.ftruncate(self._notes, 0)
-            found = read_at(self._notes, pieces, 0)
-        return found.ljust(pieces, b"\0")
+                write_at(handle, memoryview(bytes(min(pieces, os.fstat(handle).st_size))), 0)
+            return handle
 
     def note(self, piece: int) -> None:
         """Remember that a piece was written, once that is safe against a power cut.
