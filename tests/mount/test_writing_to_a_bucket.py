@@ -18,6 +18,7 @@ from fs2od.node.panel.storage_records import Bucket, Credentials
 from fs2od.onedata.ids import FileId
 from fs2od.storage import Kind, Storage
 from fs2od.storage.s3 import S3Settings
+from fs2od.storage.s3._copying import Copies
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.system import tree
 from fs2od.testing.world import Dataset, ServedWorld, serve_world, wait_until
@@ -95,7 +96,11 @@ def test_programs_write_as_on_a_disk_and_the_bucket_has_plain_objects(desk: Buck
     assert desk.downloaded(tmp_path / "downloaded") == tree(disk)
 
 
-def test_a_movie_is_written_and_changed_in_place(desk: BucketDesk, tmp_path: Path) -> None:
+def test_a_movie_is_written_and_changed_in_place_and_never_copied_in_the_store(
+    desk: BucketDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[str] = []
+    monkeypatch.setattr(Copies, "copy", lambda _, key, *__: copied.append(key))
     frames = np.random.default_rng(3).normal(size=(8, 700, 900)).astype(np.float32)
     np.save(tmp_path / "frames.npy", frames)
     (tmp_path / "disk").mkdir()
@@ -105,6 +110,7 @@ def test_a_movie_is_written_and_changed_in_place(desk: BucketDesk, tmp_path: Pat
                 [sys.executable, "-c", WRITES_MOVIE, str(tmp_path / "frames.npy")], cwd=folder, check=True, timeout=60
             )
         assert mount.end() == 0
+    assert not copied
     (movie,) = desk.objects().values()
     # Its header says when it was written.
     assert movie[1024:] == (tmp_path / "disk" / "movie.mrc").read_bytes()[1024:]

@@ -20,7 +20,7 @@ from fs2od.onedata.ids import FileId
 from fs2od.storage.s3 import S3Settings, client_of
 from fs2od.testing.killed_writing import PART_BYTES as PART
 from fs2od.testing.killed_writing import arrive_until_killed, results_in_bucket
-from fs2od.testing.network import Proxy, Refuse, Request
+from fs2od.testing.network import Broken, Fault, Proxy, Refuse, Reply, Request
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.world import World, open_world, wait_until
 
@@ -93,6 +93,14 @@ def moments() -> Moments:
 def scene(tmp_path: Path, moments: Moments, own: S3Settings, proxy: Proxy) -> Iterator[Scene]:
     with open_world(tmp_path, clock=moments) as world:
         yield Scene(world, own, proxy.ports[0])
+
+
+class AnswerLost(Fault):
+    """What was asked for is done, and nobody hears of it."""
+
+    def after(self, reply: Reply) -> Reply:
+        reply.release()
+        raise Broken("the answer is lost")
 
 
 def is_part(request: Request) -> bool:
@@ -255,6 +263,17 @@ async def test_a_store_that_leaves_at_the_last_step_has_the_file_under_its_name_
         await scene.move(file, "whole")
     assert scene.listed() == scene.objects.sizes() == {"whole": len(CONTENT)}
     assert scene.entry(file).name == "whole"
+
+
+async def test_a_file_whose_completion_is_told_to_nobody_is_there(scene: Scene, proxy: Proxy) -> None:
+    file = await scene.begun()
+    for number in range(3):
+        await scene.part(file, number)
+    proxy.strike(AnswerLost(), when=lambda request: request.method == "POST" and "uploadId=" in request.target)
+    await scene.move(file, "whole")
+    assert len(proxy.struck()) == 1
+    assert scene.entry(file).name == "whole"
+    assert scene.listed() == scene.objects.sizes() == {"whole": len(CONTENT)}
 
 
 async def test_a_token_that_ends_ends_the_upload_and_another_goes_on(scene: Scene) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 
@@ -14,8 +14,9 @@ from fs2od.errors import Fs2odError, IntegrityFailure
 from fs2od.mount._drafts import Draft, Unsent
 from fs2od.mount._remote import Remote, id_at
 from fs2od.mount._waiting import Waiting
-from fs2od.onedata.errors import PosixError, ServiceError
+from fs2od.onedata.errors import NotFound, PosixError, ServiceError
 from fs2od.onedata.ids import FileId
+from fs2od.onedata.wire.results import FileUpload
 from fs2od.results import Target, digest_there
 from fs2od.transfer import Entry, EntryKind
 
@@ -34,8 +35,8 @@ class Sender:
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
         self._blocks = ThreadPoolExecutor(_AT_ONCE, "fs2od-block")
-        # A bucket takes whole files only: that is learnt once, not by blocks that are sent in vain for each file.
-        self._takes_blocks = True
+        # What a storage takes is learnt once, not by asking in vain for each file: a bucket takes whole files, and new ones in parts.
+        self._takes_blocks = self._takes_uploads = True
 
     def close(self) -> None:
         """Begin no more blocks."""
@@ -124,15 +125,43 @@ class Sender:
 
         file = self._remote.ask(make, waiting, done=made)
         try:
-            self._filled(draft, file, [(0, size)], size, waiting)
-            digest = _digest_of(draft, size)
-            there = self._remote.ask(lambda target: digest_there(target, file, size), waiting)
-            _require_same(draft, there, digest)
+            if not self._uploaded(draft, file, size, waiting):
+                self._filled(draft, file, [(0, size)], size, waiting)
+                digest = _digest_of(draft, size)
+                there = self._remote.ask(lambda target: digest_there(target, file, size), waiting)
+                _require_same(draft, there, digest)
             return self._remote.ask(name, waiting, done=named)
         except ServiceError:
             with suppress(Fs2odError):
                 self._remote.ask(lambda target: target.provider.files.remove(file), waiting)
             raise
+
+    def _uploaded(self, draft: Draft, file: FileId, size: int, waiting: Waiting) -> bool:
+        """Send a new file part by part where that must be announced; return whether it was so, and all of it is there."""
+        name = draft.node.path[-1]
+
+        async def begin(target: Target) -> FileUpload | None:
+            try:
+                return await target.provider.files.begin_upload(file, name, size)
+            except NotFound:
+                return None
+            except PosixError as error:
+                if error.errno != "enotsup":
+                    raise
+                return None
+
+        if not (self._takes_uploads and self._remote.target.is_ours):
+            return False
+        begun = self._remote.ask(begin, waiting)
+        if begun is None:
+            self._takes_uploads = False
+            return False
+        blocks = _blocks([(0, size)], begun.part_bytes)
+        self._sent(draft, file, blocks, waiting)
+        there = self._remote.ask(begin, waiting)
+        digests = [hashlib.sha256(_piece(draft, *block)).hexdigest() for block in blocks]
+        _require_same(draft, " ".join(part or "" for part in there.parts) if there else "", " ".join(digests))
+        return True
 
     def _replaced(self, draft: Draft, file: FileId, size: int, waiting: Waiting) -> None:
         """Replace all bytes of a file at one stroke."""
@@ -161,28 +190,25 @@ class Sender:
             self._replaced(draft, file, size, waiting)
             return
 
-        def one(start: int, count: int) -> Callable[[], None]:
-            def sent() -> None:
-                piece = _piece(draft, start, count)
-                self._remote.ask(lambda target: target.provider.files.write(file, piece, offset=start), waiting)
-
-            return sent
-
-        blocks = [
-            one(start, min(_BLOCK_BYTES, last - start))
-            for first, last in ranges
-            for start in range(first, last, _BLOCK_BYTES)
-        ]
-        under_way: list[Future[None]] = [self._blocks.submit(block) for block in blocks]
         try:
-            for each in under_way:
-                each.result()
+            self._sent(draft, file, _blocks(ranges, _BLOCK_BYTES), waiting)
         except PosixError as error:
             if error.errno != "enotsup":
                 raise
             self._takes_blocks = False
-            self._ended(under_way)
             self._replaced(draft, file, size, waiting)
+
+    def _sent(self, draft: Draft, file: FileId, blocks: Iterable[tuple[int, int]], waiting: Waiting) -> None:
+        """Send blocks, several at once."""
+
+        def one(start: int, count: int) -> None:
+            piece = _piece(draft, start, count)
+            self._remote.ask(lambda target: target.provider.files.write(file, piece, offset=start), waiting)
+
+        under_way: list[Future[None]] = [self._blocks.submit(one, *block) for block in blocks]
+        try:
+            for each in under_way:
+                each.result()
         finally:
             self._ended(under_way)
 
@@ -191,6 +217,13 @@ class Sender:
         for each in under_way:
             each.cancel()
         wait(under_way)
+
+
+def _blocks(ranges: Iterable[tuple[int, int]], block_bytes: int) -> list[tuple[int, int]]:
+    """Return ranges, each from its first byte up to its last, as blocks of a start and a length."""
+    return [
+        (start, min(block_bytes, last - start)) for first, last in ranges for start in range(first, last, block_bytes)
+    ]
 
 
 def _piece(draft: Draft, start: int, count: int) -> bytes:

@@ -163,9 +163,10 @@ class Arriving:
             Busy: temporaryFailure, the storage is away, or has other bytes than it was given; these were removed.
         """
         upload, parts = arrives.upload, noted.parts(index, arrives.row)
+        told = md5_of_parts([parts[number].md5 for number in sorted(parts)], uploaded=True)
         try:
             with _busy_said():
-                seen = storage.complete_upload(upload)
+                seen = _completed(storage, upload, told)
         except FileNotFoundError as error:
             self._forget(index, arrives)
             raise errors.posix("enoent") from error
@@ -173,7 +174,6 @@ class Arriving:
             self._forget(index, arrives)
             noted.abandon(storage, [arrives])
             raise _sent_again() from error
-        told = md5_of_parts([parts[number].md5 for number in sorted(parts)], uploaded=True)
         if seen.md5 != told and not _reads(storage, upload, parts):
             _log.warning("%r has other bytes in its storage than arrived; they are removed", upload.path)
             self._forget(index, arrives)
@@ -259,6 +259,17 @@ def _in_parts(upload: Upload, body: Iterable[Chunk], offset: int, claim: Claim) 
                 number, content = number + 1, bytearray()
     if content:
         raise errors.posix("enotsup")
+
+
+def _completed(storage: Storage, upload: Upload, told: str) -> Seen:
+    """Complete an upload; one that is gone may have been completed by a request whose answer was lost."""
+    try:
+        return storage.complete_upload(upload)
+    except FileNotFoundError:
+        seen = storage.stat(upload.path)
+        if seen.md5 != told:
+            raise
+        return seen
 
 
 def _reads(storage: Storage, upload: Upload, parts: Mapping[int, Part]) -> bool:
