@@ -10,6 +10,7 @@ Fs2odError
 |-- StorageError          the file system or the bucket refused
 |   |-- StorageFull       no space left: make room, then run the same command again
 |   |-- StorageMissing    a folder that should be there is not, or may not be read
+|   |-- NameTooLong       no file can have so long a name there: choose a shorter one
 |   |-- DirectoryNotEmpty only an empty directory can be removed: remove what lies in it first
 |   |-- StorageRefused    the store does not accept our credentials, or forbids this: a person must act
 |   `-- StorageBusy       the storage is slow or away for a moment: the same works later          (transient)
@@ -32,6 +33,7 @@ __all__ = [
     "Fs2odError",
     "IntegrityFailure",
     "Interrupted",
+    "NameTooLong",
     "StateError",
     "StateInUse",
     "StateTooNew",
@@ -85,6 +87,10 @@ class StorageFull(StorageError):
 
 class StorageMissing(StorageError):
     """A folder that should be there is not, or may not be read."""
+
+
+class NameTooLong(StorageError):
+    """No file can have so long a name there; choose a shorter one."""
 
 
 class DirectoryNotEmpty(StorageError):

@@ -28,7 +28,7 @@ class Way(httpx.AsyncBaseTransport):
     """The way to a node's origins, on which a test may break or change requests."""
 
     def __init__(self, world: World) -> None:
-        self._transports = world.transports
+        self.transports = world.transports
         self.judge: Judge = lambda request: request
         self.sent: list[tuple[str, str, int]] = []
 
@@ -36,7 +36,7 @@ class Way(httpx.AsyncBaseTransport):
         await request.aread()
         request = self.judge(request)
         self.sent.append((request.method, request.url.path, len(request.content)))
-        return await self._transports[f"https://{request.url.netloc.decode()}"].handle_async_request(request)
+        return await self.transports[f"https://{request.url.netloc.decode()}"].handle_async_request(request)
 
     def bytes_sent(self) -> int:
         return sum(size for method, path, size in self.sent if method == "PUT" and is_about_bytes(path))

@@ -27,7 +27,7 @@ _MOST_LINES = 20
 
 @click.command(
     epilog="Exit codes: 0 everything is there, 2 wrong usage, 3 configuration, 4 network or service, 5 not permitted, "
-    "6 not found, 7 a name that is taken, a file that cannot be read, or no room, 8 integrity, 130 interrupted. "
+    "6 not found, 7 a name that is taken or cannot be had there, a file that cannot be read, or no room, 8 integrity, 130 interrupted. "
     "After any of them, the same command goes on where it was.\n\n"
     "Examples:\n\n  fs2od put results/ 'grid 7 results/run 3' --token-file job.token\n\n"
     "  fs2od put *.star SPACE_ID --from-dataset https://zone.example.org/share/1a2b3c"
@@ -162,17 +162,21 @@ class _Run:
 
 
 def _rehearse(planned: dict[Choice, list[Source]], *, as_json: bool) -> None:
+    from fs2od.results import Choice  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.transfer import readable_size  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     if as_json:
         click.echo(json.dumps({choice.value: [source.path for source in files] for choice, files in planned.items()}))
         return
     said = {"put": "would be put", "compare": "are there, and would be compared", "replace": "would be replaced",
-            "refuse": "are there, are others, and would be left"}  # fmt: skip
+            "refuse": "are there, are others, and would be left",
+            "unfit": "have names that the service does not take"}  # fmt: skip
     for choice, files in planned.items():
         if files:
             size = readable_size(sum(source.size_bytes for source in files))
             click.echo(f"{len(files):,} files ({size}) {said[choice.value]}", err=True)
+    for source in planned[Choice.UNFIT][:_MOST_LINES]:
+        click.echo(f"fs2od: {source.path if source.path.isprintable() else ascii(source.path)}", err=True)
 
 
 def _tell(report: PutReport, sources: Sources, *, as_json: bool) -> None:

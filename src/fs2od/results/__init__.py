@@ -6,7 +6,7 @@ speaks through `fs2od.client`, whose retry and errors it shares.
 
 from fs2od.results._checking import digest_there
 from fs2od.results._decide import Choice, Found, decide, partial_name
-from fs2od.results._errors import NameTaken, NotWritable, TargetFull
+from fs2od.results._errors import NameTaken, NotTaken, NotWritable, TargetFull
 from fs2od.results._marks import is_mark, mark, marked_with
 from fs2od.results._provenance import Origin, find_origin, record_origin
 from fs2od.results._put import Options, Progress, Put
@@ -19,6 +19,7 @@ __all__ = [
     "Found",
     "LeftOut",
     "NameTaken",
+    "NotTaken",
     "NotWritable",
     "Options",
     "Origin",

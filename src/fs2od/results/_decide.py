@@ -9,7 +9,9 @@ from enum import StrEnum
 from fs2od.onedata.ids import FileId
 from fs2od.results._sources import Source
 
-__all__ = ["Choice", "Found", "decide", "partial_name"]
+__all__ = ["Choice", "Found", "decide", "fits", "partial_name"]
+
+_LONGEST_NAME = 255
 
 
 class Choice(StrEnum):
@@ -23,6 +25,8 @@ class Choice(StrEnum):
     """Another file has its name, and gives way."""
     REFUSE = "refuse"
     """Something else has its name, and stays."""
+    UNFIT = "unfit"
+    """The service takes no file of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,11 @@ def decide(source: Source, there: Found | None, *, replace: bool) -> Choice:
     if there.size_bytes == source.size_bytes:
         return Choice.COMPARE
     return Choice.REPLACE if replace else Choice.REFUSE
+
+
+def fits(path: str) -> bool:
+    """Say whether files can have a path, wherever they lie; a service may take less."""
+    return all(len(name.encode()) <= _LONGEST_NAME for name in path.split("/"))
 
 
 def partial_name(source: Source) -> str:

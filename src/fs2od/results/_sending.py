@@ -146,9 +146,9 @@ class Sending:
         try:
             digest = await uploading.send(file)
         except (NotFound, PosixError) as error:
-            if isinstance(error, PosixError) and error.errno == "efbig":
+            if isinstance(error, PosixError) and error.errno in ("efbig", "enametoolong"):
                 await self._files.remove(file)
-                raise too_large(source) from error
+                raise (too_large(source) if error.errno == "efbig" else error) from error
             if isinstance(error, PosixError) and error.errno != "enotsup":
                 raise
             self._takes_uploads = False

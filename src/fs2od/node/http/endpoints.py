@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from fs2od.errors import Fs2odError, StorageError, StorageFull
+from fs2od.errors import Fs2odError, NameTooLong, StorageError, StorageFull
 from fs2od.node.http.routing import Route
 from fs2od.node.http.working import in_worker
 from fs2od.node.zone.callers import Caller
@@ -271,6 +271,8 @@ async def _bounded_body(request: Request, limit: int) -> bytes:
 def _as_service_error(error: Fs2odError) -> errors.ServiceError:
     if isinstance(error, StorageFull):
         return errors.posix("enospc")
+    if isinstance(error, NameTooLong):
+        return errors.posix("enametoolong")
     if isinstance(error, StorageError):
         return errors.posix("eio")
     return errors.error_of("internalServerError", "The service could not complete the request; its log tells why.")

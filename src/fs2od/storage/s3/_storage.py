@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, ClassVar, cast
 
 import msgspec
 
-from fs2od.errors import DirectoryNotEmpty, IntegrityFailure, StorageBusy, StorageError
+from fs2od.errors import DirectoryNotEmpty, IntegrityFailure, NameTooLong, StorageBusy, StorageError
 from fs2od.storage._contract import Can, Chunk, Facts, Kind, Seen, Storage, Upload
 from fs2od.storage._posix_tree import names
 from fs2od.storage.s3._bucket import S3Settings, client_of
@@ -262,7 +262,7 @@ class S3Storage(Storage):
         if not path:
             raise FileExistsError(errno.EEXIST, "the root is a directory", path)
         if len(key.encode()) > _LONGEST_KEY:
-            raise StorageError(
+            raise NameTooLong(
                 f"{path!r} is too long a name for {self.settings.shown}: {_LONGEST_KEY} bytes are the most"
             )
         return key

@@ -83,8 +83,10 @@ class Body:
         size = 0
         async with asyncio.timeout(self._silence_s):
             while size < self._piece_bytes:
-                piece = await anext(self._stream, None)
-                if piece is None:
+                try:
+                    # Without a default: CPython 3.11 crashes where the awaitable of anext() with one is cancelled.
+                    piece = await anext(self._stream)
+                except StopAsyncIteration:
                     break
                 pieces.append(piece)
                 size += len(piece)
