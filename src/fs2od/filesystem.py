@@ -10,6 +10,9 @@ with fsspec.open("fs2od://zone.example.org/share/1a2b3c…/Grids/movie.mrc", ca_
 Addresses are `fs2od://HOST[:PORT]/share/ID/path`; paths within a file system have no host: `path`. It is for reading only,
 and reads ranges: what a program does not ask for is not brought. Source: fsspec's `AbstractFileSystem`.
 
+Symbolic links are followed, as fsspec's file system of the local disk follows them. Listings show a link to a file as that file; links to folders and
+to nothing are not in them, so that no walk runs in circles, and neither is what is for members only, which a link never gives.
+
 Libraries open addresses on their own, so that this is a front end as a command is: it reads the token and the proxy from the environment,
 or takes the token that `fs2od login` keeps.
 """
@@ -20,6 +23,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
@@ -27,6 +31,7 @@ from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 from fsspec.utils import infer_storage_options
 
 from fs2od.kept_tokens import KeptTokens
+from fs2od.manifests import straight_target
 from fs2od.transfer import (
     AccessToken,
     Entry,
@@ -45,7 +50,8 @@ __all__ = ["Fs2odFile", "Fs2odFileSystem"]
 
 T = TypeVar("T")
 
-_TYPES = {EntryKind.FILE: "file", EntryKind.FOLDER: "directory", EntryKind.SYMLINK: "link"}
+_TYPES = {EntryKind.FILE: "file", EntryKind.FOLDER: "directory"}
+_OTHERS_READ = 0o4
 _BLOCK_BYTES = 1 << 20
 _SHARE_NAMES = 2
 
@@ -87,6 +93,8 @@ class Fs2odFileSystem(AbstractFileSystem):
         token = given_token(token_file, os.environ) or _kept_token(self.link.zone_url)
         self._shared = SharedDataset(self.link, token=token, ca_file=ca_file, proxies=proxies_of(os.environ))
         self._lock = threading.Lock()
+        self._places: dict[str, str] = {}
+        """Where the paths lead that links are on, as far as they were asked for."""
         # fsspec keeps instances; whoever forgets one must not leave connections open.
         weakref.finalize(self, self._shared.close)
 
@@ -126,10 +134,10 @@ class Fs2odFileSystem(AbstractFileSystem):
             Fs2odError: The service cannot be asked, or the link has ended.
         """
         stripped = self._strip_protocol(path)
-        return _info(stripped, self._told(stripped, self._stat))
+        return _info(stripped, self._told(stripped, self._stat), self._told(stripped, self._link))
 
     def ls(self, path: str, detail: bool = True, **_: object) -> list[Any]:
-        """Return what lies in a folder, as it is now; of a file, itself.
+        """Return what lies in a folder and can be had, as it is now; of a file, itself.
 
         Raises:
             FileNotFoundError: There is none.
@@ -139,16 +147,19 @@ class Fs2odFileSystem(AbstractFileSystem):
         entry = self._told(stripped, self._stat)
         if entry.kind is EntryKind.FOLDER:
             below = f"{stripped}/" if stripped else ""
-            found = [_info(below + each.name, each) for each in self._told(stripped, self._listing)]
+            found = [_info(below + each.name, behind, each) for each, behind in self._told(stripped, self._listing)]
         else:
-            found = [_info(stripped, entry)]
+            found = [_info(stripped, entry, self._told(stripped, self._link))]
         return found if detail else [each["name"] for each in found]
 
     def invalidate_cache(self, path: str | None = None) -> None:
         """Look anew at a path and at all below it, or at everything."""
         super().invalidate_cache(path)
+        stripped = "" if path is None else self._strip_protocol(path)
         with self._lock:
-            self._shared.forget("" if path is None else self._strip_protocol(path))
+            self._shared.forget(stripped)
+            for each in [each for each in self._places if f"{each}/".startswith(f"{stripped}/" if stripped else "")]:
+                self._shared.forget(self._places.pop(each))
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: object) -> bytes:
         """Return the bytes of a file, or a part of them as slices have it: all of one state of the file.
@@ -177,14 +188,28 @@ class Fs2odFileSystem(AbstractFileSystem):
         """Return when a file was modified last, in UTC."""
         return datetime.fromtimestamp(self.info(path)["mtime"], UTC)
 
-    def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **options: object) -> Fs2odFile:
+    def _open(
+        self,
+        path: str,
+        mode: str = "rb",
+        block_size: int | None = None,
+        *,
+        size: int | None = None,  # noqa: ARG002 - fsspec tells what it knew; the service knows better
+        state: str | None = None,
+        **options: object,
+    ) -> Fs2odFile:
+        """Return an open file; `state` is the one that an open file was of when it was pickled.
+
+        Raises:
+            FileChanged: The file is of another state now.
+        """
         if mode != "rb":
             # What fsspec's own read-only file systems raise, and its callers expect.
             raise NotImplementedError("a share's files can be read only")
-        entry = self._file(path)
         stripped = self._strip_protocol(path)
+        entry = self._file(path) if state is None else self._file_of(stripped, state)
         opened = SteadyFile(self._shared, entry)
-        return Fs2odFile(self, stripped, opened, entry.size_bytes, block_size or self._block_bytes, **options)
+        return Fs2odFile(self, stripped, opened, entry, block_size or self._block_bytes, **options)
 
     def _file(self, path: str) -> Entry:
         stripped = self._strip_protocol(path)
@@ -193,13 +218,79 @@ class Fs2odFileSystem(AbstractFileSystem):
             raise IsADirectoryError(path)
         return entry
 
+    def _file_of(self, path: str, state: str) -> Entry:
+        for _ in range(2):
+            entry = self._file(path)
+            # What is known may be older than the pickled file, or newer.
+            with suppress(NotFound):
+                if entry.state() == state == self._shared.facts(entry.file_id).state():
+                    return entry
+            self.invalidate_cache(path)
+        raise FileChanged(f"{path} is another file now than the one that was pickled: open it again")
+
     def _stat(self, path: str) -> Entry:
         with self._lock:
-            return self._shared.stat(path)
+            return self._behind(path)
 
-    def _listing(self, path: str) -> list[Entry]:
+    def _link(self, path: str) -> Entry | None:
+        """Return the link that lies at a path itself."""
+        folder, _, name = path.rpartition("/")
         with self._lock:
-            return self._shared.listing(path)
+            return self._link_at(f"{self._place(folder)}/{name}".strip("/"))
+
+    def _listing(self, path: str) -> list[tuple[Entry, Entry]]:
+        """Return what lies in a folder, each with what is behind it: itself, or the file that a link leads to."""
+        with self._lock:
+            place = self._place(path)
+            found = []
+            for each in self._shared.listing(place):
+                with suppress(NotFound):
+                    is_link = each.kind is EntryKind.SYMLINK
+                    behind = self._behind(f"{place}/{each.name}".strip("/")) if is_link else each
+                    if _is_given(behind) and not (is_link and behind.kind is EntryKind.FOLDER):
+                        found.append((each, behind))
+            return found
+
+    def _behind(self, path: str) -> Entry:
+        """Return what lies at a path, behind all links.
+
+        Raises:
+            NotFound: Nothing does.
+        """
+        entry = self._shared.stat(self._place(path))
+        if entry.kind is EntryKind.SYMLINK:
+            raise NotFound(f"{path}: the links lead round in a circle")
+        return entry
+
+    def _place(self, path: str) -> str:
+        """Return the path on which no link is that leads to the same place.
+
+        Raises:
+            NotFound: It leads out of what is shared.
+        """
+
+        def target_of(place: str) -> str | None:
+            link = self._link_at(place)
+            return None if link is None else link.target
+
+        place = straight_target("", path, target_of)
+        if place is None:
+            raise NotFound(f"{path}: the link leads out of what is shared")
+        place = "" if place == "." else place
+        if place != path:
+            self._places[path] = place
+        return place
+
+    def _link_at(self, place: str) -> Entry | None:
+        """Return the link that lies at a place that no link is on the way to; None where none does."""
+        folder, _, name = place.rpartition("/")
+        try:
+            if not name or self._shared.stat(folder).kind is not EntryKind.FOLDER:
+                return None
+            entry = self._shared.stat(place)
+        except NotFound:
+            return None
+        return entry if entry.kind is EntryKind.SYMLINK else None
 
     @staticmethod
     def _told(path: str, ask: Callable[[str], T]) -> T:
@@ -214,11 +305,13 @@ class Fs2odFile(AbstractBufferedFile):
     """An open file: fsspec's caches decide what is read ahead. All that is read is of one state of the file, or reading fails."""
 
     def __init__(
-        self, fs: Fs2odFileSystem, path: str, opened: SteadyFile, size_bytes: int, block_size: int, **options: object
+        self, fs: Fs2odFileSystem, path: str, opened: SteadyFile, entry: Entry, block_size: int, **options: object
     ) -> None:
         self._files = fs
         self._opened = opened
-        super().__init__(fs, path, mode="rb", block_size=block_size, size=size_bytes, **options)
+        # What fsspec does not know, as the state, goes back to `_open` when a pickled file is loaded.
+        known = {"size": entry.size_bytes, "state": entry.state()}
+        super().__init__(fs, path, mode="rb", block_size=block_size, **known, **options)
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         return self._files.read_steadily(self.path, self._opened, start, end)
@@ -230,12 +323,19 @@ def _kept_token(zone_url: str) -> AccessToken | None:
     return None if kept.token(zone_url) is None else AccessToken(lambda: kept.token(zone_url) or "")
 
 
-def _info(path: str, entry: Entry) -> dict[str, Any]:
+def _is_given(entry: Entry) -> bool:
+    """Say whether a link gives it: links give what others may read by the modes that the service tells."""
+    return entry.mode is None or bool(entry.mode & _OTHERS_READ)
+
+
+def _info(path: str, entry: Entry, shown: Entry | None) -> dict[str, Any]:
+    """Return what fsspec wants to know of what lies at a path; `shown` is what lies there itself, perhaps a link to it."""
     is_folder = entry.kind is EntryKind.FOLDER
+    is_link = shown is not None and shown.kind is EntryKind.SYMLINK
     return {
         "name": path,
         "size": 0 if is_folder else entry.size_bytes,
         "type": _TYPES.get(entry.kind, "other"),
         "mtime": entry.mtime_s,
-        **({"destination": entry.target} if entry.kind is EntryKind.SYMLINK else {}),
+        **({"islink": True, "destination": shown.target} if shown is not None and is_link else {}),
     }

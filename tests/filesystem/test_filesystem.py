@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import re
 import ssl
 import struct
@@ -208,6 +209,107 @@ def test_everything_can_be_copied_to_a_disk(link: str, options: dict[str, Any], 
     sink = io.BytesIO()
     files.get_file("movie.mrc", sink)
     assert len(sink.getvalue()) == files.size("movie.mrc")
+
+
+# --- links, what is withheld, and files that go to other processes ---
+
+LINKS = {
+    "link_in": "a/b.mrc",
+    "to_folder": "a",
+    "a/up": "..",
+    "a/odd": "../to_folder/../other.txt",
+    "dangling": "nothing",
+    "loop": "loop",
+    "out": "/etc/hostname",
+}
+
+
+@pytest.fixture
+def linked(growing: tuple[ServedWorld, Dataset, Fs2odFileSystem]) -> Fs2odFileSystem:
+    world, dataset, files = growing
+    for name, target in LINKS.items():
+        (dataset.folder / name).symlink_to(target)
+    (dataset.folder / "SPA.yml").write_text("User: Alex")
+    (dataset.folder / "secret.mrc").symlink_to("SPA.yml")
+    world.rescan(dataset.space)
+    world.node.provider.files.set_mode(world.administrator.caller, world.id_of(dataset, "SPA.yml"), 0o640)
+    return files
+
+
+def test_links_are_followed_wherever_they_lie(linked: Fs2odFileSystem) -> None:
+    for path in ("link_in", "to_folder/b.mrc", "a/up/link_in", "to_folder/up/a/b.mrc"):
+        assert linked.cat(path) == OLD
+        assert linked.isfile(path)
+        assert linked.size(path) == len(OLD)
+    with linked.open("link_in") as opened:
+        assert opened.read(9) == OLD[:9]
+    assert linked.cat("a/odd") == b"1"
+    assert linked.info("link_in") | {"mtime": 0} == {
+        "name": "link_in",
+        "size": len(OLD),
+        "type": "file",
+        "mtime": 0,
+        "islink": True,
+        "destination": "a/b.mrc",
+    }
+    assert "islink" not in linked.info("to_folder/b.mrc")
+    assert linked.isdir("to_folder")
+    assert linked.ls("to_folder", detail=False) == ["to_folder/b.mrc", "to_folder/odd"]
+    with pytest.raises(IsADirectoryError):
+        linked.cat_file("to_folder")
+
+
+def test_behind_a_link_a_file_that_was_replaced_is_looked_at_anew(
+    linked: Fs2odFileSystem, growing: tuple[ServedWorld, Dataset, Fs2odFileSystem]
+) -> None:
+    world, dataset, _ = growing
+    assert linked.cat("link_in") == OLD
+    replace_file(world, dataset, NEW + b"more")
+    with pytest.raises(FileChanged):
+        linked.cat_file("link_in")
+    assert linked.cat_file("link_in") == NEW + b"more"
+
+
+@pytest.mark.parametrize("path", ["dangling", "loop", "out", "dangling/x", "loop/x", "link_in/x", "..", "a/../../x"])
+def test_what_leads_nowhere_is_not_found(linked: Fs2odFileSystem, path: str) -> None:
+    for act in (linked.cat_file, linked.info, linked.open, linked.ls):
+        with pytest.raises(FileNotFoundError):
+            act(path)
+    assert not linked.exists(path)
+
+
+def test_a_dataset_is_copied_without_what_a_link_does_not_give(linked: Fs2odFileSystem, tmp_path: Path) -> None:
+    listed = ["a/b.mrc", "a/odd", "link_in", "other.txt"]
+    assert linked.find("") == listed
+    linked.get("", str(tmp_path / "copy"), recursive=True)
+    files = [path for path in (tmp_path / "copy").rglob("*") if path.is_file()]
+    assert sorted(str(path.relative_to(tmp_path / "copy")) for path in files) == listed
+    for path in ("SPA.yml", "secret.mrc"):
+        with pytest.raises(Forbidden):
+            linked.cat_file(path)
+
+
+def test_an_open_file_can_be_pickled_and_is_the_same_or_says_that_it_is_not(
+    growing: tuple[ServedWorld, Dataset, Fs2odFileSystem],
+) -> None:
+    world, dataset, files = growing
+    with files.open("a/b.mrc", block_size=1000, cache_type="readahead") as opened:
+        opened.seek(500)
+        kept = pickle.dumps(opened)
+    with pickle.loads(kept) as again:
+        assert (again.tell(), again.blocksize, again.cache.name) == (500, 1000, "readahead")
+        assert again.read(9) == OLD[500:509]
+        elsewhere = again.fs
+    replace_file(world, dataset, NEW)
+    files.invalidate_cache()
+    with pytest.raises(FileChanged, match="pickled"):
+        pickle.loads(kept)
+    with files.open("a/b.mrc") as opened:
+        newer = pickle.dumps(opened)
+    replace_file(world, dataset, OLD + b"more")
+    with pytest.raises(FileChanged):
+        pickle.loads(newer)
+    elsewhere.close()
 
 
 # --- files that are replaced ---
