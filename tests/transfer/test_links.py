@@ -96,6 +96,7 @@ def test_what_a_link_shows_is_understood_again(host: str, port: int, share: str)
 def test_a_link_that_was_copied_without_its_beginning_is_one(host: str) -> None:
     for zone in (None, "https://other.example.org"):
         assert str(parse_place(f" {host}/share/{SHARE}/\n", zone)) == f"https://{host}/share/{SHARE}"
+    assert parse_link(f"<{host}/share/{SHARE}>") == parse_link(f"https://{host}/share/{SHARE}")
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def access_of(
     """
     renewing = _Renewing(wait_s, tell or say)
     given = _given(token_file, renewing)
-    zone = parse_zone(zone_url) if zone_url else parse_link(text).zone_url if "://" in text else None
+    zone = parse_zone(zone_url) if zone_url else parse_link(text).zone_url if is_link(text) else None
     kept = KeptTokens.of(os.environ)
     token = given or _kept(kept, zone or kept.zone(), renewing)
     if zone is None and token is not None:

@@ -73,6 +73,9 @@ def download(
     While a dataset grows, files are renamed in it: one that is gone when its turn comes is looked for once more, what came in
     its place is brought, and the summary says how many there were. From a sealed dataset nothing may vanish.
 
+    --follow says first what it waits for, and how it ends. A part of a dataset, by link or by SPACE/a/folder, is checked against
+    what is known of the whole; --verify checks it again.
+
     What nobody can deliver, such as names that are not UTF-8, is counted and named as the facility says it, and is no failure.
 
     Spaces and links for members need an access token: from --token-file, FS2OD_TOKEN or ONECLIENT_ACCESS_TOKEN. When one

@@ -19,7 +19,7 @@ from fs2od.onedata import wire
 from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import ShareId
 from fs2od.onedata.wire.sharing import LinkChange, LinkDetails
-from fs2od.transfer import parse_link
+from fs2od.transfer import is_link, parse_link
 
 __all__ = ["share"]
 
@@ -103,7 +103,7 @@ def list_(*, space: str, zone_url: str | None, token_file: Path | None, ca_file:
 def end(*, link: str, zone_url: str | None, token_file: Path | None, ca_file: Path | None) -> None:
     """End LINK, given as it is or by its id. The files stay."""
     access = _access(link, zone_url, token_file, ca_file)
-    found = ShareId(parse_link(link).share if "://" in link else link)
+    found = ShareId(parse_link(link).share if is_link(link) else link)
 
     async def stop(member: Member) -> None:
         space = (await member.zone.shares.get(found)).space_id

@@ -112,7 +112,7 @@ def parse_place(text: str, zone_url: str | None) -> Place:
         InvalidLink: It is a link, but not to a share; or it is a space, and no zone is known.
     """
     if is_link(text):
-        return parse_link(text if "://" in text else f"https://{text.strip()}")
+        return parse_link(text)
     space, _, path = text.strip().partition("/")
     names = [name for name in path.split("/") if name not in {"", "."}]
     if not space or ".." in names:
@@ -146,7 +146,7 @@ def parse_zone(text: str) -> str:
 def parse_link(text: str) -> Link:
     """Return the share that a pasted link means.
 
-    Blanks, line breaks, quotes, brackets and slashes around it are forgiven. A share's publicUrl (…/share/ID) is
+    Blanks, line breaks, quotes, brackets and slashes around it are forgiven, and so is that https:// is lacking. A share's publicUrl (…/share/ID) is
     understood as well as its publicRestUrl (…/api/v3/onezone/shares/ID/public).
 
     Raises:
@@ -156,7 +156,7 @@ def parse_link(text: str) -> Link:
     if len(cleaned) > _LONGEST_LINK:
         raise InvalidLink("The link is too long to be one to a share.")
     try:
-        url = urlsplit(cleaned)
+        url = urlsplit(f"https://{cleaned}" if _BARE.fullmatch(cleaned) else cleaned)
         origin = _origin(url)
     except ValueError:
         raise _unclear() from None
