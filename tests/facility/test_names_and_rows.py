@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.facility.conftest import World
 
+from fs2od.cli.main import fs2od
 from fs2od.facility import JOURNAL_SCHEMA, Datasets
 from fs2od.facility.configuration import Watch
 from fs2od.facility.journal import Facts, Journal, Phase, Problem, ProblemKind, Record
@@ -115,3 +118,15 @@ def test_wishes_are_heard_once(journal: Journal) -> None:
     assert journal.wishes() == {record.id}
     journal.grant([record.id])
     assert journal.wishes() == frozenset()
+
+
+async def test_a_folder_s_name_cannot_write_to_the_operator_s_terminal(world: World) -> None:
+    world.dataset("a\x1b]0;owned\x07b\nc")
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", "a ]0;owned b c"))
+    for arguments in (["list"], ["show", "a ]0;owned b c"]):
+        done = CliRunner().invoke(fs2od, ["datasets", *arguments, "--data", str(world.state)])
+        assert done.exit_code == 0, done.output
+        assert "owned" in done.stdout
+        assert not set(done.stdout) & {"\x1b", "\x07"}
+        assert r"a\x1b]0;owned\x07b\nc" in done.stdout or arguments == ["list"]

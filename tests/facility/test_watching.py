@@ -278,6 +278,20 @@ async def test_a_new_folder_wakes_us_at_once(tmp_path: Path) -> None:
         waking.close()
 
 
+async def test_a_folder_whose_name_is_not_utf8_takes_nobody_s_notices(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"bad\xff name")
+    odd.mkdir()
+    waking = Waking()
+    waking.listen(flat=[tmp_path, odd], deep=[odd])
+    try:
+        await asyncio.sleep(0.3)
+        (tmp_path / "new").mkdir()
+        async with asyncio.timeout(60):
+            await waking.wait(at_most_s=600)
+    finally:
+        waking.close()
+
+
 async def test_a_file_deep_in_a_dataset_wakes_us(tmp_path: Path) -> None:
     waking = Waking()
     (tmp_path / "a" / "b").mkdir(parents=True)

@@ -53,6 +53,18 @@ def datasets(context: click.Context, *, data: Path | None, as_json: bool) -> Non
         return
     if data is None:
         raise click.UsageError("--data is missing: the facility's folder of state")
+    _list(data, as_json=as_json)
+
+
+@datasets.command("list")
+@_DATA
+@_JSON
+def list_(*, data: Path, as_json: bool) -> None:
+    """List the datasets, as `fs2od datasets` does."""
+    _list(data, as_json=as_json)
+
+
+def _list(data: Path, *, as_json: bool) -> None:
     with closing(_opened(data)) as database:
         known = Datasets(database)
         rows, unheeded = known.list(), known.passed_over()
@@ -94,11 +106,11 @@ def show(*, name: str, data: Path, as_json: bool) -> None:
         document = {"dataset": msgspec.to_builtins(row), "history": msgspec.to_builtins(history)}
         click.echo(json.dumps(document))
         return
-    click.echo(f"{row.name}: {row.state}, {_amount(row)}")
+    click.echo(_printable(f"{row.name}: {row.state}, {_amount(row)}"))
     for said in filter(None, (row.path, row.link, row.stuck)):
-        click.echo(f"  {said}")
+        click.echo(_printable(f"  {said}"))
     for event in history:
-        click.echo(f"{_local(event.at)}  {event.kind:<12} {event.said}")
+        click.echo(_printable(f"{_local(event.at)}  {event.kind:<12} {event.said}"))
 
 
 @datasets.command()
@@ -129,7 +141,12 @@ def _print_table(rows: tuple[DatasetRow, ...]) -> None:
     for row in rows:
         last = f"  {_local(row.last_event.at)}" if row.last_event else ""
         said = f"  {row.stuck}" if row.stuck else ""
-        click.echo(f"{row.name:<{width}}  {row.state:<10}  {_amount(row):>24}{last}{said}")
+        click.echo(_printable(f"{row.name:<{width}}  {row.state:<10}  {_amount(row):>24}{last}{said}"))
+
+
+def _printable(line: str) -> str:
+    """Return a line whose characters a terminal only shows: folders may have any name."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
 def _amount(row: DatasetRow) -> str:

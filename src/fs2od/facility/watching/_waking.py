@@ -38,8 +38,8 @@ class Waking:
         `True`: it has only just begun for some. What moved since the last look may have been missed, so look again soon.
         """
         before = self._flat, self._deep
-        self._flat = self._changed(self._flat, frozenset(flat), recursive=False)
-        self._deep = self._changed(self._deep, frozenset(deep), recursive=True)
+        self._flat = self._changed(self._flat, frozenset(filter(_is_utf8, flat)), recursive=False)
+        self._deep = self._changed(self._deep, frozenset(filter(_is_utf8, deep)), recursive=True)
         return before != (self._flat, self._deep)
 
     async def wait(self, *, at_most_s: float) -> None:
@@ -86,6 +86,15 @@ class Waking:
     def _close(self, watcher: _Watcher) -> None:
         watcher.close()
         self._closing = [each for each in (*self._closing, watcher) if each.is_alive()]
+
+
+def _is_utf8(path: Path) -> bool:
+    """Say whether the library can listen to it: one that it cannot would cost all others their notices."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class _Watcher:
