@@ -9,11 +9,12 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from fs2od.node import NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
-from fs2od.node.http.forwarding import client_of
+from fs2od.node.http.forwarding import Forwarding, client_of
 from fs2od.onedata.tokens import Ip
 from fs2od.portal import public_pages
 
@@ -72,3 +73,16 @@ async def test_limits_caveats_and_sessions_see_the_client_and_not_the_proxy(tmp_
         statuses = [await ask(zone, me, "198.51.100.1", shown=wrong) for _ in range(31)]
         assert statuses[-1] == 429
         assert await ask(zone, me, "198.51.100.2", shown=wrong) == 401
+
+
+async def test_a_proxy_nearby_that_is_not_named_is_told_once_and_strangers_are_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    forwarding = Forwarding(Response(status_code=204), ["10.0.0.1"])
+    for peer in ("8.8.8.8", "10.0.0.1", "127.0.0.1", "127.0.0.1"):
+        transport = httpx.ASGITransport(forwarding, client=(peer, 1))
+        async with httpx.AsyncClient(transport=transport, trust_env=False) as browser:
+            await browser.get("https://zone.test/", headers={"X-Forwarded-For": "203.0.113.9"})
+    assert caplog.messages == [
+        "X-Forwarded-For from 127.0.0.1 is not believed: if your proxy is there, name it in network.trusted_proxies"
+    ]

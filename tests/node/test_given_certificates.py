@@ -9,7 +9,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from fs2od.cli.shown_certificates import Addresses, authority_file, node_certificate, operator_certificate
+from fs2od.cli.shown_certificates import (
+    Addresses,
+    authority_file,
+    node_certificate,
+    operator_certificate,
+    require_usable,
+)
 from fs2od.errors import ConfigurationError
 from fs2od.facility.configuration import Network
 from fs2od.node.certificates import LocalCertificate, ServerCertificate, ensure_certificate
@@ -102,6 +108,21 @@ def test_without_one_the_local_authority_signs_and_the_operators_page_may_keep_i
     assert "is not for the site's host site.example.com" in caplog.text
     assert operator_certificate(network, tls, "data.example.org").certificate == pair.certificate
     assert operator_certificate(network, tls, "inside.example.org").certificate == tls / "server.pem"
+
+
+def test_a_check_of_the_configuration_judges_the_files(pair: LocalCertificate) -> None:
+    require_usable(Network())
+    section = {
+        "certificate": pair.certificate,
+        "certificate_key": pair.key,
+        "public_zone": "https://data.example.org",
+        "public_provider": "https://a.sites.example.org",
+    }
+    require_usable(Network.model_validate(section))
+    with pytest.raises(ConfigurationError, match=r"not for elsewhere\.example\.org"):
+        require_usable(Network.model_validate({**section, "public_provider": "https://elsewhere.example.org"}))
+    with pytest.raises(ConfigurationError, match="holds no certificate"):
+        require_usable(Network.model_validate({**section, "authority": pair.key}))
 
 
 def test_addresses_are_the_public_ones_where_there_are_some() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fs2od.cli.shown_certificates import require_usable
 from fs2od.facility import example, load_configuration
 
 __all__ = ["config"]
@@ -21,6 +22,7 @@ def config() -> None:
 def check(file: Path) -> None:
     """Say whether FILE is a good configuration; if not, what is wrong where. Exit code 3 if not."""
     found = load_configuration(file)
+    require_usable(found.network)
     folders = ", ".join(str(watch.path) for watch in found.watch)
     click.echo(f"{file} is good: it watches {folders}", err=True)
 

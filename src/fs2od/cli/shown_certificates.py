@@ -12,7 +12,7 @@ from fs2od.facility.configuration import Network
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
 from fs2od.node.given_certificates import given_authority, given_certificate, is_for
 
-__all__ = ["Addresses", "authority_file", "node_certificate", "operator_certificate"]
+__all__ = ["Addresses", "authority_file", "node_certificate", "operator_certificate", "require_usable"]
 
 _log = logging.getLogger(__name__)
 
@@ -82,3 +82,18 @@ def authority_file(network: Network, tls: Path) -> Path | None:
     if network.authority is not None:
         given_authority(network.authority)
     return network.authority
+
+
+def require_usable(network: Network) -> None:
+    """Judge the files that the section names, as far as that can be done without a node.
+
+    Raises:
+        ConfigurationError: One cannot be used.
+    """
+    if network.certificate is not None and network.certificate_key is not None:
+        public = filter(None, (network.public_zone, network.public_provider))
+        hosts = [urlsplit(each).hostname or "" for each in public]
+        given_certificate(network.certificate, network.certificate_key, hosts)
+    if network.authority is not None and network.certificate is not None:
+        # Beside a proxy it may be our own authority's, which is made at the first start.
+        given_authority(network.authority)

@@ -5,12 +5,15 @@ Everything that asks for the client's address asks the connection's: rate limits
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["Forwarding", "client_of"]
+
+_log = logging.getLogger(__name__)
 
 _Address = IPv4Address | IPv6Address
 _Network = IPv4Network | IPv6Network
@@ -27,17 +30,30 @@ class Forwarding:
             ValueError: One of them is no network.
         """
         self._app = app
+        self._has_hinted = False
         self._trusted = [ip_network(each, strict=False) for each in trusted]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the application does."""
-        if self._trusted and scope["type"] == "http" and scope.get("client"):
+        if scope["type"] == "http" and scope.get("client"):
             said = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
             host, port = scope["client"]
+            if said and not self._has_hinted:
+                self._hint(host)
             found = client_of(host, said, self._trusted)
             if found != host:
                 scope = {**scope, "client": (found, port)}
         await self._app(scope, receive, send)
+
+    def _hint(self, peer: str) -> None:
+        """Say once that a proxy nearby is not believed: then everybody seems to come from there, also to limits on wrong sign-ins."""
+        near = _address(peer)
+        if near is not None and near.is_private and not _is_in(near, self._trusted):
+            self._has_hinted = True
+            _log.warning(
+                "X-Forwarded-For from %s is not believed: if your proxy is there, name it in network.trusted_proxies",
+                near,
+            )
 
 
 def client_of(peer: str, forwarded: Sequence[str], trusted: Sequence[_Network]) -> str:
