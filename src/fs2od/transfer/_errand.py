@@ -19,6 +19,7 @@ from fs2od.transfer._leftovers import clear_leftovers
 from fs2od.transfer._link_making import LinkMaking
 from fs2od.transfer._mates import Mates
 from fs2od.transfer._plan import Plan, narrowed, plan_download
+from fs2od.transfer._postponed import Postponed
 from fs2od.transfer._promises import Promises
 from fs2od.transfer._run import Run, Wanted
 from fs2od.transfer._selection import Selection
@@ -61,8 +62,9 @@ class Errand:
         self._address = address
         self._folds_case = run.destination.folds_case()
         self._setbacks = Setbacks(run, jobs=jobs)
+        self._postponed = Postponed(self._setbacks)
         self._links = LinkMaking(run, self._setbacks)
-        self._vanished = Vanished(run, sidecar, self._setbacks, most=limits.folder_entries)
+        self._vanished = Vanished(run, sidecar, self._setbacks, self._postponed, most=limits.folder_entries)
         self._seen: dict[str, None] = {}
         # Folders whose own failure is told: nobody knows what they show.
         self._unread: set[Names] = set()
@@ -83,6 +85,10 @@ class Errand:
         """
         self._vanished.entered((), root)
         self._carry_on(look, lambda: self._walk(root, known))
+        if self._postponed.waits and not self._run.ending.has_come:
+            self._work, self._labour = self._begun()
+            self._carry_on(look, partial(self._ask_once_more, root))
+        self._postponed.give_up()
         for number in range(_MOST_LOOKS, -1, -1):
             if self._vanished.waits and not self._run.ending.has_come:
                 self._work, self._labour = self._begun()
@@ -180,10 +186,24 @@ class Errand:
             is_far=shared.http.round_trip_s > _FAR_S,
         )
 
-    def _failed_to_list(self, path: Names, error: Fs2odError) -> None:
+    def _failed_to_list(self, path: Names, folder: Entry, error: Fs2odError) -> None:
         if not isinstance(error, NotFound):
             self._unread.add(path)
-        self._vanished.failed_to_list(path, error)
+        self._vanished.failed_to_list(path, folder, error)
+
+    def _ask_once_more(self, root: Entry) -> None:
+        """Hand out what was given up while the service was away, if it is there again."""
+        files, folders = self._postponed.take()
+        try:
+            self._run.shared.facts(root.file_id)
+        except Fs2odError:
+            self._postponed.fail(files, folders)
+        else:
+            self._hand_on([file.wanted for file in files])
+            for each in folders:
+                self._unread.discard(each.path)
+                self._new_walk().run(each.folder, at=each.path)
+        self._work.listing_ended()
 
     def _look_again(self, *, is_last: bool) -> None:
         """Look once more for what vanished, and hand out what came in its place."""

@@ -58,7 +58,7 @@ def find_extras(
                     found.extend(extras)
         return [each for each in listing if each.kind is EntryKind.FOLDER and selection.enters((*folder, each.name))]
 
-    def failed(_: Names, error: Fs2odError) -> None:
+    def failed(_: Names, __: Entry, error: Fs2odError) -> None:
         failures.append(error)
 
     root = dataset.root()

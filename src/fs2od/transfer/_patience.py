@@ -28,7 +28,7 @@ class Patience:
         jitter: By which part a pause may be shorter, so that many readers do not come back all at once.
     """
 
-    tries: int = 9
+    tries: int = 11
     tries_unmet: int = 6
     first_pause_s: float = 0.25
     longest_pause_s: float = 15.0

@@ -127,7 +127,7 @@ class Rehearsal:
     def _wants(self, path: Names, entry: Entry) -> bool:
         return self._selection.enters(path) if entry.kind is EntryKind.FOLDER else self._selection.wants(path)
 
-    def _failed(self, path: Names, error: Fs2odError) -> None:
+    def _failed(self, path: Names, _: Entry, error: Fs2odError) -> None:
         with self._lock:
             self._failures.append(Failure(path, error))
 

@@ -34,6 +34,10 @@ class Setbacks:
         """Take note that something arrived: the way is open."""
         self._lost_in_a_row = 0
 
+    def lost(self, error: Fs2odError) -> None:
+        """Take note that something did not come which will be asked for once more, and stop if nothing comes any more."""
+        self._count(error)
+
     def failed(self, path: Names, error: Fs2odError) -> None:
         """Take note of a failure, and stop if it stands in the way of everything else, too."""
         if isinstance(error, Interrupted) and self._run.ending.has_come:

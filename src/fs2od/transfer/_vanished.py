@@ -16,6 +16,7 @@ from fs2od.manifests import PIECE_BYTES, SIDECAR
 from fs2od.transfer._entries import Entry, EntryKind, Names
 from fs2od.transfer._errors import NotFound
 from fs2od.transfer._partials import partials_of
+from fs2od.transfer._postponed import Postponed
 from fs2od.transfer._run import Run, Wanted
 from fs2od.transfer._setbacks import Setbacks
 from fs2od.transfer._sidecar import Sidecar
@@ -50,8 +51,9 @@ class _Missed:
 class Vanished:
     """Collects what was missed, from any number of threads, and judges it by a second look."""
 
-    def __init__(self, run: Run, sidecar: Sidecar, setbacks: Setbacks, *, most: int) -> None:
+    def __init__(self, run: Run, sidecar: Sidecar, setbacks: Setbacks, postponed: Postponed, *, most: int) -> None:
         """Begin with nothing missed; a folder may list up to `most` entries."""
+        self._postponed = postponed
         self._run = run
         self._sidecar = sidecar
         self._setbacks = setbacks
@@ -81,15 +83,14 @@ class Vanished:
         """Take note that a file did not come; whether it has vanished is judged later."""
         if isinstance(error, NotFound) and self._sidecar.may_grow and wanted.folder in self._folders:
             self._miss(_Missed(wanted.folder, wanted.entry, error, wanted.promise is not None))
-        else:
+        elif not self._postponed.takes_file(wanted, error):
             self._setbacks.failed(wanted.path, error)
 
-    def failed_to_list(self, path: Names, error: Fs2odError) -> None:
+    def failed_to_list(self, path: Names, folder: Entry, error: Fs2odError) -> None:
         """Take note that a folder could not be listed; whether it has vanished is judged later."""
-        folder = self._folders.get(path)
-        if isinstance(error, NotFound) and path and folder is not None:
+        if isinstance(error, NotFound) and path and path in self._folders:
             self._miss(_Missed(path[:-1], folder, error))
-        else:
+        elif not self._postponed.takes_folder(path, folder, error):
             self._setbacks.failed(path, error)
 
     def look_again(self, *, is_last: bool) -> list[Listed]:

@@ -49,7 +49,7 @@ class Walk:
         limits: DownloadLimits,
         *,
         visit: Callable[[Names, Entry, list[Entry]], list[Entry]],
-        failed: Callable[[Names, Fs2odError], None],
+        failed: Callable[[Names, Entry, Fs2odError], None],
         known: dict[str, list[Entry]] | None = None,
         is_far: bool = False,
     ) -> None:
@@ -124,5 +124,5 @@ class Walk:
         except Interrupted:
             return []
         except Fs2odError as error:
-            self._failed(path, error)
+            self._failed(path, folder, error)
             return []
