@@ -46,6 +46,9 @@ class Scripted:
         self.calls.append((message, tuple(recipients), name))
         return self.answers.pop(0)(recipients)
 
+    def stop(self) -> None:
+        pass
+
 
 def later(recipients: Sequence[str]) -> Outcome:
     return Outcome.all_retry(recipients, "451 try later")

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -304,6 +306,18 @@ def test_a_server_that_falls_silent_is_left(serve: Callable[..., Server], say: b
     outcome = send(over_plain(server.port, reply_within=timedelta(seconds=0.2)))
     assert outcome.unreachable
     assert "timed out" in reasons(outcome)[0]
+
+
+def test_whoever_ends_does_not_wait_for_a_server_that_is_silent(serve: Callable[..., Server]) -> None:
+    server = serve(lambda: Talker(b"220 hello\r\n"))
+    transport = over_plain(server.port, reply_within=timedelta(hours=1))
+    with ThreadPoolExecutor(1) as workers:
+        sending = workers.submit(send, transport)
+        with pytest.raises(FutureTimeout):
+            sending.result(0.3)
+        transport.stop()
+        assert sending.result(60).unreachable
+    assert reasons(send(transport)) == ["no connection: the program ends"]
 
 
 def test_a_server_that_drips_is_left_at_the_end_of_the_time(serve: Callable[..., Server]) -> None:

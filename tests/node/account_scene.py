@@ -60,6 +60,9 @@ class Scene:
         self.letters.append(message)
         return Outcome.all_delivered(recipients)
 
+    def stop(self) -> None:
+        pass
+
     def deliver(self) -> list[EmailMessage]:
         self.letters.clear()
         self.zone.outbox.deliver(SealedTransport(self, self.zone.keys), self.clock.now(), limit=1000)

@@ -168,6 +168,9 @@ async def test_the_outbox_shows_letters_and_why_they_were_refused(operator: Oper
         def send(self, message: bytes, sender: str, recipients: Sequence[str], *, name: str) -> Outcome:  # noqa: ARG002 - the shape of a transport
             return Outcome(refused=tuple(NotDelivered(each, "550 <no such user>") for each in recipients))
 
+        def stop(self) -> None:
+            pass
+
     operator.world.journal.outbox.deliver(Refusing(), operator.world.now)
     await operator.sign_in()
     html = await operator.get("/outbox")

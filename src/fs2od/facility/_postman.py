@@ -39,7 +39,12 @@ class Postman:
         Raises:
             StorageFull: What became of a letter could not be written down; it is sent again.
         """
-        done = await asyncio.to_thread(self._outbox.deliver, self._transport, self._clock())
+        try:
+            done = await asyncio.to_thread(self._outbox.deliver, self._transport, self._clock())
+        except asyncio.CancelledError:
+            # A mail server that says nothing would hold up the end of the process.
+            self._transport.stop()
+            raise
         # A pass with nothing due says nothing about the way; the same reason is not said again at each try.
         if done.hindrance and done.hindrance != self._said:
             _log.warning("mail waits: %s; it is tried again by itself", done.hindrance)

@@ -39,6 +39,9 @@ class FolderTransport:
             return Outcome.all_retry(recipients, reason, unreachable=True)
         return Outcome.all_delivered(recipients)
 
+    def stop(self) -> None:
+        """Do nothing: a letter is written at once."""
+
 
 def _write_whole(path: Path, content: bytes) -> None:
     # One letter has one writer, so its partial file has one name and a crash leaves nothing that the next try does not reuse.

@@ -30,6 +30,8 @@ __all__ = ["SmtpSettings", "SmtpTransport"]
 # RFC 4954 §6: sign in first, stronger mechanism, wrong credentials, encryption required. They speak of us, not of the letter.
 _ABOUT_THE_LOGIN = frozenset({530, 534, 535, 538})
 _SERVICE_CLOSES = 421
+# A mail server that is there takes a connection at once; nobody can cut one that is not made yet.
+_CONNECT_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,9 @@ class SmtpTransport:
     def __init__(self, settings: SmtpSettings) -> None:
         self._settings = settings
         self._context = _tls_context(settings.ca_file)
+        self._lock = threading.Lock()
+        self._under_way: set[smtplib.SMTP] = set()
+        self._has_stopped = False
 
     def send(self, message: bytes, sender: str, recipients: Sequence[str], *, name: str) -> Outcome:  # noqa: ARG002 - the Message-ID in the message is the name here
         """Hand the letter to the server. Wrong credentials or certificates mean: try again, for the letter is not at fault."""
@@ -93,9 +98,20 @@ class SmtpTransport:
             return Outcome.all_retry(recipients, self._clean(said), unreachable=True)
         return self._some_refused(recipients, turned_down, took_the_rest=True)
 
+    def stop(self) -> None:
+        """Cut what is under way: its letter is sent again, with the same Message-ID, by whoever starts next."""
+        with self._lock:
+            self._has_stopped = True
+            for client in self._under_way:
+                _cut(client)
+
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
         client = self._client()
+        with self._lock:
+            if self._has_stopped:
+                raise ConnectionAbortedError("the program ends")
+            self._under_way.add(client)
         watch = threading.Timer(self._settings.done_within.total_seconds(), _cut, [client])
         watch.daemon = True
         watch.start()
@@ -104,16 +120,18 @@ class SmtpTransport:
             yield client
         finally:
             watch.cancel()
+            with self._lock:
+                self._under_way.discard(client)
             client.close()
             watch.join()
 
     def _client(self) -> smtplib.SMTP:
         name = self._settings.client_name or socket.gethostname()
         silence_s = self._settings.reply_within.total_seconds()
-        client = (
-            smtplib.SMTP_SSL(local_hostname=name, timeout=silence_s, context=self._context)
+        client: smtplib.SMTP = (
+            _TlsClient(local_hostname=name, timeout=silence_s, context=self._context)
             if self._settings.security == "tls"
-            else smtplib.SMTP(local_hostname=name, timeout=silence_s)
+            else _PlainClient(local_hostname=name, timeout=silence_s)
         )
         # smtplib compares certificates with the constructor's host only; given there, it connects before the watch can start.
         client._host = self._settings.host  # type: ignore[attr-defined]  # noqa: SLF001 - see above
@@ -121,6 +139,8 @@ class SmtpTransport:
 
     def _greet(self, client: smtplib.SMTP) -> None:
         code, text = client.connect(self._settings.host, self._settings.port)
+        if self._has_stopped:
+            raise ConnectionAbortedError("the program ends")
         if code != 220:
             raise smtplib.SMTPConnectError(code, text)
         if self._settings.security == "starttls":
@@ -161,6 +181,23 @@ class SmtpTransport:
     def _clean(self, reason: str) -> str:
         # A server may well repeat what it was told.
         return one_line(masked(reason, [self._settings.password.get_secret_value()]), most=300)
+
+
+class _Connecting:
+    """What connects sooner or not at all, and is as patient as told once it is connected."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        connection: socket.socket = super()._get_socket(host, port, min(timeout, _CONNECT_WITHIN_S))  # type: ignore[misc]  # smtplib's own
+        connection.settimeout(timeout)
+        return connection
+
+
+class _PlainClient(_Connecting, smtplib.SMTP):
+    pass
+
+
+class _TlsClient(_Connecting, smtplib.SMTP_SSL):
+    pass
 
 
 def _sign_in(client: smtplib.SMTP, username: str, password: str) -> None:

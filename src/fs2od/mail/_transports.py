@@ -54,3 +54,7 @@ class Transport(Protocol):
         the letter's own and the same each time: letters, digits, `.`, `_` and `-`.
         """
         ...
+
+    def stop(self) -> None:
+        """Let what is under way end soon, and nothing begin any more: the program ends. From any thread."""
+        ...

@@ -66,6 +66,8 @@ class Node:
         try:
             yield
         finally:
+            # A mail server that says nothing would hold up the end.
+            self.transport.stop()
             for each in tasks:
                 each.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -248,6 +248,10 @@ class TokenTransport:
         """Put the tokens in and hand the message over."""
         return self._transport.send(_SEAL.sub(self._opened, message), sender, recipients, name=name)
 
+    def stop(self) -> None:
+        """Let the other transport stop."""
+        self._transport.stop()
+
     def _opened(self, found: re.Match[bytes]) -> bytes:
         try:
             return self._tokens.named(TokenId(found[1].decode())).token.reveal().encode()

@@ -57,3 +57,7 @@ class SealedTransport:
 
         message = _SEAL.sub(opened, message)
         return self._transport.send(message, sender, recipients, name=name)
+
+    def stop(self) -> None:
+        """Let the other transport stop."""
+        self._transport.stop()
