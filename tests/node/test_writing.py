@@ -194,6 +194,21 @@ async def test_a_line_break_belongs_to_the_name(space: Space, name: str) -> None
     assert await space.read(asked) == b"2"
 
 
+async def test_what_is_not_utf_8_names_no_file(space: Space) -> None:
+    path, odd = f"/data/{space.dataset.space}/path", "u%F1.txt"
+    await space.make("u\ufffd.txt", b"another")
+    for answer in (
+        await space.make(odd, b"1"),
+        await space.ask("GET", f"{path}/{odd}"),
+        await space.ask("DELETE", f"{path}/{odd}"),
+        await space.ask("POST", f"/lookup-file-id/results@{space.dataset.space}/{odd}"),
+        await space.ask("POST", f"/data/{space.dataset.root}/children?name={odd}"),
+        await space.move("u\ufffd.txt", odd),
+    ):
+        assert (answer.status_code, answer.json()["error"]["id"]) == (400, "badValueFilePath")
+    assert space.on_disk() == {"u\ufffd.txt": b"another"}
+
+
 async def test_removing_takes_everything_below(space: Space) -> None:
     for path in ("d/e/1", "d/e/2", "d/3", "4"):
         await space.make(path, b"12", create_parents="true")

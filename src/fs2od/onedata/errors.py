@@ -42,6 +42,7 @@ __all__ = [
     "Unauthorized",
     "already_exists",
     "bad_data",
+    "bad_path",
     "bad_token",
     "bad_value",
     "error_of",
@@ -346,6 +347,11 @@ def bad_token(cause: ServiceError | None = None) -> ServiceError:
     cause = cause or error_of("badToken", "Provided token could not be understood by the server.")
     details = {"key": "token", "tokenError": cause.inner()}
     return error_of("badValueToken", f"Bad value: provided 'token' is not a valid token ({cause.description})", details)
+
+
+def bad_path() -> ServiceError:
+    """Return the answer for a path that no file can have."""
+    return error_of("badValueFilePath", "Bad value: provided file path is invalid.")
 
 
 def malformed_data() -> ServiceError:

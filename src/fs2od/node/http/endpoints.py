@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from fs2od.errors import Fs2odError, NameTooLong, StorageError, StorageFull
-from fs2od.node.http.routing import Route
+from fs2od.node.http.routing import Route, is_text
 from fs2od.node.http.working import in_worker
 from fs2od.node.zone.callers import Caller
 from fs2od.onedata import errors, wire
@@ -89,6 +89,26 @@ class Call:
     def path(self, name: str) -> str:
         """Return a parameter of the path."""
         return str(self.request.path_params[name])
+
+    def file_path(self, name: str = "path") -> str:
+        """Return a parameter of the path that is itself the path of a file.
+
+        Raises:
+            Rejected: badValueFilePath, it is not UTF-8; what the server made of it may be another file's.
+        """
+        if not is_text(self.request.scope["raw_path"]):
+            raise errors.bad_path()
+        return self.path(name)
+
+    def file_names(self, key: str) -> list[str]:
+        """Return every value of a query parameter that names a file.
+
+        Raises:
+            Rejected: As for `file_path`.
+        """
+        if not is_text(self.request.scope["query_string"]):
+            raise errors.bad_path()
+        return self.values(key)
 
     def document(self) -> wire.JsonObject:
         """Return the body as a JSON object; an empty body is an empty object.

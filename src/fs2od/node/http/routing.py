@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from starlette import routing
 
-__all__ = ["Route"]
+__all__ = ["Route", "is_text"]
 
 
 class Route(routing.Route):  # noqa: TID251 - this is it
@@ -29,3 +30,12 @@ class Route(routing.Route):  # noqa: TID251 - this is it
         super().__init__(path, endpoint, methods=methods, include_in_schema=include_in_schema)
         plain = self.path_regex
         self.path_regex = re.compile(plain.pattern.removesuffix("$") + r"\Z", plain.flags | re.DOTALL)
+
+
+def is_text(escaped: bytes) -> bool:
+    """Say whether a part of an address means text; servers put U+FFFD in the place of what is not UTF-8."""
+    try:
+        unquote_to_bytes(escaped).decode()
+    except UnicodeDecodeError:
+        return False
+    return True

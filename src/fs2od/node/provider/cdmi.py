@@ -49,7 +49,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
         # Beyond Onedata: a move that replaces nothing.
         condition = call.request.headers.get("If-None-Match", "").strip()
         replaces = provider.zone.settings.plain or condition != "*"
-        space, names = _space_and_names(provider, call.caller, call.path("path"))
+        space, names = _space_and_names(provider, call.caller, call.file_path())
         where = provider.writing.places.at(call.caller, space, names)
         moved = provider.writing.move(_found(provider, call.caller, source), where, replaces=replaces)
         return _moved(provider, moved)
@@ -87,7 +87,7 @@ def _found(provider: Oneprovider, caller: Caller, source: str) -> Located:
     if first != _BY_ID:
         return provider.files.lookup(caller, "/".join([first, *rest]), Need.REMOVE)
     if not rest:
-        raise errors.error_of("badValueFilePath", "Bad value: provided file path is invalid.")
+        raise errors.bad_path()
     top = provider.access.locate_private(caller, rest[0], Need.LOOK if rest[1:] else Need.REMOVE)
     return provider.access.locate_below(top, "/".join(rest[1:]), Need.REMOVE) if rest[1:] else top
 

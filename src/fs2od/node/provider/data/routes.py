@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 
 from fs2od.errors import Fs2odError
 from fs2od.node.http.endpoints import token_text
-from fs2od.node.http.routing import Route
+from fs2od.node.http.routing import Route, is_text
 from fs2od.node.http.working import in_worker
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.selections import MOST_PATHS
@@ -130,6 +130,8 @@ class _Addresses:
         return _streamed(metalink(pages, base=base), headers)
 
     def _find(self, request: Request, path: str) -> Located:
+        if not is_text(request.scope["raw_path"]):
+            raise errors.posix("enoent")
         found = find(self._provider, _share(request), path, self._authenticate(request))
         say_who_takes(request.scope, found)
         return found

@@ -38,7 +38,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
     def by_path(call: Call) -> Answer:
         def find() -> Located:
             top = provider.access.locate_private(call.caller, call.path("id"), Need.LOOK)
-            return provider.access.locate_below(top, call.path("path"))
+            return provider.access.locate_below(top, call.file_path())
 
         return answer(call, find)
 

@@ -62,7 +62,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
         return json_answer(space_document(wanted))
 
     def lookup(call: Call) -> Answer:
-        located = provider.files.lookup(call.caller, call.path("path"))
+        located = provider.files.lookup(call.caller, call.file_path())
         return json_answer(wire.FileCreated(file_id=located.file_id))
 
     return [

@@ -34,9 +34,10 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
 
     async def child(call: Call) -> Answer:
         def find() -> Place:
-            name = _last(call, "name")
-            if name is None:
+            given = call.file_names("name")
+            if not given:
                 raise errors.missing("name")
+            name = given[-1]
             require_name(name)
             return writing.places.below(call.caller, call.path("id"), [name])
 
@@ -44,7 +45,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
 
     async def at_path(call: Call) -> Answer:
         def find() -> Place:
-            names, parents = names_of(call.path("path")), _flag(call, "create_parents")
+            names, parents = names_of(call.file_path()), _flag(call, "create_parents")
             return writing.places.below(call.caller, call.path("id"), names, with_parents=parents)
 
         return await make(call, find)
@@ -83,7 +84,7 @@ def endpoints(provider: Oneprovider) -> list[Endpoint]:
 
     def remove_at_path(call: Call) -> Answer:
         top = provider.access.locate_private(call.caller, call.path("id"), Need.LOOK)
-        writing.remove(provider.access.locate_below(top, "/".join(names_of(call.path("path"))), Need.REMOVE))
+        writing.remove(provider.access.locate_below(top, "/".join(names_of(call.file_path())), Need.REMOVE))
         return done()
 
     is_plain = provider.zone.settings.plain

@@ -119,7 +119,7 @@ def names_of(path: str) -> list[str]:
     """
     names = [name for name in path.split("/") if name not in ("", ".")]
     if not names or ".." in names or "\0" in path or not _is_text(path):
-        raise errors.error_of("badValueFilePath", "Bad value: provided file path is invalid.")
+        raise errors.bad_path()
     return names
 
 
@@ -131,7 +131,7 @@ def require_name(name: str) -> None:
         PosixError: enametoolong.
     """
     if name in ("", ".", "..") or "/" in name or "\0" in name or not _is_text(name):
-        raise errors.error_of("badValueFilePath", "Bad value: provided file path is invalid.")
+        raise errors.bad_path()
     if len(name.encode()) > _LONGEST_NAME:
         raise errors.posix("enametoolong")
 
