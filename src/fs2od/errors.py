@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import ClassVar, Final
+from typing import Final
 
 __all__ = [
     "ConfigurationError",
@@ -52,7 +52,7 @@ _SHORT: Final = 4
 class Fs2odError(Exception):
     """Something that a person can act on. `str(error)` is one sentence for them, never with a secret in it."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
 
 class ConfigurationError(Fs2odError):

@@ -15,7 +15,7 @@ from tests.cli.test_site_commands import Shell
 from fs2od.cli.main import fs2od
 from fs2od.cli.transfer_watching import TransferFailed
 from fs2od.errors import ConfigurationError, Fs2odError
-from fs2od.onedata.errors import Forbidden, NotFound, PosixError, Rejected
+from fs2od.onedata.errors import Forbidden, NotFound, Rejected
 from fs2od.onedata.ids import StorageId
 from fs2od.testing.world import Dataset, ServedWorld, serve_world, wait_until
 
@@ -129,11 +129,17 @@ def test_what_is_at_home_stays_and_the_transfer_fails(stage: Stage) -> None:
     ("words", "kind", "said"),
     [
         (["transfer", "start", "replicate", "grid 7", "--to", "nowhere"], ConfigurationError, "supported by: centre, "),
-        (["transfer", "start", "replicate", "grid 7/none", "--to", "centre"], PosixError, ""),
+        (
+            ["transfer", "start", "replicate", "grid 7/none", "--to", "centre"],
+            NotFound,
+            "there is nothing at grid 7/none",
+        ),
         (["transfer", "show", "nothing"], NotFound, "no site that the token reaches knows it"),
         (["qos", "remove", "nothing"], NotFound, "no site that the token reaches knows it"),
         (["qos", "add", "grid 8", "anyStorage"], NotFound, "it reaches: grid 7"),
-        (["distribution", "grid 7/none"], PosixError, ""),
+        (["distribution", "grid 7/none"], NotFound, "there is nothing at grid 7/none"),
+        (["qos", "add", "grid 7/none", "anyStorage"], NotFound, "there is nothing at grid 7/none"),
+        (["qos", "list", "grid 7/a.mrc/x"], NotFound, "there is nothing at grid 7/a.mrc/x"),
     ],
 )
 def test_what_is_not_there_is_said_in_one_line(

@@ -103,6 +103,13 @@ def test_a_failed_file_operation_names_its_errno() -> None:
     assert error.errno == "eacces"
 
 
+@pytest.mark.parametrize(
+    ("errno", "code"), [("eacces", 5), ("eperm", 5), ("enoent", 6), ("enametoolong", 7), ("edquot", 7), ("eio", 4)]
+)
+def test_a_failed_file_operation_ends_a_command_with_what_can_be_done_about_it(errno: str, code: int) -> None:
+    assert errors.posix(errno).exit_code == code
+
+
 def test_an_id_that_is_not_known_is_not_written() -> None:
     with pytest.raises(KeyError):
         errors.error_of("surprise", "…")

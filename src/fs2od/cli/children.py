@@ -29,7 +29,7 @@ class ChildFailed(Fs2odError):
 
     def __init__(self, name: str, code: int) -> None:
         super().__init__(f"the {name} did not start")
-        self.exit_code = code  # type: ignore[misc]  # this error passes on the child's own exit code
+        self.exit_code = code
 
 
 @dataclass

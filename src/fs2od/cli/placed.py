@@ -46,14 +46,13 @@ async def placed(member: Member, place: str) -> Placed:
     """Return what "SPACE" or "SPACE/PATH" means.
 
     Raises:
-        NotFound: The token reaches no such space.
-        PosixError: enoent: there is nothing at that path.
+        NotFound: The token reaches no such space, or there is nothing at that path.
     """
     space, _, path = place.strip().partition("/")
     target = await member.target(space, path.strip("/"), writes=False)
     scope = await member.scope()
     sites = {provider: scope.providers[provider] for provider in scope.spaces[target.space].supports}
-    return Placed(target, await target.provider.files.lookup(target.full("")), sites)
+    return Placed(target, await target.found(), sites)
 
 
 async def knowing(member: Member, ask: Callable[[Oneprovider], Awaitable[Known]]) -> tuple[Oneprovider, Known]:

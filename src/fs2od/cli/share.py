@@ -61,7 +61,7 @@ def create(
     async def make(member: Member) -> dict[str, str]:
         space, _, path = place.strip().partition("/")
         target = await member.target(space, path.strip("/"), writes=False)
-        root = await target.provider.files.lookup(target.full(""))
+        root = await target.found()
         shown = name or target.path.rpartition("/")[2] or target.space_name
         made = await target.provider.shares.create(root, shown)
         if change != LinkChange():

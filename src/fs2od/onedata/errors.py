@@ -10,7 +10,7 @@ OnedataError
     |-- NotFound            404
     |-- Conflict            409  it is there already
     |-- Rejected            400  the request cannot be fulfilled as it is
-    |   `-- PosixError      400  a file operation failed; `errno` is its lower-case name
+    |   `-- PosixError      400  a file operation failed; `errno` is its lower-case name, and says the exit code
     |-- ServiceFault        500, 501 and what else has no id of ours: report it to the service's operator
     `-- Busy                503 and 429: try again after `retry_after_s`             (transient)
 ```
@@ -136,6 +136,13 @@ STATUS_OF: Mapping[str, int] = MappingProxyType(
 )
 """Every error id that we write, with its HTTP status."""
 
+# Not permitted, not found, and refused for what is there or for want of room; others are the service's trouble.
+_EXIT_CODES: Mapping[str, int] = MappingProxyType(
+    dict.fromkeys(("eacces", "eperm", "erofs"), 5)
+    | dict.fromkeys(("enoent", "enotdir"), 6)
+    | dict.fromkeys(("eexist", "eisdir", "enotempty", "enametoolong", "einval", "efbig", "enospc", "edquot"), 7)
+)
+
 
 class OnedataError(Fs2odError):
     """A service, or the way to it, did not do what was asked."""
@@ -181,6 +188,7 @@ class ServiceError(OnedataError):
         self.status = status if status is not None else STATUS_OF.get(error_id, self.status_default)
         self.request_id = request_id
         self.retry_after_s = retry_after_s
+        self.exit_code = _EXIT_CODES.get(str(self.details.get("errno", "")), self.exit_code)
 
     def document(self) -> dict[str, Any]:
         """Return the body that a service sends: `{"error": {id, description, details?}}`."""

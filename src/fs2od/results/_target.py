@@ -48,6 +48,19 @@ class Target:
         """Return the same with the space, as look-ups and moves want it."""
         return "/".join(filter(None, (f"{self.space_name}@{self.space}", self.path_of(below))))
 
+    async def found(self) -> FileId:
+        """Return the id of what stands there.
+
+        Raises:
+            NotFound: There is nothing.
+        """
+        try:
+            return await self.provider.files.lookup(self.full(""))
+        except PosixError as error:
+            if error.errno not in ("enoent", "enotdir"):
+                raise
+            raise NotFound("notFound", f"there is nothing at {self}") from error
+
     def __str__(self) -> str:
         return "/".join(filter(None, (self.space_name, self.path)))
 
