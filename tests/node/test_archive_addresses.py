@@ -196,11 +196,16 @@ def test_a_path_that_is_none_is_refused(shown: ArchiveSite, path: str) -> None:
     "path",
     [
         "/share/none/archive.zip", "/download/none/set.zip", "{base}/archive.rar", "{base}/archive/1-0/set.zip",
-        "{base}/archive/nonsense/set.zip", "{base}/archive/1-0123456789abcdef/set.exe", "{base}/archive",
+        "{base}/archive/nonsense/set.zip", "{base}/archive/1-0123456789abcdef/set.exe",
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_404(shown: ArchiveSite, path: str) -> None:
     assert shown.ask(path.format(base=shown.base)).status == 404
+
+
+def test_where_archives_are_only_begun_that_is_said(shown: ArchiveSite) -> None:
+    answer = shown.ask(f"{shown.base}/archive")
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
 
 
 def test_a_form_that_is_none_is_refused(shown: ArchiveSite) -> None:

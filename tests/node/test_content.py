@@ -168,6 +168,10 @@ def test_a_whole_file_comes_with_its_length_name_and_type(site: Site) -> None:
         ("bytes=,3-4,", 3, 4),
         ("bytes=0-9,5-20", 0, 20),
         ("bytes=2000-,5-6", 5, 6),
+        ("bytes=0-" + "9" * 30, 0, 1023),
+        ("bytes=1000-18446744073709551616", 1000, 1023),
+        ("bytes=" + "0" * 30 + "5-9", 5, 9),
+        ("bytes=-" + "9" * 5000, 0, 1023),
     ],
 )
 def test_one_range_comes_alone(site: Site, wanted: str, first: int, last: int) -> None:

@@ -77,6 +77,16 @@ def site(world: World, files: dict[str, bytes], *, path: str = "", name: str = "
     return Site(world, dataset, world.share(owner, dataset, path, name=name), owner)
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_another_method_than_get_and_head_is_refused_in_a_line_of_text(world: World, method: str) -> None:
+    here = site(world, {"a/b.mrc": b"data"})
+    for path in ("files", "files/", "files/a/b.mrc", "files/nothing", "SHA256SUMS", "files.meta4", "archive.tar"):
+        answer = await here.ask(f"/{path}", method)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert answer.text == "This address takes GET and HEAD only.\n"
+
+
 async def test_a_folder_lists_what_is_in_it_with_relative_links(world: World) -> None:
     where = site(world, {"a/b.mrc": b"movie", "z": b""})
     assert await where.links() == ["./a/", "./z"]

@@ -8,8 +8,12 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from starlette import routing
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
-__all__ = ["Route", "is_text"]
+__all__ = ["PlainRoute", "Route", "is_text"]
+
+_FOR_PEOPLE = {"Cache-Control": "no-cache", "Content-Security-Policy": "default-src 'none'; sandbox"}
 
 
 class Route(routing.Route):  # noqa: TID251 - this is it
@@ -30,6 +34,20 @@ class Route(routing.Route):  # noqa: TID251 - this is it
         super().__init__(path, endpoint, methods=methods, include_in_schema=include_in_schema)
         plain = self.path_regex
         self.path_regex = re.compile(plain.pattern.removesuffix("$") + r"\Z", plain.flags | re.DOTALL)
+
+
+class PlainRoute(Route):
+    """A route whose refusals people read: another method than its own is answered by a line of text (RFC 9110 §15.5.6)."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for this address."""
+        if self.methods is None or scope["method"] in self.methods:
+            await super().handle(scope, receive, send)
+            return
+        allowed = sorted(self.methods)
+        said = f"This address takes {' and '.join(allowed)} only.\n"
+        refusal = PlainTextResponse(said, 405, headers={"Allow": ", ".join(allowed), **_FOR_PEOPLE})
+        await refusal(scope, receive, send)
 
 
 def is_text(escaped: bytes) -> bool:

@@ -14,7 +14,9 @@ from email.utils import parsedate_to_datetime
 
 __all__ = ["Part", "State", "Unsatisfiable", "Verdict", "judge", "parse_range", "parse_ranges"]
 
-_ONE = re.compile(r"(?:(?P<first>\d{1,19})-(?P<last>\d{0,19})|-(?P<suffix>\d{1,19}))", re.ASCII)
+_ONE = re.compile(r"(?:(?P<first>\d+)-(?P<last>\d*)|-(?P<suffix>\d+))", re.ASCII)
+_MOST_DIGITS = 19
+"""No file has more bytes than numbers of so many digits can say."""
 _UNIT = re.compile(r"\s*(?P<unit>[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=(?P<ranges>.*)", re.ASCII | re.DOTALL)
 _ETAG = re.compile(r'(?P<weak>W/)?(?P<tag>"[\x21\x23-\x7e\x80-\xff]*")')
 _MOST_RANGES = 100
@@ -107,13 +109,19 @@ def _part(text: str, size: int) -> Part | None:
     if not found:
         raise Unsatisfiable
     if found["suffix"] is not None:
-        first, last = max(0, size - int(found["suffix"])), size - 1
+        first, last = max(0, size - _number(found["suffix"])), size - 1
     else:
-        first, last = int(found["first"]), int(found["last"]) if found["last"] else size - 1
+        first, last = _number(found["first"]), _number(found["last"]) if found["last"] else size - 1
         if found["last"] and first > last:
             raise Unsatisfiable
         last = min(last, size - 1)
     return (first, last - first + 1) if first <= last else None
+
+
+def _number(digits: str) -> int:
+    """Return a position: RFC 9110 §14.1.2 sets no limit to how far beyond the end one may lie."""
+    digits = digits.lstrip("0")
+    return int(digits or "0") if len(digits) <= _MOST_DIGITS else int(10**_MOST_DIGITS)
 
 
 def _joined(parts: list[Part]) -> tuple[Part, ...]:

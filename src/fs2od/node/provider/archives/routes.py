@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from fs2od.errors import Fs2odError
 from fs2od.node.http.endpoints import token_text
-from fs2od.node.http.routing import Route
+from fs2od.node.http.routing import PlainRoute
 from fs2od.node.http.working import in_worker
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.answers import archive_response
@@ -78,14 +78,14 @@ def archive_routes(provider: Oneprovider, authenticate: Callable[[Request], Call
         return []
     addresses = _Addresses(provider, authenticate)
     return [
-        Route("/share/{id}/archive.{format}", _guarded(addresses.present)),
-        Route("/share/{id}/archive/{state}/{name}", _guarded(addresses.pinned)),
-        Route("/download/{secret}/{name}", _guarded(addresses.session)),
-        Route("/share/{id}/archive", _with_body(addresses.start), methods=["POST"]),
-        Route("/share/{id}/bulk", _with_body(addresses.bulk), methods=["POST"]),
-        Route("/data/{file_id}/archive.{format}", _guarded(addresses.members_present)),
-        Route("/data/{file_id}/archive/{state}/{name}", _guarded(addresses.members_pinned)),
-        Route("/data/{file_id}/bulk", _with_body(addresses.members_bulk), methods=["POST"]),
+        PlainRoute("/share/{id}/archive.{format}", _guarded(addresses.present)),
+        PlainRoute("/share/{id}/archive/{state}/{name}", _guarded(addresses.pinned)),
+        PlainRoute("/download/{secret}/{name}", _guarded(addresses.session)),
+        PlainRoute("/share/{id}/archive", _with_body(addresses.start), methods=["POST"]),
+        PlainRoute("/share/{id}/bulk", _with_body(addresses.bulk), methods=["POST"]),
+        PlainRoute("/data/{file_id}/archive.{format}", _guarded(addresses.members_present)),
+        PlainRoute("/data/{file_id}/archive/{state}/{name}", _guarded(addresses.members_pinned)),
+        PlainRoute("/data/{file_id}/bulk", _with_body(addresses.members_bulk), methods=["POST"]),
     ]
 
 

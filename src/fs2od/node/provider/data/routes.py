@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 
 from fs2od.errors import Fs2odError
 from fs2od.node.http.endpoints import token_text
-from fs2od.node.http.routing import Route, is_text
+from fs2od.node.http.routing import PlainRoute, Route, is_text
 from fs2od.node.http.working import in_worker
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.selections import MOST_PATHS
@@ -76,7 +76,7 @@ def file_routes(provider: Oneprovider, authenticate: Callable[[Request], Caller]
         ("/data/{file_id}/SHA256SUMS", addresses.members_sums),
         ("/share/{id}/files.meta4", addresses.metalink),
     ]
-    return [*(Route(path, _guarded(handler)) for path, handler in handlers), Route("/files.css", _style)]
+    return [*(PlainRoute(path, _guarded(handler)) for path, handler in handlers), PlainRoute("/files.css", _style)]
 
 
 class _Addresses:
