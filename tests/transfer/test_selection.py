@@ -154,3 +154,21 @@ def test_a_list_is_read_line_by_line_and_no_name_is_changed(tmp_path: Path) -> N
         listed_paths(str(listed))
     with pytest.raises(ConfigurationError, match="cannot be read"):
         listed_paths(str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("pattern", ["./x/*.mrc", "././/x/*.mrc", "./x", "./", "."])
+def test_a_pattern_from_the_top_may_be_written_as_shells_do(pattern: str) -> None:
+    selection = Selection(include=[pattern])
+    assert selection.wants(("x", "a.mrc"))
+    assert selection.wants(("y", "x", "a.mrc")) == (pattern in {"./", "."})
+    assert list(selection.unmatched) == []
+
+
+def test_patterns_that_nothing_matches_are_told() -> None:
+    selection = Selection(include=["*.foo", "./bar"], exclude=["*.mrc"])
+    for path in paths("fs2od-sidecar/seal", "a.tif", "x/b.mrc"):
+        selection.wants(path)
+    assert list(selection.unmatched) == ["*.foo", "/bar"]
+    assert selection.makes(("bar",))
+    assert list(selection.unmatched) == []
+    assert not Selection(exclude=["*"]).unmatched

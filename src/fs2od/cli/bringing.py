@@ -127,13 +127,15 @@ def quiet(text: str | None, *, follow: bool) -> float | None:
 
 
 def rehearse(estimate: Estimate, *, as_json: bool) -> None:
-    """Say what would come."""
+    """Say what would come, and end with the exit code of it if that is not 0."""
     from fs2od.transfer import estimate_line  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     if as_json:
         click.echo(json.dumps(estimate.document()))
     else:
         click.echo(estimate_line(estimate), err=True)
+    if estimate.exit_code:
+        raise SystemExit(estimate.exit_code)
 
 
 def tell(report: Report, folder: Path, *, again: str, report_file: Path | None, as_json: bool) -> None:

@@ -209,6 +209,7 @@ class _Course:
         self._selection = Selection(options.include, options.exclude, options.only)
         self._tally = Tally()
         self._undeliverable = Undeliverable()
+        self._unmatched: tuple[str, ...] = ()
         self._ledger = ledger
         self._crew = crew
         self._following = Following(options.follow_quiet_s, say=options.say)
@@ -241,6 +242,7 @@ class _Course:
                     # Facilities say it of complete datasets.
                     lacking = Ahead(ask)
                 self._name_unmet("it was asked for, and the dataset does not show it")
+                self._unmatched = self._selection.unmatched
             self._undeliverable = lacking.result()
         return self._report(began_s, trouble=self._sidecar.trouble, sealed=self._sidecar.sealed)
 
@@ -259,6 +261,7 @@ class _Course:
             verification = Verification(self._surroundings(destination), known.promises, self._selection)
             verification.run(min(self._options.jobs, os.cpu_count() or 1), self._look)
             self._name_unmet("it was asked for, and the manifest does not name it")
+            self._unmatched = self._selection.unmatched
         return replace(self._report(began_s, trouble=known.trouble, sealed=known.is_sealed), is_check=True)
 
     def estimate(self) -> Estimate:
@@ -274,7 +277,9 @@ class _Course:
             manifest_error=trouble if self._ending.cause is None else None,
             sealed=sealed,
         )
-        return replace(report, undeliverable=self._undeliverable)
+        # Where something could not be listed, nobody knows what it would have shown.
+        is_sure = report.stopped_by is None and not report.missing
+        return replace(report, undeliverable=self._undeliverable, unmatched=self._unmatched if is_sure else ())
 
     def _surroundings(self, destination: Destination) -> Run:
         return Run(

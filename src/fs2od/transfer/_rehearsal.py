@@ -94,7 +94,14 @@ class Rehearsal:
         failures = tuple(sorted(self._failures, key=lambda failure: failure.path))
         lacking = undeliverable_in(self._shared, root, is_wanted=self._selection.is_everything)
         return Estimate(
-            self._files, self._size_bytes, self._files_present, self._bytes_present, rate, failures, lacking
+            self._files,
+            self._size_bytes,
+            self._files_present,
+            self._bytes_present,
+            rate,
+            failures,
+            lacking,
+            () if failures or ending.has_come else self._selection.unmatched,
         )
 
     def _visit(self, folder: Names, _: Entry, listing: list[Entry]) -> list[Entry]:

@@ -7,10 +7,10 @@ from typing import Final
 
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.transfer._entries import Names, shown_path
-from fs2od.transfer._errors import LinkLeftOut, Withheld
+from fs2od.transfer._errors import LinkLeftOut, NotFound, Withheld
 from fs2od.transfer._undeliverable import Undeliverable
 
-__all__ = ["Estimate", "Failure", "FileReport", "Progress", "Report", "readable_size"]
+__all__ = ["Estimate", "Failure", "FileReport", "Progress", "Report", "no_match", "readable_size"]
 
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 # Which exit code speaks for a download whose files failed for several reasons: what is worst to overlook comes first.
@@ -115,6 +115,7 @@ class Estimate:
         rate: Bytes per second that a short reading reached, no more than are allowed; 0 where there was nothing to read.
         failures: What would not come.
         undeliverable: What the dataset has besides, by its facility's word, and nobody can deliver.
+        unmatched: The patterns of what to bring, if nothing at all matches any of them.
     """
 
     files: int
@@ -124,6 +125,12 @@ class Estimate:
     rate: float
     failures: tuple[Failure, ...] = ()
     undeliverable: Undeliverable = field(default_factory=Undeliverable)
+    unmatched: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """6, not found, where no file matches what was asked for; else 0."""
+        return 6 if self.unmatched else 0
 
     def document(self) -> dict[str, object]:
         """Return it as JSON has it."""
@@ -137,6 +144,7 @@ class Estimate:
             "failures": [{"path": "/".join(each.path), "reason": each.reason} for each in self.failures],
             "undeliverable": self.undeliverable.count,
             "undeliverable_names": list(self.undeliverable.names),
+            "unmatched": list(self.unmatched),
         }
 
     @property
@@ -170,6 +178,7 @@ class Report:
         sealed: Whether the dataset says of itself that it is complete.
         is_check: Whether files were only looked at: then nothing was to be fetched.
         undeliverable: What the dataset has besides, by its facility's word, and nobody can deliver. It is no failure.
+        unmatched: The patterns of what to bring, if nothing at all matches any of them.
         files: Every file, if that was asked for.
     """
 
@@ -190,6 +199,7 @@ class Report:
     sealed: bool = False
     is_check: bool = False
     undeliverable: Undeliverable = field(default_factory=Undeliverable)
+    unmatched: tuple[str, ...] = ()
     files: tuple[FileReport, ...] = ()
 
     @property
@@ -226,7 +236,7 @@ class Report:
     def exit_code(self) -> int:
         """0 when everything that the link gives is there; else the code of what stopped the run, or of the gravest failure.
 
-        That a manifest is there and cannot be used is a failure, too. A link that gives nothing at all is 5, not permitted.
+        That a manifest is there and cannot be used is a failure, too. That no file matches is 6, not found. A link that gives nothing at all is 5, not permitted.
         """
         if self.stopped_by is not None:
             return self.stopped_by.exit_code
@@ -235,6 +245,8 @@ class Report:
         codes = {failure.exit_code for failure in self.failures}
         if self.manifest_error is not None and not isinstance(self.manifest_error, Withheld):
             codes.add(self.manifest_error.exit_code)
+        if self.unmatched:
+            codes.add(NotFound.exit_code)
         return next((code for code in _GRAVEST_FIRST if code in codes), max(codes, default=0))
 
     def summary(self, *, names: int = 3) -> str:
@@ -246,6 +258,8 @@ class Report:
         lacking = self.undeliverable
         offered = self.files_total - len(self.withheld) + (lacking.count if lacking.is_wanted else 0)
         line = f"{self.files_done:,} of {offered:,} files, {readable_size(self.bytes_done)}{self._trust()}"
+        if self.unmatched:
+            line = no_match(self.unmatched)
         came_not = "not as promised" if self.is_check else "could not be fetched"
         links = f"symbolic link{'' if len(self.left_out) == 1 else 's'} left out"
         for failures, said in ((self.missing, came_not), (self.withheld, "for members only"), (self.left_out, links)):
@@ -287,6 +301,7 @@ class Report:
             "links_left_out": [{"path": "/".join(failure.path), "reason": failure.reason} for failure in self.left_out],
             "undeliverable": self.undeliverable.count,
             "undeliverable_names": list(self.undeliverable.names),
+            "unmatched": list(self.unmatched),
             "stopped_by": str(self.stopped_by) if self.stopped_by is not None else None,
             "manifest_error": str(self.manifest_error) if self.manifest_error is not None else None,
             "summary": self.summary(),
@@ -310,6 +325,11 @@ def _named(failures: tuple[Failure, ...], names: int) -> str:
     shown = [shown_path(each.path) if each.is_withheld else str(each) for each in failures[:names]]
     more = len(failures) - names
     return f": {', '.join(shown)}{f', and {more:,} more' if more > 0 else ''}"
+
+
+def no_match(patterns: tuple[str, ...]) -> str:
+    """Return what to say of patterns that match nothing."""
+    return f"no file matches {', '.join(shown_path(tuple(pattern.split('/'))) for pattern in patterns)}"
 
 
 def _gone(paths: tuple[str, ...]) -> str:

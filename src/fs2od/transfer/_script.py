@@ -240,7 +240,7 @@ def _tell_estimate(estimate: Estimate, *, as_json: bool) -> int:
         print(json.dumps(estimate.document()))  # noqa: T201 - a command line
     else:
         _say(estimate_line(estimate))
-    return 0
+    return estimate.exit_code
 
 
 def _say(line: str) -> None:

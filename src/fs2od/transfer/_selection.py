@@ -29,7 +29,7 @@ class InvalidPattern(Fs2odError):
 class Selection:
     """Files by patterns: "*.mrc" is matched against every name in a path, "Grids/*/Data" against the path from its start.
 
-    "*" and "?" stay within a name, "**" crosses folders, "[abc]" is one of these characters. A folder that matches stands
+    "./" before a pattern, as shells write it, is the same as "/": from the dataset's top. "*" and "?" stay within a name, "**" crosses folders, "[abc]" is one of these characters. A folder that matches stands
     for everything below it. The sidecar comes along unless it is excluded: it is how the files are checked later.
 
     A list of paths (`only`) holds them as they are, from the dataset's top; nothing else is wanted or even looked for, and
@@ -45,8 +45,9 @@ class Selection:
         Raises:
             InvalidPattern: One of the patterns has no meaning.
         """
-        self._include = tuple(include)
-        self._exclude = tuple(exclude)
+        self._include = tuple(map(_from_top, include))
+        self._exclude = tuple(map(_from_top, exclude))
+        self._has_met_one = False
         for pattern in (*self._include, *self._exclude):
             _compiled(pattern.strip("/"))
         self._only = None if only is None else _meant(only)
@@ -63,11 +64,16 @@ class Selection:
         """The paths of the list at and below which nothing was asked about so far."""
         return sorted(set((self._only or {}).values()) - self._met - {()})
 
+    @property
+    def unmatched(self) -> tuple[str, ...]:
+        """The patterns of what to bring, if nothing that was asked about so far matches any of them."""
+        return () if self._has_met_one else self._include
+
     def wants(self, path: Names) -> bool:
         """Say whether a file is wanted."""
         if not self._is_listed(path) or self._matches(self._exclude, path):
             return False
-        return not self._include or path[0] == SIDECAR or self._matches(self._include, path)
+        return not self._include or path[0] == SIDECAR or self._is_included(path)
 
     def enters(self, folder: Names) -> bool:
         """Say whether anything below a folder may be wanted."""
@@ -76,7 +82,12 @@ class Selection:
 
     def makes(self, folder: Names) -> bool:
         """Say whether a folder is wanted even if no wanted file lies in it."""
-        return self._is_listed(folder) and (not self._include or self._matches(self._include, folder))
+        return self._is_listed(folder) and (not self._include or self._is_included(folder))
+
+    def _is_included(self, path: Names) -> bool:
+        is_included = self._matches(self._include, path)
+        self._has_met_one = self._has_met_one or is_included
+        return is_included
 
     def _is_listed(self, path: Names) -> bool:
         if self._only is None:
@@ -124,6 +135,13 @@ def _meant(paths: Iterable[str]) -> dict[Names, Names]:
 
 def _names(path: str) -> Names:
     return tuple(name for name in path.split("/") if name not in {"", "."})
+
+
+def _from_top(pattern: str) -> str:
+    """Return a pattern that begins with "./" as it is meant."""
+    if pattern != "." and not pattern.startswith("./"):
+        return pattern
+    return "/" + ("/".join(_names(pattern)) or "**")
 
 
 def _match(pattern: str, path: Names) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from fs2od.errors import StorageError
-from fs2od.transfer._report import Estimate, Report, readable_size
+from fs2od.transfer._report import Estimate, Report, no_match, readable_size
 
 __all__ = ["estimate_line", "parse_duration", "parse_rate", "readable_duration", "report_lines", "write_report"]
 
@@ -58,6 +58,8 @@ def readable_duration(seconds: float) -> str:
 
 def estimate_line(estimate: Estimate) -> str:
     """Return what a download would bring as one line."""
+    if estimate.unmatched:
+        return no_match(estimate.unmatched)
     line = f"{estimate.files:,} files, {readable_size(estimate.size_bytes)} to fetch"
     if estimate.files_present:
         line += f"; {estimate.files_present:,} files, {readable_size(estimate.bytes_present)} are here already"
@@ -88,7 +90,7 @@ def report_lines(report: Report, folder: str, *, again: str) -> list[str]:
     if report.stopped_by is not None:
         lines.append(f"fs2od: {report.stopped_by}")
     lines.append(f"{report.summary(names=_NAMED_IN_SUMMARY if few else 0)} ({folder})")
-    return [*lines, f"To go on: {again}"] if report.exit_code else lines
+    return [*lines, f"To go on: {again}"] if report.exit_code and not report.unmatched else lines
 
 
 def write_report(path: str, report: Report, folder: str) -> None:

@@ -6,6 +6,7 @@ import itertools
 import json
 import resource
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -266,3 +267,15 @@ def test_a_pattern_without_a_meaning_is_told_before_anything_is_asked(
     assert f"the pattern {more[1]} cannot be used: bad character range" in found.said
     assert len(found.said.splitlines()) == 1
     assert not share.asked
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["run", "dry-run"])
+def test_that_no_file_matches_is_told(share: HostileShare, download: Downloader, more: tuple[str, ...]) -> None:
+    share.items.append(listed("b", len(DATA)))
+    found = download.run("--include", "*.foo", "--include", "./bar", *more)
+    assert (found.code, found.told["unmatched"]) == (6, ["*.foo", "/bar"])
+    plainly = replace(download, more=()).run("--include", "*.foo", *more)
+    assert plainly.code == 6
+    assert plainly.said.splitlines()[-1].startswith("no file matches *.foo")
+    assert download.tree() == {} or more
+    assert replace(download, more=()).run("--include", "./a", *more).code == 0
