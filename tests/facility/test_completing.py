@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from tests.facility.conftest import World
 
-from fs2od.facility import Configuration
+from fs2od.facility import Configuration, Datasets
 from fs2od.facility.journal import Record, Step
-from fs2od.onedata.ids import FileId, SpaceId
+from fs2od.onedata.ids import FileId, ShareId, SpaceId
 
 NAME = "20261103_P2"
 
@@ -135,3 +135,25 @@ async def test_without_a_running_file_growth_that_only_the_last_count_sees_puts_
         assert world.rows()[NAME].state == "acquiring"
         await world.until(one_pass, world.is_in("complete", NAME))
     assert (await sizes(world, world.records()[NAME]))["movie_0.mrc"] == 101
+
+
+async def test_a_link_that_somebody_ended_stops_nothing_and_is_sent_to_nobody(world: World) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility().opened(checksums=True) as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        async with world.onedata() as (_, provider, _):
+            await provider.shares.delete(ShareId(world.records()[NAME].done[Step.SHARE]))
+        (folder / "later.mrc").write_bytes(b"x")
+        (folder / ".running").unlink()
+        await world.until(one_pass, world.is_in("complete", NAME))
+        await world.until(one_pass, lambda: bool(world.records()[NAME].told))
+        (folder / "much later.mrc").write_bytes(b"xy")
+        told = world.records()[NAME].told
+        await world.until(one_pass, lambda: world.records()[NAME].told != told)
+    row = world.rows()[NAME]
+    assert (row.state, row.stuck) == ("complete", "")
+    with world.database() as database:
+        said = [event.said for event in Datasets(database).history(NAME)]
+    assert "complete; no mail: its public link was ended by somebody" in said
+    assert "metadata, as allowed; its public link was ended by somebody" in said
+    assert len(world.letters()) == 1

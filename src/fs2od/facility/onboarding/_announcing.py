@@ -27,7 +27,9 @@ from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import ShareId, TokenId
 from fs2od.onedata.tokens import Token
 
-__all__ = ["Announcer"]
+__all__ = ["LINK_ENDED", "Announcer"]
+
+LINK_ENDED = "its public link was ended by somebody"
 
 # What our own node says that it was built from. It has a page that takes invites, and get.py; a federation does it its own way.
 _OURS = "fs2od"
@@ -52,14 +54,19 @@ class Announcer:
 
     async def tell_complete(self, scene: Scene) -> None:
         """Write the mail that says that everything is there, in one transaction with the note of it."""
-        record = await _with_link_of_today(scene)
-        signature = record.tally.signature if record.tally else "none"
-        letter = complete_letter(record, scene.configuration, is_ours=await _is_ours(scene), now=self.clock())
+        said, signature = "complete; mail written", scene.record.tally.signature if scene.record.tally else "none"
+        try:
+            record = await _with_link_of_today(scene)
+        except NotFound:
+            # Whoever ended the link does not want it sent around.
+            record, letter, said = scene.record, None, f"complete; no mail: {LINK_ENDED}"
+        else:
+            letter = complete_letter(record, scene.configuration, is_ours=await _is_ours(scene), now=self.clock())
         await asyncio.to_thread(
             self.journal.write,
             replace(record, told=signature, attempts=0, trouble=None, next_attempt_at=None),
             kind="complete",
-            said="complete; mail written",
+            said=said,
             now=self.clock(),
             letter=letter,
             letter_key=f"{record.unique_name}/complete/{signature}",

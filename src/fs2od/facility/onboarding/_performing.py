@@ -36,7 +36,7 @@ from fs2od.facility.deciding import (
 )
 from fs2od.facility.journal import Journal, Phase, Problem, ProblemKind, Record, Step
 from fs2od.facility.metadata import MetadataProblem, facts_of, read_metadata
-from fs2od.facility.onboarding._announcing import Announcer
+from fs2od.facility.onboarding._announcing import LINK_ENDED, Announcer
 from fs2od.facility.onboarding._imported import difference
 from fs2od.facility.onboarding._importing import Importer
 from fs2od.facility.onboarding._names import dataset_name, unique_name
@@ -205,8 +205,17 @@ class Performer:
         await self._write(replace(scene.record, done=done), "rights", said)
 
     async def _publish(self, scene: Scene) -> None:
-        done = {**scene.record.done, Step.PUBLISHED: await publish(scene)}
-        await self._write(replace(scene.record, done=done), "published", "description and metadata, as allowed")
+        said = "description and metadata, as allowed"
+        try:
+            fingerprint = await publish(scene)
+        except NotFound:
+            # Owners may end the link: the dataset goes on for its members. Where more is gone, this fails as well.
+            fingerprint = await publish(scene, link=False)
+            said = f"metadata, as allowed; {LINK_ENDED}"
+        done = {**scene.record.done, Step.PUBLISHED: fingerprint}
+        await self._write(
+            replace(scene.record, done=done, attempts=0, trouble=None, next_attempt_at=None), "published", said
+        )
 
     def _adopt(self, folder: SeenFolder, problem: Problem | None) -> None:
         watch = Rules(self.configuration).watch(folder.root)

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 
 from fs2od.errors import Fs2odError
 from fs2od.facility.deciding import QUICK_TRIES, pause_after_setback
-from fs2od.facility.journal import Problem, ProblemKind, Record
+from fs2od.facility.journal import Problem, ProblemKind, Record, Step
 from fs2od.onedata.errors import Busy, Conflict, ConnectionLost, Forbidden, NotFound, Rejected, Unauthorized
 
 __all__ = ["FolderTrouble", "NotYet", "OnedataAway", "Setback", "setback_of"]
 
 _TOO_EARLY_PAUSE = timedelta(milliseconds=250)
 _TOO_EARLY_TRIES = 20
+_GONE = "Onedata does not find it (any more): was its space, its support or its link ended there?"
 
 
 class NotYet(Fs2odError):
@@ -54,7 +55,8 @@ def setback_of(error: Fs2odError, record: Record, now: datetime, *, doing: str) 
         return Setback(trouble, now + _TOO_EARLY_PAUSE * (8 if late else 1))
     kind = _kind(error, attempts)
     since = record.trouble.since if record.trouble else now
-    return Setback(Problem(kind, f"{doing}: {error}", since), now + pause_after_setback(kind, attempts))
+    said = f"{doing}: {_GONE if isinstance(error, NotFound) and Step.SUPPORT in record.done else error}"
+    return Setback(Problem(kind, said, since), now + pause_after_setback(kind, attempts))
 
 
 def _kind(error: Fs2odError, attempts: int) -> ProblemKind:

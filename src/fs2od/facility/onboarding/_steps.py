@@ -297,11 +297,20 @@ async def _published(scene: Scene) -> Outcome:
     return Outcome(await publish(scene), "description and metadata, as allowed")
 
 
-async def publish(scene: Scene) -> str:
-    """Publish what may be published, and return its fingerprint."""
+async def publish(scene: Scene, *, link: bool = True) -> str:
+    """Publish what may be published, and return its fingerprint.
+
+    Args:
+        scene: The dataset.
+        link: Whether there is a link, which is described; else only the metadata are published.
+
+    Raises:
+        NotFound: The link is not there, or what it leads to.
+    """
     publication = publication_of(scene.record, scene.configuration.facility)
-    share = ShareId(scene.record.done[Step.SHARE])
-    await scene.services.provider.shares.change(share, description=publication.description)
+    if link:
+        share = ShareId(scene.record.done[Step.SHARE])
+        await scene.services.provider.shares.change(share, description=publication.description)
     await scene.services.provider.files.json_metadata.put(FileId(scene.record.root_file), publication.metadata)
     return publication.fingerprint
 
