@@ -7,10 +7,10 @@ import os
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.system.configuring import configured
 
 from fs2od.manifests import SIDECAR
 from fs2od.testing import microscope
@@ -21,14 +21,11 @@ FOR_MEMBERS_ONLY = ("SPA.yml", "fs2od-access.yml")
 
 def _announced(system: System, *, language: str = "en", watch: str = "") -> tuple[Mail, Path]:
     """Start everything with some settings, let a dataset appear, and return the mail and the dataset's folder."""
-    system.start()
-    system.stop()
-    file = system.data / "fs2od.toml"
+    file = configured(system)
     text = file.read_text().replace("[mail]\n", f'[mail]\nlanguage = "{language}"\n', 1)
-    file.write_text(text.replace("[[watch]]\n", f'[[watch]]\nquiet = "1s"\n{watch}\n', 1))
+    file.write_text(text.replace("[[watch]]\n", f'[[watch]]\nquiet = "1s"\ndata_settle = "1s"\n{watch}\n', 1))
     system.start()
-    source = system.watched / "20261103_P2"
-    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=4))
+    source = system.record(microscope.Session.of_files(30), "20261103_P2")
     system.wait_for_mail(2)
     return system.mails()[0], source
 

@@ -13,13 +13,13 @@ import zipfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from tests.node.test_data_checksums import publish
+from tests.system.configuring import configured
 
 from fs2od.node import NodeSettings, open_node
 from fs2od.portal._commands import dataset_commands
@@ -313,13 +313,10 @@ def test_checksums_are_checked_afterwards(site: Site, tool: str) -> None:
 
 
 def test_what_the_facility_hashed_is_what_the_tools_check(system: System, tmp_path: Path) -> None:
-    system.start()
-    system.stop()
-    with (system.data / "fs2od.toml").open("a") as configuration:
+    with configured(system).open("a") as configuration:
         configuration.write('[checksums]\nfirst_within = "1 s"\n')
     facts = system.start()
-    source = system.watched / "dataset"
-    microscope.write(microscope.Session.of_files(30), source, start=datetime.now(UTC), duration=timedelta(seconds=2))
+    system.record(microscope.Session.of_files(30), "dataset")
     link = system.wait_for_mail().link
     shutil.copy(facts["ca"], tmp_path / "fs2od-ca.pem")
     with system.http() as http:
