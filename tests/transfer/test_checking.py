@@ -1,6 +1,7 @@
 """Checks of what stands on the disk, and what is said where the manifest itself cannot be used."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from fs2od.manifests import (
     parse_part,
     seal_of,
 )
+from fs2od.testing.downloading import command, single_file
 from fs2od.testing.network import Reply, Request, listed, reply_of
 from fs2od.transfer import (
     NotFound,
@@ -224,3 +226,18 @@ def test_where_there_is_nothing_to_verify_that_is_said(site: Site) -> None:
     site.run()
     with pytest.raises(NotFound, match="no checksums"):
         site.download().verify()
+
+
+@pytest.mark.parametrize("front", ["command", "get.py"])
+def test_what_a_check_found_wrong_is_fetched_by_the_line_that_goes_on(site: Site, front: str, tmp_path: Path) -> None:
+    site.offer({"a": b"a"})
+    site.promise({"a": b"a"}, sealed=True)
+    assert site.run().exit_code == 0
+    (site.out / "a").write_bytes(b"x")
+    words = command() if front == "command" else single_file(tmp_path)
+    line = [*words, site.share.link, str(site.out), "--verify"]
+    ended = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 8
+    again = ended.stderr.rpartition("To go on: ")[2]
+    assert site.share.link in again
+    assert "--verify" not in again

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION
-from fs2od.errors import Interrupted
+from fs2od.errors import Interrupted, StorageError
 
 if TYPE_CHECKING:
     from fs2od.transfer import Estimate, Report
@@ -32,6 +32,7 @@ __all__ = [
     "report_options",
     "stopping",
     "tell",
+    "try_place_of",
 ]
 
 FILES_FROM_OPTION = click.option(
@@ -139,21 +140,38 @@ def rehearse(estimate: Estimate, *, as_json: bool) -> None:
 
 
 def tell(report: Report, folder: Path, *, again: str, report_file: Path | None, as_json: bool) -> None:
-    """Say what has become of a run, and end with its exit code."""
+    """Say what has become of a run, also if the report cannot be written, and end with its exit code."""
     from fs2od.transfer import report_lines, write_report  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     where = str(folder.absolute())
-    if report_file is not None:
-        write_report(str(report_file), report, where)
     if as_json:
         click.echo(json.dumps(replace(report, files=()).document(where)))
     elif report.was_interrupted:
-        raise interrupted(again)
+        click.echo(f"fs2od: {interrupted(again)}", err=True)
     else:
         for line in report_lines(report, str(folder), again=again):
             click.echo(line, err=True)
-    if report.exit_code:
-        raise SystemExit(report.exit_code)
+    code = report.exit_code
+    try:
+        if report_file is not None:
+            write_report(str(report_file), report, where)
+    except StorageError as error:
+        click.echo(f"fs2od: {error}", err=True)
+        code = code or error.exit_code
+    if code:
+        raise SystemExit(code)
+
+
+def try_place_of(report_file: Path | None, folder: Path) -> None:
+    """Make sure that --report can be written before anything is done.
+
+    Raises:
+        StorageError: It cannot.
+    """
+    from fs2od.transfer import try_report  # noqa: PLC0415 - keeps `fs2od --help` quick
+
+    if report_file is not None:
+        try_report(str(report_file), str(folder))
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from fs2od.cli.bringing import (
     report_options,
     stopping,
     tell,
+    try_place_of,
 )
 from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
@@ -114,6 +115,7 @@ def download(
             if dry_run:
                 rehearse(chosen.estimate(stop), as_json=as_json)
                 return
+            try_place_of(report_file, folder)
             with progress_bar("listing") as show_plainly:
                 show = access.announcing(show_plainly)
                 report = chosen.verify(show, stop) if verify else chosen.run(show, stop)
@@ -121,4 +123,7 @@ def download(
         raise UntrustedCertificate(f"{error}; give its authority's certificate with --ca FILE") from error
     except Interrupted:
         raise interrupted(again) from None
+    if not report.was_interrupted:
+        # What a check that came to its end found wrong is fetched without it.
+        again = going_on(link=place, verify=False)
     tell(report, folder, again=again, report_file=report_file, as_json=as_json)

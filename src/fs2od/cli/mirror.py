@@ -20,6 +20,7 @@ from fs2od.cli.bringing import (
     report_options,
     stopping,
     tell,
+    try_place_of,
 )
 from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
@@ -108,6 +109,7 @@ def mirror(
                 rehearse(chosen.estimate(stop), as_json=as_json)
                 _show(chosen.extras(stop) if delete else [])
                 return
+            try_place_of(report_file, dest)
             with progress_bar("listing") as show_plainly:
                 report = chosen.run(access.announcing(show_plainly), stop)
             if delete and not report.exit_code:

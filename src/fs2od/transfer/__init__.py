@@ -63,6 +63,7 @@ from fs2od.transfer._words import (
     parse_rate,
     readable_duration,
     report_lines,
+    try_report,
     write_report,
 )
 
@@ -149,5 +150,6 @@ __all__ = [
     "remove_folder",
     "report_lines",
     "shown_path",
+    "try_report",
     "write_report",
 ]

@@ -29,6 +29,7 @@ from fs2od.transfer._words import (
     parse_rate,
     readable_duration,
     report_lines,
+    try_report,
     write_report,
 )
 
@@ -141,10 +142,11 @@ def _download(given: argparse.Namespace, origin: str | None) -> int:
     with _stopping() as stop:
         if given.dry_run:
             return _tell_estimate(download.estimate(stop), as_json=given.json)
+        if given.report is not None:
+            try_report(given.report, folder)
         report = download.verify(show, stop) if given.verify else download.run(show, stop)
     again = _again(given, place, folder, origin, was_interrupted=report.was_interrupted)
-    _tell(report, folder, again=again, given=given)
-    return report.exit_code
+    return _tell(report, folder, again=again, given=given)
 
 
 def _zone(given: str | None, token: AccessToken, origin: str | None) -> str | None:
@@ -178,17 +180,23 @@ def _shown(progress: Progress) -> None:
     print(f"\r{files}, {size}, {readable_size(int(progress.rate))}/s{left}\x1b[K", end="", file=sys.stderr, flush=True)  # noqa: T201 - a command line
 
 
-def _tell(report: Report, folder: str, *, again: str, given: argparse.Namespace) -> None:
+def _tell(report: Report, folder: str, *, again: str, given: argparse.Namespace) -> int:
+    """Say what has become of a run, also if the report cannot be written, and return the exit code."""
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)  # noqa: T201 - a command line
     where = str(Path(folder).absolute())
-    if given.report is not None:
-        write_report(given.report, report, where)
     if given.json:
         print(json.dumps(replace(report, files=()).document(where)))  # noqa: T201 - a command line
-        return
-    for line in report_lines(report, folder, again=again):
-        _say(line)
+    else:
+        for line in report_lines(report, folder, again=again):
+            _say(line)
+    try:
+        if given.report is not None:
+            write_report(given.report, report, where)
+    except Fs2odError as error:
+        _say(f"get.py: {error}")
+        return report.exit_code or error.exit_code
+    return report.exit_code
 
 
 def _again(given: argparse.Namespace, place: Place, folder: str, origin: str | None, *, was_interrupted: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import re
 import secrets
@@ -12,7 +13,15 @@ from typing import Final
 from fs2od.errors import StorageError
 from fs2od.transfer._report import Estimate, Report, no_match, readable_size
 
-__all__ = ["estimate_line", "parse_duration", "parse_rate", "readable_duration", "report_lines", "write_report"]
+__all__ = [
+    "estimate_line",
+    "parse_duration",
+    "parse_rate",
+    "readable_duration",
+    "report_lines",
+    "try_report",
+    "write_report",
+]
 
 _MOST_NAMED: Final = 50
 _NAMED_IN_SUMMARY: Final = 3
@@ -93,6 +102,37 @@ def report_lines(report: Report, folder: str, *, again: str) -> list[str]:
     return [*lines, f"To go on: {again}"] if report.exit_code and not report.unmatched else lines
 
 
+def try_report(path: str, folder: str) -> None:
+    """Make sure that a report can be written at a place, before anything is done that it would tell of.
+
+    Args:
+        path: The file to be.
+        folder: Where the files will lie; it may not be there yet, and the report may be meant for it.
+
+    Raises:
+        StorageError: It cannot be written there: name another place.
+    """
+    target = Path(path).absolute()
+    if not target.parent.exists() and Path(folder).absolute() in target.parents:
+        return
+    partial = _partial_of(target)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder stands there")
+        partial.touch()
+        partial.unlink()
+    except OSError as error:
+        raise _no_report(path, error) from error
+
+
+def _partial_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.{secrets.token_hex(4)}.partial")
+
+
+def _no_report(path: str, error: OSError) -> StorageError:
+    return StorageError(f"the report {path} cannot be written ({error.strerror})")
+
+
 def write_report(path: str, report: Report, folder: str) -> None:
     """Write the report with every file as JSON; the file appears whole, or not at all.
 
@@ -100,7 +140,7 @@ def write_report(path: str, report: Report, folder: str) -> None:
         StorageError: It cannot be written.
     """
     target = Path(path)
-    partial = target.with_name(f"{target.name}.{secrets.token_hex(4)}.partial")
+    partial = _partial_of(target)
     try:
         text = json.dumps({**report.document(folder), "files": [file.document() for file in report.files]}, indent=1)
         partial.write_text(text + "\n", encoding="utf-8", errors="surrogateescape")
@@ -108,4 +148,4 @@ def write_report(path: str, report: Report, folder: str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink()
-        raise StorageError(f"the report {path} cannot be written ({error.strerror})") from error
+        raise _no_report(path, error) from error

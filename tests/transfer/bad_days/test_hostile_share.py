@@ -279,3 +279,33 @@ def test_that_no_file_matches_is_told(share: HostileShare, download: Downloader,
     assert plainly.said.splitlines()[-1].startswith("no file matches *.foo")
     assert download.tree() == {} or more
     assert replace(download, more=()).run("--include", "./a", *more).code == 0
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_comes(
+    share: HostileShare, download: Downloader, tmp_path: Path
+) -> None:
+    found = download.run("--report", str(tmp_path / "nowhere" / "report.json"))
+    assert (found.code, found.out) == (7, "")
+    assert f"the report {tmp_path / 'nowhere' / 'report.json'} cannot be written" in found.said
+    assert not download.out.exists()
+    assert not [asked for asked in share.asked if asked.path.endswith("/content")]
+    assert download.run("--report", str(download.out / "report.json")).code == 0
+    assert (download.out / "report.json").exists()
+
+
+def test_a_report_that_can_no_longer_be_written_does_not_take_the_verdict_with_it(
+    share: HostileShare, download: Downloader, tmp_path: Path
+) -> None:
+    place = tmp_path / "reports"
+    place.mkdir()
+
+    def content(_: Request) -> Reply:
+        if place.exists():
+            place.rmdir()
+        return reply_of(DATA)
+
+    share.answers["content of id-a"] = content
+    found = download.run("--report", str(place / "report.json"))
+    assert found.code == 7
+    assert found.told["complete"] is True
+    assert "cannot be written" in found.said
