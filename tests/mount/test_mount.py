@@ -18,6 +18,7 @@ from tests.noise import noise
 
 from fs2od.manifests import PIECE_BYTES
 from fs2od.mount import check_machine
+from fs2od.onedata.tokens import DataPath, Token
 from fs2od.testing.downloading import BehindProxy, Published, behind_proxy, publish
 from fs2od.testing.mounting import Mounted, mounted
 from fs2od.testing.network import Cut, Fault, FlipBit, Refuse, Request
@@ -334,3 +335,58 @@ def test_a_folder_that_is_not_empty_is_not_hidden(site: Site, tmp_path: Path) ->
 def test_the_check_names_what_is_needed() -> None:
     found = {each.name: each for each in check_machine()}
     assert all(found[name].is_there for name in ("pyfuse3", "/dev/fuse", "fusermount3"))
+
+
+def with_token(behind: BehindProxy, home: Path, token: Token) -> list[str]:
+    home.mkdir(exist_ok=True)
+    file = home / "job.token"
+    file.write_text(token.reveal())
+    return ["--zone", behind.world.node.settings.zone_url, "--token-file", str(file), "--wait", "0"]
+
+
+def spoil(published: Published, path: str) -> None:
+    """Turn one bit over, as a disk may: size and times stay."""
+    file = published.folder / path
+    status, data = file.stat(), bytearray(file.read_bytes())
+    data[-3] ^= 1
+    file.write_bytes(data)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def assert_rotten(mount: Mounted, path: str) -> None:
+    with pytest.raises(OSError, match="Input/output"):
+        (mount.point / path).read_bytes()
+
+
+@pytest.mark.parametrize(("path", "rotten"), [("/Grids", "a.mrc"), ("/big.mrc", "big.mrc")])
+def test_a_part_of_a_space_is_compared_with_the_manifest_of_the_whole(
+    site: Site, tmp_path: Path, path: str, rotten: str
+) -> None:
+    behind, published = site
+    age(behind, published)
+    spoil(published, "big.mrc" if path == "/big.mrc" else f"Grids/{rotten}")
+    words = with_token(behind, tmp_path / "m", behind.world.administrator.token)
+    with mounted(published.dataset.space + path, tmp_path / "m", behind.world.ca, *words) as mount:
+        assert_rotten(mount, rotten)
+
+
+@pytest.mark.parametrize("way", ["link", "link to a file", "token for the part alone"])
+def test_a_part_whose_whole_is_not_seen_is_compared_with_what_the_node_knows(
+    site: Site, tmp_path: Path, way: str
+) -> None:
+    behind, published = site
+    os.utime(published.folder / "many/0000.jpg", (1_700_000_000, 1_700_000_000))
+    age(behind, published)
+    spoil(published, "many/0000.jpg")
+    administrator, words = behind.world.administrator, ["--wait", "0"]
+    if way.startswith("link"):
+        shared = "many/0000.jpg" if way == "link to a file" else "many"
+        share = behind.world.share(administrator, published.dataset, shared, name="part")
+        place = f"{behind.world.node.settings.zone_url}/share/{share}"
+    else:
+        place = f"{published.dataset.space}/many"
+        words = with_token(behind, tmp_path / "m", behind.world.token(administrator, DataPath((f"/{place}",))))
+    with mounted(place, tmp_path / "m", behind.world.ca, *words) as mount:
+        assert_rotten(mount, "0000.jpg")
+        if way != "link to a file":
+            assert (mount.point / "0001.jpg").read_bytes() == FILES["many/0001.jpg"]

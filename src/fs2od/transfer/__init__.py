@@ -54,6 +54,7 @@ from fs2od.transfer._sidecar import Promise, Sidecar, pieces_of
 from fs2od.transfer._signing_in import DeviceGrant, DeviceSignIn, SignInRefused
 from fs2od.transfer._space import SpaceDataset
 from fs2od.transfer._steady import SteadyFile
+from fs2od.transfer._sums import Sums
 from fs2od.transfer._tokens import AccessToken, given_token
 from fs2od.transfer._undeliverable import Undeliverable
 from fs2od.transfer._walk import DownloadLimits
@@ -123,6 +124,7 @@ __all__ = [
     "SpaceDataset",
     "SpacePlace",
     "SteadyFile",
+    "Sums",
     "Timeouts",
     "TokenRefused",
     "Undeliverable",

@@ -71,7 +71,7 @@ class Dataset(abc.ABC):
 
     What comes by any of them tells the others that the service is there: `news` counts it.
 
-    For implementers: `_opened` is the one way to data by file id; `root` and `entrance` say the rest.
+    For implementers: `_opened` is the one way to data by file id; `root`, `entrance` and `sums_url` say the rest.
     """
 
     def __init__(
@@ -137,6 +137,14 @@ class Dataset(abc.ABC):
 
         Raises:
             NoSuchDataset: There is none, or it has ended.
+        """
+
+    @abc.abstractmethod
+    def sums_url(self, root: Entry) -> str | None:
+        """Return where the checksums are to be had that an fs2od node knows of it; None where there are none. See `Entrance`.
+
+        Args:
+            root: Its root.
         """
 
     def whole(self, root: Entry) -> Whole | None:  # noqa: ARG002 - what is reached by token needs it
@@ -359,7 +367,7 @@ class Dataset(abc.ABC):
 
     @contextlib.contextmanager
     def sums(self, url: str) -> Iterator[Answer]:
-        """Yield the list of checksums at `Entrance.sums_url`. Tried once."""
+        """Yield the list of checksums at `sums_url`. Tried once."""
         with self._authorised("GET", url) as answer:
             if answer.status != 200:
                 raise_refusal(answer)

@@ -85,7 +85,7 @@ class SharedDataset(Dataset):
         Raises:
             UnknownLink: There is no such share, or it has ended.
         """
-        address = Ahead(self._data_address)
+        address = Ahead(self._opened_address)
         public = self._public()
         root_id = text_of(public, "rootFileId")
         top = Entry("", EntryKind.FOLDER, root_id)
@@ -93,9 +93,12 @@ class SharedDataset(Dataset):
         listing = Ahead(lambda: self.children(top, most=most)) if public.get("fileType") == "dir" else None
         root = self._root(root_id)
         found = address.result()
-        sums_url = f"{found.url}/SHA256SUMS" if found is not None else None
         is_folder = root.kind is EntryKind.FOLDER
-        return Entrance(root, found if is_folder else None, listing if is_folder else None, sums_url)
+        return Entrance(root, found if is_folder else None, listing if is_folder else None, _sums_of(found))
+
+    def sums_url(self, root: Entry) -> str | None:  # noqa: ARG002 - a link has one list, whatever its root is
+        """Return where the checksums are to be had that the node knows of what is shared."""
+        return _sums_of(self._data_address())
 
     def _root(self, file_id: str) -> Entry:
         try:
@@ -105,7 +108,10 @@ class SharedDataset(Dataset):
 
     def _data_address(self) -> DataAddress | None:
         body = self._discovery(self.link.zone_url)
-        address = data_address(body or b"", "data", self.link.zone_url, {"id": self.link.share})
+        return data_address(body or b"", "data", self.link.zone_url, {"id": self.link.share})
+
+    def _opened_address(self) -> DataAddress | None:
+        address = self._data_address()
         if address is not None:
             # Where the zone leads for the files, too, but only with its next answer.
             self.http.open_ahead(address.url, _FIRST_CONNECTIONS)
@@ -154,6 +160,10 @@ class SharedDataset(Dataset):
         except ConnectionLost:
             self._nearest = None
             raise
+
+
+def _sums_of(address: DataAddress | None) -> str | None:
+    return None if address is None else f"{address.url}/SHA256SUMS"
 
 
 def _unknown(link: Link) -> UnknownLink:

@@ -148,15 +148,29 @@ class SpaceDataset(Dataset):
         Raises:
             UnknownSpace: The token gives no such space, or there is no such folder in it.
         """
-        discovery = Ahead(lambda: self._discovery(self.place.zone_url))
+        discovery = Ahead(self._discovered)
         root = self.root()
         is_folder = root.kind is EntryKind.FOLDER
         listing = Ahead(lambda: self.children(root, most=most)) if is_folder else None
-        found = data_address(discovery.result() or b"", "members", self.place.zone_url, {"id": root.file_id})
+        found = self._members_address(discovery.result(), root)
         if found is None:
             return Entrance(root, None, listing)
-        url = f"https://{self._domains()[0]}{urlsplit(found.url).path}"
-        return Entrance(root, DataAddress(url, found.bulk_paths) if is_folder else None, listing, f"{url}/SHA256SUMS")
+        return Entrance(root, found if is_folder else None, listing, f"{found.url}/SHA256SUMS")
+
+    def sums_url(self, root: Entry) -> str | None:
+        """Return where the checksums are to be had that the node knows of the space, or the folder or file in it."""
+        found = self._members_address(self._discovered(), root)
+        return None if found is None else f"{found.url}/SHA256SUMS"
+
+    def _discovered(self) -> bytes | None:
+        return self._discovery(self.place.zone_url)
+
+    def _members_address(self, discovery: bytes | None, root: Entry) -> DataAddress | None:
+        """Return where members have the data of a file or folder, at the provider whose turn it is."""
+        found = data_address(discovery or b"", "members", self.place.zone_url, {"id": root.file_id})
+        if found is None:
+            return None
+        return DataAddress(f"https://{self._domains()[0]}{urlsplit(found.url).path}", found.bulk_paths)
 
     def _store_address(self, file: Entry, start: int, count: int) -> Addressed | None:
         """Return where the store of the provider whose turn it is has a range; None where it has no copy."""
