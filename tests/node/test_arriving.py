@@ -10,21 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.node.bucket_scene import CONTENT, PART, AnswerLost, Scene
 from tests.node.replication.buckets import Meanwhile, Objects
 from tests.node.replication.moments import Moments
 
-from fs2od.client import Connection, Oneprovider, Retries
-from fs2od.node.index import Entry
 from fs2od.onedata.errors import Busy, PosixError, Rejected, Unauthorized
-from fs2od.onedata.ids import FileId
 from fs2od.storage.s3 import S3Settings, client_of
-from fs2od.testing.killed_writing import PART_BYTES as PART
-from fs2od.testing.killed_writing import arrive_until_killed, results_in_bucket
-from fs2od.testing.network import Broken, Fault, Proxy, Refuse, Reply, Request
+from fs2od.testing.killed_writing import arrive_until_killed
+from fs2od.testing.network import Proxy, Refuse, Request
 from fs2od.testing.radosgw import Radosgw
-from fs2od.testing.world import World, open_world, wait_until
+from fs2od.testing.world import open_world, wait_until
 
-CONTENT = os.urandom(2 * PART + 1000)
 DAY_S = 24 * 3600
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["fs2od.testing.killed_writing"])
@@ -42,48 +38,6 @@ def proxy(radosgw: Radosgw) -> Iterator[Proxy]:
         yield proxy
 
 
-class Scene:
-    """Somebody who writes into a space in a bucket."""
-
-    def __init__(self, world: World, own: S3Settings, port: int) -> None:
-        self.world = world
-        self.provider = world.node.provider
-        self.alex = world.person()
-        dataset = results_in_bucket(world, self.alex, own, "objects", port=port)
-        self.space, self.root = dataset.space, dataset.root
-        self.objects = Objects(own, self.space)
-        self._store, self._bucket = client_of(own), own.bucket
-        transport = world.transports[world.node.settings.provider_url]
-        connection = Connection(token=self.alex.token, transport=transport, retries=Retries(tries=1))
-        self.files = Oneprovider(connection, world.node.settings.provider_url).files
-
-    def uploads(self) -> int:
-        """Return how many uploads into the bucket nobody has ended."""
-        return len(self._store.list_multipart_uploads(Bucket=self._bucket).get("Uploads", ()))
-
-    def listed(self) -> dict[str, int]:
-        with self.provider.indexes.using(self.space) as index:
-            root = index.get(1)
-            assert root is not None
-            return {path: entry.size_bytes for path, entry in index.walk(root)}
-
-    def entry(self, file: FileId) -> Entry:
-        return self.provider.access.locate(self.alex.caller, file).entry
-
-    async def begun(self, name: str = "whole", *, size: int = len(CONTENT)) -> FileId:
-        partial = f".fs2od-{os.urandom(12).hex()}.partial"
-        file = (await self.files.create(self.root, partial)).file_id
-        await self.files.begin_upload(file, name, size)
-        return file
-
-    async def part(self, file: FileId, number: int, content: bytes = CONTENT) -> str | None:
-        return await self.files.write(file, content[number * PART : (number + 1) * PART], offset=number * PART)
-
-    async def move(self, file: FileId, name: str, *, replaces: bool = False) -> None:
-        here = f"objects@{self.space}/{(await self.files.attributes(file, ('name',))).name}"
-        await self.files.move(here, f"objects@{self.space}/{name}", replaces=replaces)
-
-
 @pytest.fixture
 def moments() -> Moments:
     return Moments()
@@ -93,14 +47,6 @@ def moments() -> Moments:
 def scene(tmp_path: Path, moments: Moments, own: S3Settings, proxy: Proxy) -> Iterator[Scene]:
     with open_world(tmp_path, clock=moments) as world:
         yield Scene(world, own, proxy.ports[0])
-
-
-class AnswerLost(Fault):
-    """What was asked for is done, and nobody hears of it."""
-
-    def after(self, reply: Reply) -> Reply:
-        reply.release()
-        raise Broken("the answer is lost")
 
 
 def is_part(request: Request) -> bool:
@@ -281,9 +227,7 @@ async def test_a_token_that_ends_ends_the_upload_and_another_goes_on(scene: Scen
     await scene.part(file, 0)
     zone = scene.world.node.zone
     issued = zone.tokens.issue_named(scene.alex.id, "job")
-    transport = scene.world.transports[scene.world.node.settings.provider_url]
-    connection = Connection(token=issued.token, transport=transport, retries=Retries(tries=1))
-    files = Oneprovider(connection, scene.world.node.settings.provider_url).files
+    files = scene.speaking(issued.token)
     zone.tokens.change(issued.id, revoked=True)
     with pytest.raises(Unauthorized):
         await files.write(file, CONTENT[PART : 2 * PART], offset=PART)
@@ -309,28 +253,26 @@ async def test_when_the_space_is_removed_no_part_stays_in_the_store(scene: Scene
 
 
 def test_wherever_the_node_is_killed_index_and_bucket_agree_and_it_goes_on(tmp_path: Path, own: S3Settings) -> None:
-    # Ten processes of a second each: one for every step from the last part on.
-    store, ended, content = client_of(own), None, CONTENT[PART:]
-    for at in range(1, MOST_STEPS):
+    # A dozen processes of a second each: one for every step from the last part on. Each finds what the one before it left.
+    store, ended, at, content = client_of(own), None, 0, CONTENT[PART:]
+    while ended != 0:
+        at += 1
+        assert at < MOST_STEPS
         process = FORKS.Process(target=arrive_until_killed, args=(str(tmp_path), at, own, content))
         process.start()
         process.join(60)
         ended = process.exitcode
-        with open_world(tmp_path) as world:
-            (space,) = world.node.zone.spaces.named(f"space {at}")
+        assert ended in (0, -signal.SIGKILL)
+    names = []
+    with open_world(tmp_path) as world:
+        for number in range(1, at + 1):
+            (space,) = world.node.zone.spaces.named(f"space {number}")
             objects = Objects(own, space)
             with world.node.provider.indexes.using(space) as index:
-                children = index.children(1, limit=9)
-            assert {child.name: child.size_bytes for child in children} == objects.sizes()
-            assert [child.name for child in children] in (["partial"], ["whole"]), at
-            if children[0].name == "whole":
-                assert objects.all() == {"whole": content}
-                under_way = 0
-            else:
-                under_way = 1
-            assert len(store.list_multipart_uploads(Bucket=own.bucket, Prefix=space).get("Uploads", ())) == under_way
-            world.node.provider.supports.end(space)
-        if ended == 0:
-            break
-        assert ended == -signal.SIGKILL
-    assert ended == 0
+                (child,) = index.children(1, limit=9)
+            assert objects.sizes() == {child.name: child.size_bytes}, number
+            assert objects.get(f"{space}/{child.name}") == {"partial": b"", "whole": content}[child.name]
+            uploads = store.list_multipart_uploads(Bucket=own.bucket, Prefix=space).get("Uploads", ())
+            assert len(uploads) == (child.name == "partial"), number
+            names.append(child.name)
+    assert (names[0], names[-1], sorted(names)) == ("partial", "whole", names)

@@ -320,6 +320,13 @@ class Storage(abc.ABC):
             FileExistsError: A directory has that name, or `to` lies inside `path`.
         """
 
+    def begin_copy(self, path: str, to: str) -> Upload:
+        """Copy a file within the storage, and return an upload that has all of its bytes: only to complete it is left.
+
+        For storages without `Can.RENAME_ATOMICALLY`, whose renames take long for large files. The file stays.
+        """
+        raise NotImplementedError
+
     def space_left(self) -> int | None:
         """Return how many bytes can still be written; None where the storage does not tell."""
         return None

@@ -422,6 +422,21 @@ class StorageContract:
         assert _names(storage) == set()
         assert storage.sweep(before_ns=2**62) == 0
 
+    def test_a_copy_is_whole_before_it_appears_and_its_file_stays(self, storage: Storage, part_bytes: int) -> None:
+        """Where renames copy."""
+        if Can.RENAME_ATOMICALLY in storage.can:
+            pytest.skip("a rename is one step")
+        content = bytes(range(256)) * (part_bytes // 256 + 1)
+        storage.write("dir/file", [content])
+        upload = storage.begin_copy("dir/file", "copy")
+        assert storage.parts_of(upload) == frozenset(range(upload.count))
+        assert _names(storage) == {"dir"}
+        assert storage.complete_upload(upload).size_bytes == len(content)
+        assert _content(storage, "copy") == _content(storage, "dir/file") == content
+        with pytest.raises(FileNotFoundError):
+            storage.begin_copy("nothing", "copy")
+        assert storage.sweep(before_ns=2**62) == 0
+
     def test_an_upload_of_nothing_makes_an_empty_file(self, storage: Storage, part_bytes: int) -> None:
         """It has one part, which need not be put."""
         upload = storage.begin_upload("file", size_bytes=0, part_bytes=part_bytes)

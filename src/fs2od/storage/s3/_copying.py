@@ -41,10 +41,24 @@ class Copies:
         Raises:
             IntegrityFailure: The object is not as long as it was said to be.
         """
-        client, source = self._client(), {**self._bucket, "Key": key}
+        client = self._client()
         if size_bytes <= _PART_BYTES:
-            client.copy_object(**self._bucket, Key=to, CopySource=source)
+            client.copy_object(**self._bucket, Key=to, CopySource={**self._bucket, "Key": key})
             return
+        upload_id, _ = self.begin(key, to, size_bytes)
+        uploads = Uploads(client, self._bucket)
+        try:
+            parts = uploads.parts(to, upload_id)
+            if sum(size for size, _ in parts.values()) != size_bytes:
+                raise IntegrityFailure(f"the copy of {key!r} in {self._settings.shown} has not all of its bytes")
+            uploads.complete(to, upload_id, parts)
+        except BaseException:
+            uploads.abort(to, upload_id)
+            raise
+
+    def begin(self, key: str, to: str, size_bytes: int) -> tuple[str, int]:
+        """Copy an object into an upload, given up when a part fails; return its id and the size of its parts."""
+        client, source = self._client(), {**self._bucket, "Key": key}
         uploads, part_bytes = Uploads(client, self._bucket), part_bytes_for(size_bytes, _PART_BYTES)
         upload_id = uploads.begin(to)
 
@@ -60,13 +74,10 @@ class Copies:
         try:
             with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="copy") as threads:
                 list(threads.map(one, range(0, size_bytes, part_bytes)))
-            parts = uploads.parts(to, upload_id)
-            if sum(size for size, _ in parts.values()) != size_bytes:
-                raise IntegrityFailure(f"the copy of {key!r} in {self._settings.shown} has not all of its bytes")
-            uploads.complete(to, upload_id, parts)
         except BaseException:
             uploads.abort(to, upload_id)
             raise
+        return upload_id, part_bytes
 
     def _client(self) -> Any:  # noqa: ANN401 - the library makes its classes at run time
         with self._lock:

@@ -199,6 +199,13 @@ class S3Storage(Storage):
                 for found in page.get("Contents", ()):
                     self._move(found["Key"], f"{target}/{found['Key'][len(below) :]}", found["Size"])
 
+    def begin_copy(self, path: str, to: str) -> Upload:
+        """Copy within the store, part by part."""
+        key, size_bytes = self._new_key(to), self.stat(path).size_bytes
+        with self._mapped(path):
+            upload_id, part_bytes = self._copies.begin(self._key(path), key, size_bytes)
+        return Upload(to, upload_id, size_bytes, part_bytes)
+
     def presigned(self, path: str, *, offset: int, length: int, expires_s: int) -> str:
         """Return an address of a range; the range is signed with it."""
         key = self._key(path)

@@ -18,6 +18,7 @@ from fs2od.node.provider.checksums import know
 from fs2od.node.provider.writing.arriving import Arrived, Arriving
 from fs2od.node.provider.writing.change import Change, stored, written_whole
 from fs2od.node.provider.writing.digests import Digests
+from fs2od.node.provider.writing.moving import moving
 from fs2od.node.provider.writing.places import Place, Places
 from fs2od.node.provider.writing.quotas import Quotas
 from fs2od.node.provider.writing.reading_again import Reading, ReadingAgain
@@ -210,7 +211,10 @@ class Writing:
             return source
         if f"{where.path}/".startswith(f"{here.path}/"):
             raise errors.posix("einval")
-        with self._change(where, storage) as change:
+        if where.existing is not None:
+            _require_free(source.entry, where.existing, replaces=replaces)
+        still = partial(self._access.require_still, source, partial(self.places.of, source))
+        with moving(storage, source, where.path, still) as move, self._change(where, storage) as change:
             change.hold()
             there = self._child(change.index, where)
             entry = change.index.get(source.entry.row)
@@ -223,7 +227,7 @@ class Writing:
             change.begin(where.path, source=source.path)
             is_empty = entry.kind is Kind.DIRECTORY and not entry.files
             if Can.KEEP_DIRECTORIES in storage.can or not is_empty:
-                stored(lambda: storage.rename(source.path, where.path))
+                move.finish()
             is_directory = entry.kind is Kind.DIRECTORY
             seen = self._directory_seen(storage, where) if is_directory else stored(lambda: storage.stat(where.path))
             with change.registering() as db:
