@@ -318,3 +318,31 @@ def test_the_reading_side_lists_finds_and_reads(site: Site) -> None:
         assert shared.read("small", 3, 100) == b""
         with pytest.raises(NotFound):
             shared.stat("nothing/here")
+
+
+@pytest.mark.parametrize(
+    ("there", "right"),
+    [
+        (BIG[: 2 * PIECE_BYTES + 100], 2 * PIECE_BYTES),
+        (BIG + b"more", len(BIG)),
+        (b"x" * (PIECE_BYTES + 1) + BIG[PIECE_BYTES + 1 : -1], PIECE_BYTES),
+    ],
+)
+def test_of_a_file_of_another_length_only_wrong_pieces_are_fetched(site: Site, there: bytes, right: int) -> None:
+    site.offer({"big.mrc": BIG})
+    site.promise({"big.mrc": BIG})
+    site.out.mkdir()
+    (site.out / "big.mrc").write_bytes(there)
+    report = site.run()
+    assert (report.exit_code, report.files_intact) == (0, 1)
+    assert report.bytes_fetched <= len(BIG) - right + 2_000
+    assert site.found() == {"big.mrc": BIG}
+
+
+def test_of_a_file_of_another_length_without_checksums_nothing_is_believed(site: Site) -> None:
+    site.offer({"big.mrc": BIG})
+    site.out.mkdir()
+    (site.out / "big.mrc").write_bytes(b"x" * (3 * PIECE_BYTES))
+    report = site.run()
+    assert report.bytes_fetched >= len(BIG)
+    assert site.found() == {"big.mrc": BIG}

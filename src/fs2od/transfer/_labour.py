@@ -155,7 +155,7 @@ class Labour:
             self._work.put(singles=[wanted])
             return
         name = partial_name(wanted.entry.name, wanted.entry.state())
-        if demote and self._run.destination.demote(wanted.path, name):
+        if demote and wanted.partial is None and self._run.destination.demote(wanted.path, name):
             wanted = Wanted(wanted.folder, wanted.entry, name, wanted.promise, wanted.changes)
         self._work.put(large=[LargeFile(self._run, wanted)])
 

@@ -7,7 +7,7 @@ import unicodedata
 from typing import Callable, Final, Iterable, Mapping, NamedTuple
 
 from fs2od.errors import Fs2odError, IntegrityFailure, StorageError
-from fs2od.manifests import MOST_FILE_BYTES, is_straight, link_fault, target_fault
+from fs2od.manifests import MOST_FILE_BYTES, PIECE_BYTES, is_straight, link_fault, target_fault
 from fs2od.transfer._entries import Entry, EntryKind, Present
 from fs2od.transfer._errors import LinkLeftOut
 from fs2od.transfer._partials import PartialName, partial_name, partials_of
@@ -25,7 +25,8 @@ class Fetch(NamedTuple):
     Attributes:
         entry: The file.
         partial: What an earlier run left of exactly this state, if anything.
-        stands: Whether a file of this size stands in its place, of another time: it may yet be the right one.
+        stands: Whether a file stands in its place that may yet be the right one, for only its time is another; or from which
+            pieces may be kept, for it is large.
     """
 
     entry: Entry
@@ -169,8 +170,8 @@ class _Draft:
         if whole:
             self._skip.append(entry)
         else:
-            stands = there is not None and there.size_bytes == entry.size_bytes
-            self._fetch.append(Fetch(entry, next((p for p in partials if p.state == state), None), stands))
+            partial = next((p for p in partials if p.state == state), None)
+            self._fetch.append(Fetch(entry, partial, there is not None and _is_worth_a_look(entry, there, partial)))
 
     def _conflict(self, entry: Entry) -> Fs2odError | None:
         other = self._taken.get(self._key_of(entry.name))
@@ -240,6 +241,14 @@ def _size_fault(size_bytes: int) -> str | None:
         return "its size is not known"
     # Beyond it, the list of its pieces alone would not fit into memory.
     return f"it is larger than any file may be, {MOST_FILE_BYTES >> 40} TiB" if size_bytes > MOST_FILE_BYTES else None
+
+
+def _is_worth_a_look(entry: Entry, there: Present, partial: PartialName | None) -> bool:
+    """Say whether a file that stands in the place of another state may hold the bytes of this one, or pieces of it."""
+    if there.size_bytes == entry.size_bytes:
+        return True
+    # Cut off by another program, for one; what an earlier run has left of it is better.
+    return partial is None and min(there.size_bytes, entry.size_bytes) > PIECE_BYTES
 
 
 def _kind_fault(entry: Entry) -> str | None:
