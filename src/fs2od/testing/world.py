@@ -177,7 +177,10 @@ class World:
         above = self.folder / "written"
         above.mkdir(exist_ok=True)
         provider, zone = self.node.provider, self.node.zone
-        storage = provider.storages.add_posix(f"results {space}", str(above))
+        known = map(provider.storages.get, provider.storages.every())
+        storage = next((each.id for each in known if each.place == above), None) or provider.storages.add_posix(
+            "results", str(above)
+        )
         with zone.database.writing() as db:
             provider.supports.grant(db, space, storage, size_bytes=size_bytes)
         zone.epoch.move()

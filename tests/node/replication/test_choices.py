@@ -24,7 +24,7 @@ def storage(number: int, **parameters: str | float) -> StorageRecord:
         id=identity,
         provider=ProviderId(f"p{number}"),
         name="disk",
-        place=Path("/nowhere"),
+        place=Path(f"/nowhere/{number}"),
         imported=False,
         readonly=False,
         qos_parameters=parameters,

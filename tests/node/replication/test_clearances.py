@@ -135,8 +135,11 @@ async def test_what_is_at_home_on_a_storage_stays_when_the_space_is_removed(scen
     assert answer.status_code in (200, 201), answer.text
     # The same folder under another name, and as the storage of another site: still it is where the space is at home.
     above = results.folder.parent
-    (above.parent / "link").symlink_to(above)
-    same = scene.centre.node_provider.storages.add_posix("same", str(above.parent / "link"))
+    link = above.parent / "link"
+    link.mkdir()
+    same = scene.centre.node_provider.storages.add_posix("same", str(link))
+    link.rmdir()
+    link.symlink_to(above)
     support_again(scene, same)
     await remove_space(scene)
     clear(scene)
@@ -185,7 +188,11 @@ async def test_what_was_once_at_home_there_is_never_removed(scene: Scene) -> Non
 async def test_nothing_is_removed_where_an_imported_storage_lies(scene: Scene) -> None:
     await scene.require(f"storageId={scene.storage}")
     scene.look()
-    scene.centre.node_provider.storages.add_posix("theirs", str(scene.folder / "deep"), imported=True)
+    theirs = scene.world.folder / "theirs"
+    theirs.mkdir()
+    scene.centre.node_provider.storages.add_posix("theirs", str(theirs), imported=True)
+    theirs.rmdir()
+    theirs.symlink_to(scene.folder / "deep")
     await remove_space(scene)
     clear(scene, times=2)
     assert scene.copies() == FILES

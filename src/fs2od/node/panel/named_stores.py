@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from fs2od.node.settings import NodeSettings
 
-__all__ = ["NamedStores"]
+__all__ = ["NamedStores", "host_and_port"]
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -16,13 +16,13 @@ class NamedStores:
 
     def __init__(self, settings: NodeSettings) -> None:
         configured = (storage.endpoint for site in settings.sites for storage in site.storages if storage.endpoint)
-        self._hosts = {host.lower() for host in settings.store_hosts} | {_host_and_port(each)[1] for each in configured}
+        self._hosts = {host.lower() for host in settings.store_hosts} | {host_and_port(each)[1] for each in configured}
 
     def __contains__(self, endpoint: object) -> bool:
-        return not self._hosts.isdisjoint(_host_and_port(str(endpoint)))
+        return not self._hosts.isdisjoint(host_and_port(str(endpoint)))
 
 
-def _host_and_port(endpoint: str) -> tuple[str, str]:
+def host_and_port(endpoint: str) -> tuple[str, str]:
     """Return the host of an address as it is written there, without and with its port."""
     told = urlsplit(endpoint)
     host = told.hostname or ""

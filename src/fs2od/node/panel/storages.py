@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,7 +13,9 @@ import msgspec
 from cryptography import x509
 from msgspec import structs
 
+from fs2od.errors import StorageError
 from fs2od.node.clock import Clock
+from fs2od.node.panel.overlaps import found_in, overlap, resolved, seen_through
 from fs2od.node.panel.storage_records import (
     Bucket,
     Credentials,
@@ -22,6 +24,7 @@ from fs2od.node.panel.storage_records import (
     StorageRecord,
     failure_at,
     only_public_at,
+    opened_at,
     seal,
     storage_record,
     try_place,
@@ -49,14 +52,25 @@ class Storages:
     """Adds, shows, changes and removes a provider's storages."""
 
     def __init__(
-        self, database: Database, provider: ProviderId, clock: Clock, keys: KeyFile, named: Container[str]
+        self,
+        database: Database,
+        provider: ProviderId,
+        clock: Clock,
+        keys: KeyFile,
+        named: Container[str],
+        *,
+        state: Path,
     ) -> None:
-        """Keep them in the zone's database; stores that are not among the `named` are reached at public addresses only."""
+        """Keep them in the zone's database.
+
+        Stores that are not among the `named` are reached at public addresses only; nothing may lie in the node's own `state`.
+        """
         self._database = database
         self._provider = provider
         self._clock = clock
         self._keys = keys
         self._named = named
+        self._state = state
         self._trials: dict[StorageId, Trial] = {}
 
     def add_posix(
@@ -109,7 +123,10 @@ class Storages:
         if readonly and not imported:
             said = "Only an imported storage can be read-only."
             raise errors.error_of("requiresImportedStorage", said)
+        others = self._require_free(place, imported=imported)
         try_place(place, credentials, readonly=readonly, only_public=only_public_at(place, self._named))
+        if not readonly:
+            self._require_unseen(place, credentials, others)
         storage = StorageId(new_entity_id())
         is_bucket = isinstance(place, Bucket)
         row = (
@@ -129,6 +146,50 @@ class Storages:
             db.execute(f"INSERT INTO storage ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         self._noted(storage, None)
         return storage
+
+    def _require_free(
+        self, place: Place, *, imported: bool = False, besides: StorageId | None = None
+    ) -> list[StorageRecord]:
+        """Let only places pass where no other storage of the node lies, of any site; return the other storages.
+
+        Raises:
+            Rejected: storageTestFailed.
+        """
+        with self._database.reading() as db:
+            rows = db.execute("SELECT * FROM storage WHERE id IS NOT ?", (besides,))
+            others = [storage_record(row, self._keys, self._named) for row in rows]
+        if overlap(resolved(place), resolved(self._state)):
+            raise _taken("the node keeps its own state there")
+        found = found_in(place, others, imported=imported)
+        if found is not None:
+            raise self._taken_by(found)
+        return others
+
+    def _require_unseen(self, place: Place, credentials: Credentials, others: Iterable[StorageRecord]) -> None:
+        """Let no bucket pass that is another storage's by another address of its store.
+
+        Raises:
+            Rejected: storageTestFailed.
+        """
+        alike = [
+            each
+            for each in others
+            if isinstance(each.place, Bucket) and isinstance(place, Bucket) and each.place.name == place.name
+        ]
+        if not alike:
+            return
+        try:
+            found = seen_through(
+                opened_at(place, credentials, only_public=only_public_at(place, self._named), hurried=True), alike
+            )
+        except StorageError as error:
+            raise _refused("write", str(error)) from error
+        if found is not None:
+            raise self._taken_by(found)
+
+    def _taken_by(self, found: StorageRecord) -> errors.ServiceError:
+        whose = f"the storage “{found.name}”" if found.provider == self._provider else "a storage of another site"
+        return _taken(f"{whose} lies there, in it or above it")
 
     def every(self) -> list[StorageId]:
         """Return the ids of the provider's storages, oldest first."""
@@ -183,7 +244,11 @@ class Storages:
         if not isinstance(record.place, Bucket):
             raise errors.error_of("notSupported", "The storage is no bucket.")
         _require_usable(bucket)
+        moves = not overlap(record.place, bucket)
+        others = self._require_free(bucket, imported=record.imported, besides=storage) if moves else []
         try_place(bucket, credentials, readonly=record.readonly, only_public=only_public_at(bucket, self._named))
+        if not record.readonly:
+            self._require_unseen(bucket, credentials, others)
         values = (msgspec.json.encode(bucket).decode(), seal(self._keys, storage, credentials), storage)
         with self._database.writing() as db:
             db.execute("UPDATE storage SET details = ?, secret = ? WHERE id = ?", values)
@@ -242,6 +307,16 @@ class Storages:
         except sqlite3.IntegrityError as error:
             raise errors.error_of("storageInUse", "The storage supports a space.") from error
         self._trials.pop(storage, None)
+
+
+def _taken(said: str) -> errors.ServiceError:
+    return _refused("write", f"{said}: give a folder or bucket that is for this storage alone")
+
+
+def _refused(operation: str, reason: str) -> errors.ServiceError:
+    return errors.error_of(
+        "storageTestFailed", f"Storage test failed: {operation} ({reason}).", {"operation": operation}
+    )
 
 
 def _is_private(endpoint: str) -> bool:

@@ -123,7 +123,7 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
     """Open one of the node's providers."""
     zone, indexes = shared.zone, shared.indexes
     settings, clock = zone.settings, zone.clock
-    storages = Storages(zone.database, record.id, clock, zone.keys, NamedStores(settings))
+    storages = Storages(zone.database, record.id, clock, zone.keys, NamedStores(settings), state=settings.data)
     supports = Supports(zone.database, record.id, storages, indexes, zone.epoch, clock)
 
     def rules(support: Support) -> ScanRules:

@@ -58,7 +58,9 @@ class Clearing:
         if len(found) == _AT_ONCE:
             self._after[key] = found[-1].path
         known = self._demands.storage(storage)
-        gone = found if known is None else _removed(index, known, found)
+        # What lies in the place of another storage is that one's.
+        is_ours = known is not None and self._demands.twin(index.space, known) is None
+        gone = _removed(index, known, found) if known is not None and is_ours else found
         if gone:
             forget_left(index, gone)
         return len(found) == _AT_ONCE and bool(gone)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fs2od.node.panel.homes import Homes
+from fs2od.node.panel.overlaps import same, twin
 from fs2od.node.panel.storage_records import StorageRecord
 from fs2od.onedata import qos
 from fs2od.onedata.ids import QosRequirementId, SpaceId, StorageId
@@ -39,7 +40,7 @@ def chosen(
     """Return on which storages a requirement is met; None if too few match, so that it is impossible.
 
     The space's home counts as one if it matches. Among the others the choice is as good as random, but always the same as
-    long as the same ones match, so that nothing is copied twice.
+    long as the same ones match, so that nothing is copied twice. Of storages in one place one counts, and none in the home's.
     """
     parsed = qos.parse(requirement.expression)
     matching = [each for each in storages if qos.matches(parsed, each.all_qos_parameters)]
@@ -48,7 +49,13 @@ def chosen(
         drawn = hashlib.sha256(f"{requirement.id} {storage.id}".encode()).digest()
         return home is None or storage.id != home.id, drawn
 
-    return sorted(matching, key=rank)[: requirement.replicas] if len(matching) >= requirement.replicas else None
+    taken = [] if home is None else [home]
+    found: list[StorageRecord] = []
+    for each in sorted(matching, key=rank):
+        if all(each.id == other.id or not same(each.place, other.place) for other in taken):
+            taken.append(each)
+            found.append(each)
+    return found[: requirement.replicas] if len(found) >= requirement.replicas else None
 
 
 class Demands:
@@ -67,6 +74,10 @@ class Demands:
     def storages(self, space: SpaceId) -> list[StorageRecord]:
         """Return the storages that support a space, of every provider."""
         return self._homes.storages(space)
+
+    def twin(self, space: SpaceId, storage: StorageRecord) -> StorageRecord | None:
+        """Return another storage of a space that lies in the same place as one: what lies there is no copy, and is not removed."""
+        return twin(storage, space, self.storages(space))
 
     def storage(self, storage: StorageId) -> StorageRecord | None:
         """Return a storage, whether it supports the space or not."""

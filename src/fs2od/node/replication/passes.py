@@ -25,6 +25,7 @@ from fs2od.node.index import replicas as book
 from fs2od.node.index.checked import own_of
 from fs2od.node.index.replicas import Failure, Lacking, Replica
 from fs2od.node.index.schema import ROOT
+from fs2od.node.panel.overlaps import SharedPlace
 from fs2od.node.provider.sources import HomeTree
 from fs2od.node.replication.copying import HELD_OF_LARGE_BYTES, WHOLE_BYTES, Copied, Copying, Errand, SourceChanged
 from fs2od.onedata.ids import StorageId
@@ -45,6 +46,7 @@ _SAID: tuple[tuple[type[Exception], str], ...] = (
     (StorageFull, "the storage's space or quota is used up: ask the site for more"),
     (StorageMissing, "the storage's folder or bucket is not there: tell the site's administrators"),
     (StorageRefused, "the storage refuses our credentials or what is done: tell the site's administrators"),
+    (SharedPlace, "the storage lies in the same place as another of the dataset's: tell the site's administrators"),
     (StorageError, "it cannot be read or written: the site's administrators see why in the log"),
 )
 _USED_UP = "the size that was granted is used up: ask the site for more"

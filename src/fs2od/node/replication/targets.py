@@ -12,6 +12,7 @@ from fs2od.node.clock import Clock
 from fs2od.node.index import Indexes, SpaceIndex
 from fs2od.node.index.replicas import check_again
 from fs2od.node.panel.homes import Homes
+from fs2od.node.panel.overlaps import SharedPlace
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.sources import HomeTree
 from fs2od.node.replication.clearing import Clearing, sweep
@@ -216,12 +217,18 @@ def route_to(index: SpaceIndex, storage: StorageRecord, homes: Homes, indexes: I
 
     Raises:
         StorageMissing: The space has no home.
+        SharedPlace: The storage lies in the same place as another one of the space.
         StorageError: The storage refused.
     """
     space = index.space
     home = homes.storage(space)
     if home is None:
         raise StorageMissing("the space has no storage that holds its files")
+    twin = demands.twin(space, storage)
+    if twin is not None:
+        raise SharedPlace(
+            f"the storage “{storage.name}” lies in the same place as “{twin.name}”: what came there would be no copy of its own"
+        )
     storage.opened().make_directory("" if storage.imported else space)
     tree = HomeTree(indexes, space, home)
     return Route(index, tree, storage.opened_for(space), storage.id, demands.granted_bytes(space, storage))

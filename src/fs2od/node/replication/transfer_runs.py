@@ -175,6 +175,13 @@ class TransferRuns:
             self._transfers.change(transfer, files_processed=found.files_to_process)
             return "completed"
 
+        twin = self._demands.twin(index.space, storage)
+        if twin is not None:
+            said = "storage %s lies in the same place as %s: transfer %s can make no copies there"
+            _log.warning(said, storage.name, twin.name, transfer)
+            self._transfers.change(transfer, files_failed=found.files_to_process)
+            return "failed"
+
         def told(outcome: Outcome) -> None:
             self._transfers.change(
                 transfer,
@@ -268,7 +275,9 @@ class TransferRuns:
             _log.warning(said, replica.path, storage.name)
             return False
         try:
-            target.delete(replica.path)
+            # What is another storage's, too, for both lie in one place, is forgotten and stays.
+            if self._demands.twin(index.space, storage) is None:
+                target.delete(replica.path)
         except FileNotFoundError:
             pass
         except Fs2odError as error:
