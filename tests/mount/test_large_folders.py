@@ -58,6 +58,7 @@ def cpu_s(mount: Mounted) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.timeout(300)
 def test_it_is_listed_once_and_then_names_are_looked_up_at_once(world: ServedWorld, tmp_path: Path) -> None:
     dataset, _ = large(world, MANY)
     with opened(world, dataset, tmp_path / "m", "--fresh", "600") as mount:

@@ -119,6 +119,7 @@ def mounted_here(
         yield point, process
 
 
+@pytest.mark.timeout(300)
 def test_what_people_run_waits_while_their_cable_is_cut_and_ends_whole(place: Laid, tmp_path: Path) -> None:
     write_files(tmp_path / "made", {f"run/{number}.star": SOME.randbytes(LARGE) for number in range(3)})
     got = {name: tmp_path / name for name in ("download", "mirror", "stage")}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from fs2od.manifests import SIDECAR
 from fs2od.testing import microscope
 from fs2od.testing.system import System, tree, wait_for
@@ -45,6 +47,7 @@ def test_a_dataset_of_200_files_goes_from_the_folder_to_the_users_disk_with_equa
     assert system.stop() == 0
 
 
+@pytest.mark.timeout(300)
 def test_it_stops_cleanly_and_starts_again_where_it_was(system: System, tmp_path: Path) -> None:
     system.start()
     source = system.record(microscope.Session.of_files(30), "dataset one")
@@ -55,7 +58,8 @@ def test_it_stops_cleanly_and_starts_again_where_it_was(system: System, tmp_path
     system.start()
     with system.http() as http:
         assert http.get(link).status_code == 200
-    (source / "late.txt").write_text("a file that came later")
+        (source / "late.txt").write_text("a file that came later")
+        wait_for(lambda: "late.txt" in http.get(f"{link}/files").text, within_s=150, what="the late file on the page")
 
     def comes_whole_with_its_checksum() -> bool:
         done = system.run("download", link, str(tmp_path / "copy"), "--ca", system.facts["ca"])

@@ -8,6 +8,7 @@ from collections import deque
 from urllib.parse import urljoin, urlsplit
 
 import httpx
+import pytest
 
 from fs2od.testing import microscope
 from fs2od.testing.system import System
@@ -40,6 +41,7 @@ def test_no_public_answer_holds_what_is_not_published(system: System) -> None:
     assert not [(address, secret) for address, body in answers.items() for secret in secrets if secret in body]
 
 
+@pytest.mark.timeout(300)
 def test_a_metadata_file_that_is_written_anew_and_its_copies_are_not_shown_for_a_moment(system: System) -> None:
     facts = system.start()
     source = system.record(microscope.Session.of_files(30), "leaky")
