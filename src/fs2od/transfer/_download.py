@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Final
 
-from fs2od.errors import Fs2odError, Interrupted, StorageMissing
+from fs2od.errors import Fs2odError, Interrupted, StorageError, StorageMissing
 from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._checklist import checklist
 from fs2od.transfer._crew import Crew
@@ -207,7 +207,9 @@ class _Course:
         self._shared = opened_dataset(place, options, self._sleep)
         self._sidecar = Sidecar()
         self._selection = Selection(options.include, options.exclude, options.only)
-        self._tally = Tally()
+        self._tally = Tally(with_paths=options.follow)
+        self._brought: set[str] = set()
+        self._left_behind: tuple[str, ...] = ()
         self._undeliverable = Undeliverable()
         self._unmatched: tuple[str, ...] = ()
         self._ledger = ledger
@@ -239,6 +241,7 @@ class _Course:
                 self._pass(entrance, destination)
                 if self._options.follow:
                     self._follow(replace(entrance, listing=None), destination)
+                    self._left_behind = self._no_longer_listed(destination)
                     # Facilities say it of complete datasets.
                     lacking = Ahead(ask)
                 self._name_unmet("it was asked for, and the dataset does not show it")
@@ -279,7 +282,8 @@ class _Course:
         )
         # Where something could not be listed, nobody knows what it would have shown.
         is_sure = report.stopped_by is None and not report.missing
-        return replace(report, undeliverable=self._undeliverable, unmatched=self._unmatched if is_sure else ())
+        unmatched = self._unmatched if is_sure else ()
+        return replace(report, undeliverable=self._undeliverable, unmatched=unmatched, left_behind=self._left_behind)
 
     def _surroundings(self, destination: Destination) -> Run:
         return Run(
@@ -301,6 +305,7 @@ class _Course:
         known = self._looked(entrance)
         if options.follow and known:
             self._following.announce(has_sidecar=self._sidecar.is_there)
+        self._brought |= self._tally.paths
         self._tally = self._tally.following(with_files=options.with_files)
         run = self._surroundings(destination)
         errand = Errand(
@@ -334,6 +339,20 @@ class _Course:
             if not self._sidecar.is_there:
                 raise
             return {}
+
+    def _no_longer_listed(self, destination: Destination) -> tuple[str, ...]:
+        """Return what earlier looks have brought, stands there, and was renamed or removed in the dataset meanwhile.
+
+        Where the last look did not see everything, nobody knows.
+        """
+        if self._ending.has_come or self._tally.has_failures:
+            return ()
+        found = []
+        for path in sorted(self._brought - self._tally.paths):
+            with contextlib.suppress(StorageError):
+                destination.facts(tuple(path.split("/")))
+                found.append(path)
+        return tuple(found)
 
     def _name_unmet(self, reason: str) -> None:
         """Say of every path of a list that nothing lies there: whoever listed it would believe that it has come."""

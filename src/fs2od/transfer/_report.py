@@ -179,6 +179,8 @@ class Report:
         is_check: Whether files were only looked at: then nothing was to be fetched.
         undeliverable: What the dataset has besides, by its facility's word, and nobody can deliver. It is no failure.
         unmatched: The patterns of what to bring, if nothing at all matches any of them.
+        left_behind: Paths of files that this run brought while it followed, and that were renamed or removed in the dataset
+            since. They stay.
         files: Every file, if that was asked for.
     """
 
@@ -200,6 +202,7 @@ class Report:
     is_check: bool = False
     undeliverable: Undeliverable = field(default_factory=Undeliverable)
     unmatched: tuple[str, ...] = ()
+    left_behind: tuple[str, ...] = ()
     files: tuple[FileReport, ...] = ()
 
     @property
@@ -270,7 +273,9 @@ class Report:
         if self.manifest_error is not None:
             to_its_end = " to its end" if self.files_intact else ""
             line = f"{line}; the manifest cannot be used{to_its_end}: {self.manifest_error}"
-        return f"{line}; {_gone(self.gone)} renamed or removed while the dataset grew" if self.gone else line
+        if self.gone:
+            line = f"{line}; {_gone(self.gone)} renamed or removed while the dataset grew"
+        return f"{line}; {_left_behind(self.left_behind, max(1, names))}" if self.left_behind else line
 
     def document(self, folder: str) -> dict[str, object]:
         """Return it as JSON has it.
@@ -297,6 +302,7 @@ class Report:
                 for failure in self.missing
             ],
             "renamed_or_removed": list(self.gone),
+            "no_longer_in_dataset": list(self.left_behind),
             "for_members_only": ["/".join(failure.path) for failure in self.withheld],
             "links_left_out": [{"path": "/".join(failure.path), "reason": failure.reason} for failure in self.left_out],
             "undeliverable": self.undeliverable.count,
@@ -325,6 +331,13 @@ def _named(failures: tuple[Failure, ...], names: int) -> str:
     shown = [shown_path(each.path) if each.is_withheld else str(each) for each in failures[:names]]
     more = len(failures) - names
     return f": {', '.join(shown)}{f', and {more:,} more' if more > 0 else ''}"
+
+
+def _left_behind(paths: tuple[str, ...], names: int) -> str:
+    is_one, more = len(paths) == 1, len(paths) - names
+    shown = ", ".join(shown_path(tuple(path.split("/"))) for path in paths[:names])
+    count = f"{len(paths):,} file{' that stands here is' if is_one else 's that stand here are'}"
+    return f"{count} no longer in the dataset: {shown}{f', and {more:,} more' if more > 0 else ''}"
 
 
 def no_match(patterns: tuple[str, ...]) -> str:

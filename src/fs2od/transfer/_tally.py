@@ -19,7 +19,9 @@ _NAMED: Final = 3
 class Tally:
     """The numbers of one run, from any number of threads."""
 
-    def __init__(self, *, with_files: bool = False) -> None:
+    def __init__(self, *, with_files: bool = False, with_paths: bool = False) -> None:
+        """Begin at zero; with `with_files` each file is reported, with `with_paths` the paths of those that are whole are kept."""
+        self._paths: set[str] | None = set() if with_paths else None
         self._lock = threading.Lock()
         self._files_total = 0
         self._files_present = 0
@@ -45,9 +47,20 @@ class Tally:
         """How many files were brought."""
         return self._files_fetched
 
+    @property
+    def paths(self) -> frozenset[str]:
+        """The paths of all files that are whole, if they are kept."""
+        with self._lock:
+            return frozenset(self._paths or ())
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether anything failed to come."""
+        return bool(self._failures)
+
     def following(self, *, with_files: bool = False) -> Tally:
         """Return the numbers that the next look at the same share begins with: what has arrived has."""
-        following = Tally(with_files=with_files)
+        following = Tally(with_files=with_files, with_paths=self._paths is not None)
         following._bytes_fetched, following._bytes_straight = self._bytes_fetched, self._bytes_straight
         return following
 
@@ -98,6 +111,8 @@ class Tally:
             self._files_intact += intact
             if not intact:
                 self._note_unchecked(path)
+            if self._paths is not None:
+                self._paths.add("/".join(path))
             self._bytes_under_way -= size_bytes if under_way else 0
             self._bytes_whole += size_bytes
             if self._files is not None:
