@@ -111,7 +111,7 @@ def test_a_letter_that_cannot_be_made_leaves_the_transaction_as_it_was(
             Outbox(database).enqueue(connection, long, key="1/announced", now=now)
     with database.reading() as connection:
         assert connection.execute("SELECT name FROM seen").fetchone()["name"] == "grid 2"
-    assert Outbox(database).counts() == {"queued": 0, "sent": 0, "refused": 0}
+    assert Outbox(database).counts() == {"queued": 0, "sent": 0, "partly refused": 0, "refused": 0}
 
 
 def test_in_vain_it_is_tried_again_after_each_pause_with_the_same_bytes(
@@ -162,7 +162,7 @@ def test_each_recipient_is_remembered_by_itself(open_database: OpenDatabase, now
     )
     outbox = Outbox(database)
     assert outbox.deliver(way, now) == DeliveryPass(put_off=1)
-    assert outbox.deliver(way, now + timedelta(hours=1)) == DeliveryPass(sent=1)
+    assert outbox.deliver(way, now + timedelta(hours=1)) == DeliveryPass(refused=1)
     assert [to for _, to, _ in way.calls] == [(ALEX, BO, "cy@example.org"), ("cy@example.org",)]
     (row,) = outbox.list_letters()
     assert [(each.address[:2], each.state) for each in row.recipients] == [
@@ -170,7 +170,10 @@ def test_each_recipient_is_remembered_by_itself(open_database: OpenDatabase, now
         ("bo", "refused"),
         ("cy", "sent"),
     ]
-    assert (row.state, row.last_error) == ("sent", "550 no such user")
+    assert (row.state, row.last_error) == ("partly refused", "550 no such user")
+    assert outbox.counts() == {"queued": 0, "sent": 0, "partly refused": 1, "refused": 0}
+    assert outbox.refused_letters() == outbox.letters_under("1") == (row,)
+    assert outbox.letters_under("1/announced") == ()
     assert outbox.retry(row.id, now)
     assert outbox.due(now)[0].recipients[1].state == "queued"
 
@@ -203,7 +206,7 @@ def test_a_pass_is_bounded_and_the_longest_waiting_goes_first(open_database: Ope
         sent=2
     )
     assert [row.key for row in outbox.due(now + timedelta(hours=1))] == ["2"]
-    assert outbox.counts() == {"queued": 1, "sent": 2, "refused": 0}
+    assert outbox.counts() == {"queued": 1, "sent": 2, "partly refused": 0, "refused": 0}
 
 
 def test_letters_are_listed_newest_first_page_by_page(open_database: OpenDatabase, now: datetime) -> None:

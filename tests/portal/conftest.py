@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from fs2od.facility import Supported
 from fs2od.facility.journal import JOURNAL_SCHEMA, ONBOARDING, Facts, Journal, Phase, Problem, ProblemKind, Record, Step
 from fs2od.facility.watching import Tally
-from fs2od.mail import Letter, parse_mailbox
+from fs2od.mail import Letter, parse_mailbox, parse_recipients
 from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
@@ -167,10 +167,17 @@ class OperatorWorld:
             row = (record.id, asked_us, msgspec.json.encode(sites))
             db.execute("INSERT OR REPLACE INTO whereabouts VALUES (?, ?, ?)", row)
 
-    def letter(self, subject: str, *, html: str = "<p>Hello <b>Alex</b></p>", text: str = "Hello Alex") -> int:
+    def letter(
+        self,
+        subject: str,
+        *,
+        html: str = "<p>Hello <b>Alex</b></p>",
+        text: str = "Hello Alex",
+        to: str = "Alex Example <alex@example.org>",
+    ) -> int:
         letter = Letter(
             sender=parse_mailbox("Facility <data@facility.example.org>"),
-            to=(parse_mailbox("Alex Example <alex@example.org>"),),
+            to=parse_recipients(to).mailboxes,
             subject=subject,
             text=text,
             html=html,

@@ -161,17 +161,42 @@ async def test_many_datasets_come_in_pages(operator: OperatorPages) -> None:
     assert "D000" in await operator.get("/?skipped=99999")
 
 
+class _Refusing:
+    """A mail server that knows the archive and nobody else."""
+
+    def send(self, message: bytes, sender: str, recipients: Sequence[str], *, name: str) -> Outcome:  # noqa: ARG002 - the shape of a transport
+        known = tuple(each for each in recipients if each.startswith("archive@"))
+        unknown = [each for each in recipients if each not in known]
+        return Outcome(known, refused=tuple(NotDelivered(each, "550 <no such user>") for each in unknown))
+
+    def stop(self) -> None:
+        pass
+
+
+async def test_a_dataset_whose_people_the_mail_server_refuses_needs_somebody(operator: OperatorPages) -> None:
+    operator.world.add("A", Phase.COMPLETE)
+    operator.world.letter("A/announced", to="Alex <alex@example.org>, archive@example.org")
+    operator.world.journal.outbox.deliver(_Refusing(), operator.world.now)
+    await operator.sign_in()
+    html = await operator.get("/")
+    assert '<dt>Need you</dt><dd class="alarm">1</dd>' in html
+    assert "alex@example.org (550 &lt;no such user&gt;): correct the address in the metadata file" in html
+    assert "1 refused" in html
+    page = await operator.get("/dataset/A")
+    assert "Its data goes on as ever" in page
+    assert "mail refused" in page
+    (row,) = json.loads(await operator.get("/datasets.json"))["datasets"]
+    assert (row["state"], row["stages"]["mailed"], row["stages"]["complete"]) == ("needs you", "now", "done")
+    assert [each["address"] for each in row["unreached"]] == ["alex@example.org"]
+    outbox = await operator.get("/outbox")
+    assert "partly refused" in outbox
+    assert '<dt>Partly refused</dt><dd class="alarm">1</dd>' in outbox
+    assert "Send now" in await operator.get("/outbox/1")
+
+
 async def test_the_outbox_shows_letters_and_why_they_were_refused(operator: OperatorPages) -> None:
     operator.world.letter("Your data from Titan Krios")
-
-    class Refusing:
-        def send(self, message: bytes, sender: str, recipients: Sequence[str], *, name: str) -> Outcome:  # noqa: ARG002 - the shape of a transport
-            return Outcome(refused=tuple(NotDelivered(each, "550 <no such user>") for each in recipients))
-
-        def stop(self) -> None:
-            pass
-
-    operator.world.journal.outbox.deliver(Refusing(), operator.world.now)
+    operator.world.journal.outbox.deliver(_Refusing(), operator.world.now)
     await operator.sign_in()
     html = await operator.get("/outbox")
     assert "Your data from Titan Krios" in html

@@ -4,6 +4,7 @@ from fs2od.facility._datasets import DatasetEventRow, DatasetRow, Datasets, Data
 from fs2od.facility._facility import DATABASE_NAME, Facility
 from fs2od.facility._planning import Planned, plan
 from fs2od.facility._postman import mail_transport
+from fs2od.facility._refused_mail import Unreached
 from fs2od.facility._whereabouts import Supported
 from fs2od.facility.configuration import (
     Configuration,
@@ -30,6 +31,7 @@ __all__ = [
     "Planned",
     "Supported",
     "Unheeded",
+    "Unreached",
     "example",
     "judged",
     "load_configuration",

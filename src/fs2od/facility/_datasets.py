@@ -10,9 +10,11 @@ from typing import Literal, NoReturn
 
 from fs2od.facility._onedata_access import ONEDATA_STATE
 from fs2od.facility._passing_over import PASSED_OVER, unheeded_in
+from fs2od.facility._refused_mail import Unreached, all_unreached, unreached_words
 from fs2od.facility._whereabouts import HEALTH, Supported, read_whereabouts
 from fs2od.facility.deciding import Unheeded
-from fs2od.facility.journal import ONBOARDING, Phase, Record, Step, read_records
+from fs2od.facility.journal import ONBOARDING, Phase, Problem, ProblemKind, Record, Step, read_records
+from fs2od.mail import Outbox
 from fs2od.sqlite import Database
 
 __all__ = ["DatasetEventRow", "DatasetRow", "DatasetState", "Datasets"]
@@ -59,6 +61,10 @@ class DatasetRow:
     """How its data changed after it had been complete, in words."""
     sites: tuple[Supported, ...] = ()
     sites_asked_at: datetime | None = None
+    unreached: tuple[Unreached, ...] = ()
+    """Whom the mail server refuses, of those who are to hear of it."""
+    only_mail_stuck: bool = False
+    """Whether its data goes on, and only people were not reached."""
 
     @property
     def copies_stuck(self) -> tuple[Supported, ...]:
@@ -77,9 +83,11 @@ class Datasets:
         with self._database.reading() as db:
             last = {row["dataset"]: _event(row) for row in db.execute(_LAST_EVENTS)}
         known = read_whereabouts(self._database)
+        records = tuple(read_records(self._database))
+        refused = all_unreached(Outbox(self._database), records)
         rows = [
-            _row(record, last.get(record.id), known.get(record.id, (None, ())))
-            for record in read_records(self._database)
+            _row(record, last.get(record.id), known.get(record.id, (None, ())), refused.get(record.id, ()))
+            for record in records
         ]
         return tuple(sorted(rows, key=lambda row: (row.state != "needs you", -row.detected_at.timestamp())))
 
@@ -147,13 +155,17 @@ def _event(row: sqlite3.Row) -> DatasetEventRow:
 
 
 def _row(
-    record: Record, last: DatasetEventRow | None, whereabouts: tuple[datetime | None, tuple[Supported, ...]]
+    record: Record,
+    last: DatasetEventRow | None,
+    whereabouts: tuple[datetime | None, tuple[Supported, ...]],
+    refused: tuple[Unreached, ...],
 ) -> DatasetRow:
-    tally, stuck = record.tally, record.stuck
+    tally, only_mail = record.tally, bool(refused) and not (record.stuck and record.stuck.needs_you)
+    stuck = _refusal(refused) if only_mail else record.stuck
     return DatasetRow(
         name=record.name,
         path=str(record.path),
-        state=_state(record),
+        state=_state(record.phase, stuck),
         phase=record.phase,
         stuck=stuck.said if stuck else "",
         stuck_since=stuck.since if stuck else None,
@@ -174,7 +186,13 @@ def _row(
         changed_later=record.changed_later,
         sites_asked_at=whereabouts[0],
         sites=whereabouts[1],
+        unreached=refused,
+        only_mail_stuck=only_mail,
     )
+
+
+def _refusal(refused: tuple[Unreached, ...]) -> Problem:
+    return Problem(ProblemKind.RECIPIENTS, unreached_words(refused), min(each.since for each in refused))
 
 
 _STATES: Mapping[Phase, DatasetState] = {
@@ -186,8 +204,7 @@ _STATES: Mapping[Phase, DatasetState] = {
 }
 
 
-def _state(record: Record) -> DatasetState:
-    stuck = record.stuck
+def _state(phase: Phase, stuck: Problem | None) -> DatasetState:
     if stuck is None:
-        return _STATES[record.phase]
+        return _STATES[phase]
     return "needs you" if stuck.needs_you else "waiting"

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from fs2od.errors import Fs2odError, StateError, StorageError
 from fs2od.facility._onedata_access import OnedataAccess
 from fs2od.facility._passing_over import PassingOver
+from fs2od.facility._refused_mail import all_unreached
 from fs2od.facility.configuration import Configuration
 from fs2od.facility.deciding import STRUCTURAL, Rules, Take, described, due_at, next_action, reconcile
 from fs2od.facility.journal import Journal, Phase, Record
@@ -145,7 +146,15 @@ class Passes:
             record = self._journal.get(dataset)
             again = replace(record, next_attempt_at=None, attempts=0, trouble=None, metadata=None)
             await asyncio.to_thread(self._journal.write, again, kind="retry", said="asked for", now=self._clock())
+        await asyncio.to_thread(self._send_again, wishes)
         await asyncio.to_thread(self._journal.grant, wishes)
+
+    def _send_again(self, wishes: Iterable[int]) -> None:
+        records = [self._journal.get(dataset) for dataset in wishes]
+        outbox = self._journal.outbox
+        refused = all_unreached(outbox, records).values()
+        for letter in {each.letter for some in refused for each in some}:
+            outbox.retry(letter, self._clock())
 
     async def _reconcile(self, seen: Look) -> None:
         for action in reconcile(

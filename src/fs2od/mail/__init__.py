@@ -14,6 +14,8 @@ from fs2od.mail._outbox import (
     LetterRow,
     LetterState,
     Outbox,
+    RecipientState,
+    RefusalNote,
     pause_after,
 )
 from fs2od.mail._rendering import Rendered, render
@@ -43,7 +45,9 @@ __all__ = [
     "NotDelivered",
     "Outbox",
     "Outcome",
+    "RecipientState",
     "Recipients",
+    "RefusalNote",
     "Rendered",
     "SharingEvent",
     "SharingNews",

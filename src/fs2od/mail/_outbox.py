@@ -13,18 +13,31 @@ import sqlite3
 import threading
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from fs2od.mail._letters import Letter, compose
 from fs2od.mail._transports import Outcome, Transport
 from fs2od.sqlite import Database
 
-__all__ = ["OUTBOX_SCHEMA_SQL", "DeliveryPass", "LetterRecipient", "LetterRow", "LetterState", "Outbox", "pause_after"]
+__all__ = [
+    "OUTBOX_SCHEMA_SQL",
+    "DeliveryPass",
+    "LetterRecipient",
+    "LetterRow",
+    "LetterState",
+    "Outbox",
+    "RecipientState",
+    "RefusalNote",
+    "pause_after",
+]
 
-LetterState = Literal["queued", "sent", "refused"]
+RecipientState = Literal["queued", "sent", "refused"]
+
+LetterState = Literal["queued", "sent", "partly refused", "refused"]
+"""What became of a letter; nothing waits any longer where it is partly refused: some have it, the others never will."""
 
 OUTBOX_SCHEMA_SQL = """
 CREATE TABLE mail_letters (
@@ -64,8 +77,12 @@ class LetterRecipient:
     """One address of a letter and what became of it there; `reason` is why not, or empty."""
 
     address: str
-    state: LetterState
+    state: RecipientState
     reason: str
+
+
+RefusalNote: TypeAlias = Callable[[sqlite3.Connection, str, Sequence[LetterRecipient], datetime], None]
+"""Called in the transaction that notes refusals for good, with the letter's key and who is refused since then."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +112,7 @@ class LetterRow:
 
 @dataclass(frozen=True)
 class DeliveryPass:
-    """What one pass did: how many letters are now sent, refused, or put off; `hindrance` is why no letter could go out at all."""
+    """What one pass did: how many letters are now sent, refused (also partly), or put off; `hindrance` is why no letter could go out at all."""
 
     sent: int = 0
     refused: int = 0
@@ -112,8 +129,9 @@ def pause_after(attempts: int) -> timedelta:
 class Outbox:
     """The letters in one database. Any thread may use it; deliveries take turns."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, on_refusal: RefusalNote = lambda *_: None) -> None:
         self._database = database
+        self._on_refusal = on_refusal
         self._delivering = threading.Lock()
 
     def enqueue(self, connection: sqlite3.Connection, letter: Letter, *, key: str, now: datetime) -> bool:
@@ -170,7 +188,8 @@ class Outbox:
                 if outcome.unreachable:
                     hindrance = outcome.retry[0].reason if outcome.retry else ""
                     break
-        return DeliveryPass(states.count("sent"), states.count("refused"), states.count("queued"), hindrance)
+        refused = states.count("refused") + states.count("partly refused")
+        return DeliveryPass(states.count("sent"), refused, states.count("queued"), hindrance)
 
     def retry(self, letter_id: int, now: datetime) -> bool:
         """Make a letter due now, also for those who were refused; `False`: it does not exist or everybody has it."""
@@ -189,11 +208,19 @@ class Outbox:
         """Return the newest letters first; `before` is the last id of the previous page."""
         return self._rows("WHERE id < ? ORDER BY id DESC LIMIT ?", (2**62 if before is None else before, limit))
 
+    def refused_letters(self) -> tuple[LetterRow, ...]:
+        """Return the letters that were refused for somebody, oldest first."""
+        return self._rows("WHERE id IN (SELECT letter FROM mail_recipients WHERE state = 'refused') ORDER BY id", ())
+
+    def letters_under(self, key: str) -> tuple[LetterRow, ...]:
+        """Return the letters whose key begins with `key` and a slash, oldest first."""
+        return self._rows("WHERE key > ? AND key < ? ORDER BY id", (f"{key}/", f"{key}0"))
+
     def counts(self) -> dict[LetterState, int]:
         """Return how many letters are in each state."""
-        found: dict[LetterState, int] = {"queued": 0, "sent": 0, "refused": 0}
+        found: dict[LetterState, int] = {"queued": 0, "sent": 0, "partly refused": 0, "refused": 0}
         with self._database.reading() as connection:
-            found.update(connection.execute("SELECT state, count(*) FROM mail_letters GROUP BY state").fetchall())
+            found.update(connection.execute(_COUNTS).fetchall())
         return found
 
     def message(self, letter_id: int) -> bytes:
@@ -208,7 +235,7 @@ class Outbox:
             raise KeyError(letter_id)
         return bytes(row["message"])
 
-    def _rows(self, condition: str, values: Sequence[int]) -> tuple[LetterRow, ...]:
+    def _rows(self, condition: str, values: Sequence[int | str]) -> tuple[LetterRow, ...]:
         # `condition` is one of the texts above, never a caller's.
         with self._database.reading() as connection:
             letters = connection.execute(f"SELECT * FROM mail_letters {condition}", values).fetchall()
@@ -227,7 +254,7 @@ class Outbox:
         waits = state == "queued"
         values = {
             "id": row.id,
-            "state": state,
+            "state": "sent" if state == "partly refused" else state,
             "attempts": attempts,
             "next": _to_us(now + pause_after(attempts)) if waits else None,
             "finished": None if waits else _to_us(now),
@@ -243,7 +270,17 @@ class Outbox:
                 "UPDATE mail_recipients SET state = ?, reason = ? WHERE letter = ? AND position = ?",
                 [(each.state, each.reason, row.id, position) for position, each in enumerate(recipients)],
             )
+            before = {each.address for each in row.recipients if each.state == "refused"}
+            refused = [each for each in recipients if each.state == "refused" and each.address not in before]
+            if refused:
+                self._on_refusal(connection, row.key, refused, now)
         return state
+
+
+# Stored is whether anything waits and whether anybody has it; who was refused stands with the recipients.
+_COUNTS = """SELECT CASE WHEN state = 'sent' AND EXISTS
+        (SELECT 1 FROM mail_recipients WHERE letter = mail_letters.id AND state = 'refused')
+    THEN 'partly refused' ELSE state END, count(*) FROM mail_letters GROUP BY 1"""
 
 
 def _after(recipients: Iterable[LetterRecipient], outcome: Outcome) -> list[LetterRecipient]:
@@ -265,7 +302,11 @@ def _after(recipients: Iterable[LetterRecipient], outcome: Outcome) -> list[Lett
 
 def _letter_state(recipients: Sequence[LetterRecipient]) -> LetterState:
     states = {recipient.state for recipient in recipients}
-    return "queued" if "queued" in states else "sent" if "sent" in states else "refused"
+    if "queued" in states:
+        return "queued"
+    if "refused" not in states:
+        return "sent"
+    return "partly refused" if "sent" in states else "refused"
 
 
 def _as_row(row: sqlite3.Row, recipients: Sequence[LetterRecipient]) -> LetterRow:
@@ -276,7 +317,7 @@ def _as_row(row: sqlite3.Row, recipients: Sequence[LetterRecipient]) -> LetterRo
         subject=row["subject"],
         sender=row["sender"],
         recipients=tuple(recipients),
-        state=row["state"],
+        state=_letter_state(recipients),
         attempts=row["attempts"],
         queued_at=_EPOCH + timedelta(microseconds=row["queued_at_us"]),
         next_attempt_at=_from_us(row["next_attempt_at_us"]),

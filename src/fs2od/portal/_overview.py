@@ -57,6 +57,11 @@ class Glance:
         return tuple(row for row in self.rows if row.copies_stuck)
 
     @property
+    def refused_letters(self) -> int:
+        """How many letters do not reach everybody, because the mail server refused them."""
+        return self.letters["refused"] + self.letters["partly refused"]
+
+    @property
     def has_sites(self) -> bool:
         """Whether any dataset is supported elsewhere, too."""
         return any(not site.is_own for row in self.rows for site in row.sites)
@@ -97,7 +102,7 @@ class Glance:
 
 def stages_of(row: DatasetRow) -> tuple[Stage, ...]:
     """Return the stages of a dataset's way in their order."""
-    mailed = row.phase in ("acquiring", "finishing", "complete")
+    mailed = row.phase in ("acquiring", "finishing", "complete") and not row.unreached
     done = (("seen", True), ("registered", bool(row.share)), ("mailed", mailed), ("complete", row.phase == "complete"))
     stages: list[Stage] = []
     for name, reached in done:
@@ -114,7 +119,10 @@ def next_words(row: DatasetRow) -> str:
             done=row.steps_done,
             steps=row.steps,
         )
-    return _NEXT[row.state]
+    return _ONLY_MAIL if row.only_mail_stuck else _NEXT[row.state]
+
+
+_ONLY_MAIL = sentence("Its data goes on as ever; only whom the mail server refused has not heard of it.")
 
 
 _NEXT: dict[DatasetState, str] = {
@@ -159,6 +167,10 @@ def dataset_document(row: DatasetRow) -> dict[str, Any]:
         "state": row.state,
         "stuck": row.stuck or None,
         "stuck_since": _iso(row.stuck_since),
+        "unreached": [
+            {"address": each.address, "said": each.said, "since": _iso(each.since), "letter": each.letter}
+            for each in row.unreached
+        ],
         "next_attempt_at": _iso(row.next_attempt_at),
         "stages": {stage.name: stage.state for stage in stages_of(row)},
         "files": row.files,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -11,7 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from fs2od.facility.journal._records import Record
-from fs2od.mail import Letter, Outbox
+from fs2od.mail import Letter, LetterRecipient, Outbox
 from fs2od.sqlite import Database
 
 __all__ = ["FaultPoint", "Journal", "no_fault", "read_records"]
@@ -31,7 +31,7 @@ class Journal:
 
     def __init__(self, database: Database, *, fault_point: FaultPoint = no_fault) -> None:
         self.database = database
-        self.outbox = Outbox(database)
+        self.outbox = Outbox(database, on_refusal=self._tell_of_refusal)
         self._fault_point = fault_point
         self._records = {record.id: record for record in read_records(database)}
 
@@ -111,6 +111,15 @@ class Journal:
         db.execute("UPDATE dataset SET record = ? WHERE id = ?", (msgspec.json.encode(record), record.id))
         if kind:
             self.tell(db, record.id, kind=kind, said=said, now=now)
+
+    def _tell_of_refusal(
+        self, db: sqlite3.Connection, key: str, refused: Sequence[LetterRecipient], now: datetime
+    ) -> None:
+        about = key.partition("/")[0]
+        record = next((each for each in self.records() if each.unique_name == about), None)
+        if record is not None:
+            said = "; ".join(f"{each.address}: {each.reason}" for each in refused)
+            self.tell(db, record.id, kind="mail refused", said=said, now=now)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[sqlite3.Connection]:
