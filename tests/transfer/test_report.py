@@ -1,10 +1,22 @@
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from fs2od.errors import Fs2odError, IntegrityFailure, StorageError
-from fs2od.transfer import Busy, ConnectionLost, Failure, LinkEnded, Report, readable_size, shown_path
+from fs2od.transfer import (
+    Busy,
+    ConnectionLost,
+    Estimate,
+    Failure,
+    FileReport,
+    LinkEnded,
+    Report,
+    readable_size,
+    shown_path,
+)
 from fs2od.transfer._refusals import refusal_of
 
 
@@ -117,3 +129,22 @@ def test_a_hostile_name_is_shown_on_one_line_without_commands_to_the_terminal() 
     shown = shown_path(("..", "a/b", "x\n\x1b[2J\u202e"))
     assert shown.isprintable()
     assert "/b" not in shown
+
+
+def documented(heading: str) -> list[str]:
+    """Return the keys that the manual names under a heading, in their order."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "reports.md").read_text(encoding="utf-8")
+    section = page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    first_cells = re.findall(r"^\|([^|]*)\|", section, re.MULTILINE)
+    return re.findall(r"`([^`]+)`", "\n".join(first_cells))
+
+
+def test_the_manual_names_exactly_the_keys_of_the_json() -> None:
+    files = [FileReport("a", "failed", 1, fetched=False, reason="why")]
+    of_report = replace(report(Failure(("a",), ConnectionLost("why"))), files=tuple(files)).document("out")
+    [failure] = of_report["failures"] if isinstance(of_report["failures"], list) else []
+    assert documented("The report") == list(of_report)
+    assert documented("One of the failures") == list(failure)
+    states = ["intact", "size", "failed", "withheld", "left out", "gone"]
+    assert documented("One of the files") == [*files[0].document(), *states]
+    assert documented("What --dry-run says") == list(Estimate(0, 0, 0, 0, 0.0).document())
