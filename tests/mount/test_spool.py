@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from fs2od.errors import StorageError
 from fs2od.mount import kept_in
 from fs2od.mount._drafts import Draft
 from fs2od.mount._spool import Spool
+from fs2od.mount._spool_links import shown_in
 from fs2od.mount._tree import Node
 from fs2od.transfer import Entry, EntryKind
 
@@ -55,6 +57,46 @@ def test_a_note_that_cannot_be_written_anew_stays_as_it_was(top: Path) -> None:
     spool.close()
     (kept,) = kept_in(top)
     assert (kept.path, kept.is_whole, kept.file.read_bytes()) == ("results/a.txt", True, b"precious")
+
+
+def test_links_to_what_is_no_spool_of_ones_own_lead_nowhere(top: Path, tmp_path: Path) -> None:
+    known, said = tmp_path / "known", list[str]()
+    spool = open_spool(top)
+    with shown_in(known, spool.folder, say=said.append):
+        spool.new("a", is_whole=True).close(keep=True)
+        spool.close()
+    (link,) = known.iterdir()
+    for name, to in {
+        "file": "/etc/passwd",
+        "folder": str(tmp_path),
+        "itself": "itself",
+        "gone": "/nowhere/a",
+    }.items():
+        (known / name).symlink_to(to)
+    assert [kept.path for kept in kept_in(known, top)] == ["a"]
+    assert [kept.path for kept in kept_in(known)] == ["a"]
+    # Nothing behind a link is ever removed, also what looks as if it were over.
+    for file in spool.folder.glob("[0-9]*"):
+        file.unlink()
+    assert not kept_in(known)
+    assert spool.folder.is_dir()
+    spool.folder.chmod(0o770)
+    assert not kept_in(known)
+    shutil.rmtree(spool.folder)
+    assert not kept_in(known)
+    assert not link.is_symlink()
+    assert {each.name for each in known.iterdir()} == {"file", "folder", "itself", "gone"}
+    assert not said
+
+
+def test_a_spool_that_cannot_be_shown_is_said(top: Path, tmp_path: Path) -> None:
+    (tmp_path / "known").write_bytes(b"")
+    said: list[str] = []
+    spool = open_spool(top)
+    with shown_in(tmp_path / "known", spool.folder, say=said.append):
+        spool.close()
+    assert len(said) == 1
+    assert str(top) in said[0]
 
 
 def test_what_was_sent_leaves_nothing(top: Path) -> None:

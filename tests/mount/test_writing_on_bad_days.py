@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -132,6 +133,28 @@ def test_a_service_that_stays_away_fails_the_close_and_the_bytes_are_kept(desk: 
         assert str(kept) in mount.said_after
     assert (desk.dataset.folder / "there").read_bytes() == b"new"
     assert not (desk.dataset.folder / "lost").exists()
+
+
+def test_what_was_not_sent_is_found_wherever_the_spool_was(desk: FarDesk, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "disk of the node" / "unsent"
+    with desk.mounted("--wait", "0", "--spool", str(elsewhere)) as mount:
+        writing = (mount.point / "lost").open("wb")
+        writing.write(b"precious")
+        with desk.away(), pytest.raises(OSError, match="Input/output"):
+            writing.close()
+        code, said = run(desk, "unmount", str(mount.point))
+        assert (code, mount.process.wait(LONGEST_S)) == (4, 4)
+    (kept,) = elsewhere.glob("*/*-lost")
+    assert f"its bytes are in {kept}\n" in said
+    assert said.count("was not sent") == 1
+    for words in ([], ["--spool", str(elsewhere)], ["--spool", str(tmp_path / "another")]):
+        assert f"1 files were not sent: see {kept.parent}\n" in run(desk, "mount", "--check", *words)[1]
+    with desk.mounted("--spool", str(tmp_path / "another")) as mount:
+        assert str(kept) in mount.said_before
+        shutil.rmtree(kept.parent)
+        (mount.point / "sent").write_bytes(b"")
+    assert "not sent" not in run(desk, "mount", "--check")[1]
+    assert not list(desk.spool.iterdir())
 
 
 def test_a_writer_can_be_killed_while_the_service_is_away_and_what_it_wrote_is_sent_later(desk: FarDesk) -> None:

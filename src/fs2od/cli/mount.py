@@ -119,9 +119,10 @@ def mount(
     in the cache for every later reader on this machine. End it with Ctrl-C, fs2od unmount or fusermount3 -u.
     """
     folder = None if no_cache else cache or kept_folder("blocks")
-    top = spool or kept_folder("unsent")
+    known = kept_folder("unsent")
+    top = spool or known
     if check:
-        _check(folder, top)
+        _check(folder, top, known)
         return
     if place is None or mountpoint is None:
         raise click.UsageError("give what to mount, and where; or --check")
@@ -139,7 +140,7 @@ def mount(
         if log is not None:
             log.tell(sentence)
 
-    tell_unsent(top)
+    tell_unsent(top, known)
     access = access_of(zone_url, token_file, ca_file, text=place, wait_s=wait_token_s, tell=tell)
     options = MountOptions(
         cache=folder,
@@ -149,6 +150,7 @@ def mount(
         read_only=read_only,
         spool=top,
         spool_bytes=_size(spool_size, "--spool-size"),
+        unsent=known,
         connect=lambda: connection_of(access),
         allow_other=allow_other,
         token=access.token,
@@ -180,10 +182,10 @@ def _size(text: str, option: str) -> int:
         raise click.BadParameter("a size is written as 500M, 20G or 1.5T", param_hint=option) from error
 
 
-def _check(folder: Path | None, top: Path) -> None:
+def _check(folder: Path | None, top: Path, known: Path) -> None:
     from fs2od.mount import check_machine  # noqa: PLC0415 - keeps `fs2od --help` quick
 
-    found = check_machine(folder, top)
+    found = check_machine(folder, top, known)
     for each in found:
         mark = "ok" if each.is_there else "MISSING" if each.needed else "note"
         click.echo(f"{mark:<8} {each.name:<14} {each.said}")

@@ -18,7 +18,9 @@ _NOT_SENT = 4
 )
 @click.argument("mountpoint", type=click.Path(path_type=Path))
 @click.option(
-    "--spool", type=click.Path(path_type=Path, file_okay=False), help="What --spool said when it was mounted."
+    "--spool",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="What --spool said when it was mounted: needed only where it could leave no link in fs2od/unsent.",
 )
 @click.option(
     "--wait",

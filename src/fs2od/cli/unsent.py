@@ -18,18 +18,18 @@ def kept_folder(name: str) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fs2od" / name
 
 
-def tell_unsent(top: Path, *, mountpoint: Path | None = None, wait_s: float = 0.0) -> int:
+def tell_unsent(*tops: Path, mountpoint: Path | None = None, wait_s: float = 0.0) -> int:
     """Say what mounts that have ended did not send and where it is, and return how many files that are.
 
     Args:
-        top: The folder of what is not sent.
+        tops: The folders of what is not sent.
         mountpoint: Only what was written there.
         wait_s: How long to wait for a mount that is just ending.
     """
     from fs2od.mount import kept_in  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.transfer import shown_path  # noqa: PLC0415 - the same
 
-    kept = kept_in(top, mountpoint=mountpoint, wait_s=wait_s)
+    kept = kept_in(*tops, mountpoint=mountpoint, wait_s=wait_s)
     for each in kept[:_MOST_LINES]:
         why = each.reason or "the mount was killed"
         what = "its bytes are" if each.is_whole else "what was written of it is, each byte at its place,"
@@ -37,8 +37,8 @@ def tell_unsent(top: Path, *, mountpoint: Path | None = None, wait_s: float = 0.
             f"fs2od: {shown_path((each.place, each.path))} was not sent ({why}); {what} in {each.file}", err=True
         )
     if len(kept) > _MOST_LINES:
-        click.echo(f"fs2od: and {len(kept) - _MOST_LINES:,} more in {top}", err=True)
+        click.echo(f"fs2od: and {len(kept) - _MOST_LINES:,} more in {kept[-1].file.parent}", err=True)
     if kept:
-        folder = shlex.quote(str(kept[0].file.parent))
-        click.echo(f"fs2od: copy from there what you need, then remove it: rm -r {folder}", err=True)
+        folders = shlex.join(dict.fromkeys(str(each.file.parent) for each in kept))
+        click.echo(f"fs2od: copy from there what you need, then remove it: rm -r {folders}", err=True)
     return len(kept)

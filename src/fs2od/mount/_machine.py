@@ -38,16 +38,18 @@ class Finding:
     said: str
 
 
-def check_machine(cache: Path | None = None, spool: Path | None = None) -> list[Finding]:
+def check_machine(cache: Path | None = None, spool: Path | None = None, unsent: Path | None = None) -> list[Finding]:
     """Return what was found on this machine; nothing is changed.
 
     Args:
         cache: The folder of the block cache that is meant to be used.
         spool: The folder of what is written and not sent yet.
+        unsent: The user's own folder of spools, which leads to others.
     """
     found = [*_binding(), *_device(), *_helper(), *_sharing()]
     found += [_room("cache", cache)] if cache is not None else []
-    return found + ([_room("spool", spool), *_unsent(spool)] if spool is not None else [])
+    found += [_room("spool", spool)] if spool is not None else []
+    return [*found, *_unsent([each for each in (spool, unsent) if each is not None])]
 
 
 def _binding() -> Iterator[Finding]:
@@ -93,10 +95,11 @@ def _sharing() -> Iterator[Finding]:
     yield Finding("read_ahead_kb", is_root, needed=False, said=said)
 
 
-def _unsent(folder: Path) -> Iterator[Finding]:
-    kept = kept_in(folder)
+def _unsent(tops: list[Path]) -> Iterator[Finding]:
+    kept = kept_in(*tops)
     if kept:
-        yield Finding("unsent", is_there=False, needed=False, said=f"{len(kept):,} files were not sent: see {folder}")
+        folders = ", ".join(dict.fromkeys(str(each.file.parent) for each in kept))
+        yield Finding("unsent", is_there=False, needed=False, said=f"{len(kept):,} files were not sent: see {folders}")
 
 
 def _room(name: str, folder: Path) -> Finding:

@@ -18,6 +18,7 @@ from fs2od.mount._promises import Promises
 from fs2od.mount._reading import Reader
 from fs2od.mount._remote import Remote
 from fs2od.mount._spool import Spool
+from fs2od.mount._spool_links import shown_in
 from fs2od.mount._tree import Tree
 from fs2od.mount._waiting import Waiting
 from fs2od.mount._writing import Writer
@@ -60,6 +61,7 @@ class MountOptions:
         read_only: Whether nothing is written, also where the token would allow it.
         spool: The folder of what is written and not sent yet; None writes nothing either.
         spool_bytes: How much that may be.
+        unsent: The user's own folder of spools, where a link is left to a spool that is not in it, for whoever unmounts; None leaves none.
         connect: Makes the connection by which is written, with the token; None writes nothing either.
         allow_other: Whether other users of the machine may look into it.
         token: For spaces, and for links that are for members.
@@ -78,6 +80,7 @@ class MountOptions:
     read_only: bool = False
     spool: Path | None = None
     spool_bytes: int = 20 << 30
+    unsent: Path | None = None
     connect: Callable[[], Connection] | None = None
     allow_other: bool = False
     token: AccessToken | None = None
@@ -215,6 +218,7 @@ class Mount:
         spool = Spool(
             options.spool, limit_bytes=options.spool_bytes, place=str(self._place), mountpoint=self._mountpoint
         )
+        stack.enter_context(shown_in(options.unsent, spool.folder, say=options.say))
         stack.callback(spool.close)
         return spool
 

@@ -14,12 +14,13 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fs2od.errors import StorageError, StorageFull, StorageMissing
+from fs2od.mount._spool_links import followed
 
 __all__ = ["Kept", "Spool", "SpoolFile", "holds_unsent", "is_served", "is_spool", "kept_in"]
 
@@ -186,18 +187,18 @@ class Spool:
         os.close(self._locked)
 
 
-def kept_in(top: Path, *, mountpoint: Path | None = None, wait_s: float = 0.0) -> list[Kept]:
-    """Return what mounts that have ended did not send. What they left behind besides is removed.
+def kept_in(*tops: Path, mountpoint: Path | None = None, wait_s: float = 0.0) -> list[Kept]:
+    """Return what mounts that have ended did not send. What they left behind besides is removed, but not behind a link.
 
     Args:
-        top: The folder of all spools.
+        tops: The folders of all spools; links in them are followed.
         mountpoint: Only what was written there.
         wait_s: How long to wait for a mount of that place that is just ending.
     """
     wanted = str(mountpoint.absolute()) if mountpoint is not None else None
     until_s = time.monotonic() + wait_s
     found: list[Kept] = []
-    for folder in _spools(top):
+    for folder, is_behind in _spools(tops):
         if wanted is not None and _about(folder)["mountpoint"] != wanted:
             continue
         while not (is_over := _is_over(folder)) and time.monotonic() < until_s:
@@ -205,7 +206,7 @@ def kept_in(top: Path, *, mountpoint: Path | None = None, wait_s: float = 0.0) -
         if is_over:
             kept = list(_files_in(folder))
             found += kept
-            if not kept:
+            if not kept and not is_behind:
                 shutil.rmtree(folder, ignore_errors=True)
     return found
 
@@ -213,7 +214,7 @@ def kept_in(top: Path, *, mountpoint: Path | None = None, wait_s: float = 0.0) -
 def is_served(top: Path, mountpoint: Path) -> bool:
     """Say whether a mount of a place goes on: somebody has files open in it, or they are being sent."""
     wanted = str(mountpoint.absolute())
-    return any(_about(each)["mountpoint"] == wanted and not _is_over(each) for each in _spools(top))
+    return any(_about(each)["mountpoint"] == wanted and not _is_over(each) for each, _ in _spools([top]))
 
 
 def is_spool(names: Collection[str]) -> bool:
@@ -273,9 +274,17 @@ def _about(folder: Path) -> dict[str, str]:
     return {key: str(known.get(key, "")) for key in ("place", "mountpoint")}
 
 
-def _spools(top: Path) -> list[Path]:
-    """Return the folders of all mounts; not those that are just being made."""
-    return sorted(each for each in top.iterdir() if not each.name.startswith(".")) if top.is_dir() else []
+def _spools(tops: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """Yield the folders of all mounts, and whether they lie behind a link; not those that are just being made. Each comes once."""
+    seen: set[Path] = set()
+    for top in tops:
+        for each in sorted(top.iterdir()) if top.is_dir() else []:
+            is_link = each.is_symlink()
+            folder = followed(each, is_spool) if is_link else each
+            if folder is None or each.name.startswith(".") or folder.resolve() in seen:
+                continue
+            seen.add(folder.resolve())
+            yield folder, is_link
 
 
 def _note_of(file: Path) -> Path:
