@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from babel.messages.extract import extract_from_file
@@ -38,6 +39,7 @@ class Text:
         return (self.id,) if isinstance(self.id, str) else self.id
 
 
+@cache
 def texts_in_use() -> dict[Text, str]:
     """Return all texts of templates and code, and where each stands."""
     found = {Text(each): "node/zone/refusals.py" for each in SENTENCES.values()}
