@@ -17,6 +17,7 @@ from fs2od.facility import plan
 from fs2od.facility.journal import ONBOARDING, Step
 from fs2od.facility.onboarding import OnedataAction, Performer
 from fs2od.facility.watching import Sighting
+from fs2od.manifests import folder_name
 from fs2od.node.zone.memberships import GROUP_GROUP
 from fs2od.onedata.ids import GroupId, ShareId, SpaceId, TokenId
 
@@ -208,6 +209,18 @@ async def test_names_that_cannot_be_delivered_are_counted_and_named(world: World
     body = complete.get_body(("plain",))
     assert body is not None
     assert "3 of 4 files can be delivered; 1 cannot: away (link leaves the dataset)." in " ".join(
+        body.get_content().split()
+    )
+
+
+async def test_the_mails_commands_name_the_folder_that_archives_unpack_to(world: World) -> None:
+    world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, lambda: len(world.letters()) == 1)
+    record, (letter,) = world.records()[NAME], world.letters()
+    body = letter.get_body(("plain",))
+    assert body is not None
+    assert f"fs2od download {record.share_url} {folder_name(record.unique_name)}" in " ".join(
         body.get_content().split()
     )
 

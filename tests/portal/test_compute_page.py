@@ -255,7 +255,7 @@ async def test_the_token_for_a_job_does_what_the_form_says(scene: Scene, owner: 
     assert Ip(("192.0.2.0/24",)) in caveats
     assert DataPath((f"/{scene.space}",)) in caveats
     assert (
-        f"ONECLIENT_PROVIDER_HOST=centre.test fs2od mirror {scene.space} 20261105-krios --zone https://zone.test"
+        f"ONECLIENT_PROVIDER_HOST=centre.test fs2od mirror {scene.space} 20261105_Krios --zone https://zone.test"
         in page
     )
     assert f"fs2od mount {scene.space}" in page

@@ -173,9 +173,9 @@ async def test_a_token_is_shown_once_with_the_commands_that_use_it(desk: Desk) -
     page = html.unescape(desk.person.page)
     assert desk.person.headers["Cache-Control"] == "no-store"
     for line in (
-        f"fs2od download https://zone.test/share/{desk.share} 70s-ribosome --token-file fs2od.token",
-        f"fs2od mirror https://zone.test/share/{desk.share} 70s-ribosome --follow --token-file fs2od.token",
-        f"fs2od mount https://zone.test/share/{desk.share} /mnt/70s-ribosome --daemon --token-file fs2od.token",
+        f"fs2od download https://zone.test/share/{desk.share} 70S-ribosome --token-file fs2od.token",
+        f"fs2od mirror https://zone.test/share/{desk.share} 70S-ribosome --follow --token-file fs2od.token",
+        f"fs2od mount https://zone.test/share/{desk.share} /mnt/70S-ribosome --daemon --token-file fs2od.token",
         "umask 077; cat > fs2od.token",
         'export FS2OD_TOKEN="$(cat fs2od.token)"',
         "-H @fs2od.header https://provider.test/api/v3/oneprovider/data/",

@@ -3,10 +3,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from fs2od.portal._words import ago, day, folder_name, moment, plural, shown_name
+from fs2od.portal._words import ago, day, moment, plural, shown_name
 
 NOW = datetime(2026, 11, 5, 14, 2, 11, tzinfo=UTC)
 
@@ -42,16 +40,3 @@ def test_what_cannot_be_seen_in_a_name_is_made_visible() -> None:
     assert shown_name("photo\u202egpj.exe") == "photo[U+202E]gpj.exe"
     assert shown_name("\x7f\x85\u2028") == "\u2421[U+0085][U+2028]"
     assert shown_name("Größe 試料 🧊") == "Größe 試料 🧊"
-
-
-@given(st.text(max_size=80))
-def test_a_folder_name_is_fit_for_any_shell(title: str) -> None:
-    name = folder_name(title)
-    assert 0 < len(name) <= 48
-    assert name[0] != "-"
-    assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
-
-
-def test_a_folder_name_resembles_the_title() -> None:
-    assert folder_name("70S ribosome, grid 2") == "70s-ribosome-grid-2"
-    assert folder_name("試料") == "dataset"

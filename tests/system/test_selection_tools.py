@@ -20,7 +20,6 @@ from fs2od.node.zone.link_rules import Rule
 from fs2od.portal._commands import closed_commands, closed_file_commands
 from fs2od.portal._datasets import Datasets
 from fs2od.portal._selections import Ways, chosen_in, selection_commands
-from fs2od.portal._words import folder_name
 from fs2od.testing.system import System
 from fs2od.testing.world import World, _administrator
 
@@ -154,8 +153,8 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, s
         at = selection_address(opened.provider, top, tuple(item.path for item in selection.items))
         chosen = selection_commands(dataset, selection, Ways(link, at=at), authority=True)
         data = f"{settings.provider_url}/share/{share}"
-        archive = f"{data}/archive/{dataset.archive_state}/{folder_name(dataset.title)}"
-        everything = closed_commands(link, dataset.title, authority=True, data=data, archive=archive)
+        archive = f"{data}/archive/{dataset.archive_state}/{dataset.folder}"
+        everything = closed_commands(link, dataset.folder, authority=True, data=data, archive=archive)
     address = f"{data}/files/{quote('deep/#?%;+=/x')}"
     single = closed_file_commands(address, authority=True)
     lines = {f"{each.tool} (chosen)": each.line for each in chosen} | {each.tool: each.line for each in everything}

@@ -14,6 +14,7 @@ from fs2od.manifests._entries import (
     parse_sha256sums_line,
     sha256sums_line,
 )
+from fs2od.manifests._folder_names import folder_name
 from fs2od.manifests._manifest import Manifest
 from fs2od.manifests._parts import MOST_PART_BYTES, BrokenPart, Part, dump_part, parse_part
 from fs2od.manifests._places import MANIFEST, SEAL, SIDECAR, SUMS, part_name, part_number
@@ -37,6 +38,7 @@ __all__ = [
     "Seal",
     "dump_part",
     "dump_seal",
+    "folder_name",
     "is_listable",
     "is_straight",
     "link_fault",

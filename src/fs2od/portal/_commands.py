@@ -7,9 +7,9 @@ from hashlib import sha256
 
 from cryptography import x509
 
+from fs2od.manifests import folder_name
 from fs2od.portal._sentences import sentence
 from fs2od.portal._tools import CURL_OF_WINDOWS, HEADER_FILE, TOKEN_FILE, WHOLE_TREE, Tools
-from fs2od.portal._words import folder_name
 
 __all__ = [
     "LINUX",
@@ -57,18 +57,18 @@ class Command:
 
 
 def dataset_commands(
-    link: str, title: str, *, authority: bool, data: str = "", archive: str = ""
+    link: str, name: str, *, authority: bool, data: str = "", archive: str = ""
 ) -> tuple[Command, ...]:
     """Return the commands that download everything: first ours, which resume and verify, what needs no program first; then widespread tools.
 
     Args:
         link: The dataset's public link.
-        title: What the folder is called that the files go to, in a form that suits any shell.
+        name: What the folder is called that the files go to.
         authority: Whether a certificate is needed that no machine knows by itself; none ever does without.
         data: The address of the dataset's plain files, without a slash at its end; empty where there are none.
         archive: The address of an archive of the dataset as it is now, without its suffix; it can then be resumed.
     """
-    tools = Tools(folder_name(title), authority)
+    tools = Tools(folder_name(name), authority)
     ours = f"fs2od download {link} {tools.folder}{tools.ca('--ca ')}"
     if not data:
         says = sentence("Where fs2od is installed: several files at once. Run again, it fetches only what is missing.")
@@ -78,12 +78,12 @@ def dataset_commands(
     return (*python, own, *_of_others(tools, data), *_archive(tools, data, archive), *_sums(tools, link, data))
 
 
-def closed_commands(link: str, title: str, *, authority: bool, data: str, archive: str = "") -> tuple[Command, ...]:
+def closed_commands(link: str, name: str, *, authority: bool, data: str, archive: str = "") -> tuple[Command, ...]:
     """Return the commands for a dataset whose link is not open to everybody: they take an access token from a file.
 
     A token never stands in an argument, where other users of a machine would see it. See `dataset_commands` for the arguments.
     """
-    tools = Tools(folder_name(title), authority, is_closed=True)
+    tools = Tools(folder_name(name), authority, is_closed=True)
     ours = f"{link} {tools.folder} --token-file {TOKEN_FILE}{tools.ca('--ca ')}"
     own = Command(
         "fs2od",

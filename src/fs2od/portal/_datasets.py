@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from fs2od.manifests import SEAL, SIDECAR
+from fs2od.manifests import SEAL, SIDECAR, folder_name
 from fs2od.node.index import Entry
 from fs2od.node.index.closing import closed_files, resembles
 from fs2od.node.index.ordering import ordered
@@ -80,6 +80,11 @@ class Dataset:
     def title(self) -> str:
         """The facility's title, or else the share's name."""
         return self.facts.title or self.share.name
+
+    @property
+    def folder(self) -> str:
+        """What the folder with it is called on people's disks."""
+        return folder_name(self.share.name, unnamed=self.share.id)
 
     @property
     def description(self) -> str:

@@ -55,7 +55,6 @@ from fs2od.portal._tabs import new_link, tabs_of
 from fs2od.portal._texts import Texts, language_of
 from fs2od.portal._tools import CA_FILE
 from fs2od.portal._visitors import attended, signed_in, visitor_of
-from fs2od.portal._words import folder_name
 from fs2od.portal.members import member_routes
 from fs2od.portal.mine import own_routes
 from fs2od.portal.signin import Desk, SignInSettings, sign_in_routes
@@ -225,7 +224,7 @@ class _DatasetPages:
             "selection": selection,
             "commands": commands,
             "at": at_browsers,
-            "archive_name": folder_name(found.title),
+            "archive_name": found.folder,
             "lists": LISTS,
         }
         return self._page(request, "selection.html", values)
@@ -283,9 +282,9 @@ class _DatasetPages:
         if dataset.is_closed and not self.downloads.is_plain:
             data = self.downloads.data_of(dataset.id)
         state = dataset.archive_state
-        archive = f"{data}/archive/{state}/{folder_name(dataset.title)}" if data and state else ""
+        archive = f"{data}/archive/{state}/{dataset.folder}" if data and state else ""
         offered = closed_commands if dataset.is_closed else dataset_commands
-        return offered(link, dataset.title, authority=with_authority, data=data, archive=archive)
+        return offered(link, dataset.folder, authority=with_authority, data=data, archive=archive)
 
     def _file_commands(self, dataset: Dataset, item: Item) -> tuple[Command, ...]:
         with_authority = self.frame["authority"] is not None

@@ -16,7 +16,6 @@ from fs2od.portal._datasets import Dataset, Datasets
 from fs2od.portal._items import Item
 from fs2od.portal._sentences import sentence
 from fs2od.portal._tools import CA_FILE, CURL, CURL_OF_WINDOWS, TOKEN_FILE, Tools
-from fs2od.portal._words import folder_name
 
 __all__ = [
     "MOST_CHOSEN",
@@ -92,7 +91,7 @@ def selection_commands(dataset: Dataset, selection: Selection, ways: Ways, *, au
         return ()
     if not ways.at:
         return _by_patterns(dataset, selection, ways.link, authority=authority)
-    lines = _Lines(Tools(folder_name(dataset.title), authority, dataset.is_closed), ways, _list_name(selection))
+    lines = _Lines(Tools(dataset.folder, authority, dataset.is_closed), ways, _list_name(selection))
     ours = (*lines.ours(), *lines.archives())
     return ours if dataset.is_closed else (*ours, lines.wget(), lines.rclone(), lines.aria2(), *lines.sums())
 
@@ -105,7 +104,7 @@ def _by_patterns(dataset: Dataset, selection: Selection, link: str, *, authority
     trust = f" --token-file {TOKEN_FILE}" if dataset.is_closed else ""
     trust += f" --ca {CA_FILE}" if authority else ""
     chosen_by = " ".join(f"--include {_quoted(pattern)}" for pattern in patterns)
-    line = f"fs2od download {link} {folder_name(dataset.title)}{trust} {chosen_by}"
+    line = f"fs2od download {link} {dataset.folder}{trust} {chosen_by}"
     return (
         Command("fs2od", line, sentence("Resumes and checks. Run again, it fetches only what is missing."), systems),
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from datetime import UTC, date, datetime
 
-__all__ = ["ago", "day", "folder_name", "moment", "plural", "shown_name"]
+__all__ = ["ago", "day", "moment", "plural", "shown_name"]
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 # They turn the reading direction of what follows, so that a name could pose as another one.
@@ -54,12 +53,6 @@ def shown_name(name: str) -> str:
     """
     # Direction marks and controls are no printable characters: nearly every name ends here.
     return name if name.isprintable() else "".join(map(_visible, name))
-
-
-def folder_name(title: str) -> str:
-    """Return a name for a local folder: lower-case letters, digits and hyphens, fit for any shell and file system."""
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain)[:48].strip("-") or "dataset"
 
 
 def _visible(character: str) -> str:

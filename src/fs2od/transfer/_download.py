@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Callable, Final
 
 from fs2od.errors import Fs2odError, Interrupted, StorageError, StorageMissing
+from fs2od.manifests import folder_name as plain_name
 from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._checklist import checklist
 from fs2od.transfer._crew import Crew
@@ -431,7 +432,9 @@ def opened_dataset(place: Place, options: Options, sleep: Callable[[float], None
 
 
 def folder_name(place: Place, options: Options | None = None) -> str:
-    """Return what a folder for the dataset is best called: its name, made safe, or else its id.
+    """Return what the folder for the dataset is called, as pages, mails and archives call it.
+
+    A folder that stands here under the name that earlier releases gave it goes by that name: what is in it is gone on with.
 
     Raises:
         NoSuchDataset: There is none.
@@ -439,7 +442,7 @@ def folder_name(place: Place, options: Options | None = None) -> str:
     """
     with opened_dataset(place, options or Options(), time.sleep) as dataset:
         name = dataset.name()
-    safe = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name).strip(" .")
-    return safe.encode()[:_LONGEST_NAME].decode(errors="ignore") or (
-        place.share if isinstance(place, Link) else place.space
-    )
+    id_ = place.share if isinstance(place, Link) else place.space
+    former = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name).strip(" .")
+    former = former.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    return former if former and Path(former).is_dir() else plain_name(name, unnamed=id_)

@@ -27,6 +27,7 @@ from fs2od.mail import (
     parse_recipients,
     render,
 )
+from fs2od.manifests import folder_name
 from fs2od.onedata.tokens import Token, examine, valid_until_s
 
 __all__ = ["NobodyToTell", "announced_letter", "complete_letter"]
@@ -120,7 +121,7 @@ def _with_commands(
     news: DatasetNews, record: Record, configuration: Configuration, *, is_ours: bool, now: datetime
 ) -> DatasetNews:
     """Add the lines for a shell, which work in any folder that the named files were saved in, and what leads to these files."""
-    onedata, folder = configuration.onedata, record.unique_name.rpartition("-")[0] or record.unique_name
+    onedata, folder = configuration.onedata, folder_name(record.unique_name)
     zone, ca_pem = onedata.zone.rstrip("/"), _ca_pem(onedata.ca_file)
     members_only, until = _members_only(record, configuration, now)
     words = [record.share_url, folder]

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from fs2od.manifests import folder_name
 from fs2od.node.http.endpoints import peer_ip
 from fs2od.node.index.schema import ROOT
 from fs2od.node.zone.job_tokens import Job, JobToken
@@ -28,7 +29,6 @@ from fs2od.portal._results import results_of
 from fs2od.portal._sentences import Sentence, sentence
 from fs2od.portal._sizes import NO_SIZE, size_of, written
 from fs2od.portal._texts import language_of
-from fs2od.portal._words import folder_name
 from fs2od.portal.members._copies import AtSite, Counting, at_sites, live_document, problem_of, said_of, state_of
 from fs2od.portal.members._job_commands import JobPlaces, job_commands
 from fs2od.portal.members._rooms import Form, Rooms, Visit, json_wanted, to
@@ -289,7 +289,7 @@ class ComputePages:
         places = JobPlaces(
             zone=zone.settings.zone_url,
             dataset=visit.space.id,
-            folder=folder_name(visit.space.name),
+            folder=folder_name(visit.space.name, unnamed=visit.space.id),
             results=made.results,
             site="" if site is None else site.provider.domain,
             authority=self.rooms.desk.frame["authority"] is not None,

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from fs2od.manifests import folder_name
 from fs2od.node.provider.access import Need
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.callers import Caller
@@ -13,7 +14,6 @@ from fs2od.node.zone.catalogue import Choice
 from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.ids import ShareId, SpaceId
 from fs2od.portal._sentences import sentence
-from fs2od.portal._words import folder_name
 from fs2od.portal.mine._summaries import Summaries
 from fs2od.portal.mine._token_form import FieldRefused
 
@@ -74,13 +74,14 @@ class Places:
             return Goal()
         _, space, *folders = next(iter(paths)).split("/")
         (listed,) = self.provider.zone.catalogue.shelf(caller, Choice(spaces=[SpaceId(space)])).rows or (None,)
-        title = folders[-1] if folders else listed.title if listed else self.name_of(space)
+        name = folders[-1] if folders else listed.name if listed else self.name_of(space)
         place = "/".join([space, *folders])
         if listed is not None and listed.share is not None and not folders:
             place = self.provider.zone.public_url(listed.share)
+            name = self.provider.zone.shares.known(listed.share).name
         quoted = place if " " not in place and "'" not in place else f"'{place}'"
         root = "" if folders else self.provider.files.root_id(SpaceId(space))
-        return Goal(quoted if "'" not in place else "", folder_name(title), root)
+        return Goal(quoted if "'" not in place else "", folder_name(name, unnamed=space), root)
 
     def _named(self, caller: Caller, name: str) -> SpaceId | None:
         found = self.provider.zone.catalogue.shelf(caller, Choice(named=name, limit=2)).rows if name else ()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
+from fs2od.manifests import folder_name
 from fs2od.node.index.rows import Row, Seeing, row_of
 from fs2od.node.provider.archives.members import Root
 from fs2od.node.provider.archives.names import Names
 from fs2od.node.provider.located import Located
 from fs2od.onedata import errors
+from fs2od.storage import Kind
 
 __all__ = ["MOST_PATHS", "Finder", "chosen", "root_name", "roots"]
 
@@ -20,7 +22,16 @@ _FOLDERS = 1000
 
 
 def root_name(top: Located) -> str:
-    """Return the name of the one folder that an archive holds, or of its one file."""
+    """Return the name of the one folder that an archive holds, or of its one file.
+
+    A link's own folder is called as commands and pages call it, and so is a space's.
+    """
+    if top.entry.kind is Kind.DIRECTORY and (top.is_share_root or not top.entry.name):
+        return (
+            folder_name(top.share.name, unnamed=top.share.id)
+            if top.share
+            else folder_name(top.space_name, unnamed=top.space)
+        )
     return top.entry.name or (top.share.name if top.share else top.space_name)
 
 
