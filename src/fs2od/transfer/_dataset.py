@@ -29,6 +29,7 @@ T = TypeVar("T")
 _ATTRIBUTES: Final = ("fileId", "name", "type", "size", "mtime", "symlinkValue", "posixPermissions")
 _TOLD: Final = frozenset({"type", "size", "mtime"})
 _PAGE: Final = 2_000
+_SOME_TRIES: Final = 5
 _FEW_TRIES: Final = 3
 _MOST_METADATA_BYTES: Final = 256 << 10
 _STEP_BYTES: Final = 256 << 10
@@ -167,6 +168,19 @@ class Dataset(abc.ABC):
         """Return what the service says of one file or folder now."""
         document = self._asked(f"/{quote(file_id, safe='')}", {"attributes": _ATTRIBUTES})
         return entry_of({**document, "fileId": file_id})
+
+    def answers(self, entry: Entry) -> bool:
+        """Say whether the service answers about a file or folder just now; it is not waited for longer than some seconds."""
+
+        def ask() -> None:
+            with self._opened(f"/{quote(entry.file_id, safe='')}", headers={}) as answer:
+                document_of(answer)
+
+        try:
+            patiently(ask, replace(self._patience, tries=min(_SOME_TRIES, self._patience.tries)), self._sleep)
+        except Fs2odError:
+            return False
+        return True
 
     def metadata(self, entry: Entry) -> bytes:
         """Return the JSON metadata of a file or folder as they were sent; b"" where there are none that can be had.

@@ -194,15 +194,13 @@ class Errand:
     def _ask_once_more(self, root: Entry) -> None:
         """Hand out what was given up while the service was away, if it is there again."""
         files, folders = self._postponed.take()
-        try:
-            self._run.shared.facts(root.file_id)
-        except Fs2odError:
-            self._postponed.fail(files, folders)
-        else:
+        if self._run.shared.answers(root):
             self._hand_on([file.wanted for file in files])
             for each in folders:
                 self._unread.discard(each.path)
                 self._new_walk().run(each.folder, at=each.path)
+        else:
+            self._postponed.fail(files, folders)
         self._work.listing_ended()
 
     def _look_again(self, *, is_last: bool) -> None:
