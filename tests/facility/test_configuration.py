@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from fs2od.errors import ConfigurationError
 from fs2od.facility import Configuration, example, load_configuration, settings_reference
 from fs2od.facility._postman import mail_transport
+from fs2od.facility.configuration._complaints import complaints
 from fs2od.facility.configuration._documents import _sections
 from fs2od.facility.configuration._values import duration_text, size_text
 from fs2od.mail import FolderTransport, SmtpTransport
@@ -87,11 +89,60 @@ def test_everything_has_a_default_except_what_must_be_known(tmp_path: Path) -> N
             "onedata.support_size: expected a size such as",
         ),
         ("provision = true", "provision = ", "is not a TOML file"),
+        ("provision = true", 'provision = "perhaps"', "onedata.provision: expected true or false"),
+        ("provision = true", "provision = true\nrequests_at_once = 0", "requests_at_once: expected at least 1"),
+        ("provision = true", "provision = true\nrequests_at_once = 1.5", "requests_at_once: expected a whole number"),
+        ("https://zone", "http://zone", "onedata.zone: expected an address such as https://data.example.org"),
+        ('path = "/data/krios1"', "path = 7", "watch[1].path: expected a text in quotes"),
+        ('path = "/data/krios1"', 'path = "/d"\nrunning_file = "a/b"', "running_file: expected the name of a file"),
+        ('path = "/data/krios1"', 'path = "/d"\nlink = "all"', "watch[1].link: expected 'public' or 'members'"),
+        (
+            'path = "/data/krios1"',
+            'path = "/d"\nignore_before = 2026-11-05T08:00:00',
+            "watch[1].ignore_before: expected a moment with its offset from UTC, such as",
+        ),
+        ("[[watch]]", '[members]\nvalid_for = "1 s"\n[[watch]]', "members.valid_for: expected at least 1 min"),
+        ("[[watch]]", "[[watch]]\nmetadata_files = []", "watch[1].metadata_files: expected at least 1 of them"),
+        ("[[watch]]", "[watch]", "watch: expected a list in brackets, or sections such as [[watch]]"),
+        ("[[watch]]", "site = 5\n[[watch]]", "mail.site: there is no such key"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert old in SMALLEST
     assert said in complaint(tmp_path, SMALLEST.replace(old, new))
+
+
+@pytest.mark.parametrize("line", ["foo = 1", 'settle = "1 fortnight"', 'metadata_files = ["a/b"]', 'glob = "**"'])
+def test_a_mistake_in_a_watched_folder_is_one_complaint(tmp_path: Path, line: str) -> None:
+    assert ";" not in complaint(tmp_path, f"{SMALLEST}{line}\n")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        7,
+        True,
+        "no such thing \0",
+        "",
+        [[1]],
+        [],
+        {"x": 1},
+        1.5,
+        -3,
+        1 << 80,
+        date(2026, 11, 5),
+        "x" * 600,
+        None,
+        "1 ms",
+        "36000 d",
+    ],
+)
+def test_what_is_wrong_is_said_in_words_of_ours(wrong: object) -> None:
+    for _, section, _ in _sections(Configuration):
+        with pytest.raises(ValidationError) as caught:
+            section.model_validate({**dict.fromkeys(section.model_fields, wrong), "no such key": 1})
+        for said in complaints(caught.value):
+            assert not re.search(r"\b(Input|should|valid|datetime|pydantic)\b", said), said
 
 
 def test_the_same_watch_twice_is_an_error(tmp_path: Path) -> None:

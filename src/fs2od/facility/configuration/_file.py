@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from fs2od.errors import ConfigurationError
+from fs2od.facility.configuration._complaints import complaints
 from fs2od.facility.configuration._network import Network
 from fs2od.facility.configuration._sections import Configuration, Mail, NodeConfiguration, Pages
 from fs2od.facility.configuration._sign_in import SignIn
@@ -64,8 +65,7 @@ def judged(document: dict[str, Any], kind: type[Model], *, where: str) -> Model:
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        said = "; ".join(_complaint(each["loc"], each["msg"], each["type"]) for each in error.errors()[:10])
-        raise ConfigurationError(f"{where}: {said}") from error
+        raise ConfigurationError(f"{where}: {'; '.join(complaints(error)[:10])}") from error
 
 
 def _judged(path: Path, kind: type[Model]) -> Model:
@@ -84,16 +84,6 @@ def _document(path: Path) -> dict[str, Any]:
         return tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not a TOML file: {error}") from error
-
-
-def _complaint(where: tuple[int | str, ...], said: str, kind: str) -> str:
-    key = ".".join(f"[{part + 1}]" if isinstance(part, int) else part for part in where).replace(".[", "[")
-    if kind == "extra_forbidden":
-        said = "there is no such key"
-    elif kind == "missing":
-        said = "must be given"
-    said = said.removeprefix("Value error, ")
-    return f"{key}: {said}" if key else said
 
 
 def _anchored(configuration: Configuration, folder: Path) -> Configuration:

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from fs2od.facility.configuration._values import NetworkRange, StoreHost
+from fs2od.facility.configuration._values import NetworkRange, StoreHost, shaped
 
 __all__ = ["Network", "Origin"]
 
-Origin = Annotated[str, StringConstraints(pattern=r"^https://[^/\s?#@]+/?$")]
+Origin = Annotated[
+    str, shaped(r"https://[^/\s?#@]+/?", "expected an address such as https://data.example.org, or one with a port")
+]
 """A scheme, a host and perhaps a port."""
 
 

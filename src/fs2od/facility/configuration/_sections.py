@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from fs2od.facility.configuration._network import Network, Origin
 from fs2od.facility.configuration._sign_in import SignIn
 from fs2od.facility.configuration._sites import Site, require_different
-from fs2od.facility.configuration._values import Address, Duration, HostName, KeyPath, Size
+from fs2od.facility.configuration._values import Address, Duration, HostName, KeyPath, Size, lasting, shaped
 
 __all__ = [
     "Access",
@@ -28,9 +28,11 @@ __all__ = [
     "Watch",
 ]
 
-FileName = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\x00]+$")]
+FileName = Annotated[
+    str, StringConstraints(max_length=255), shaped(r"[^/\x00]+", "expected the name of a file, without a folder")
+]
 
-InviteTime = Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=3650))]
+InviteTime = Annotated[Duration, lasting(at_least=timedelta(minutes=1), at_most=timedelta(days=3650))]
 
 METADATA_FILES = ("SPA.yml", "TOMO.yml", "TRANSFER.yml", "experiment.yml")
 
@@ -195,9 +197,9 @@ class Smtp(Section):
     username: str = Field(default="", description="The name to sign in with; empty: no sign-in.")
     password_file: Path | None = Field(default=None, description="File (mode 0600) that holds the password.")
     ca_file: Path | None = Field(default=None, description="Certificates to trust besides the system's.")
-    client_name: str = Field(
-        default="", pattern=r"^[A-Za-z0-9.:\[\]-]*$", description="What we call ourselves; empty: this machine's name."
-    )
+    client_name: Annotated[
+        str, shaped(r"[A-Za-z0-9.:\[\]-]*", "expected a host such as data.example.org, or an address of one")
+    ] = Field(default="", description="What we call ourselves; empty: this machine's name.")
 
     @model_validator(mode="after")
     def _login_is_whole(self) -> Smtp:
@@ -300,9 +302,8 @@ class Checksums(Section):
         default=timedelta(seconds=60),
         description="How long a dataset's first checksums wait for more before they are published; doubles each time.",
     )
-    recheck: Duration = Field(
+    recheck: Annotated[Duration, lasting(at_least=timedelta(seconds=1))] = Field(
         default=timedelta(days=1),
-        ge=timedelta(seconds=1),
         description="How often a complete dataset's files are looked at for changes; only what changed is read again.",
     )
 
@@ -334,9 +335,8 @@ class Replication(Section):
         le=64,
         description="To how many storages copies go at once; each takes up to 224 MiB of memory meanwhile.",
     )
-    direct_for: Duration = Field(
+    direct_for: Annotated[Duration, lasting(at_most=timedelta(seconds=60))] = Field(
         default=timedelta(seconds=60),
-        le=timedelta(seconds=60),
         description="How long an address works by which members read straight from a site's bucket, where the site allows that: "
         "so long they may do so after their access has ended. '0 s': nobody does.",
     )

@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from fs2od.facility.configuration._values import shaped
+
 __all__ = ["ClaimGrant", "IdentityProviderSection", "SignIn"]
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-Issuer = Annotated[str, StringConstraints(pattern=r"^https://[^\s?#@]+$")]
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
+Issuer = Annotated[str, shaped(r"https://[^\s?#@]+", "expected an address such as https://login.example.org")]
+Key = Annotated[str, shaped(r"[a-z0-9-]{1,40}", "expected up to 40 small letters, digits and hyphens")]
 
 
 class _Section(BaseModel):

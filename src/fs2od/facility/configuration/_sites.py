@@ -6,11 +6,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from fs2od.facility.configuration._values import shaped
 
 __all__ = ["Site", "SiteStorage", "require_different"]
 
-_Name = Annotated[str, StringConstraints(pattern=r"^[\w()][\w() .-]{0,126}[\w()]$")]
+_Name = Annotated[
+    str,
+    shaped(
+        r"[\w()][\w() .-]{0,126}[\w()]",
+        "expected 2 to 128 letters, digits, parentheses, and between them spaces, dots and hyphens",
+    ),
+]
 
 
 class SiteStorage(BaseModel):
@@ -22,7 +30,9 @@ class SiteStorage(BaseModel):
     folder: Path | None = Field(
         default=None, description="A directory of the node's machine, absolute; without it, a bucket."
     )
-    endpoint: str = Field(default="", pattern=r"^(https?://[^\s?#@]+)?$", description="The address of an S3 store.")
+    endpoint: Annotated[str, shaped(r"(https?://[^\s?#@]+)?", "expected an address such as https://s3.example.org")] = (
+        Field(default="", description="The address of an S3 store.")
+    )
     bucket: str = Field(default="", description="The bucket, which must be there.")
     access_key: str = Field(default="", description="The name of its credentials.")
     secret_file: Path | None = Field(default=None, description="File (mode 0600) that holds their secret.")
@@ -49,7 +59,7 @@ class Site(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     name: _Name = Field(description="Its name. It is known by it: under another name it is another site.")
-    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{0,253}$")] = Field(
+    host: Annotated[str, shaped(r"[A-Za-z0-9.-]{0,253}", "expected a host such as data.example.org")] = Field(
         default="", description="Its public host name; by default the node's."
     )
     port: int = Field(default=0, ge=0, le=65535, description="Its port; 0: the next free one after the node's own.")

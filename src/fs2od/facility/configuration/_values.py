@@ -22,6 +22,8 @@ __all__ = [
     "Size",
     "StoreHost",
     "duration_text",
+    "lasting",
+    "shaped",
     "size_text",
 ]
 
@@ -125,6 +127,30 @@ def _host_name(value: str) -> str:
     return value
 
 
+def lasting(*, at_least: timedelta = timedelta(), at_most: timedelta = timedelta.max) -> AfterValidator:
+    """Return a validator that takes durations within bounds only, and says the bound to people."""
+
+    def validated(value: timedelta) -> timedelta:
+        if value < at_least:
+            raise ValueError(f"expected at least {duration_text(at_least)}")
+        if value > at_most:
+            raise ValueError(f"expected at most {duration_text(at_most)}")
+        return value
+
+    return AfterValidator(validated)
+
+
+def shaped(pattern: str, expected: str) -> AfterValidator:
+    """Return a validator that takes texts of a pattern only, and says to people what was expected."""
+
+    def validated(value: str) -> str:
+        if re.fullmatch(pattern, value) is None:
+            raise ValueError(expected)
+        return value
+
+    return AfterValidator(validated)
+
+
 HostName = Annotated[str, AfterValidator(_host_name)]
 """A host's name or address, without a port."""
 
@@ -143,5 +169,9 @@ NetworkRange = Annotated[str, AfterValidator(_network)]
 StoreHost = Annotated[str, AfterValidator(_store_host)]
 """A host, or a host with a port; numbers of IPv6 stand in brackets."""
 
-KeyPath = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^.\s][^.]*(\.[^.]+)*$")]
+KeyPath = Annotated[
+    str,
+    StringConstraints(max_length=200),
+    shaped(r"[^.\s][^.]*(\.[^.]+)*", "expected keys joined by dots, such as Sample.Name"),
+]
 """The way to a value in a metadata file: keys joined by dots, such as `Sample.Name`."""
