@@ -109,7 +109,7 @@ def facility(
         watch=watch,
     )
     home = data.absolute()
-    daemon = _daemon(configuration, home, _faults(fault_at, fault_counter))
+    daemon = _daemon(configuration, home, _faults(fault_at, fault_counter), named_in=_named_in(config, watch))
     if once:
         asyncio.run(daemon.once())
         return
@@ -145,14 +145,18 @@ async def _until_stopped(daemon: Facility, stop: asyncio.Event) -> None:
         stop.set()
 
 
-def _daemon(configuration: Configuration, data: Path, faults: KillAt | None) -> Facility:
+def _named_in(config: Path, watch: Sequence[Path]) -> str:
+    return f"{config} and --watch" if watch else str(config)
+
+
+def _daemon(configuration: Configuration, data: Path, faults: KillAt | None, *, named_in: str) -> Facility:
     if faults is None:
-        return Facility(configuration, data=data)
+        return Facility(configuration, data=data, named_in=named_in)
 
     def connect(token: Token) -> Connection:
         return Connection(token=token, ca_file=configuration.onedata.ca_file, observer=faults)
 
-    return Facility(configuration, data=data, connect=connect, fault_point=faults)
+    return Facility(configuration, data=data, connect=connect, fault_point=faults, named_in=named_in)
 
 
 def _faults(at: int | None, counter: Path | None) -> KillAt | None:

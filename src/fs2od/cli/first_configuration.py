@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fs2od.errors import StorageMissing
 
-__all__ = ["ensure_configuration"]
+__all__ = ["ensure_configuration", "first_configuration"]
 
 _TEXT = """\
 # fs2od's configuration, written at the first start and yours from then on.
@@ -36,14 +38,32 @@ path = {watch}
 """
 
 
-def ensure_configuration(path: Path, *, node: dict[str, str], watch: Path) -> None:
-    """Write the configuration file if there is none yet.
+@contextmanager
+def first_configuration(path: Path, *, node: dict[str, str], watch: Path) -> Iterator[None]:
+    """Write the configuration file if there is none yet; if the block fails, it is taken back.
+
+    So a first start that fails fixes nothing: the next one may name another folder.
+
+    Raises:
+        StorageMissing: It cannot be written.
+    """
+    is_ours = ensure_configuration(path, node=node, watch=watch)
+    try:
+        yield
+    except BaseException:
+        if is_ours:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def ensure_configuration(path: Path, *, node: dict[str, str], watch: Path) -> bool:
+    """Write the configuration file if there is none yet; `False`: there was one.
 
     Raises:
         StorageMissing: It cannot be written.
     """
     if path.exists():
-        return
+        return False
     text = _TEXT.format(
         zone=json.dumps(node["zone"]),
         provider=json.dumps(node["provider"]),
@@ -57,3 +77,4 @@ def ensure_configuration(path: Path, *, node: dict[str, str], watch: Path) -> No
         partial.replace(path)
     except OSError as error:
         raise StorageMissing(f"{path} cannot be written ({error.strerror}): check the folder and its rights") from error
+    return True

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from fs2od.cli.children import Child, run_children
-from fs2od.cli.first_configuration import ensure_configuration
+from fs2od.cli.first_configuration import first_configuration
 from fs2od.cli.running import NODE_PORT, announce, run, set_up_logging
 from fs2od.errors import StorageMissing
 
@@ -99,9 +99,9 @@ def up(
     async def work(stop: asyncio.Event) -> None:
         async with run_children(stop) as children:
             facts = await children.start(node)
-            ensure_configuration(home / "fs2od.toml", node=facts, watch=watched)
             facility = Child("facility", _facility(home, watched, facts, port + 2, [*place, *more]))
-            facts |= await children.start(facility)
+            with first_configuration(home / "fs2od.toml", node=facts, watch=watched):
+                facts |= await children.start(facility)
             _say_ready(facts, home, as_json=as_json)
             if simulate:
                 await children.start_once(Child("simulated microscope", _microscope(watched)))

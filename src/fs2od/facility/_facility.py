@@ -55,6 +55,7 @@ class Facility:
         clock: Callable[[], datetime] = _utc_now,
         fault_point: FaultPoint = no_fault,
         mail: Transport | None = None,
+        named_in: str = "the configuration",
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -65,6 +66,7 @@ class Facility:
             clock: The time of day, aware.
             fault_point: Called before and after every write of the journal.
             mail: How letters go out; by default as configured.
+            named_in: What names the watched folders, for people who have to change it.
         """
         self._configuration = configuration
         self._data = data
@@ -72,6 +74,7 @@ class Facility:
         self._clock = clock
         self._fault_point = fault_point
         self._mail = mail
+        self._named_in = named_in
         self.prepared = asyncio.Event()
         """Set once `run` has its groups at Onedata, or has seen that Onedata is away."""
 
@@ -154,7 +157,7 @@ class Facility:
             self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise StorageMissing(f"the folder {self._data} cannot be made ({error.strerror})") from error
-        with hold_folder(self._data, "facility"), holding(self._configuration.watch):
+        with hold_folder(self._data, "facility"), holding(self._configuration.watch, named_in=self._named_in):
             transport = self._mail or mail_transport(self._configuration.mail, self._data)
             with contextlib.closing(Database(self._data / DATABASE_NAME, JOURNAL_SCHEMA)) as database:
                 journal = Journal(database, fault_point=self._fault_point)

@@ -15,11 +15,15 @@ __all__ = ["holding"]
 
 
 @contextlib.contextmanager
-def holding(watches: Iterable[Watch]) -> Iterator[None]:
+def holding(watches: Iterable[Watch], *, named_in: str = "the configuration") -> Iterator[None]:
     """Hold the watched folders for this process as long as the block runs, on this machine.
 
     Nothing is written there, and nothing is kept open that would keep a disk from being unmounted: what is held is a name in
     the kernel (an abstract Unix socket, see unix(7)), which goes at any death. Other systems than Linux have no such names.
+
+    Args:
+        watches: The watched folders.
+        named_in: What names them, for people.
 
     Raises:
         StateInUse: Another process watches one of them.
@@ -41,5 +45,6 @@ def holding(watches: Iterable[Watch]) -> Iterator[None]:
                 if error.errno != errno.EADDRINUSE:
                     raise
                 said = f"{watch.path} is watched by another fs2od, which keeps its state elsewhere"
-                raise StateInUse(f"{said}: stop that one first, or name its folder of state") from error
+                otherwise = f"name its folder of state, or take the folder out of {named_in}"
+                raise StateInUse(f"{said}: stop that one first, {otherwise}") from error
         yield
