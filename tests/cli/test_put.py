@@ -120,6 +120,11 @@ def test_wrong_words_are_said_with_their_codes(desk: Desk) -> None:
     assert desk.run("none", "results")[0] == 2
     code, _, said = desk.run("a", "nowhere")
     assert (code, "reaches no space 'nowhere'" in said) == (6, True)
+    endless = "n" * 256
+    code, out, said = desk.run("a", f"results/{endless}", "--dry-run", "--json")
+    assert (code, json.loads(out)["unfit"]) == (0, ["a"]), said
+    code, _, said = desk.run("a", f"results/{endless}")
+    assert (code, said.startswith(f"fs2od: {endless}: its name is too long there")) == (7, True), said
     desk.token_file.write_text("x" * 40)
     assert desk.run("a", "results")[0] in (3, 4, 5)
 

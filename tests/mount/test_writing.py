@@ -174,6 +174,11 @@ def test_what_is_open_can_be_read_renamed_and_removed(desk: Desk) -> None:
             file.rename(mount.point / "g")
             writing.write(b" second")
         assert (desk.dataset.folder / "g").read_bytes() == b"first second"
+        (mount.point / "l").touch()
+        (mount.point / "l").rename(mount.point / "g\n")
+        assert names_in(mount.point) == ["g", "g\n"]
+        assert (desk.dataset.folder / "g").read_bytes() == b"first second"
+        (mount.point / "g\n").unlink()
         with (mount.point / "g").open("r+b", buffering=0) as writing:
             (mount.point / "g").unlink()
             writing.write(b"FIRST")

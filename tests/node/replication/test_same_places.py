@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+from tests.node.replication.buckets import Objects
 from tests.node.replication.scenes import FILES, Scene, open_scene
 from tests.node.replication.test_transfers import order, seen
 from tests.node.test_storages import request
@@ -14,10 +16,12 @@ from tests.storage.conftest import bucket, radosgw
 from fs2od.node import NodeSettings, open_node
 from fs2od.node.configured_storages import ensure_storages
 from fs2od.node.panel.overlaps import overlap, same
-from fs2od.node.panel.storage_records import Bucket
+from fs2od.node.panel.storage_records import Bucket, Credentials, seal
 from fs2od.node.settings import SiteSettings, StorageSettings
 from fs2od.onedata.errors import ServiceError
 from fs2od.storage.s3 import S3Settings
+from fs2od.testing.killed_writing import results_in_bucket
+from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.world import NoSockets
 
 __all__ = ["bucket", "radosgw"]
@@ -143,3 +147,34 @@ async def test_what_lies_in_the_place_of_its_home_is_no_copy_and_is_never_remove
     (scene.dataset.folder / "a.mrc").write_bytes(b"anew")
     scene.look()
     assert (scene.dataset.folder / "a.mrc").read_bytes() == b"anew"
+
+
+async def test_copies_in_the_bucket_of_the_home_are_never_removed_though_its_store_is_reached_otherwise(
+    scene: Scene, radosgw: Radosgw
+) -> None:
+    home, other = radosgw.bucket(), radosgw.bucket()
+    scene.dataset = results_in_bucket(scene.world, scene.owner, home, "in a bucket")
+    made = f"/data/{scene.dataset.space}/path/a.mrc"
+    answer = await scene.world.provider.put(made, content=b"0123456789", headers=scene.owner.headers)
+    assert answer.status_code == 201, answer.text
+    provider, zone = scene.centre.node_provider, scene.world.node.zone
+    keys = Credentials(other.access_key, other.secret_key)
+    scene.storage = provider.storages.add_s3("copies", Bucket(other.endpoint, other.bucket), keys)
+    with zone.database.writing() as db:
+        provider.supports.grant(db, scene.dataset.space, scene.storage, size_bytes=1 << 30)
+    await order(scene, "replication")
+    scene.tick()
+    assert Objects(other, scene.dataset.space).all() == {"a.mrc": b"0123456789"}
+    # As it may have been added before that was refused.
+    same_bucket = Bucket(home.endpoint.replace("127.0.0.1", "localhost"), home.bucket)
+    secret = seal(zone.keys, scene.storage, Credentials(home.access_key, home.secret_key))
+    details = msgspec.json.encode(same_bucket).decode()
+    with zone.database.writing() as db:
+        db.execute("UPDATE storage SET details = ?, secret = ? WHERE id = ?", (details, secret, scene.storage))
+    evicted = await order(scene, "eviction")
+    scene.tick()
+    assert (await seen(scene, evicted))["filesEvicted"] == 1
+    again = await order(scene, "replication")
+    scene.tick()
+    assert (await seen(scene, again))["transferStatus"] == "failed"
+    assert Objects(home, scene.dataset.space).all() == {"a.mrc": b"0123456789"}

@@ -6,15 +6,19 @@ import os
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from fs2od.errors import Fs2odError, StorageError
+from fs2od.errors import StorageError
 from fs2od.node.panel.named_stores import host_and_port
-from fs2od.node.panel.storage_records import Bucket, Place, StorageRecord
+from fs2od.node.panel.storage_records import Bucket, Credentials, Place, StorageRecord, opened_at
 from fs2od.onedata.ids import SpaceId, is_entity_id
 from fs2od.storage import Storage
 
-__all__ = ["SharedPlace", "found_in", "overlap", "resolved", "same", "seen_through", "twin"]
+__all__ = ["SharedPlace", "found_in", "named_alike", "overlap", "resolved", "same", "seen_through", "twin"]
+
+_MOST_PAIRS = 256
 
 
 class SharedPlace(StorageError):
@@ -61,10 +65,18 @@ def _is_in_the_way(here: Place, other: StorageRecord, *, imported: bool) -> bool
 
 
 def twin(storage: StorageRecord, space: SpaceId, others: Iterable[StorageRecord]) -> StorageRecord | None:
-    """Return another storage whose tree of a space lies in that of a storage or holds it: what is in one is no copy of the other."""
+    """Return another storage whose tree of a space lies in that of a storage or holds it: what is in one is no copy of the other.
+
+    Raises:
+        StorageError: That cannot be told, for one of two buckets of the same name does not answer.
+    """
+    apart = [each for each in others if each.id != storage.id]
     here = resolved(_tree(storage, space))
-    apart = (each for each in others if each.id != storage.id)
-    return next((each for each in apart if overlap(here, resolved(_tree(each, space)))), None)
+    found = next((each for each in apart if overlap(here, resolved(_tree(each, space)))), None)
+    if found is not None or storage.readonly or isinstance(here, Path):
+        return found
+    mine = _Reached(here, storage.credentials, storage.only_public)
+    return next((each for each in named_alike(here, apart) if _is_seen(mine, _reached(each))), None)
 
 
 def _tree(storage: StorageRecord, space: SpaceId) -> Place:
@@ -73,21 +85,57 @@ def _tree(storage: StorageRecord, space: SpaceId) -> Place:
     return place if isinstance(place, Bucket) or storage.imported else place / space
 
 
-def seen_through(storage: Storage, others: Iterable[StorageRecord]) -> StorageRecord | None:
-    """Return the one of other storages through which is seen what is put into a storage: one place may have several names.
+def named_alike(bucket: Bucket, others: Iterable[StorageRecord]) -> list[StorageRecord]:
+    """Return those of other storages whose bucket has the same name, in whatever store."""
+    return [each for each in others if isinstance(each.place, Bucket) and each.place.name == bucket.name]
+
+
+def seen_through(
+    bucket: Bucket, credentials: Credentials, others: Iterable[StorageRecord], *, only_public: bool
+) -> StorageRecord | None:
+    """Return the one of other storages through which is seen what is put into a bucket: one store may have several addresses.
 
     Those that do not answer are passed over.
+    """
+    mine = _Reached(bucket, credentials, only_public)
+    for other in named_alike(bucket, others):
+        with suppress(StorageError):
+            if _is_seen(mine, _reached(other)):
+                return other
+    return None
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """A bucket as a storage reaches it."""
+
+    bucket: Bucket
+    credentials: Credentials
+    only_public: bool
+
+    def opened(self) -> Storage:
+        return opened_at(self.bucket, self.credentials, only_public=self.only_public, hurried=True)
+
+
+def _reached(storage: StorageRecord) -> _Reached:
+    if not isinstance(storage.place, Bucket):
+        raise TypeError("a storage with a bucket is wanted")
+    return _Reached(storage.place, storage.credentials, storage.only_public)
+
+
+@lru_cache(_MOST_PAIRS)
+def _is_seen(one: _Reached, other: _Reached) -> bool:
+    """Say whether what is put into one bucket lies in another; remembered, for buckets do not become others.
 
     Raises:
-        StorageError: Nothing can be put there.
+        StorageError: One of them does not answer or refuses.
     """
-    probe = f".fs2od-test-{secrets.token_hex(8)}"
+    probe, storage = f".fs2od-test-{secrets.token_hex(8)}", one.opened()
     storage.write(probe, [b"fs2od"])
     try:
-        for other in others:
-            with suppress(Fs2odError, OSError):
-                other.opened(hurried=True).stat(probe)
-                return other
+        other.opened().stat(probe)
+    except FileNotFoundError:
+        return False
     finally:
         storage.delete(probe)
-    return None
+    return True

@@ -13,7 +13,6 @@ import msgspec
 from cryptography import x509
 from msgspec import structs
 
-from fs2od.errors import StorageError
 from fs2od.node.clock import Clock
 from fs2od.node.panel.overlaps import found_in, overlap, resolved, seen_through
 from fs2od.node.panel.storage_records import (
@@ -24,7 +23,6 @@ from fs2od.node.panel.storage_records import (
     StorageRecord,
     failure_at,
     only_public_at,
-    opened_at,
     seal,
     storage_record,
     try_place,
@@ -171,19 +169,9 @@ class Storages:
         Raises:
             Rejected: storageTestFailed.
         """
-        alike = [
-            each
-            for each in others
-            if isinstance(each.place, Bucket) and isinstance(place, Bucket) and each.place.name == place.name
-        ]
-        if not alike:
+        if not isinstance(place, Bucket):
             return
-        try:
-            found = seen_through(
-                opened_at(place, credentials, only_public=only_public_at(place, self._named), hurried=True), alike
-            )
-        except StorageError as error:
-            raise _refused("write", str(error)) from error
+        found = seen_through(place, credentials, others, only_public=only_public_at(place, self._named))
         if found is not None:
             raise self._taken_by(found)
 

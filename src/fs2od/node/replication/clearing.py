@@ -58,12 +58,21 @@ class Clearing:
         if len(found) == _AT_ONCE:
             self._after[key] = found[-1].path
         known = self._demands.storage(storage)
-        # What lies in the place of another storage is that one's.
-        is_ours = known is not None and self._demands.twin(index.space, known) is None
-        gone = _removed(index, known, found) if known is not None and is_ours else found
+        gone = found if known is None else self._gone(index, known, found)
         if gone:
             forget_left(index, gone)
         return len(found) == _AT_ONCE and bool(gone)
+
+    def _gone(self, index: SpaceIndex, storage: StorageRecord, found: list[Left]) -> list[Left]:
+        """Remove copies, and return those that are gone; what lies in the place of another storage is that one's, and stays."""
+        if not found:
+            return found
+        try:
+            twin = self._demands.twin(index.space, storage)
+        except Fs2odError as error:
+            _log.warning("copies that nobody wants stay on storage %s: %s", storage.name, error)
+            return []
+        return _removed(index, storage, found) if twin is None else found
 
 
 def sweep(route: Route, *, now_s: int) -> int:

@@ -76,7 +76,11 @@ class Demands:
         return self._homes.storages(space)
 
     def twin(self, space: SpaceId, storage: StorageRecord) -> StorageRecord | None:
-        """Return another storage of a space that lies in the same place as one: what lies there is no copy, and is not removed."""
+        """Return another storage of a space that lies in the same place as one: what lies there is no copy, and is not removed.
+
+        Raises:
+            StorageError: That cannot be told now.
+        """
         return twin(storage, space, self.storages(space))
 
     def storage(self, storage: StorageId) -> StorageRecord | None:

@@ -13,6 +13,7 @@ from fs2od.node.index import Entry, Indexes, SpaceIndex
 from fs2od.node.index import replicas as book
 from fs2od.node.index.replicas import Replica
 from fs2od.node.panel.homes import Homes
+from fs2od.node.panel.overlaps import SharedPlace
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.sources import HomeTree
 from fs2od.node.replication.callbacks import call_back
@@ -175,13 +176,6 @@ class TransferRuns:
             self._transfers.change(transfer, files_processed=found.files_to_process)
             return "completed"
 
-        twin = self._demands.twin(index.space, storage)
-        if twin is not None:
-            said = "storage %s lies in the same place as %s: transfer %s can make no copies there"
-            _log.warning(said, storage.name, twin.name, transfer)
-            self._transfers.change(transfer, files_failed=found.files_to_process)
-            return "failed"
-
         def told(outcome: Outcome) -> None:
             self._transfers.change(
                 transfer,
@@ -201,6 +195,10 @@ class TransferRuns:
                 begins=turn.begins,
                 told=_seldom(told, self._clock),
             )
+        except SharedPlace as error:
+            _log.warning("transfer %s makes no copies: %s", transfer, error)
+            self._transfers.change(transfer, files_failed=found.files_to_process)
+            return "failed"
         except Fs2odError as error:
             outcome = Outcome(problem=for_people(error))
         told(outcome)
