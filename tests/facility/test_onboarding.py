@@ -344,15 +344,26 @@ async def test_a_watched_folder_by_another_name_is_the_same(world: World) -> Non
     assert len(world.letters()) == 2
 
 
-async def test_without_a_recipient_everything_but_the_mail_is_done(world: World) -> None:
-    folder = world.dataset(metadata="Sample: {Name: lonely}\n", running=True)
+@pytest.mark.parametrize(
+    ("given", "stuck"),
+    [
+        ("", "nobody to tell: no mail address at User.Email, User.NormalizedEmail, PI_email"),
+        (
+            "User: {Email: jürgen@example.org}\n",
+            "nobody to tell: User.Email: 'jürgen@example.org' is not a mail address: expected plain letters (a to z), "
+            "digits and signs before the @",
+        ),
+    ],
+)
+async def test_without_a_recipient_everything_but_the_mail_is_done(world: World, given: str, stuck: str) -> None:
+    folder = world.dataset(metadata=f"Sample: {{Name: lonely}}\n{given}", running=True)
     async with world.facility().opened() as one_pass:
         await world.until(
             one_pass, lambda: world.rows()[NAME].steps_done == len(ONBOARDING) - 1 if world.rows() else False
         )
         row = world.rows()[NAME]
         assert row.state == "needs you"
-        assert row.stuck == "nobody to tell: no mail address at User.Email, User.NormalizedEmail, PI_email"
+        assert row.stuck == stuck
         (folder / "SPA.yml").write_text(METADATA)
         await world.until(one_pass, lambda: len(world.letters()) == 1)
 

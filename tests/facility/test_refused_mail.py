@@ -52,7 +52,7 @@ async def test_an_experimenter_who_is_refused_needs_the_operator_until_the_addre
     world: World, desk: Desk, server: Server
 ) -> None:
     folder = world.dataset(running=True)
-    async with facility(world, server, to=(ARCHIVE,)).opened() as one_pass:
+    async with facility(world, server, to=(f"The archive <{ARCHIVE}>",)).opened() as one_pass:
         await world.until(one_pass, world.is_in("needs you", NAME))
         row = needed(world)
         assert f"{ALEX} ({UNKNOWN})" in row.stuck

@@ -28,6 +28,8 @@ def addresses(value: object) -> list[str]:
         ("a@example.org, b@example.org; c@example.org", [Mailbox(f"{x}@example.org") for x in "abc"]),
         ("a@example.org\nb@example.org\n", [Mailbox("a@example.org"), Mailbox("b@example.org")]),
         (["Ä <a@example.org>", "b@example.org"], [Mailbox("a@example.org", "Ä"), Mailbox("b@example.org")]),
+        ("Alex <alex@exämple.org>", [Mailbox("alex@xn--exmple-cua.org", "Alex")]),
+        ("alex@straße.example", [Mailbox("alex@xn--strae-oqa.example")]),
         ("alex@localhost", [Mailbox("alex@localhost")]),
         ("o'hara+grid2@sub.example.org", [Mailbox("o'hara+grid2@sub.example.org")]),
     ],
@@ -47,7 +49,7 @@ def test_nothing_is_a_complaint(value: object) -> None:
     [
         "alex", "alex@", "@example.org", "alex@example", "alex@@example.org", "a b@example.org", ".alex@example.org",
         "alex..b@example.org", "alex@-example.org", "alex@example.org.", "alex@[127.0.0.1]", "älex@example.org",
-        "alex@exämple.org", "alex(comment)@example.org", "a" * 65 + "@example.org", "alex@" + "a." * 130 + "org",
+        "alex@ex\u2603\u0301.org", "alex@-ä.org", "alex(comment)@example.org", "a" * 65 + "@example.org", "alex@" + "a." * 130 + "org",
         "Alex <alex@example.org", "Alex <alex@example.org> <eve@example.org>", "x" * 5000, 7, True, {"Email": "a@b.org"},
         [["alex@example.org"]], [None],
     ],
@@ -57,6 +59,12 @@ def test_what_is_no_address_is_refused_with_a_sentence(value: object) -> None:
     assert recipients.mailboxes == ()
     assert len(recipients.complaints) == 1
     assert len(recipients.complaints[0]) < 200
+
+
+def test_letters_before_the_at_that_no_mail_server_need_take_are_named() -> None:
+    assert parse_recipients("jürgen@example.org").complaints == (
+        "'jürgen@example.org' is not a mail address: expected plain letters (a to z), digits and signs before the @",
+    )
 
 
 def test_good_addresses_are_used_beside_bad_ones_and_each_once() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fs2od.facility.journal import Record
-from fs2od.mail import LetterRecipient, LetterRow, Outbox
+from fs2od.mail import LetterRecipient, LetterRow, Outbox, parse_recipients
 
 __all__ = ["Unreached", "all_unreached", "unreached", "unreached_words"]
 
@@ -32,7 +32,8 @@ def unreached(record: Record, letters: Iterable[LetterRow]) -> tuple[Unreached, 
         record: The dataset.
         letters: All about it, oldest first.
     """
-    named = frozenset(address.casefold() for address in record.facts.to) if record.facts else frozenset[str]()
+    to = parse_recipients(list(record.facts.to)).mailboxes if record.facts else ()
+    named = {mailbox.address.casefold() for mailbox in to}
     newest: dict[tuple[str, str], tuple[LetterRow, LetterRecipient]] = {}
     for letter in letters:
         kind = letter.key.split("/")[1:2]

@@ -1,7 +1,7 @@
 """Mail addresses out of configuration and metadata files, where nothing can be trusted.
 
 The grammar is the useful part of RFC 5322 §3.4: `a@b.org` and `Name <a@b.org>` with a dot-atom before the @ and a host
-name after it. Comments, quoted local parts, address literals and groups are refused: no facility's users have
+name after it; a host name in other letters becomes what DNS and every mail server take (IDNA 2008). Comments, quoted local parts, address literals and groups are refused: no facility's users have
 them, and parsers disagree about them.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import idna
 
 from fs2od.errors import ConfigurationError
 from fs2od.mail._errors import LetterError
@@ -115,13 +117,25 @@ def _pieces(value: object) -> Iterator[str | _Complaint]:
 
 def _mailbox(piece: str) -> Mailbox | _Complaint:
     named = _NAMED.fullmatch(piece)
-    address = (named["address"] if named else piece).strip()
+    address = _with_plain_host((named["address"] if named else piece).strip())
     name = named["name"].strip() if named else ""
     if not _is_address(address):
-        return _Complaint(f"{_quoted(piece)} is not a mail address: expected name@host.domain")
+        expected = "name@host.domain" if address.isascii() else "plain letters (a to z), digits and signs before the @"
+        return _Complaint(f"{_quoted(piece)} is not a mail address: expected {expected}")
     if len(name) > 1 and name.startswith('"') and name.endswith('"'):
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
     return Mailbox(address, name)
+
+
+def _with_plain_host(address: str) -> str:
+    """Write the host of an address as it is asked for; what cannot be, stays and is no address."""
+    local, at, host = address.rpartition("@")
+    if host.isascii() or len(host) > 254:
+        return address
+    try:
+        return f"{local}{at}{idna.encode(host, uts46=True).decode()}"
+    except idna.IDNAError:
+        return address
 
 
 def _is_address(text: str) -> bool:

@@ -34,7 +34,7 @@ from fs2od.facility.deciding import (
     TellComplete,
     told_so_far,
 )
-from fs2od.facility.journal import Journal, Phase, Problem, ProblemKind, Record, Step
+from fs2od.facility.journal import Facts, Journal, Phase, Problem, ProblemKind, Record, Step
 from fs2od.facility.metadata import MetadataProblem, facts_of, read_metadata
 from fs2od.facility.onboarding._announcing import LINK_ENDED, Announcer
 from fs2od.facility.onboarding._imported import difference
@@ -248,7 +248,7 @@ class Performer:
             return
         watch = Rules(self.configuration).watch(folder.root)
         facts = facts_of(metadata, folder=record.name, configuration=self.configuration, watch=watch)
-        problem = None if facts.to else self._nobody(record)
+        problem = None if facts.to else self._nobody(record, facts)
         phase = Phase.ONBOARDING if record.phase is Phase.SEEN else record.phase
         read = replace(
             record,
@@ -263,11 +263,13 @@ class Performer:
             read, "metadata" if problem is None else "needs you", said if problem is None else problem.said
         )
 
-    def _nobody(self, record: Record) -> Problem | None:
+    def _nobody(self, record: Record, facts: Facts) -> Problem | None:
         if Step.ANNOUNCED in record.done:
             return None
-        keys = ", ".join(self.configuration.mail.to_keys)
-        return Problem(ProblemKind.RECIPIENTS, f"nobody to tell: no mail address at {keys}", self.clock())
+        keys = self.configuration.mail.to_keys
+        unusable = [each for each in facts.complaints if each.startswith(tuple(f"{key}: " for key in keys))]
+        said = "; ".join(unusable) or f"no mail address at {', '.join(keys)}"
+        return Problem(ProblemKind.RECIPIENTS, f"nobody to tell: {said}", self.clock())
 
     async def _note_running(self, record: Record) -> None:
         phase = Phase.ONBOARDING if record.next_step is not None else Phase.ACQUIRING
