@@ -126,3 +126,26 @@ def test_a_reader_that_leaves_the_pipe_is_no_error() -> None:
         check=True,
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["config", "example"], ["--version"], ["download", "--help"]])
+def test_output_that_cannot_be_written_is_one_clear_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "fs2od", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        7,
+        "fs2od: standard output cannot be written (No space left on device)\n",
+    )
+
+
+def test_output_that_nobody_wants_is_no_error() -> None:
+    closed = f"{sys.executable} -m fs2od config example >&-"
+    done = subprocess.run(["/bin/sh", "-c", closed], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -14,7 +14,7 @@ from tests.cli.test_site_commands import Shell
 
 from fs2od.cli.main import fs2od
 from fs2od.cli.transfer_watching import TransferFailed
-from fs2od.errors import ConfigurationError, Fs2odError
+from fs2od.errors import Fs2odError
 from fs2od.onedata.errors import Forbidden, NotFound, Rejected
 from fs2od.onedata.ids import StorageId
 from fs2od.testing.world import Dataset, ServedWorld, serve_world, wait_until
@@ -128,7 +128,7 @@ def test_what_is_at_home_stays_and_the_transfer_fails(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("words", "kind", "said"),
     [
-        (["transfer", "start", "replicate", "grid 7", "--to", "nowhere"], ConfigurationError, "supported by: centre, "),
+        (["transfer", "start", "replicate", "grid 7", "--to", "nowhere"], NotFound, "supported by: centre, "),
         (
             ["transfer", "start", "replicate", "grid 7/none", "--to", "centre"],
             NotFound,

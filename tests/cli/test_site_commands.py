@@ -198,6 +198,7 @@ def test_a_site_is_removed_after_its_supports_were_shown_and_ended(world: Served
     assert "what lies on its storages was left there" in removed.stderr
     assert [each["name"] for each in operator.json("site", "list")] == ["facility"]
     missing = operator.run("site", "remove", "centre")
+    assert isinstance(missing.exception, NotFound)
     assert "there is no site 'centre'; there are: facility" in str(missing.exception)
 
 

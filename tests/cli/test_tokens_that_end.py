@@ -104,6 +104,14 @@ def test_it_is_said_once_for_each_token_a_quarter_of_an_hour_before(job: Job) ->
     assert len(said) == 2
 
 
+@pytest.mark.parametrize(("left_s", "said"), [(2, "ends in "), (0, "ended "), (-3600, "ended ")])
+def test_one_that_has_ended_does_not_end_soon(job: Job, left_s: int, said: str) -> None:
+    now_s, told = int(time.time()), list[str]()
+    text = job.world.token(job.alex, Time(now_s + left_s)).reveal()
+    EndNotice(AccessToken(lambda: text), told.append).look(now_s)
+    assert told[0].startswith(f"the access token {said}")
+
+
 def test_of_one_that_is_in_no_file_nobody_is_told_to_replace_it(job: Job) -> None:
     text = job.world.token(job.alex, Time(int(time.time()) + 60)).reveal()
     said: list[str] = []

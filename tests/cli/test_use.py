@@ -13,6 +13,7 @@ from tests.cli.test_site_commands import Shell
 from fs2od.cli.main import fs2od
 from fs2od.node.zone.offers import Offer
 from fs2od.onedata import roles
+from fs2od.onedata.errors import NotFound
 from fs2od.testing.world import Dataset, Person, ServedWorld, Site, serve_world, wait_until
 
 TB = 10**12
@@ -121,7 +122,9 @@ def test_what_does_not_go_together_is_said(words: list[str], said: str) -> None:
 
 @pytest.mark.usefixtures("dataset", "centre")
 def test_what_cannot_be_is_said_in_one_line(world: ServedWorld, tmp_path: Path, user: Shell) -> None:
-    assert "there is no site 'nowhere'" in str(user.run("use", "grid 7", "--site", "nowhere", "--size", "1T").exception)
+    nowhere = user.run("use", "grid 7", "--site", "nowhere", "--size", "1T").exception
+    assert isinstance(nowhere, NotFound)
+    assert "there is no site 'nowhere'" in str(nowhere)
     assert "grid 8" in str(user.run("use", "grid 8").exception)
     much = user.run("use", "grid 7", "--site", "centre", "--size", "50T")
     assert much.exit_code == 1

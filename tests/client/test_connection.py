@@ -4,16 +4,19 @@ import asyncio
 import gzip
 import json
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.client.conftest import HURRIED, Connect, Pauses, Serve, reply, silent
 
-from fs2od.client import Connection, Onepanel, Oneprovider, Onezone, UntrustedCertificate
+from fs2od.client import Connection, Onepanel, Oneprovider, Onezone, Retries, UnknownName, UntrustedCertificate
 from fs2od.errors import ConfigurationError
 from fs2od.onedata import errors, wire
+from fs2od.onedata.errors import OnedataError
 from fs2od.onedata.ids import FileId, GroupId, ShareId, SpaceId, TransferId
 from fs2od.onedata.tokens import Token
 
@@ -219,6 +222,43 @@ async def test_a_service_that_is_not_there_is_a_lost_connection(serve: Serve, co
     nowhere = server.origin.rpartition(":")[0] + ":1"
     with pytest.raises(errors.ConnectionLost, match="cannot be reached"):
         await Onezone(connect(), nowhere).user.groups()
+
+
+class Names(httpx.AsyncBaseTransport):
+    """A network whose names are not known, and then are, by turns."""
+
+    def __init__(self, *known: bool) -> None:
+        self.known = list(known)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.known.pop(0):
+            return httpx.Response(200, stream=httpx.ByteStream(b'{"groups":["ab"]}'))
+        raise httpx.ConnectError("failed", request=request) from socket.gaierror(socket.EAI_NONAME, "not known")
+
+
+async def test_a_name_that_was_never_there_is_not_waited_for_and_one_that_was_is(pauses: Pauses) -> None:
+    patient = Retries.waiting(600)
+    said: list[OnedataError] = []
+    network = Names(*[False] * 9)
+    with pytest.raises(UnknownName, match=r"zone\.test cannot be reached \(there is no such name"):
+        await Onezone(_at(network, patient, pauses, said), "https://zone.test").user.groups()
+    assert (len(network.known), said) == (5, [])
+    network = Names(True, *[False] * 7, True)
+    zone = Onezone(_at(network, patient, pauses, said), "https://zone.test")
+    for _ in range(2):
+        assert await zone.user.groups() == (GROUP,)
+    assert len(said) == 7
+
+
+def _at(network: Names, patient: Retries, pauses: Pauses, said: list[OnedataError]) -> Connection:
+    return Connection(
+        token=None,
+        transport=network,
+        retries=patient,
+        sleep=pauses.sleep,
+        monotonic=lambda: 0.0,
+        pausing=lambda error, _: said.append(error),
+    )
 
 
 async def test_a_certificate_of_an_unknown_authority_is_refused_at_once(

@@ -1,12 +1,13 @@
 """Nothing of the HTTP library leaves the client: every exception class that it has becomes one of ours."""
 
+import socket
 import ssl
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from fs2od.client import UntrustedCertificate
+from fs2od.client import UnknownName, UntrustedCertificate
 from fs2od.client._failures import HTTP_ERRORS, explained, translated
 from fs2od.onedata.errors import ConnectionLost, MalformedAnswer, OnedataError
 
@@ -56,6 +57,15 @@ def test_a_certificate_error_is_found_below_others() -> None:
     found = explained(above, "zone.test")
     assert isinstance(found, UntrustedCertificate)
     assert "self-signed" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(socket.EAI_NONAME, UnknownName), (socket.EAI_AGAIN, ConnectionLost)], ids=["none", "later"]
+)
+def test_a_name_that_is_not_there_is_told_from_a_resolver_that_is_away(number: int, kind: type[Exception]) -> None:
+    above = httpx.ConnectError("failed")
+    above.__cause__ = socket.gaierror(number, "said")
+    assert type(explained(above, "zone.test")) is kind
 
 
 def test_our_own_errors_and_bugs_pass_unchanged() -> None:

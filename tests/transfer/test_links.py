@@ -106,3 +106,9 @@ def test_what_only_looks_a_little_like_a_link_is_a_space(text: str) -> None:
     assert str(parse_place(text, "https://zone.example.org")) == text
     with pytest.raises(InvalidLink, match="no link, which begins with https://"):
         parse_place(text, None)
+
+
+@pytest.mark.parametrize("text", ["", "/ID/x", "ID/../x", " "])
+def test_what_names_no_space_is_not_called_a_bad_link_alone(text: str) -> None:
+    with pytest.raises(InvalidLink, match="This names no space"):
+        parse_place(text, "https://zone.example.org")

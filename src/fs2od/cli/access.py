@@ -40,6 +40,10 @@ _TO_DO = {
     True: "put a new one into its file in time, or the work waits for it",
     False: "it was in no file, so that it cannot be replaced; to go on after that, run the same command with a new one",
 }
+_TO_DO_THEN = {
+    True: "put a new one into its file; the work waits for it",
+    False: "run the same command with a new one",
+}
 
 
 @dataclass(frozen=True)
@@ -123,8 +127,14 @@ class EndNotice:
             self._next_s = min(self._next_s, until_s - _NOTICE_S)
         else:
             self._said = text
-            left = readable_duration(max(0.0, until_s - now_s))
-            self._tell(f"the access token ends in {left}: {_TO_DO[self._token.can_be_replaced]}")
+            self._tell(f"the access token {_said_of_end(until_s - now_s, can_be_replaced=self._token.can_be_replaced)}")
+
+
+def _said_of_end(left_s: float, *, can_be_replaced: bool) -> str:
+    if left_s > 0:
+        return f"ends in {readable_duration(left_s)}: {_TO_DO[can_be_replaced]}"
+    # Clocks differ, so that the service may still take it.
+    return f"ended {readable_duration(-left_s)} ago: {_TO_DO_THEN[can_be_replaced]}"
 
 
 def access_of(

@@ -15,6 +15,7 @@ from fs2od.cli.connecting import connection_of
 from fs2od.cli.zone_options import CA_OPTION
 from fs2od.client import Onepanel, Onezone
 from fs2od.errors import ConfigurationError
+from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import ProviderId
 from fs2od.onedata.wire.sites import SiteDetails
 from fs2od.transfer import parse_rate
@@ -110,25 +111,25 @@ def site_called(sites: tuple[SiteDetails, ...], wanted: str) -> SiteDetails:
     """Return the site of a name or an id, whether or not it takes requests.
 
     Raises:
-        ConfigurationError: There is none.
+        NotFound: There is none.
     """
     for each in sites:
         if wanted in (each.name, each.provider_id):
             return each
-    raise ConfigurationError(f"there is no site '{wanted}'; there are: {', '.join(each.name for each in sites)}")
+    raise NotFound("notFound", f"there is no site '{wanted}'; there are: {', '.join(each.name for each in sites)}")
 
 
 def site_named(sites: tuple[SiteDetails, ...], wanted: str) -> ProviderId:
     """Return the site that a name or an id means.
 
     Raises:
-        ConfigurationError: There is none.
+        NotFound: There is none.
     """
     for each in sites:
         if wanted in (each.name, each.provider_id):
             return each.provider_id
     there = ", ".join(each.name for each in sites if each.accepts) or "none"
-    raise ConfigurationError(f"there is no site '{wanted}'; sites that take requests: {there}")
+    raise NotFound("notFound", f"there is no site '{wanted}'; sites that take requests: {there}")
 
 
 class _Size(click.ParamType[int]):

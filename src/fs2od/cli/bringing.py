@@ -144,6 +144,12 @@ def tell(report: Report, folder: Path, *, again: str, report_file: Path | None, 
     from fs2od.transfer import report_lines, write_report  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     where = str(folder.absolute())
+    code, trouble = report.exit_code, None
+    try:
+        if report_file is not None:
+            write_report(str(report_file), report, where)
+    except StorageError as error:
+        code, trouble = code or error.exit_code, error
     if as_json:
         click.echo(json.dumps(replace(report, files=()).document(where)))
     elif report.was_interrupted:
@@ -151,13 +157,8 @@ def tell(report: Report, folder: Path, *, again: str, report_file: Path | None, 
     else:
         for line in report_lines(report, str(folder), again=again):
             click.echo(line, err=True)
-    code = report.exit_code
-    try:
-        if report_file is not None:
-            write_report(str(report_file), report, where)
-    except StorageError as error:
-        click.echo(f"fs2od: {error}", err=True)
-        code = code or error.exit_code
+    if trouble is not None:
+        click.echo(f"fs2od: {trouble}", err=True)
     if code:
         raise SystemExit(code)
 

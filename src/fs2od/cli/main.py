@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import cast
 
 import click
 
+from fs2od.cli.output import OutputRefused, checked_output, write_no_more
 from fs2od.errors import Fs2odError
 
 __all__ = ["COMMANDS", "fs2od", "main"]
@@ -79,8 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     This is the one place that turns an error into one line and an exit code.
     """
     try:
-        # Outside its standalone mode click returns the code of an early exit instead of raising it.
-        code = fs2od(arguments, prog_name="fs2od", standalone_mode=False)
+        with checked_output():
+            # Outside its standalone mode click returns the code of an early exit instead of raising it.
+            code = fs2od(arguments, prog_name="fs2od", standalone_mode=False)
         if isinstance(code, int) and code:
             sys.exit(code)
     except click.exceptions.Exit as left:
@@ -92,9 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo("fs2od: interrupted", err=True)
         sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:
-        # The reader of a pipe left: that is its right. Nothing more may be written, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of a pipe left: that is its right.
+        write_no_more()
         sys.exit(0)
     except Fs2odError as error:
+        if isinstance(error, OutputRefused):
+            write_no_more()
         click.echo(f"fs2od: {error}", err=True)
         sys.exit(error.exit_code)

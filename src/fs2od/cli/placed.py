@@ -31,7 +31,8 @@ class Placed:
         """Return the site that a name or an id means, of those that support the space.
 
         Raises:
-            ConfigurationError: There is none, or there are several.
+            NotFound: There is none.
+            ConfigurationError: There are several.
         """
         found = [provider for provider, site in self.sites.items() if named in (provider, site.name)]
         if len(found) == 1:
@@ -39,7 +40,7 @@ class Placed:
         if found:
             raise ConfigurationError(f"several sites are called {named!r}: give the id of one: {', '.join(found)}")
         there = ", ".join(sorted(site.name for site in self.sites.values()))
-        raise ConfigurationError(f"no site {named!r} supports {self.target.space_name}; supported by: {there}")
+        raise NotFound("notFound", f"no site {named!r} supports {self.target.space_name}; supported by: {there}")
 
 
 async def placed(member: Member, place: str) -> Placed:

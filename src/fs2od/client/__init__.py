@@ -12,7 +12,7 @@ async with Connection(token=token, ca_file=ca_file) as connection:
 from fs2od.client._answers import RangeNotSatisfiable
 from fs2od.client._connection import Connection, Observer, Timeouts, tls_context
 from fs2od.client._content import LARGEST_CONTENT_BYTES, ByteRange, Content
-from fs2od.client._failures import UntrustedCertificate
+from fs2od.client._failures import UnknownName, UntrustedCertificate
 from fs2od.client._operations import OPERATIONS, Operation, ServiceName
 from fs2od.client._origins import ShareLink, https_origin, parse_share_link
 from fs2od.client._proxies import ProxyAddress, ProxyOf
@@ -47,6 +47,7 @@ __all__ = [
     "SharedData",
     "Timeouts",
     "Tries",
+    "UnknownName",
     "UntrustedCertificate",
     "https_origin",
     "is_transient",

@@ -17,7 +17,7 @@ from typing import Protocol, Self, TypeVar
 import httpx
 
 from fs2od.client._answers import error_in, read_bounded
-from fs2od.client._failures import translated
+from fs2od.client._failures import UnknownName, translated
 from fs2od.client._operations import Operation
 from fs2od.client._origins import redirect_target
 from fs2od.client._proxies import ProxyOf, by_way_of
@@ -111,6 +111,7 @@ class Connection:
     Every call of every service may raise, besides what its own docstring names:
 
     - ConnectionLost: no answer arrived; what was asked for may have happened. Try again later, and look first.
+    - UnknownName: no such host is known; this is told after a few tries, also by who waits longer for a service.
     - UntrustedCertificate: give the file of the authority that signed the service's certificate.
     - Unauthorized: get a new token. With a `renewal`, one that has ended is waited for.
     - Forbidden: the token's owner lacks a privilege.
@@ -170,6 +171,7 @@ class Connection:
         self._monotonic = monotonic
         self._sleep = sleep
         self._chance = chance
+        self._reached: set[str] = set()
         # A bare transport and no httpx.AsyncClient, which would keep cookies, read the environment and judge redirects.
         self._transport = transport or by_way_of(proxy_of, tls_context(ca_file))
 
@@ -205,7 +207,7 @@ class Connection:
                         await response.aclose()
             return Answer(response.status_code, response.headers, body)
 
-        return await self._tried(once, repeats=request.operation.repeatable and not request.once)
+        return await self._tried(once, request, repeats=request.operation.repeatable and not request.once)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[httpx.Response]:
@@ -220,7 +222,7 @@ class Connection:
                 async with _within(self._timeouts.answer.total_seconds()):
                     return await self._exchange(request)
 
-        response = await self._tried(once, repeats=request.operation.repeatable)
+        response = await self._tried(once, request, repeats=request.operation.repeatable)
         try:
             yield response
         finally:
@@ -237,7 +239,7 @@ class Connection:
             pausing=self._pausing,
         )
 
-    async def _tried(self, once: Callable[[], Awaitable[T]], *, repeats: bool) -> T:
+    async def _tried(self, once: Callable[[], Awaitable[T]], request: Request, *, repeats: bool) -> T:
         tries = self.tries()
         while True:
             used = self._token
@@ -250,7 +252,9 @@ class Connection:
                     continue
                 if not repeats:
                     raise
-                await tries.missed(error)
+                # A name that was never there is a typing error; one that was comes back with its network.
+                is_mistyped = isinstance(error, UnknownName) and _host(request.url) not in self._reached
+                await tries.missed(error, briefly=is_mistyped)
 
     async def _renewed(self, used: Token | None, error: Unauthorized) -> bool:
         """Wait for another token where one can come, and say whether the call may be sent again."""
@@ -287,6 +291,7 @@ class Connection:
         sent = httpx.Request(operation.method, url, content=content, headers=headers, extensions=self._limits)
         response = await self._transport.handle_async_request(sent)
         response.request = sent
+        self._reached.add(_host(url))
         if self._observer:
             self._observer.after_response(operation.method, operation.operation_id, response.status_code)
         return response

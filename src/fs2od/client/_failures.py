@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +11,20 @@ import httpx
 
 from fs2od.onedata.errors import ConnectionLost, MalformedAnswer, OnedataError
 
-__all__ = ["HTTP_ERRORS", "UntrustedCertificate", "explained", "translated"]
+__all__ = ["HTTP_ERRORS", "UnknownName", "UntrustedCertificate", "explained", "translated"]
 
 HTTP_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
 """The roots of every exception that the HTTP library has."""
+# A resolver that is away itself answers otherwise (EAI_AGAIN).
+_NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 
 class UntrustedCertificate(ConnectionLost):
     """The service could not prove who it is: give the file of the authority that signed its certificate. Nothing was sent."""
+
+
+class UnknownName(ConnectionLost):
+    """No such host is known. Nothing was sent; it may be mistyped, or known only in another network."""
 
 
 @contextmanager
@@ -26,6 +33,7 @@ def translated(host: str) -> Iterator[None]:
 
     Raises:
         UntrustedCertificate: The service could not prove who it is.
+        UnknownName: There is no such host.
         ConnectionLost: No answer arrived, or not the whole of it.
         MalformedAnswer: The answer does not fit HTTP.
     """
@@ -42,7 +50,9 @@ def explained(error: Exception, host: str) -> OnedataError:
     if untrusted is not None:
         return UntrustedCertificate(f"the certificate of {host} is not trusted: {untrusted.verify_message}")
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
-        return ConnectionLost(f"{host} cannot be reached ({_reason(error)})")
+        is_unknown = _is_unknown_name(error)
+        said = "there is no such name, or not in this network" if is_unknown else _reason(error)
+        return (UnknownName if is_unknown else ConnectionLost)(f"{host} cannot be reached ({said})")
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return ConnectionLost(f"{host} did not answer in time")
     if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
@@ -52,12 +62,18 @@ def explained(error: Exception, host: str) -> OnedataError:
     return MalformedAnswer(f"the answer of {host} cannot be read ({type(error).__name__})")
 
 
-def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+def _certificate_error(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    return next((each for each in _causes(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
+
+
+def _is_unknown_name(error: BaseException) -> bool:
+    return any(isinstance(each, socket.gaierror) and each.errno in _NO_SUCH_NAME for each in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error
+        yield error
         error = error.__cause__ or error.__context__
-    return None
 
 
 def _reason(error: Exception) -> str:

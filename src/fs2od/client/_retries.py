@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -90,18 +90,24 @@ class Tries:
         """Take note that something has come on: who waits is as patient as at the beginning."""
         self._since_s, self._failed = self._monotonic(), 0
 
-    async def missed(self, error: OnedataError) -> None:
+    async def missed(self, error: OnedataError, *, briefly: bool = False) -> None:
         """Pause until the next try.
+
+        Args:
+            error: What went wrong.
+            briefly: Whether more than a few tries are of no use, however patient the policy is.
 
         Raises:
             OnedataError: The failure itself, when it will not pass, or patience has ended.
         """
         self._failed += 1
         spent_s = self._monotonic() - self._since_s
-        pause_s = next_pause_s(self._policy, error, failed=self._failed, spent_s=spent_s, chance=self._chance())
+        policy = replace(self._policy, tries=min(self._policy.tries, Retries().tries)) if briefly else self._policy
+        pause_s = next_pause_s(policy, error, failed=self._failed, spent_s=spent_s, chance=self._chance())
         if pause_s is None:
             raise error
-        self._pausing(error, pause_s)
+        if not briefly:
+            self._pausing(error, pause_s)
         await self._sleep(pause_s)
 
 

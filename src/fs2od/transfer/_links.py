@@ -116,7 +116,11 @@ def parse_place(text: str, zone_url: str | None) -> Place:
     space, _, path = text.strip().partition("/")
     names = [name for name in path.split("/") if name not in {"", "."}]
     if not space or ".." in names:
-        raise _unclear()
+        # Nor is this repeated.
+        raise InvalidLink(
+            "This names no space, and is no link to shared data: a space is written as its name or id, or as SPACE/a/folder "
+            'without "..", and a link looks like https://zone.example.org/share/1a2b3c…'
+        )
     if zone_url is None:
         raise InvalidLink(
             "This is no link, which begins with https://. A space needs an access token (--token-file, FS2OD_TOKEN), "
