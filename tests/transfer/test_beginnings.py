@@ -17,7 +17,9 @@ from tests.transfer.checked_site import BIG, QUICK, Site, honest, site
 
 from fs2od.manifests import PIECE_BYTES, piece_ranges
 from fs2od.testing.network import Reply, Request
+from fs2od.testing.small_disks import small_disk
 from fs2od.testing.world import wait_until
+from fs2od.transfer import Progress
 from fs2od.transfer._beginnings import Beginnings
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._partials import PartialName
@@ -27,10 +29,10 @@ __all__ = ["site"]
 PIECES = len(piece_ranges(len(BIG), PIECE_BYTES))
 COME = 1_000_000
 LONGEST_S = 30.0
-DROPS, DROP = 2_000, 16 << 10
+DROP = 16 << 10
 
 
-def slow(site: Site, over: threading.Event, began: Callable[[], None] = lambda: None) -> Callable[[Request], Reply]:
+def slow(site: Site, over: threading.Event, drop_bytes: int = DROP) -> Callable[[Request], Reply]:
     """Return what sends 1 MB of each range, and then drop by drop until the test is over."""
 
     def answer(request: Request) -> Reply:
@@ -40,13 +42,29 @@ def slow(site: Site, over: threading.Event, began: Callable[[], None] = lambda: 
 
     def dripping(data: bytes) -> Iterator[bytes]:
         yield data[:COME]
-        began()
-        for drop in range(DROPS):
+        for start in range(COME, len(data), drop_bytes):
             if over.wait(0.02):
                 return
-            yield data[COME + drop * DROP : COME + (drop + 1) * DROP]
+            yield data[start : start + drop_bytes]
 
     return answer
+
+
+def stop_inside_the_first_piece(site: Site) -> None:
+    """Run until some of the first piece has come, and stop politely."""
+    stop, over = threading.Event(), threading.Event()
+    answer = slow(site, over)
+    site.share.answers["content of id-big.mrc"] = lambda request: (
+        honest(site, request) if request.range == (0, 0) else answer(request)
+    )
+
+    def look(now: Progress) -> None:
+        if now.bytes_fetched >= COME:
+            stop.set()
+
+    report = site.download(replace(QUICK, jobs=1)).run(look, stop)
+    over.set()
+    assert report.exit_code == 130
 
 
 def beginnings_in(file: Path) -> dict[int, int]:
@@ -66,13 +84,7 @@ def test_a_polite_stop_costs_nothing_of_what_has_come(site: Site, promised: bool
     site.offer({"big.mrc": BIG})
     if promised:
         site.promise({"big.mrc": BIG})
-    stop, over = threading.Event(), threading.Event()
-    site.share.answers["content of id-big.mrc"] = lambda request: (
-        honest(site, request) if request.range == (0, 0) else slow(site, over, stop.set)(request)
-    )
-    first = site.run(replace(QUICK, jobs=1), stop)
-    over.set()
-    assert first.exit_code == 130
+    stop_inside_the_first_piece(site)
     [notes] = site.out.glob("*.pieces")
     [(piece, length)] = beginnings_in(notes).items()
     assert (piece, length >= COME // 2) == (0, True)
@@ -113,9 +125,7 @@ def test_a_line_too_slow_for_any_piece_is_gone_on_with_after_every_kill(site: Si
 
 def begin(site: Site, beginnings: dict[int, bytes]) -> None:
     """Leave what a run leaves that was ended inside of these pieces, and has brought none of them."""
-    stop = threading.Event()
-    site.share.answers["content of id-big.mrc"] = slow(site, stop, stop.set)
-    assert site.run(replace(QUICK, jobs=1), stop).exit_code == 130
+    stop_inside_the_first_piece(site)
     [notes] = site.out.glob("*.pieces")
     handle = os.open(notes, os.O_RDWR)
     os.ftruncate(handle, 0)
@@ -136,6 +146,17 @@ def test_a_beginning_with_wrong_bytes_costs_its_piece_and_never_counts(site: Sit
     assert site.found() == {"big.mrc": BIG}
     # Of the wrong piece the rest came first, then the whole.
     assert report.bytes_fetched <= len(BIG) + PIECE_BYTES - 2 * COME + 2_000
+
+
+def test_beginnings_give_way_where_the_disk_has_room_for_the_file_alone(site: Site, tmp_path: Path) -> None:
+    site.offer({"big.mrc": BIG})
+    site.promise({"big.mrc": BIG})
+    site.share.answers["content of id-big.mrc"] = slow(site, threading.Event(), drop_bytes=64 << 10)
+    with small_disk(tmp_path / "disk", size_mb=25) as disk:
+        site.out = disk / "out"
+        report = site.run()
+        assert (report.exit_code, report.files_intact) == (0, 1)
+        assert site.found() == {"big.mrc": BIG}
 
 
 @pytest.fixture

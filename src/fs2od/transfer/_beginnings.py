@@ -45,6 +45,7 @@ class Beginnings:
         self._places: dict[int, int] = {}
         self._free: list[int] = []
         self._count = 0
+        self._is_given_up = False
         with told():
             self._find(pieces)
 
@@ -82,16 +83,18 @@ class Beginnings:
             StorageError: The disk reported a failure.
         """
         with self._lock:
+            if self._is_given_up:
+                return
             is_new = piece not in self._places
             if is_new:
                 self._places[piece] = self._free.pop() if self._free else self._count
                 self._count = max(self._count, self._places[piece] + 1)
             at = self._at(self._places[piece])
-        since = 0 if is_new else since
-        with told():
-            handle = self._notes(True)
-            write_at(handle, view[since:], at + _HEAD_BYTES + since)
-            write_at(handle, memoryview(_HEAD.pack(piece, len(view), sha256)), at)
+            since = 0 if is_new else since
+            with told():
+                handle = self._notes(True)
+                write_at(handle, view[since:], at + _HEAD_BYTES + since)
+                write_at(handle, memoryview(_HEAD.pack(piece, len(view), sha256)), at)
 
     def forget(self, piece: int) -> None:
         """Let its place be used for another piece."""
@@ -99,6 +102,19 @@ class Beginnings:
             place = self._places.pop(piece, None)
             if place is not None:
                 self._free.append(place)
+
+    def make_room(self) -> None:
+        """Give up all beginnings for good: on a full disk, whole pieces need the room more.
+
+        Raises:
+            StorageError: The disk reported a failure.
+        """
+        with self._lock, told():
+            self._is_given_up = True
+            self._places.clear()
+            handle = self._notes(False)
+            if handle >= 0 and os.fstat(handle).st_size > self._start:
+                os.ftruncate(handle, self._start)
 
     def _find(self, pieces: int) -> None:
         handle = self._notes(False)

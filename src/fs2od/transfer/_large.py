@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Final, Iterator, Tuple
 
-from fs2od.errors import Fs2odError, IntegrityFailure, StorageError
+from fs2od.errors import Fs2odError, IntegrityFailure, StorageError, StorageFull
 from fs2od.manifests import PIECE_BYTES, piece_ranges
 from fs2od.transfer._answers import Content
 from fs2od.transfer._beginnings import Beginnings
@@ -312,13 +312,21 @@ class LargeFile:
             if not is_ours:
                 raise _WrongBeginning
             raise _WrongPiece(f"bytes {first:,} to {first + size - 1:,} are not those that the manifest promises")
-        partial.write(first, self._run.buffer()[:size])
+        self._write(partial, first, self._run.buffer()[:size])
         if not self._promised:
             partial.note(piece)
         if at.kept:
             self._forget_beginning(piece)
         self._count(piece, arrived=True)
         at.next()
+
+    def _write(self, partial: Partial, first: int, piece: memoryview) -> None:
+        try:
+            partial.write(first, piece)
+        except StorageFull:
+            if self._beginnings is not None:
+                self._beginnings.make_room()
+            partial.write(first, piece)
 
     def _count(self, piece: int, *, arrived: bool) -> None:
         with self._lock:
