@@ -141,11 +141,12 @@ def test_a_run_that_is_killed_goes_on_where_it_was(desk: Desk) -> None:
     assert desk.there() == {"big": big()}
 
 
-def test_a_run_that_is_stopped_says_how_to_go_on(desk: Desk) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_says_how_to_go_on(desk: Desk, number: signal.Signals) -> None:
     (desk.home / "big").write_bytes(big())
     with desk.started("big", "results") as process:
         wait_until(desk.has_begun, 60)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "To go on: fs2od put big results" in said

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,11 +111,21 @@ def put_gathered(
         if dry_run:
             _rehearse(asyncio.run(run.plan()), as_json=as_json)
             return
-        with progress_bar("looking") as show:
+        with _stopped_politely(), progress_bar("looking") as show:
             report = asyncio.run(run.put(access.announcing(show)))
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; what is whole stays. To go on: {going_on()}") from None
     _tell(report, sources, as_json=as_json)
+
+
+@contextmanager
+def _stopped_politely() -> Iterator[None]:
+    """Let a polite kill, such as a job's end, stop the work as Ctrl-C does: with a word how to go on."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Run:
