@@ -53,7 +53,8 @@ def test_the_example_configuration_is_good_once_its_folders_are_named(tmp_path: 
     example = fs2od("config", "example")
     assert example.returncode == 0
     path = tmp_path / "fs2od.toml"
-    path.write_text(example.stdout)
+    path.write_text(example.stdout.replace("/data/krios1", str(tmp_path)))
+    (tmp_path / "token").write_text("MDAxabc")
     done = fs2od("config", "check", str(path))
     assert done.returncode == 0, done.stderr
     assert "is good" in done.stderr

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from fs2od.cli.shown_certificates import require_usable
+from fs2od.cli.configuration_files import complaints_about_files, notes_about_folders
+from fs2od.errors import ConfigurationError
 from fs2od.facility import example, load_configuration
 
 __all__ = ["config"]
@@ -20,9 +21,16 @@ def config() -> None:
 @config.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def check(file: Path) -> None:
-    """Say whether FILE is a good configuration; if not, what is wrong where. Exit code 3 if not."""
+    """Say whether FILE is a good configuration on this machine; if not, what is wrong where. Exit code 3 if not.
+
+    What it names is looked at, too: watched folders, files, languages.
+    """
     found = load_configuration(file)
-    require_usable(found.network)
+    wrong = complaints_about_files(found)
+    if wrong:
+        raise ConfigurationError(f"{file}: {'; '.join(wrong)}")
+    for note in notes_about_folders(found):
+        click.echo(f"note: {note}", err=True)
     folders = ", ".join(str(watch.path) for watch in found.watch)
     click.echo(f"{file} is good: it watches {folders}", err=True)
 

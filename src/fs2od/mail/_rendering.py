@@ -22,7 +22,7 @@ from fs2od.mail._lines import one_line
 from fs2od.mail._news import DatasetEvent, DatasetNews, checked
 from fs2od.mail._numbers import human_bytes, human_count
 
-__all__ = ["Rendered", "fill", "notice", "render", "spoken"]
+__all__ = ["Rendered", "fill", "notice", "render", "require_language", "spoken"]
 
 _OURS = Path(__file__).parent / "templates"
 _NOTICES = Path(__file__).parent / "notices"
@@ -53,6 +53,15 @@ def render(
         LetterError: A link, token or command in the news cannot stand in a mail.
     """
     return fill(event, checked(news), language=language, templates_folder=templates_folder)
+
+
+def require_language(language: str, *, templates_folder: Path | None = None) -> None:
+    """Make sure that there are mails in a language.
+
+    Raises:
+        ConfigurationError: There are none; the message says which languages there are.
+    """
+    _environment(language, templates_folder, _OURS, escaped=False)
 
 
 def fill(event: str, news: object, *, language: str, templates_folder: Path | None, ours: Path = _OURS) -> Rendered:

@@ -74,6 +74,9 @@ def _judged(path: Path, kind: type[Model]) -> Model:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
+        if path.exists() and not path.is_file():
+            # A pipe would keep us waiting for whoever may write into it.
+            raise ConfigurationError(f"{path} is not a file: see 'fs2od config example'")
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
     except OSError as error:
