@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +289,33 @@ def test_who_asked_is_told_of_the_end() -> None:
         call_back(f"http://127.0.0.1:{server.server_port}/done?x=1", TransferId("t1"), trusted={"127.0.0.1"})
         thread.join(30)
     wait_until(lambda: told == [b'{"transferId": "t1"}'], 10)
+
+
+# A status, and the hello of a TLS server, each with more to come.
+@pytest.mark.parametrize(
+    ("scheme", "says"), [("http", b"H"), ("https", b"\x16\x03\x03\x3f\xff\x02\x00\x3f\x00\x03\x03")]
+)
+def test_who_is_told_holds_nobody_by_answering_byte_by_byte(scheme: str, says: bytes) -> None:
+    over = threading.Event()
+
+    def drip() -> None:
+        connected, _ = listening.accept()
+        with connected, suppress(OSError):
+            for byte in chain(says, repeat(0x20)):
+                connected.sendall(bytes([byte]))
+                if over.wait(0.02):
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        address = f"{scheme}://127.0.0.1:{listening.getsockname()[1]}/"
+        try:
+            with pytest.raises(OSError, match=r".*"):
+                call_back(address, TransferId("t1"), trusted={"127.0.0.1"}, within_s=0.5)
+        finally:
+            over.set()
+            thread.join(30)
 
 
 NO_ADDRESSES = (
