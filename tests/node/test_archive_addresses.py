@@ -258,7 +258,7 @@ def test_a_share_of_a_single_file_is_an_archive_of_one(site: ArchiveSite) -> Non
 
 def test_a_share_of_a_folder_shows_nothing_beside_it(site: ArchiveSite) -> None:
     site.share = site.world.share(site.owner, site.dataset, "a", name="folder")
-    assert site.present("zip").zip() == {"a/one": FEW["a/one"], "a/two": FEW["a/two"]}
+    assert site.present("zip").zip() == {"folder/one": FEW["a/one"], "folder/two": FEW["a/two"]}
     assert site.present("zip", "../four").status == 400
     assert site.present("zip", "four").status == 404
 

@@ -114,9 +114,9 @@ async def test_the_address_itself_cannot_inject(pages: Pages) -> None:
         assert_harmless(answer.text)
 
 
-async def test_a_title_cannot_become_part_of_the_command(pages: Pages) -> None:
-    dataset, share = pages.publish({})
-    pages.describe(dataset, {"fs2od": {"title": "$(reboot); 'x' --ca /etc/passwd"}})
+async def test_neither_name_nor_title_can_become_part_of_the_command(pages: Pages) -> None:
+    dataset, share = pages.publish({}, name="(reboot) --ca x")
+    pages.describe(dataset, {"fs2od": {"title": "$(halt); 'x'"}})
     document = json.loads(await pages.get(f"/share/{share}.json"))
     link = pages.world.node.zone.public_url(share)
-    assert document["commands"]["fs2od"] == f"fs2od download {link} reboot-x-ca-etc-passwd"
+    assert document["commands"]["fs2od"] == f"fs2od download {link} reboot---ca-x"

@@ -99,7 +99,7 @@ def test_without_a_folder_one_named_after_the_share_is_made(
     download = command({"a": b"x"})
     words = [word for word in download.words if word != str(download.out)]
     subprocess.run(words, cwd=tmp_path, check=True, capture_output=True, timeout=LONGEST_S)
-    assert (tmp_path / "ribosome grid 2" / "a").read_bytes() == b"x"
+    assert (tmp_path / "ribosome-grid-2" / "a").read_bytes() == b"x"
 
 
 def test_a_killed_download_goes_on_within_the_file(command: Callable[[dict[str, bytes]], Command]) -> None:

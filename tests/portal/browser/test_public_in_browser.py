@@ -156,7 +156,7 @@ def test_focusing_a_command_selects_it_and_a_button_copies_it(site: Site, browse
     page = open_page(browser, site.link, permissions=["clipboard-read", "clipboard-write"])
     command = page.locator(".command").first
     command.focus()
-    ours = f"{site.link} 70s-ribosome-grid-2 --ca fs2od-ca.pem"
+    ours = f"{site.link} ribosome --ca fs2od-ca.pem"
     expected = f"curl -fsS --cacert fs2od-ca.pem {site.link.partition('/share/')[0]}/get.py | python3 - {ours}"
     assert page.evaluate("getSelection().toString().trim()") == expected
     page.get_by_role("button", name="Copy").first.click()
