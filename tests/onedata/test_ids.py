@@ -29,6 +29,16 @@ def test_the_check_sum_is_crc_16_arc() -> None:
     assert ids._crc16(b"123456789") == 0xBB3D
 
 
+@given(st.binary(max_size=400))
+def test_the_check_sum_is_that_of_single_bits(data: bytes) -> None:
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0xA001 if crc & 1 else 0)
+    assert ids._crc16(data) == crc
+
+
 def texts(node: object) -> Iterator[str]:
     if isinstance(node, dict | list):
         for inner in node.values() if isinstance(node, dict) else node:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 from typing import Any, TypeVar, cast
@@ -13,17 +14,18 @@ import msgspec
 from fs2od.node.index.newest import newest_mtime_ns
 from fs2od.node.index.schema import ROOT
 from fs2od.node.index.walking import walk
-from fs2od.onedata.ids import FileRef, SpaceId, space_root_uuid
+from fs2od.onedata.ids import FileRef, ShareId, SpaceId, space_root_uuid
 from fs2od.sqlite import Database, Standing
 from fs2od.storage import Kind
 
-__all__ = ["COLUMNS", "Entry", "SpaceIndex", "entry_of"]
+__all__ = ["COLUMNS", "Entry", "SpaceIndex", "entry_of", "ref_of"]
 
 Key = TypeVar("Key", bound=Hashable)
 Answer = TypeVar("Answer")
 _UUID_HALF = 16
 _DIGITS = frozenset("0123456789abcdef")
 _MOST_LINES = 256
+_MOST_SPACES = 1000
 COLUMNS = """id, parent, name, kind, size, files, mode, mtime_ns, ctime_ns, target, created,
     EXISTS (SELECT 1 FROM metadata WHERE metadata.entry = entry.id)"""
 """What `entry_of` wants of the table `entry`."""
@@ -60,19 +62,18 @@ class SpaceIndex:
     def __init__(self, space: SpaceId, database: Database) -> None:
         self.space = space
         self.database = database
-        # The upper half ties a uuid to its space, the lower half is the row: an id says where to look without a look-up.
-        self._uuid_prefix = sha256(space.encode()).hexdigest()[:_UUID_HALF]
+        self._uuid_prefix = _uuid_prefix(space)
         self._root_uuid = space_root_uuid(space)
         self._lines = Standing(database, self._asked_line, limit=_MOST_LINES)
         self._kept = Standing(database, self._asked, limit=_MOST_LINES)
 
     def ref(self, row: int) -> FileRef:
         """Return the identity of a row."""
-        return FileRef(self.uuid(row), self.space)
+        return ref_of(self.space, row)
 
     def uuid(self, row: int) -> str:
         """Return the file uuid of a row."""
-        return self._root_uuid if row == ROOT else f"{self._uuid_prefix}{row:0{_UUID_HALF}x}"
+        return _uuid_of(self.space, row)
 
     def find(self, uuid: str) -> Entry | None:
         """Return the entry of a file uuid, or None."""
@@ -211,6 +212,21 @@ class SpaceIndex:
         with self.database.reading() as db:
             row = db.execute(f"SELECT {COLUMNS} FROM entry WHERE {where}", given).fetchone()
         return None if row is None else entry_of(row)
+
+
+def ref_of(space: SpaceId, row: int, share: ShareId | None = None) -> FileRef:
+    """Return the identity of a row of a space's index, as seen through `share`; the index itself need not be open."""
+    return FileRef(_uuid_of(space, row), space, share)
+
+
+def _uuid_of(space: SpaceId, row: int) -> str:
+    # The upper half ties a uuid to its space, the lower half is the row: an id says where to look without a look-up.
+    return space_root_uuid(space) if row == ROOT else f"{_uuid_prefix(space)}{row:0{_UUID_HALF}x}"
+
+
+@lru_cache(_MOST_SPACES)
+def _uuid_prefix(space: SpaceId) -> str:
+    return sha256(space.encode()).hexdigest()[:_UUID_HALF]
 
 
 def _child(index: SpaceIndex, key: tuple[int, str]) -> Entry | None:

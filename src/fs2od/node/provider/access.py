@@ -8,7 +8,7 @@ from posixpath import normpath
 from typing import Protocol
 
 from fs2od.node.clock import Clock
-from fs2od.node.index import Entry, Indexes, SpaceIndex
+from fs2od.node.index import Entry, Indexes, SpaceIndex, ref_of
 from fs2od.node.panel.support import Support
 from fs2od.node.provider.located import Located, Need, require_modes
 from fs2od.node.zone.callers import Caller
@@ -192,8 +192,7 @@ class Access:
 
     def below(self, located: Located, entry: Entry, path: str | None = None) -> Located:
         """Return something below a directory as the same caller sees it; `path` is relative to it, a child's its name."""
-        with self._indexes.using(located.space) as index:
-            ref = index.ref(entry.row).through(located.ref.share)
+        ref = ref_of(located.space, entry.row, located.ref.share)
         relative = entry.name if path is None else path
         return replace(located, entry=entry, ref=ref, path=f"{located.path}/{relative}" if located.path else relative)
 

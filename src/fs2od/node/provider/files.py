@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fs2od.node.index import Entry, Indexes, SpaceIndex
+from fs2od.node.index import Entry, Indexes, SpaceIndex, ref_of
 from fs2od.node.index.schema import ROOT
 from fs2od.node.provider.access import Access, Located, Need
 from fs2od.node.provider.attributes import FileView
@@ -17,7 +17,7 @@ from fs2od.node.zone.rights import Rights
 from fs2od.node.zone.shares import Shares
 from fs2od.node.zone.spaces import Spaces
 from fs2od.onedata import errors
-from fs2od.onedata.ids import FileRef, ProviderId, ShareId, SpaceId, file_id, space_root_uuid
+from fs2od.onedata.ids import FileId, FileRef, ProviderId, ShareId, SpaceId, file_id, space_root_uuid
 from fs2od.storage import Kind
 
 __all__ = ["Files"]
@@ -36,12 +36,11 @@ class Files:
         self._rights = rights
         self._provider = provider
 
-    def view(self, located: Located, *, with_shares: bool = True, with_metadata: bool = True) -> FileView:
-        """Return a located file with its parent, and as asked its shares and whether it has metadata, looked up."""
-        entry = located.entry
-        with self._indexes.using(located.space) as index:
-            inside = entry.parent is not None and not located.is_share_root
-            parent = file_id(index.ref(entry.parent or ROOT).through(located.ref.share)) if inside else None
+    def view(
+        self, located: Located, *, with_parent: bool = True, with_shares: bool = True, with_metadata: bool = True
+    ) -> FileView:
+        """Return a located file, and as asked its parent, its shares and whether it has metadata, looked up."""
+        parent = _parent_id(located) if with_parent else None
         shares = self._shares_at(located) if with_shares else ()
         has_metadata = with_metadata and self._has_metadata(located)
         return FileView(located, located.file_id, parent, shares, self._provider, has_metadata)
@@ -175,6 +174,14 @@ class Files:
         query = "SELECT 1 FROM metadata WHERE entry = ? LIMIT 1"
         with self._indexes.using(located.space) as index, index.database.reading() as db:
             return db.execute(query, (located.entry.row,)).fetchone() is not None
+
+
+def _parent_id(located: Located) -> FileId | None:
+    """Return the object id of the directory above, as the same caller sees it; None above what a share points at."""
+    parent = located.entry.parent
+    if parent is None or located.is_share_root:
+        return None
+    return file_id(ref_of(located.space, parent, located.ref.share))
 
 
 def _overlaid(below: object, above: object) -> object:

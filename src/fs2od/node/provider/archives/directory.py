@@ -11,15 +11,15 @@ from fs2od.node.index import Indexes
 from fs2od.node.index.rows import Row, Seeing, row_of
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.headers import BLOCK, header
+from fs2od.node.provider.archives.layouts import NS
 from fs2od.node.provider.archives.members import Root, Walk
 from fs2od.node.provider.archives.names import OwnNames
 from fs2od.node.provider.archives.plans import SEGMENT, name_in
 from fs2od.node.provider.archives.reading import gathered
 from fs2od.node.provider.archives.tar import TAR_END, TarLayout
-from fs2od.node.provider.content import state_of
 from fs2od.node.provider.sources import Files
 from fs2od.node.provider.streaming import AccessEnded
-from fs2od.storage import Kind
+from fs2od.storage import Kind, facts_of
 
 __all__ = ["tar_of_file", "tar_stream"]
 
@@ -95,16 +95,16 @@ def tar_of_file(source: BinaryIO, path: str, name: str, mode: int, chunk_bytes: 
         AccessEnded: It changed while it was read.
         OSError: It cannot be read.
     """
-    state = state_of(source)
-    yield header(name, Kind.FILE, mode=mode, mtime_s=state.mtime_s, size_bytes=state.size)
-    left = state.size
+    facts = facts_of(source)
+    yield header(name, Kind.FILE, mode=mode, mtime_s=facts.mtime_ns // NS, size_bytes=facts.size_bytes)
+    left = facts.size_bytes
     while left:
         chunk = source.read(min(left, chunk_bytes))
         if not chunk:
             raise AccessEnded(f"{path!r} became shorter while it was read")
         left -= len(chunk)
         yield chunk
-    if state_of(source) != state:
+    if facts_of(source) != facts:
         raise AccessEnded(f"{path!r} changed while it was read")
-    if state.size % BLOCK:
-        yield bytes(-state.size % BLOCK)
+    if facts.size_bytes % BLOCK:
+        yield bytes(-facts.size_bytes % BLOCK)

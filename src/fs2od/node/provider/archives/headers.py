@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from tarfile import BLOCKSIZE as BLOCK
+from zlib import adler32
 
 from fs2od.storage import Kind
 
@@ -90,8 +91,13 @@ def _block(
     block[157 : 157 + len(target)] = target
     block[257:265] = b"ustar\x0000"
     block[345 : 345 + len(prefix)] = prefix
-    block[_CHECKSUM_AT] = b"%06o\0 " % sum(block)
+    block[_CHECKSUM_AT] = b"%06o\0 " % (_sum(block[:256]) + _sum(block[256:]))
     return bytes(block)
+
+
+def _sum(half: bytearray) -> int:
+    """Return the sum of at most 256 bytes, which Adler-32 holds in its lower half, and reckons many times faster than `sum`."""
+    return (adler32(half) & 0xFFFF) - 1
 
 
 def _records(name: str, mtime_s: int, size_bytes: int, target: str) -> bytes:

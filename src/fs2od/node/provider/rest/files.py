@@ -35,6 +35,7 @@ def _described(provider: Oneprovider, located: Located, selection: wire.Selectio
     xattrs = provider.files.metadata(located, "xattr") if selection.xattrs() and is_readable else {}
     view = provider.files.view(
         located,
+        with_parent=selection.wants("parentFileId"),
         with_shares=selection.wants("directShareIds"),
         with_metadata=selection.wants("hasCustomMetadata"),
     )
