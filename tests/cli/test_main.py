@@ -49,6 +49,15 @@ def test_the_command_starts_without_what_it_does_not_need(arguments: list[str]) 
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_what_draws_progress_is_imported_only_for_a_terminal() -> None:
+    script = (
+        "import sys\nfrom fs2od.cli.progress import progress_bar\n"
+        "with progress_bar('listing') as draw:\n    print(draw, 'rich' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "None False\n"
+
+
 def test_the_example_configuration_is_good_once_its_folders_are_named(tmp_path: Path) -> None:
     example = fs2od("config", "example")
     assert example.returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -31,22 +32,21 @@ class Far(Protocol):
 @contextmanager
 def progress_bar(beginning: str) -> Iterator[Callable[[Far], None] | None]:
     """Yield what draws the progress on a terminal's standard error; None elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
     from rich import progress as bars  # noqa: PLC0415 - slow to import
     from rich.console import Console  # noqa: PLC0415 - slow to import
 
     from fs2od.transfer import readable_duration, readable_size  # noqa: PLC0415 - keeps `fs2od --help` quick
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
     columns = (
         bars.TextColumn("{task.fields[files]}"),
         bars.BarColumn(),
         bars.DownloadColumn(),
         bars.TextColumn("{task.fields[rate]}"),
     )
-    with bars.Progress(*columns, console=console, transient=True) as bar:
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("bytes", total=None, files=beginning, rate="")
 
         def draw(far: Far) -> None:

@@ -237,7 +237,8 @@ class LargeFile:
         if self._beginnings is not None and at.kept < at.filled < self._places[at.piece][1]:
             with contextlib.suppress(StorageError):
                 view = self._run.buffer()[: at.filled]
-                self._beginnings.keep(at.piece, view, at.kept, at.digest.digest())
+                digest = at.digest if self._promised else hashlib.sha256(view)
+                self._beginnings.keep(at.piece, view, at.kept, digest.digest())
                 at.kept = at.filled
 
     def _forget_beginning(self, piece: int) -> None:
@@ -278,7 +279,7 @@ class LargeFile:
             self._check_going()
 
     def _fill(self, content: Content, at: _Position, tries: Tries) -> None:
-        """Read on until a piece is whole, and reckon its checksum meanwhile."""
+        """Read on until a piece is whole, and reckon its checksum meanwhile, if there is one to compare it with."""
         size = self._places[at.piece][1]
         view = self._run.buffer()[:size]
         while at.filled < size:
@@ -288,7 +289,8 @@ class LargeFile:
                 raise ConnectionLost("the answer ended before the file did")
             now_s = time.monotonic()
             at.step_bytes = _next_step(at.step_bytes, now_s - began_s)
-            at.digest.update(view[at.filled : at.filled + got])
+            if self._promised:
+                at.digest.update(view[at.filled : at.filled + got])
             at.filled += got
             if at.filled > at.furthest:
                 at.furthest = at.filled
