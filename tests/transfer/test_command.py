@@ -154,10 +154,9 @@ def test_a_full_disk_is_told_and_once_there_is_room_the_download_goes_on(
         ballast.write_bytes(bytes(10 << 20))
     full = download.run(largest_file=None if ballast else 10 << 20)
     assert full.returncode == 7, full.stderr
-    # Which of them there is no room for, depends on which came first.
+    # Which of them there is no room for, depends on which came first; the other may be under way then, and is broken off.
     missing = files.keys() - files_in(download.out).keys()
-    assert missing
-    assert all(name in full.stderr for name in missing)
+    assert any(name in full.stderr for name in missing)
     assert "To go on: fs2od download" in full.stderr
     if ballast is not None:
         ballast.unlink()
