@@ -66,6 +66,9 @@ def _meaning(option: click.Option) -> str:
 
 def _endpoints() -> str:
     lines = ["# Endpoints of the node", "", "Operations are named as in Onedata's OpenAPI files; `fs2od_` marks ours."]
+    lines += [
+        "Another method at one of these addresses is answered as Onedata does: 405, with `Allow` and without a document."
+    ]
     with tempfile.TemporaryDirectory() as folder:
         settings = NodeSettings(Path(folder), "localhost:8443", "localhost:8444")
         with open_node(settings) as node:

@@ -179,8 +179,6 @@ CASES: list[tuple[str, str, object, str, dict[str, Any]]] = [
             "/shares/<unknown>/public", "/providers/<unknown>", "/user/spaces/<unknown>", "/groups/join",
         )
     ),
-    (Z, "PUT /user", {}, "notFound", {}),
-    (Z, "POST /shares/data/<shared>", {}, "notFound", {}),
     (Z, "GET /shares/data/zz/children", None, "badData", {"key": "FileId"}),
     (Z, "GET /shares/data/<file>", None, "badData", {"key": "FileId"}),
     # Files.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
@@ -175,10 +176,16 @@ def _application(routes: list[BaseRoute], *, allow_origin: bool = False) -> ASGI
     async def unknown(_: Request, __: Exception) -> Response:
         return error_answer(errors.not_found())
 
+    async def other_method(_: Request, error: Exception) -> Response:
+        # Without a document, as Onedata does (cowboy_rest's allowed_methods); RFC 9110 §15.5.6 asks for the header.
+        given = error.headers if isinstance(error, HTTPException) else None
+        allowed = sorted((given or {}).get("Allow", "").split(", "))
+        return Response(b"", 405, headers={"Allow": ", ".join(allowed)})
+
     async def failed(_: Request, __: Exception) -> Response:
         return error_answer(errors.error_of("internalServerError", "The service could not complete the request."))
 
-    app = Starlette(routes=routes, exception_handlers={404: unknown, 405: unknown, Exception: failed})
+    app = Starlette(routes=routes, exception_handlers={404: unknown, 405: other_method, Exception: failed})
     app.router.redirect_slashes = False
     return _Edges(app, allow_origin=allow_origin)
 
