@@ -1,8 +1,10 @@
 """A link to a part of a dataset has no sidecar: what the node knows of its checksums is what the bytes are compared with."""
 
+import hashlib
 import os
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from fs2od.errors import IntegrityFailure
 from fs2od.manifests import PIECE_BYTES, SIDECAR
 from fs2od.onedata.tokens import DataPath, Token
 from fs2od.testing.downloading import Published, publish
-from fs2od.testing.network import HostileShare, Reply, listed, reply_of
+from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
 from fs2od.testing.sidecars import extend_sidecar
 from fs2od.testing.system import tree
 from fs2od.testing.world import ServedWorld, serve_world
@@ -214,3 +216,32 @@ def test_a_list_does_not_speak_of_what_was_modified_after_it(tmp_path: Path) -> 
         assert Download(parse_link(share.link), tmp_path / "old", Options(patience=QUICK)).run().exit_code == 8
     with offered(reply_of(WRONG, headers=DATE), mtime=int(time.time())) as share:
         assert Download(parse_link(share.link), tmp_path / "new", Options(patience=QUICK)).run().exit_code == 0
+
+
+def part_of(data: bytes, first: int, last: int | None) -> Reply:
+    part = data[first : len(data) if last is None else last + 1]
+    said = {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(data)}"}
+    return reply_of(part, status=206, headers=said)
+
+
+@pytest.mark.parametrize("there", [b"x" * len(BIG), BIG[:-1000]], ids=["of the same length", "of another length"])
+def test_a_large_file_of_another_state_stands_until_the_new_one_is_whole(tmp_path: Path, there: bytes) -> None:
+    out, sums = tmp_path / "out", f"{hashlib.sha256(BIG).hexdigest()}  a\n".encode()
+    out.mkdir()
+    (out / "a").write_bytes(there)
+    options = Options(patience=replace(QUICK, tries=2), jobs=1)
+    with offered(reply_of(sums, headers=DATE)) as share:
+        share.items[:], share.contents["a"] = [listed("a", len(BIG), mtime=1000)], BIG
+
+        def first_piece_only(request: Request) -> Reply:
+            first, last = request.range or (0, 0)
+            return reply_of(b"", status=503) if first else part_of(BIG, first, last)
+
+        share.answers["content of id-a"] = first_piece_only
+        broken_off = Download(parse_link(share.link), out, options).run()
+        assert (broken_off.exit_code, (out / "a").read_bytes() == there) == (4, True)
+        del share.answers["content of id-a"]
+        report = Download(parse_link(share.link), out, options).run()
+    assert (report.exit_code, report.files_intact) == (0, 1)
+    assert report.bytes_fetched <= len(BIG) - PIECE_BYTES
+    assert {path.name: path.read_bytes() == BIG for path in out.iterdir()} == {"a": True}

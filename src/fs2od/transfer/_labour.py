@@ -17,7 +17,7 @@ from fs2od.transfer._partial_files import PartialGone
 from fs2od.transfer._partials import partial_name
 from fs2od.transfer._run import Changed, Run, Wanted
 from fs2od.transfer._setbacks import Setbacks
-from fs2od.transfer._sidecar import Sidecar
+from fs2od.transfer._sidecar import Sidecar, pieces_of
 from fs2od.transfer._small import SmallFile
 from fs2od.transfer._streams import bring_bulk, bring_folder
 from fs2od.transfer._vanished import Vanished
@@ -146,7 +146,8 @@ class Labour:
                 self._setbacks.came()
                 self._run.tally.whole(wanted.path, wanted.entry.size_bytes, fetched=False, intact=True)
                 return
-            self._fetch(wanted, demote=True)
+            # Where only the whole has a checksum, no piece of another state can be kept: that one stands until this one is whole.
+            self._fetch(wanted, demote=bool(pieces_of(wanted.promise)))
         except StorageError as error:
             self._vanished.failed(wanted, error)
 
