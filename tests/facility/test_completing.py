@@ -13,7 +13,8 @@ from tests.facility.conftest import World
 
 from fs2od.facility import Configuration, Datasets
 from fs2od.facility.journal import Record, Step
-from fs2od.onedata.ids import FileId, ShareId, SpaceId
+from fs2od.onedata.errors import NotFound
+from fs2od.onedata.ids import FileId, ShareId, SpaceId, TokenId
 
 NAME = "20261103_P2"
 
@@ -156,4 +157,23 @@ async def test_a_link_that_somebody_ended_stops_nothing_and_is_sent_to_nobody(wo
         said = [event.said for event in Datasets(database).history(NAME)]
     assert "complete; no mail: its public link was ended by somebody" in said
     assert "metadata, as allowed; its public link was ended by somebody" in said
+    assert len(world.letters()) == 1
+
+
+async def test_a_corrected_address_after_the_link_was_ended_gets_no_mail_and_the_old_invite_ends(world: World) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        record = world.records()[NAME]
+        (first,) = record.announcements
+        async with world.onedata() as (zone, provider, _):
+            await provider.shares.delete(ShareId(record.done[Step.SHARE]))
+            text = (folder / "SPA.yml").read_text()
+            (folder / "SPA.yml").write_text(text.replace("alex@example.org", "sam@example.org"))
+            (folder / ".running").unlink()
+            await world.until(one_pass, lambda: bool(world.records()[NAME].told))
+            with pytest.raises(NotFound):
+                await zone.tokens.named(TokenId(first.invite))
+    row = world.rows()[NAME]
+    assert (row.state, row.stuck) == ("complete", "")
     assert len(world.letters()) == 1

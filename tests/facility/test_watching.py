@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from fs2od.errors import StorageMissing
 from fs2od.facility.configuration import Watch
+from fs2od.facility.hashing._walking import Walk
 from fs2od.facility.watching import Settling, Survey, Uncounted, Waking, look, require_watchable
 from fs2od.storage import PosixStorage
 
@@ -152,6 +153,20 @@ def test_a_survey_says_of_every_link_what_the_node_says(tmp_path: Path) -> None:
     ]
     assert sorted(by_node) == list(Survey(tmp_path).look().undeliverable_names)
     assert [said.partition(" ")[0] for said in sorted(by_node)] == ["abs", "bad", "d/away", "far", "out"]
+
+
+def test_copies_of_a_metadata_file_are_no_data_for_survey_manifest_and_onedata_alike(tmp_path: Path) -> None:
+    (tmp_path / "kept" / "SPA.yml files").mkdir(parents=True)
+    copies = ("SPA.yml", ".SPA.yml.swp", "kept/spa.yml~", "kept/SPA.yml files/SPA.yml.bak")
+    data = ("movie.mrc", "kept/SPA.yml files/movie.mrc")
+    for path in (*copies, *data):
+        (tmp_path / path).write_text("x")
+    uncounted = Uncounted(resembled=frozenset({"SPA.yml"}))
+    tally = Survey(tmp_path, uncounted).look()
+    assert (tally.files, tally.undeliverable) == (2, 0)
+    assert [path for path in (*copies, *data) if not uncounted.covers(path)] == list(data)
+    walked = Walk(PosixStorage(tmp_path), frozenset(), frozenset({"SPA.yml"})).files()
+    assert sorted(path for path, _ in walked) == sorted(data)
 
 
 def test_a_survey_notices_new_growing_and_vanished_files(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class SmtpTransport:
         self._settings = settings
         self._context = _tls_context(settings.ca_file)
         self._lock = threading.Lock()
-        self._under_way: set[smtplib.SMTP] = set()
+        self._under_way: set[_PlainClient | _TlsClient] = set()
         self._has_stopped = False
 
     def send(self, message: bytes, sender: str, recipients: Sequence[str], *, name: str) -> Outcome:  # noqa: ARG002 - the Message-ID in the message is the name here
@@ -106,7 +106,7 @@ class SmtpTransport:
                 _cut(client)
 
     @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
+    def _connected(self) -> Iterator[_PlainClient | _TlsClient]:
         client = self._client()
         with self._lock:
             if self._has_stopped:
@@ -125,22 +125,20 @@ class SmtpTransport:
             client.close()
             watch.join()
 
-    def _client(self) -> smtplib.SMTP:
+    def _client(self) -> _PlainClient | _TlsClient:
         name = self._settings.client_name or socket.gethostname()
         silence_s = self._settings.reply_within.total_seconds()
-        client: smtplib.SMTP = (
+        client = (
             _TlsClient(local_hostname=name, timeout=silence_s, context=self._context)
             if self._settings.security == "tls"
             else _PlainClient(local_hostname=name, timeout=silence_s)
         )
         # smtplib compares certificates with the constructor's host only; given there, it connects before the watch can start.
-        client._host = self._settings.host  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+        client._host = self._settings.host  # noqa: SLF001 - see above
         return client
 
     def _greet(self, client: smtplib.SMTP) -> None:
         code, text = client.connect(self._settings.host, self._settings.port)
-        if self._has_stopped:
-            raise ConnectionAbortedError("the program ends")
         if code != 220:
             raise smtplib.SMTPConnectError(code, text)
         if self._settings.security == "starttls":
@@ -184,11 +182,19 @@ class SmtpTransport:
 
 
 class _Connecting:
-    """What connects sooner or not at all, and is as patient as told once it is connected."""
+    """What connects sooner or not at all, and is as patient as told once it is connected, unless it was cut meanwhile."""
+
+    sock: socket.socket | None
+    _host: str
+    is_cut = False
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         connection: socket.socket = super()._get_socket(host, port, min(timeout, _CONNECT_WITHIN_S))  # type: ignore[misc]  # smtplib's own
         connection.settimeout(timeout)
+        self.sock = connection
+        if self.is_cut:
+            connection.close()
+            raise ConnectionAbortedError("the program ends")
         return connection
 
 
@@ -217,7 +223,8 @@ def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
         raise ConfigurationError(f"the mail server's CA file {ca_file} cannot be read: {error}") from error
 
 
-def _cut(client: smtplib.SMTP) -> None:
+def _cut(client: _PlainClient | _TlsClient) -> None:
+    client.is_cut = True
     connection = client.sock
     if connection is not None:
         with suppress(OSError):

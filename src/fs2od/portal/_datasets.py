@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from fs2od.manifests import SEAL, SIDECAR, folder_name
+from fs2od.manifests import SEAL, SIDECAR, folder_name, resembles
 from fs2od.node.index import Entry
-from fs2od.node.index.closing import closed_files, resembles
+from fs2od.node.index.closing import closed_files
 from fs2od.node.index.ordering import ordered
 from fs2od.node.index.schema import ROOT
 from fs2od.node.index.searching import search

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -368,6 +369,11 @@ class Configuration(Section):
         """The language of pages for everybody."""
         return self.pages.language or self.mail.language
 
+    @property
+    def closed_names(self) -> frozenset[str]:
+        """The names of metadata files, which no public link may show, nor copies that have them in their names."""
+        return closed_names(self.publish, self.watch)
+
     @model_validator(mode="after")
     def _watches_differ(self) -> Configuration:
         if len({watch.path for watch in self.watch}) != len(self.watch):
@@ -384,6 +390,13 @@ class _Watched(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     metadata_files: tuple[FileName, ...] = METADATA_FILES
+
+
+def closed_names(publish: Publish, watches: Iterable[Watch | _Watched]) -> frozenset[str]:
+    """Return the names of metadata files that are not published; pure."""
+    if publish.metadata_file:
+        return frozenset()
+    return frozenset(METADATA_FILES).union(*(each.metadata_files for each in watches))
 
 
 class NodeConfiguration(BaseModel):
@@ -407,9 +420,7 @@ class NodeConfiguration(BaseModel):
     @property
     def closed_names(self) -> frozenset[str]:
         """The names of metadata files, which no public link may show, not even for the moment in which they are new."""
-        if self.publish.metadata_file:
-            return frozenset()
-        return frozenset(METADATA_FILES).union(*(each.metadata_files for each in self.watch))
+        return closed_names(self.publish, self.watch)
 
     @property
     def page_language(self) -> str:

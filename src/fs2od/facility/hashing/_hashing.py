@@ -88,6 +88,7 @@ class Hashing:
         """
         self._rules = Rules(configuration)
         self._settings = configuration.checksums
+        self._closed = configuration.closed_names
         self._journal = journal
         self._clock = clock
         self._appeared = appeared
@@ -210,7 +211,7 @@ class Hashing:
         excluded = frozenset({SIDECAR, watch.running_file, *watch.metadata_files})
         return Round(
             record=record,
-            walk=Walk(storage, excluded),
+            walk=Walk(storage, excluded, self._closed),
             storage=storage,
             store=self._store,
             publisher=Publisher(record.id, self._store, sidecar, self._clock),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.facility.metadata import NEVER_IMPORTED
-from fs2od.manifests import MOST_FILE_BYTES, is_listable
+from fs2od.manifests import MOST_FILE_BYTES, is_listable, resembles
 from fs2od.storage import Kind, Seen, Storage
 
 __all__ = ["Version", "Walk", "version_of"]
@@ -31,6 +32,8 @@ class Walk:
     storage: Storage
     excluded: Collection[str]
     """Names in the dataset's root that are not its data."""
+    closed: AbstractSet[str] = frozenset()
+    """Names of files that links do not show, wherever they lie, nor copies that have them in their names."""
     unread: int = 0
     unread_name: str = ""
     _pending: list[str] = field(default_factory=lambda: [""])
@@ -65,7 +68,7 @@ class Walk:
             return False
         if seen.kind is Kind.DIRECTORY and seen.refused is None:
             self._pending.append(f"{folder}/{seen.name}" if folder else seen.name)
-        return seen.kind is Kind.FILE and seen.size_bytes <= MOST_FILE_BYTES
+        return seen.kind is Kind.FILE and seen.size_bytes <= MOST_FILE_BYTES and not resembles(seen.name, self.closed)
 
     def _may_be_read(self, path: str, seen: Seen) -> bool:
         if seen.refused is None:

@@ -80,21 +80,29 @@ class Announcer:
         corrected = correction(scene.record, scene.configuration.mail)
         if corrected is None:
             return
-        record, zone = await _with_link_of_today(scene), scene.services.zone
-        number = record.announced_again + 2
-        invite = await owners_invite(scene, f"{record.unique_name} owners {number}", look_first=True)
+        zone = scene.services.zone
         for each in corrected.superseded:
             with contextlib.suppress(NotFound):
                 await zone.tokens.delete(TokenId(each.invite))
-        letter = announced_letter(
-            replace(record, facts=corrected.facts),
-            scene.configuration,
-            members_token=await self._members_token_that_works(scene),
-            owners_token=(await zone.tokens.named(invite)).token,
-            is_ours=await _is_ours(scene),
-            now=self.clock(),
-            quiet=record.phase is Phase.COMPLETE,
-        )
+        number = scene.record.announced_again + 2
+        invite = await owners_invite(scene, f"{scene.record.unique_name} owners {number}", look_first=True)
+        said = f"mail written to {', '.join(corrected.facts.addresses)}, named since the first one"
+        try:
+            record = await _with_link_of_today(scene)
+        except NotFound:
+            # Whoever ended the link does not want it sent around.
+            record, letter = scene.record, None
+            said = f"no mail to {', '.join(corrected.facts.addresses)}: {LINK_ENDED}"
+        else:
+            letter = announced_letter(
+                replace(record, facts=corrected.facts),
+                scene.configuration,
+                members_token=await self._members_token_that_works(scene),
+                owners_token=(await zone.tokens.named(invite)).token,
+                is_ours=await _is_ours(scene),
+                now=self.clock(),
+                quiet=record.phase is Phase.COMPLETE,
+            )
         kept = tuple(each for each in record.announcements if each not in corrected.superseded)
         announcement = Announcement(corrected.facts.addresses, invite)
         after = replace(
@@ -110,7 +118,7 @@ class Announcer:
             self.journal.write,
             after,
             kind=str(Step.ANNOUNCED),
-            said=f"mail written to {', '.join(announcement.addresses)}, named since the first one{ended}",
+            said=f"{said}{ended}",
             now=self.clock(),
             letter=letter,
             letter_key=f"{record.unique_name}/announced/{number}",

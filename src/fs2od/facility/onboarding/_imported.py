@@ -30,7 +30,7 @@ async def imported(provider: Oneprovider, root: FileId, uncounted: Uncounted) ->
     files = size_bytes = 0
     async for file in provider.files.below(root, ["path", "type", "size"]):
         path = file.path if isinstance(file.path, str) else ""
-        if file.type == "REG" and isinstance(file.size, int) and not _is_uncounted(path, uncounted):
+        if file.type == "REG" and isinstance(file.size, int) and not uncounted.covers(path):
             files, size_bytes = files + 1, size_bytes + file.size
     return Imported(files, size_bytes)
 
@@ -63,8 +63,3 @@ def difference(before: Tally, now: Tally) -> str:
 
 def _more(by: int, shown: Callable[[int], str]) -> str:
     return f"{shown(abs(by))} {'more' if by > 0 else 'fewer'}" if by else ""
-
-
-def _is_uncounted(path: str, uncounted: Uncounted) -> bool:
-    names = path.split("/")
-    return names[0] in uncounted.at_top or not uncounted.anywhere.isdisjoint(names)

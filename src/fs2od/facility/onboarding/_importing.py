@@ -177,7 +177,7 @@ def eased(record: Record) -> Record:
 def uncounted_names(configuration: Configuration, watch: Watch) -> Uncounted:
     """Return what lies in a dataset's folder and does not count as its data: links do not deliver it, or it is ours."""
     hidden = () if configuration.publish.metadata_file else watch.metadata_files
-    return Uncounted(frozenset({SIDECAR, watch.running_file, *hidden}), NEVER_IMPORTED)
+    return Uncounted(frozenset({SIDECAR, watch.running_file, *hidden}), NEVER_IMPORTED, configuration.closed_names)
 
 
 def _uncounted(scene: Scene) -> Uncounted:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from fs2od.manifests import link_fault
+from fs2od.manifests import link_fault, resembles
 
 __all__ = ["Survey", "Tally", "Uncounted"]
 
@@ -48,10 +48,16 @@ class Tally(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Uncounted:
-    """Names that are not a dataset's data: directly in its folder, and wherever they are."""
+    """Names that are not a dataset's data: directly in its folder, wherever they are, and of files that have one in their own."""
 
     at_top: frozenset[str] = frozenset()
     anywhere: frozenset[str] = frozenset()
+    resembled: frozenset[str] = frozenset()
+
+    def covers(self, path: str) -> bool:
+        """Say whether a file is not among the dataset's data; pure."""
+        names = path.split("/")
+        return names[0] in self.at_top or not self.anywhere.isdisjoint(names) or resembles(names[-1], self.resembled)
 
 
 @dataclass
@@ -152,6 +158,8 @@ class Survey:
         with os.scandir(self.root / relative) as entries:
             for entry in entries:
                 if entry.name in uncounted:
+                    continue
+                if resembles(entry.name, self.uncounted.resembled) and not entry.is_dir(follow_symlinks=False):
                     continue
                 path = f"{relative}/{entry.name}" if relative else entry.name
                 reason = _refusal(entry, path, self._target_of)

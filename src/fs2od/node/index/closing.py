@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
+from fs2od.manifests import resembles
 from fs2od.node.index.entries import COLUMNS, Entry, SpaceIndex, entry_of
 
-__all__ = ["MOST_CLOSED", "close_earlier", "closed_files", "resembles"]
+__all__ = ["MOST_CLOSED", "close_earlier", "closed_files"]
 
 MOST_CLOSED = 10_000
 """How many closed files are looked up at most."""
-
-
-def resembles(text: str, names: AbstractSet[str]) -> bool:
-    """Say whether a name has one of these in it, in whatever case: `SPA.yml~`, `.spa.yml.swp`, `SPA.yml.bak`.
-
-    Several names that are joined may be asked about at once: whether one of them does.
-    """
-    folded = text.casefold()
-    return any(name.casefold() in folded for name in names)
 
 
 def close_earlier(index: SpaceIndex, names: AbstractSet[str]) -> None:
@@ -27,9 +19,15 @@ def close_earlier(index: SpaceIndex, names: AbstractSet[str]) -> None:
         new = sorted(names - {row[0] for row in db.execute("SELECT name FROM closed_name")})
     if not new:
         return
+    with index.database.reading() as db:
+        # Judged here: SQLite folds no letters beyond ASCII.
+        rows = [
+            row
+            for row, name in db.execute("SELECT id, name FROM entry WHERE kind = 'REG'")
+            if resembles(name, set(new))
+        ]
     with index.database.writing(durable=False) as db:
-        closed = "UPDATE entry SET mode = mode & ~7 WHERE kind = 'REG' AND instr(lower(name), ?)"
-        db.executemany(closed, [(name.casefold(),) for name in new])
+        db.executemany("UPDATE entry SET mode = mode & ~7 WHERE id = ?", [(row,) for row in rows])
         db.executemany("INSERT INTO closed_name VALUES (?)", [(name,) for name in new])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field, replace
 
-from fs2od.node.index.closing import resembles
+from fs2od.manifests import resembles
 from fs2od.storage import NO_FILES, Files, Kind, Seen
 
 __all__ = ["Batch", "Counts", "FolderState", "ScanRules", "Stamp", "Visit"]

@@ -6,11 +6,13 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from fs2od.errors import Fs2odError
+from fs2od.errors import Fs2odError, StorageFull
 from fs2od.node.clock import Clock
 from fs2od.node.index import Indexes, SpaceIndex
+from fs2od.node.index.closing import close_earlier
 from fs2od.node.index.scans import ScanEnd, ScanRecord, begin_scan, end_scan, last_scan, undeliverable
 from fs2od.node.panel.scanning import Counts, ScanRules, ScanStopped, scan
 from fs2od.node.panel.storages import Storages
@@ -194,8 +196,16 @@ class Imports:
         known = self._records.get(space)
         if known is None:
             with self._indexes.using(space) as index:
+                self._close_earlier(index)
                 known = self._records[space] = last_scan(index)
         return known
+
+    def _close_earlier(self, index: SpaceIndex) -> None:
+        """Close names also where nobody scans any more, as in complete datasets."""
+        support = self._supports.find(index.space)
+        if support is not None and support.config is not None:
+            with suppress(StorageFull):  # the next start or scan does it
+                close_earlier(index, self._rules(support).closed_names)
 
     def _submit(self, space: SpaceId, *, is_forced: bool = False) -> bool:
         # One that was interrupted may have been forced: whoever waits for it counts on all that it would have seen.

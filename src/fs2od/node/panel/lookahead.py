@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from fs2od.errors import StorageError, StorageMissing
-from fs2od.manifests import SEAL, SIDECAR
+from fs2od.manifests import SEAL, SIDECAR, resembles
 from fs2od.node.clock import Clock
-from fs2od.node.index.closing import resembles
 from fs2od.node.index.visits import Batch, FolderState, ScanRules, Stamp, Visit
 from fs2od.storage import NO_FILES, Begin, Listed, Seen, Storage
 
