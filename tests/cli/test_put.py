@@ -141,10 +141,19 @@ def test_a_run_that_is_killed_goes_on_where_it_was(desk: Desk) -> None:
     assert desk.there() == {"big": big()}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_stopped_says_how_to_go_on(desk: Desk, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "is_ignored"),
+    [(signal.SIGINT, False), (signal.SIGTERM, False), (signal.SIGTERM, True)],
+    ids=["Ctrl-C", "polite kill", "polite kill of what a shell began with &"],
+)
+def test_a_run_that_is_stopped_says_how_to_go_on(desk: Desk, number: signal.Signals, *, is_ignored: bool) -> None:
     (desk.home / "big").write_bytes(big())
-    with desk.started("big", "results") as process:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if is_ignored else signal.default_int_handler)
+    try:
+        started = desk.started("big", "results")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with started as process:
         wait_until(desk.has_begun, 60)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)

@@ -121,6 +121,26 @@ def test_of_one_that_is_in_no_file_nobody_is_told_to_replace_it(job: Job) -> Non
     assert len(said) == 1
 
 
+@pytest.mark.parametrize("in_background", [False, True])
+def test_who_waits_for_another_token_says_how_to_go_on_when_the_job_ends(job: Job, *, in_background: bool) -> None:
+    job.gets_token(-1)
+    (job.home / "made").mkdir()
+    (job.home / "made" / "result").write_bytes(b"result")
+    # Shells have Ctrl-C ignored by what they start with "&".
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_background else signal.getsignal(signal.SIGINT)
+    try:
+        process = job.started("stage", "out", "made", f"{job.results.space}/run")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        assert process.stderr is not None
+        assert "waiting for a new one" in process.stderr.readline()
+        process.terminate()
+        _, said = process.communicate(timeout=LONGEST_S)
+    assert process.returncode == 130
+    assert f"To go on: fs2od stage out made {job.results.space}/run" in said
+
+
 @pytest.mark.parametrize("command", ["download", "mirror", "stage in", "put", "stage out"])
 def test_every_command_of_a_job_says_it(job: Job, command: str) -> None:
     job.gets_token(QUARTER_S - 60)

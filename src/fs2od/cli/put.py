@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fs2od.results import Choice, Options, Progress, PutReport, Source, Sources
     from fs2od.transfer import SpacePlace
 
-__all__ = ["put", "put_gathered"]
+__all__ = ["put", "put_gathered", "stopped_politely"]
 
 _MOST_LINES = 20
 
@@ -107,23 +107,33 @@ def put_gathered(
     if not isinstance(place, SpacePlace):
         raise click.UsageError("the target is a space, or a folder in one: SPACE/a/folder")
     run = _Run(access, place, sources, options, from_dataset, wait_s)
-    try:
+    with stopped_politely():
         if dry_run:
             _rehearse(asyncio.run(run.plan()), as_json=as_json)
             return
-        with _stopped_politely(), progress_bar("looking") as show:
+        with progress_bar("looking") as show:
             report = asyncio.run(run.put(access.announcing(show)))
-    except KeyboardInterrupt:
-        raise Interrupted(f"stopped; what is whole stays. To go on: {going_on()}") from None
     _tell(report, sources, as_json=as_json)
 
 
 @contextmanager
-def _stopped_politely() -> Iterator[None]:
-    """Let a polite kill, such as a job's end, stop the work as Ctrl-C does: with a word how to go on."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+def stopped_politely() -> Iterator[None]:
+    """Say how to go on when Ctrl-C, or a polite kill such as a job's end, stops what is done within.
+
+    Raises:
+        Interrupted: It was stopped.
+    """
+
+    def told(*_: object) -> None:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells have it for what they start with "&"
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, told)
     try:
         yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; what is whole stays. To go on: {going_on()}") from None
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -110,14 +110,14 @@ def out(
     from fs2od.cli.going_on import words_going_on  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.cli.job_end import await_another  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.cli.job_folder import clean_folder, marked  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.cli.put import put_gathered  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.put import put_gathered, stopped_politely  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.results import Options, gather, is_mark  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     if all(is_mark(each.name) for each in folder.iterdir()):
         raise ConfigurationError(f"{folder} is empty: there is nothing to bring back")
     files = {"token_file": token_file and token_file.absolute(), "ca_file": ca_file and ca_file.absolute()}
     command = words_going_on(folder=folder.absolute(), clean=False, **files)
-    with marked(folder, target, command):
+    with marked(folder, target, command), stopped_politely():
         access = access_of(zone_url, token_file, ca_file)
         await_another(access.required())
         sources = gather([folder], nameless=True)
