@@ -228,22 +228,29 @@ def test_an_end_without_following_and_no_duration_are_wrong_usage(front: tuple[s
 
 def test_what_was_brought_and_is_no_longer_in_the_dataset_stays_and_is_told(tmp_path: Path) -> None:
     rounds = 0
-    items = [listed(".running", 0), listed("a.tmp", 1), listed("kept", 1), listed("lost here", 1)]
+    given = [listed("kept", 1), listed("SPA.yml", 9)]
+    items = [*given, listed(".running", 0), listed("a.tmp", 1), listed("for members now", 1), listed("lost here", 1)]
+    contents = {".running": b"", "a.tmp": b"a", "a.mrc": b"a", "kept": b"k", "lost here": b"l"}
+    members_only = reply_of({"error": {"id": "posix", "description": "", "details": {"errno": "eacces"}}}, status=400)
 
     def rename(_: object) -> Reply:
         nonlocal rounds
         rounds += 1
         if rounds == 3:
-            items[:] = [listed("a.mrc", 1), listed("kept", 1)]
+            items[:] = [*given, listed("a.mrc", 1), listed("for members now", 2)]
+            share.answers["content of id-for members now"] = lambda _: members_only
             (tmp_path / "out" / "lost here").unlink()
         return reply_of({"children": items, "isLast": True, "nextPageToken": None})
 
-    with HostileShare(items, {".running": b"", "a.tmp": b"a", "a.mrc": b"a", "kept": b"k", "lost here": b"l"}) as share:
+    with HostileShare(items, {**contents, "for members now": b"f"}) as share:
         share.answers["children of root"] = rename
+        share.answers["content of id-SPA.yml"] = lambda _: members_only
         options = Options(follow=True, follow_every_s=0.02, follow_quiet_s=0.3)
         report = followed(parse_link(share.link), tmp_path / "out", options)
     assert (report.exit_code, report.files_done) == (0, 2)
+    assert [each.path[-1] for each in report.withheld] == ["SPA.yml", "for members now"]
     assert list(report.left_behind) == [".running", "a.tmp"]
     assert "; 2 files that stand here are no longer in the dataset: .running, a.tmp" in report.summary()
     assert report.document("out")["no_longer_in_dataset"] == [".running", "a.tmp"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".running", "a.mrc", "a.tmp", "kept"]
+    stand = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert stand == [".running", "a.mrc", "a.tmp", "for members now", "kept"]

@@ -344,15 +344,19 @@ class _Course:
     def _no_longer_listed(self, destination: Destination) -> tuple[str, ...]:
         """Return what earlier looks have brought, stands there, and was renamed or removed in the dataset meanwhile.
 
-        Where the last look did not see everything, nobody knows.
+        Where the last look did not see everything, nobody knows; and what is withheld by now is in the dataset still.
         """
-        if self._ending.has_come or self._tally.has_failures:
+        failures = self._tally.failures
+        if self._ending.has_come or any(failure.is_missing for failure in failures):
             return ()
+        kept_back = {failure.path for failure in failures}
         found = []
         for path in sorted(self._brought - self._tally.paths):
+            names = tuple(path.split("/"))
             with contextlib.suppress(StorageError):
-                destination.facts(tuple(path.split("/")))
-                found.append(path)
+                if kept_back.isdisjoint(names[:end] for end in range(len(names) + 1)):
+                    destination.facts(names)
+                    found.append(path)
         return tuple(found)
 
     def _name_unmet(self, reason: str) -> None:

@@ -65,6 +65,11 @@ class Failure:
         return isinstance(self.error, LinkLeftOut)
 
     @property
+    def is_missing(self) -> bool:
+        """Whether it should have come: it is neither withheld nor left out."""
+        return not self.is_withheld and not self.is_left_out
+
+    @property
     def exit_code(self) -> int:
         """The exit code that stands for the reason; 0 for what the link does not give, and for links that are left out."""
         return 0 if self.is_withheld else self.error.exit_code
@@ -228,7 +233,7 @@ class Report:
     @property
     def missing(self) -> tuple[Failure, ...]:
         """What should have come and did not."""
-        return tuple(failure for failure in self.failures if not failure.is_withheld and not failure.is_left_out)
+        return tuple(failure for failure in self.failures if failure.is_missing)
 
     @property
     def was_interrupted(self) -> bool:

@@ -54,9 +54,10 @@ class Tally:
             return frozenset(self._paths or ())
 
     @property
-    def has_failures(self) -> bool:
-        """Whether anything failed to come."""
-        return bool(self._failures)
+    def failures(self) -> tuple[Failure, ...]:
+        """What did not come, and why."""
+        with self._lock:
+            return tuple(self._failures)
 
     def following(self, *, with_files: bool = False) -> Tally:
         """Return the numbers that the next look at the same share begins with: what has arrived has."""
