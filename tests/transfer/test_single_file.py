@@ -169,7 +169,7 @@ def test_the_line_takes_no_name_for_an_option(script: Path, tmp_path: Path) -> N
             words, cwd=tmp_path, capture_output=True, text=True, timeout=LONGEST_S, check=False, env={"PATH": ""}
         )
     assert (tmp_path / "-out").exists()
-    assert to_go_on(ended) == f"{sys.executable} {script} --limit-rate 1000000 -- {share.link} -out"
+    assert to_go_on(ended) == f"{sys.executable} {script} --limit-rate 1M -- {share.link} -out"
 
 
 def test_what_a_check_found_wrong_is_fetched_by_the_line(tmp_path: Path) -> None:
@@ -178,9 +178,10 @@ def test_what_a_check_found_wrong_is_fetched_by_the_line(tmp_path: Path) -> None
         download = Downloader(single_file(tmp_path), published.link, tmp_path / "out", world.ca, ())
         assert download.run().code == 0
         (download.out / "a.mrc").write_bytes(b"wrong")
-        found_wrong = download.run("--verify")
+        found_wrong = download.run("--verify", "--limit-rate", "2 MB/s", "--follow", "--until-quiet", "12d")
         assert found_wrong.code == 8
         line = found_wrong.said.rpartition("To go on: ")[2].strip()
+        assert line.endswith(" --limit-rate '2 MB/s' --follow --until-quiet 12d")
         assert subprocess.run(["bash", "-c", line], timeout=LONGEST_S, check=False).returncode == 0
         assert download.tree() == published.files()
 

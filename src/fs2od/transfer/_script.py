@@ -13,7 +13,7 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator, Sequence
+from typing import TYPE_CHECKING, Callable, Iterator, Sequence
 
 from fs2od.errors import Fs2odError
 from fs2od.transfer._download import Download, Options, folder_name
@@ -87,12 +87,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--include", action="append", default=[], metavar="GLOB", help="bring only what matches; may be repeated")
     add("--exclude", action="append", default=[], metavar="GLOB", help="leave what matches; may be repeated")
     add("--files-from", metavar="FILE", help="bring only the files and folders that FILE names, one path a line")
-    add("--limit-rate", type=_rate, metavar="RATE", help="at most so many bytes per second: 500k, 20M")
+    add("--limit-rate", type=_text_of(parse_rate), metavar="RATE", help="at most so many bytes per second: 500k, 20M")
     add("--through-provider", action="store_true", help="take every byte from the provider, never from its store")
     add("--follow", action="store_true", help="go on while the dataset grows, until it is complete")
     add(
         "--until-quiet",
-        type=_duration,
+        type=_text_of(parse_duration),
         metavar="TIME",
         help="with --follow, end also when nothing new has come for so long: 45min, 2h (the default for what never says that it is complete)",
     )
@@ -104,18 +104,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+def _text_of(parse: Callable[[str], float]) -> Callable[[str], str]:
+    """Return what an option's text is taken by: one that means something, kept as it was given for the line that goes on."""
 
+    def take(text: str) -> str:
+        try:
+            parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        return text
 
-def _rate(text: str) -> float:
-    try:
-        return parse_rate(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return take
 
 
 def _download(given: argparse.Namespace, origin: str | None) -> int:
@@ -129,8 +128,8 @@ def _download(given: argparse.Namespace, origin: str | None) -> int:
         exclude=tuple(given.exclude),
         only=None if given.files_from is None else listed_paths(given.files_from),
         follow=given.follow,
-        follow_quiet_s=given.until_quiet,
-        limit_rate=given.limit_rate,
+        follow_quiet_s=None if given.until_quiet is None else parse_duration(given.until_quiet),
+        limit_rate=None if given.limit_rate is None else parse_rate(given.limit_rate),
         straight=not given.through_provider,
         prefer=os.environ.get("ONECLIENT_PROVIDER_HOST") or None,
         say=_say,
@@ -209,10 +208,10 @@ def _again(given: argparse.Namespace, place: Place, folder: str, origin: str | N
         *(("--include", pattern) for pattern in given.include),
         *(("--exclude", pattern) for pattern in given.exclude),
         ("--files-from", given.files_from),
-        ("--limit-rate", given.limit_rate and int(given.limit_rate)),
+        ("--limit-rate", given.limit_rate),
         ("--through-provider", given.through_provider),
         ("--follow", given.follow),
-        ("--until-quiet", given.until_quiet and f"{given.until_quiet:g}s"),
+        ("--until-quiet", given.until_quiet),
         ("--report", given.report),
         # What a check that came to its end found wrong is fetched without it.
         ("--verify", given.verify and was_interrupted),
