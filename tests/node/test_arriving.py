@@ -135,8 +135,9 @@ async def test_room_is_taken_by_what_arrived_and_asked_for_at_once(scene: Scene)
     with pytest.raises(PosixError, match="enospc"):
         await scene.files.create(scene.root, "in the way", content=bytes(15 << 20))
     await scene.files.create(scene.root, "beside", content=bytes(13 << 20))
+    await scene.part(file, 0)  # it is counted already
     with pytest.raises(PosixError, match="enospc"):
-        await scene.part(file, 0)
+        await scene.files.write(file, bytes(PART), offset=2 * PART)
     with pytest.raises(PosixError, match="efbig"):
         await scene.begun(size=1 << 40)
 
@@ -180,6 +181,20 @@ async def test_an_upload_that_the_store_lost_is_begun_anew(scene: Scene, own: S3
         await scene.part(file, number)
     await scene.move(file, "whole")
     assert scene.objects.all() == {"whole": CONTENT}
+
+
+async def test_what_the_store_lost_takes_no_room(scene: Scene, own: S3Settings) -> None:
+    with scene.world.node.zone.database.writing() as db:
+        scene.provider.supports.resize(db, scene.space, 4 * PART)
+    scene.world.node.zone.epoch.move()
+    file = await scene.begun(size=3 * PART)
+    for number in range(2):
+        await scene.part(file, number)
+    store = client_of(own)
+    (upload,) = store.list_multipart_uploads(Bucket=own.bucket)["Uploads"]
+    store.abort_multipart_upload(Bucket=own.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    there = await scene.files.begin_upload(file, "whole", 3 * PART)
+    assert (set(there.parts), scene.uploads()) == ({None}, 1)
 
 
 async def test_bytes_that_changed_in_the_store_are_removed_and_never_registered(scene: Scene, proxy: Proxy) -> None:

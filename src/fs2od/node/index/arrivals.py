@@ -17,7 +17,7 @@ from fs2od.node.index.entries import SpaceIndex
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Storage, Upload
 
-__all__ = ["Arrival", "Part", "abandon", "arrival", "arrived_bytes", "begin", "drop", "forget_parts", "give_up", "note_part", "parts", "under_way"]  # fmt: skip
+__all__ = ["Arrival", "Part", "abandon", "arrival", "arrived_bytes", "begin", "drop", "forget_parts", "give_up", "has_part", "note_part", "parts", "under_way"]  # fmt: skip
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +79,13 @@ def note_part(index: SpaceIndex, arrives: Arrival, number: int, part: Part, *, n
         more = 0 if known else upload.length(number)
         db.execute("UPDATE arrival SET arrived = arrived + ?, moved = ? WHERE entry = ?", (more, now_s, row))
     return True
+
+
+def has_part(index: SpaceIndex, arrives: Arrival, number: int) -> bool:
+    """Return whether a part is noted already, and its bytes are counted."""
+    query = "SELECT 1 FROM arrival_part WHERE entry = ? AND number = ?"
+    with index.database.reading() as db:
+        return db.execute(query, (arrives.row, number)).fetchone() is not None
 
 
 def parts(index: SpaceIndex, row: int) -> dict[int, Part]:

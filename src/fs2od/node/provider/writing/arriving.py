@@ -108,6 +108,7 @@ class Arriving:
                 if there is not None:
                     return Arrived(known.upload, there)
                 noted.abandon(storage, [known])
+                self._forget(index, known)  # before room is asked for: what is lost takes none
             with self._quotas.claiming(file.space) as claim:
                 claim.grow_to(size_bytes)  # whether there is room for it is better known now than at its end
             upload = storage.begin_upload(where.path, size_bytes=size_bytes, part_bytes=_PART_BYTES)
@@ -132,8 +133,9 @@ class Arriving:
             upload = arrives.upload
             judge = partial(self._access.locate, file.caller, file.file_id, Need.MODIFY)
             in_order = self._taken(upload, offset)
+            is_there = partial(noted.has_part, index, arrives)
             try:
-                for number, content in _in_parts(upload, body, offset, claim):
+                for number, content in _in_parts(upload, body, offset, claim, is_there):
                     self._access.require_still(file, judge)
                     sha256 = self._put_part(index, storage, arrives, number, content)
                     claim.release()
@@ -238,8 +240,10 @@ def _require_there(index: SpaceIndex, file: Located) -> None:
         raise errors.posix("eisdir")
 
 
-def _in_parts(upload: Upload, body: Iterable[Chunk], offset: int, claim: Claim) -> Iterator[tuple[int, bytearray]]:
-    """Yield the parts that a body has, by their numbers; each takes its room before it is in memory."""
+def _in_parts(
+    upload: Upload, body: Iterable[Chunk], offset: int, claim: Claim, is_there: Callable[[int], bool]
+) -> Iterator[tuple[int, bytearray]]:
+    """Yield the parts that a body has, by their numbers; each that is new takes its room before it is in memory."""
     number, beyond = divmod(offset, upload.part_bytes)
     if beyond:
         raise errors.posix("enotsup")
@@ -250,7 +254,8 @@ def _in_parts(upload: Upload, body: Iterable[Chunk], offset: int, claim: Claim) 
             if number >= upload.count:
                 raise errors.posix("efbig")
             length = upload.length(number)
-            claim.grow_to(length)
+            if not content and not is_there(number):
+                claim.grow_to(length)
             room = length - len(content)
             content += ahead[:room]
             ahead = ahead[room:]
