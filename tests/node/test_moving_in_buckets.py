@@ -11,7 +11,7 @@ from tests.node.replication.buckets import Meanwhile
 
 from fs2od.onedata.errors import PosixError, Unauthorized
 from fs2od.onedata.ids import FileId
-from fs2od.testing.network import Proxy, Request
+from fs2od.testing.network import Proxy, Refuse, Request
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.world import open_world
 
@@ -89,3 +89,24 @@ async def test_a_move_that_cannot_be_made_any_more_leaves_what_there_is(
     assert scene.objects.all() == kept
     assert scene.listed() == {name: len(content) for name, content in kept.items()}
     assert scene.uploads() == 0
+
+
+async def test_a_file_that_comes_anew_in_parts_leaves_no_copy_of_what_it_was(scene: Scene, file: FileId) -> None:
+    await scene.files.begin_upload(file, "new", len(CONTENT))
+    for number in range(3):
+        await scene.part(file, number, CONTENT[::-1])
+    await scene.move(file, "new")
+    assert scene.objects.all() == {"new": CONTENT[::-1]}
+    assert (scene.listed(), scene.uploads()) == ({"new": len(CONTENT)}, 0)
+
+
+async def test_why_a_move_failed_is_said_also_where_its_copy_cannot_be_removed(
+    scene: Scene, proxy: Proxy, file: FileId
+) -> None:
+    writing, caller = scene.provider.writing, scene.alex.caller
+    while_copied(proxy, lambda: writing.put(writing.located_to_put(caller, file), [CONTENT[::-1]]))
+    proxy.strike(Refuse(status=403), when=lambda request: request.method == "DELETE")
+    with pytest.raises(PosixError, match="ebusy"):
+        await scene.move(file, "new")
+    assert len(proxy.struck()) == 2
+    assert (scene.objects.all(), scene.uploads()) == ({"old": CONTENT[::-1]}, 1)

@@ -17,7 +17,7 @@ __all__ = ["Moving", "moving"]
 _SMALL_BYTES = 8 << 20
 
 
-@dataclass(frozen=True)
+@dataclass
 class Moving:
     """A file on its way from one path of a storage to another; of a large one there is a copy that needs only to be completed."""
 
@@ -26,6 +26,7 @@ class Moving:
     target: str
     still: Callable[[], object]
     copied: tuple[Seen, Upload] | None = None
+    is_finished: bool = False
 
     def finish(self) -> None:
         """Let it be at its new path, and no more at the old one.
@@ -42,6 +43,7 @@ class Moving:
         if stored(lambda: self.storage.stat(self.source)) != seen:
             raise errors.posix("ebusy")
         stored(lambda: self.storage.complete_upload(upload))
+        self.is_finished = True
         with suppress(FileNotFoundError):
             self.storage.delete(self.source)
 
@@ -67,8 +69,11 @@ def moving(storage: Storage, source: Located, target: str, still: Callable[[], o
         if stored(lambda: storage.stat(path)) != seen:
             raise errors.posix("ebusy") from error  # it has become shorter
         raise
+    move = Moving(storage, path, target, still, (seen, upload))
     try:
-        yield Moving(storage, path, target, still, (seen, upload))
-    except BaseException:
-        storage.abort_upload(upload)
-        raise
+        yield move
+    finally:
+        if not move.is_finished:
+            # A store that is away now has it swept another time; why the move failed is told before that.
+            with suppress(StorageError, FileNotFoundError):
+                storage.abort_upload(upload)
