@@ -56,7 +56,7 @@ class Abandoned:
     def _removed(self, index: SpaceIndex, row: int, before_ns: int) -> bool:
         def still() -> Entry:
             found = index.get(row)
-            if row not in _partials(index, before_ns) or found is None:
+            if not _partials(index, before_ns, row) or found is None:
                 raise errors.posix("ebusy")  # somebody goes on with it after all
             return found
 
@@ -69,9 +69,12 @@ class Abandoned:
         return True
 
 
-def _partials(index: SpaceIndex, before_ns: int) -> list[int]:
+def _partials(index: SpaceIndex, before_ns: int, row: int | None = None) -> list[int]:
+    """Return the rows of all partial files that nobody has gone on with since a moment; of one alone, if one is given."""
     query = """SELECT id, name FROM entry WHERE kind = ?1 AND mtime_ns < ?2 AND name GLOB '.fs2od-*.partial'
         AND NOT EXISTS (SELECT 1 FROM arrival WHERE arrival.entry = entry.id AND arrival.moved >= ?2 / 1000000000)"""
+    if row is not None:
+        query += " AND id = ?3"
     with index.database.reading() as db:
-        rows = db.execute(query, (Kind.FILE.value, before_ns)).fetchall()
-    return [int(row[0]) for row in rows if _PARTIAL.fullmatch(row[1])]
+        rows = db.execute(query, (Kind.FILE.value, before_ns, *([] if row is None else [row]))).fetchall()
+    return [int(found) for found, name in rows if _PARTIAL.fullmatch(name)]
