@@ -44,10 +44,15 @@ def write_until_killed(folder: str, at: int) -> None:
 
 
 def results_in_bucket(world: World, owner: Person, own: S3Settings, name: str, *, port: int | None = None) -> Dataset:
-    """Return a new space whose storage is a bucket, which the node reaches at its store's address or at a port of this machine."""
+    """Return a new space whose storage is a bucket, which the node reaches at its store's address or at a port of this machine.
+
+    A storage that has the bucket already is that of this space, too.
+    """
     provider, space = world.node.provider, world.space(owner, name)
     place = Bucket(endpoint=f"http://127.0.0.1:{port}" if port else own.endpoint, name=own.bucket)
-    storage = provider.storages.add_s3(f"bucket of {name}", place, Credentials(own.access_key, own.secret_key))
+    known = [each for each in provider.storages.every() if provider.storages.get(each).place == place]
+    keys = Credentials(own.access_key, own.secret_key)
+    storage = known[0] if known else provider.storages.add_s3(f"bucket of {name}", place, keys)
     with world.node.zone.database.writing() as db:
         provider.supports.grant(db, space, storage, size_bytes=1 << 30)
     world.node.zone.epoch.move()
