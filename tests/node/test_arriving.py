@@ -6,7 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -211,6 +211,64 @@ async def test_bytes_that_changed_in_the_store_are_removed_and_never_registered(
     assert "whole" not in scene.objects.sizes()
     assert "whole" not in scene.listed()
     assert list((await scene.files.begin_upload(file, "whole", len(CONTENT))).parts) == [None, None, None]
+
+
+def while_read_back(scene: Scene, proxy: Proxy, act: Callable[[], object]) -> list[object]:
+    """Let what the store says tell nothing, as of one that encrypts, and do something once it is asked for what it has."""
+    with scene.provider.indexes.using(scene.space) as index, index.database.writing() as db:
+        db.execute("UPDATE arrival_part SET md5 = x'00'")
+    found: list[object] = []
+    is_read = Meanwhile(lambda: found.append(act()))
+    proxy.strike(is_read, when=lambda request: request.method == "GET" and request.path.endswith("/whole"))
+    return found
+
+
+async def test_others_change_names_while_a_file_is_read_back(scene: Scene, proxy: Proxy) -> None:
+    file = await scene.begun()
+    assert await scene.files.write(file, CONTENT, offset=0) is not None
+    writing, caller = scene.provider.writing, scene.alex.caller
+
+    def change() -> str:
+        place = writing.places.below(caller, scene.root, ["made meanwhile"])
+        with pytest.raises(Busy, match="being compared"):
+            writing.begin_arrival(writing.located_to_put(caller, file), "whole", len(CONTENT))
+        return writing.make_directory(place, mode=0o775).path
+
+    changed = while_read_back(scene, proxy, change)
+    await scene.move(file, "whole")
+    assert changed == ["made meanwhile"]
+    assert scene.objects.all() == {"whole": CONTENT}
+    assert scene.listed() == {"made meanwhile": 0, "whole": len(CONTENT)}
+    known = scene.provider.checksums.of(scene.space, scene.entry(file))
+    assert known is not None
+    assert known.sha256.hex() == hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.mark.parametrize(("what", "refusal"), [("flipped", "other bytes"), ("taken", "eexist"), ("removed", "enoent")])
+async def test_what_is_not_as_it_was_once_it_is_read_back_is_not_registered(
+    scene: Scene, proxy: Proxy, what: str, refusal: str
+) -> None:
+    file = await scene.begun()
+    for number in range(3):
+        await scene.part(file, number)
+    writing, caller = scene.provider.writing, scene.alex.caller
+    acts: dict[str, Callable[[], object]] = {
+        "flipped": lambda: None,
+        "taken": lambda: writing.make_directory(writing.places.below(caller, scene.root, ["whole"]), mode=0o775),
+        "removed": lambda: writing.remove(writing.located_to_put(caller, file)),
+    }
+    if what == "flipped":
+        flip = Meanwhile(lambda: scene.objects.flip("whole"))
+        proxy.strike(flip, when=lambda each: each.method == "HEAD" and scene.objects.sizes().get("whole", 0) > 0)
+    came = while_read_back(scene, proxy, acts[what])
+    with pytest.raises((Busy, PosixError), match=refusal):
+        await scene.move(file, "whole")
+    assert len(came) == 1
+    assert "whole" not in scene.objects.sizes()
+    assert set(scene.listed().values()) <= {0}
+    if what != "removed":
+        there = await scene.files.begin_upload(file, "whole" if what == "flipped" else "other", len(CONTENT))
+        assert set(there.parts) == {None}
 
 
 async def test_a_store_that_leaves_at_the_last_step_has_the_file_under_its_name_alone(

@@ -80,6 +80,7 @@ class Arriving:
         self._now_s = now_s
         self._guard = threading.Lock()
         self._in_order: OrderedDict[str, _InOrder] = OrderedDict()
+        self._ending: set[str] = set()
 
     def begin(self, file: Located, name: str, size_bytes: int) -> Arrived:
         """Begin to take in a file that will have a name beside its own one, or say how much of it is there.
@@ -91,6 +92,7 @@ class Arriving:
 
         Raises:
             PosixError: enotsup, its storage takes bytes at any offset; efbig; enospc; eisdir.
+            Busy: temporaryFailure, it is being moved to its name, or the storage is away.
         """
         where = self._places.at(file.caller, file.space, [*file.path.split("/")[:-1], name])
         storage = self._trees.opened(file.space)
@@ -103,12 +105,13 @@ class Arriving:
             _require_there(index, file)
             known, home = noted.arrival(index, file.entry.row), self._trees.home(file.space)
             if known is not None:
+                self._require_not_ending(known.upload)
                 wanted = Upload(where.path, known.upload.id, size_bytes, known.upload.part_bytes)
                 there = self._there(index, storage, known) if (known.storage, known.upload) == (home, wanted) else None
                 if there is not None:
                     return Arrived(known.upload, there)
                 noted.abandon(storage, [known])
-                self._forget(index, known)  # before room is asked for: what is lost takes none
+                self.forget(index, known)  # before room is asked for: what is lost takes none
             with self._quotas.claiming(file.space) as claim:
                 claim.grow_to(size_bytes)  # whether there is room for it is better known now than at its end
             upload = storage.begin_upload(where.path, size_bytes=size_bytes, part_bytes=_PART_BYTES)
@@ -153,12 +156,25 @@ class Arriving:
 
         Raises:
             PosixError: ebusy.
+            Busy: temporaryFailure, it is being moved already.
         """
+        self._require_not_ending(arrives.upload)
         if arrives.upload.path != path or len(noted.parts(index, arrives.row)) < arrives.upload.count:
             raise errors.posix("ebusy")
 
-    def end(self, index: SpaceIndex, storage: Storage, arrives: Arrival) -> tuple[Seen, Digester | None]:
-        """Let a file appear under its name, and return its facts and, where it came in order, its checksums.
+    @contextmanager
+    def ending(self, arrives: Arrival) -> Iterator[None]:
+        """Let nobody else end a file, or begin it anew, as long as the block lasts: it may let go of the space's lock."""
+        with self._guard:
+            self._ending.add(arrives.upload.id)
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._ending.discard(arrives.upload.id)
+
+    def complete(self, index: SpaceIndex, storage: Storage, arrives: Arrival) -> tuple[Seen, bool]:
+        """Let a file appear under its name; return its facts, and whether the storage says itself that it has the right bytes.
 
         Raises:
             PosixError: enoent, its upload is gone.
@@ -170,21 +186,55 @@ class Arriving:
             with _busy_said():
                 seen = _completed(storage, upload, told)
         except FileNotFoundError as error:
-            self._forget(index, arrives)
+            self.forget(index, arrives)
             raise errors.posix("enoent") from error
         except ValueError as error:
-            self._forget(index, arrives)
+            self.forget(index, arrives)
             noted.abandon(storage, [arrives])
             raise _sent_again() from error
-        if seen.md5 != told and not _reads(storage, upload, parts):
-            _log.warning("%r has other bytes in its storage than arrived; they are removed", upload.path)
-            self._forget(index, arrives)
-            with suppress(FileNotFoundError):
-                storage.delete(upload.path)
-            raise _sent_again()
+        return seen, seen.md5 == told
+
+    def reads(self, storage: Storage, arrives: Arrival, parts: Mapping[int, Part]) -> bool:
+        """Say whether the storage gives back what arrived, all of which is read: not while anybody waits for a lock.
+
+        Raises:
+            Busy: temporaryFailure, the storage is away.
+            PosixError: enoent, the file was removed meanwhile.
+        """
+        try:
+            with _busy_said():
+                return _reads(storage, arrives.upload, parts)
+        except FileNotFoundError as error:
+            raise errors.posix("enoent") from error
+
+    def refuse(self, index: SpaceIndex, storage: Storage, arrives: Arrival) -> errors.ServiceError:
+        """Remove a file that is not what arrived, and return what is said of it."""
+        _log.warning("%r has other bytes in its storage than arrived; they are removed", arrives.upload.path)
+        self.forget(index, arrives)
+        with suppress(FileNotFoundError):
+            storage.delete(arrives.upload.path)
+        return _sent_again()
+
+    def digester(self, index: SpaceIndex, arrives: Arrival) -> Digester | None:
+        """Return the checksums of a file that came in order, once; None of any other."""
         with self._guard:
-            in_order = self._in_order.pop(upload.id, None)
-        return seen, in_order.digester if in_order is not None and in_order.are(parts) else None
+            in_order = self._in_order.pop(arrives.upload.id, None)
+        is_known = in_order is not None and in_order.are(noted.parts(index, arrives.row))
+        return in_order.digester if in_order is not None and is_known else None
+
+    def forget(self, index: SpaceIndex, arrives: Arrival) -> None:
+        """Note no more that anything arrives for a file."""
+        with self._guard:
+            self._in_order.pop(arrives.upload.id, None)
+        with index.database.writing() as db:
+            noted.drop(db, arrives.row)
+
+    def _require_not_ending(self, upload: Upload) -> None:
+        with self._guard:
+            is_ending = upload.id in self._ending
+        if is_ending:
+            said = "The storage's copy of this file is being compared with what arrived: try again later."
+            raise errors.error_of("temporaryFailure", said)
 
     def _there(self, index: SpaceIndex, storage: Storage, known: Arrival) -> dict[int, Part] | None:
         """Return the parts that are noted and that the storage still has; None if it knows nothing of their upload."""
@@ -224,12 +274,6 @@ class Arriving:
             self._in_order[upload.id] = in_order
             while len(self._in_order) > _MOST_KNOWN:
                 self._in_order.popitem(last=False)
-
-    def _forget(self, index: SpaceIndex, arrives: Arrival) -> None:
-        with self._guard:
-            self._in_order.pop(arrives.upload.id, None)
-        with index.database.writing() as db:
-            noted.drop(db, arrives.row)
 
 
 def _require_there(index: SpaceIndex, file: Located) -> None:

@@ -32,6 +32,7 @@ class Change:
         claim: Claim,
         settle: Callable[[SpaceIndex, Note], None],
         hold: Callable[[], object],
+        let_go: Callable[[], object],
     ) -> None:
         """Begin one.
 
@@ -40,13 +41,15 @@ class Change:
             located: What the caller has access to.
             claim: The room that it takes.
             settle: Registers what came of a change that failed.
-            hold: Keeps other changes of names off, until whoever began this one lets go.
+            hold: Keeps other changes of names off.
+            let_go: Ends that.
         """
         self.index = index
         self.located = located
         self.claim = claim
         self._settle = settle
         self._hold = hold
+        self._let_go = let_go
         self._is_held = False
         self._note: Note | None = None
 
@@ -55,6 +58,12 @@ class Change:
         if not self._is_held:
             self._hold()
             self._is_held = True
+
+    def let_go(self) -> None:
+        """Let others change names while something takes long; what was seen before `hold` comes again may be otherwise then."""
+        if self._is_held:
+            self._let_go()
+            self._is_held = False
 
     def note(self, path: str | None = None, *, source: str | None = None, entry: int | None = None) -> None:
         """Write down what is about to happen."""

@@ -223,7 +223,7 @@ class Writing:
             _require_free(entry, there, replaces=replaces)
             arrives = arrivals.arrival(change.index, entry.row)
             if arrives is not None:
-                return self._arrived(change, storage, entry, where, arrives)
+                return self._arrived(change, storage, entry, where, arrives, replaces=replaces)
             change.begin(where.path, source=source.path)
             is_empty = entry.kind is Kind.DIRECTORY and not entry.files
             if Can.KEEP_DIRECTORIES in storage.can or not is_empty:
@@ -248,24 +248,67 @@ class Writing:
         """Stop what goes on behind."""
         self._reading_again.close()
 
-    def _arrived(self, change: Change, storage: Storage, entry: Entry, where: Place, arrives: Arrival) -> Located:
+    def _arrived(
+        self, change: Change, storage: Storage, entry: Entry, where: Place, arrives: Arrival, *, replaces: bool
+    ) -> Located:
         """Let a file that came in parts appear under its name, in the place of the empty one."""
         self._arriving.require_whole(change.index, arrives, where.path)
         source = change.index.path(entry)
         change.begin(where.path, source=source)
-        seen, digester = self._arriving.end(change.index, storage, arrives)
-        with suppress(FileNotFoundError):
-            storage.delete(source)
-        with change.registering() as db:
-            rename(db, entry, where.directory.entry.row, where.names[-1], seen)
-            arrivals.drop(db, entry.row)
-            if digester is not None:
-                know(db, entry.row, seen, digester)
+        with self._arriving.ending(arrives):
+            seen, is_right = self._arriving.complete(change.index, storage, arrives)
+            if not is_right:
+                entry = self._compared(change, storage, entry, where, arrives, seen, replaces=replaces)
+            digester = self._arriving.digester(change.index, arrives)
+            with suppress(FileNotFoundError):
+                storage.delete(source)
+            with change.registering() as db:
+                rename(db, entry, where.directory.entry.row, where.names[-1], seen)
+                arrivals.drop(db, entry.row)
+                if digester is not None:
+                    know(db, entry.row, seen, digester)
         made = self._made(change.index, where, entry.row)
         if digester is None:
             with suppress(StorageError):
                 self._reading_again.of(made, lambda: storage, wait_s=0)
         return made
+
+    def _compared(
+        self,
+        change: Change,
+        storage: Storage,
+        entry: Entry,
+        where: Place,
+        arrives: Arrival,
+        seen: Seen,
+        *,
+        replaces: bool,
+    ) -> Entry:
+        """Read back what arrived where the storage does not say what it has; others change names meanwhile. Return the file's entry then."""
+        index, source, parts = change.index, change.index.path(entry), arrivals.parts(change.index, entry.row)
+        there: Entry | None = None
+        change.let_go()
+        try:
+            is_right = self._arriving.reads(storage, arrives, parts)
+        finally:
+            change.hold()
+        if stored(lambda: storage.stat(where.path)) != seen:
+            self._arriving.forget(index, arrives)
+            raise errors.posix("ebusy")  # somebody else wrote there
+        if not is_right:
+            raise self._arriving.refuse(index, storage, arrives)
+        now = index.get(entry.row)
+        try:
+            there = self._child(index, where)
+            if now is None or index.path(now) != source:
+                raise errors.posix("enoent")
+            _require_free(now, there, replaces=replaces)
+        except errors.ServiceError:
+            self._arriving.forget(index, arrives)
+            if there is None or there.kind is Kind.DIRECTORY:  # nobody knows of it
+                storage.delete(where.path)
+            raise
+        return now
 
     def _to_write(self, file: Located) -> Storage:
         if file.entry.kind is Kind.DIRECTORY:
@@ -283,7 +326,8 @@ class Writing:
             ExitStack() as held,
         ):
             settle = self._trees.settling(space, storage).settle
-            change = Change(index, where.directory, claim, settle, lambda: held.enter_context(self._trees.lock(space)))
+            lock = self._trees.lock(space)
+            change = Change(index, where.directory, claim, settle, lambda: held.enter_context(lock), held.close)
             try:
                 yield change
             except BaseException:
