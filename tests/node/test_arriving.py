@@ -219,7 +219,7 @@ def while_read_back(scene: Scene, proxy: Proxy, act: Callable[[], object]) -> li
         db.execute("UPDATE arrival_part SET md5 = x'00'")
     found: list[object] = []
     is_read = Meanwhile(lambda: found.append(act()))
-    proxy.strike(is_read, when=lambda request: request.method == "GET" and request.path.endswith("/whole"))
+    proxy.strike(is_read, when=lambda request: request.method == "GET" and "range" in request.headers)
     return found
 
 
