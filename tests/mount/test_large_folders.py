@@ -92,4 +92,5 @@ def test_who_uses_it_does_not_wait_while_it_is_listed_anew(world: ServedWorld, t
             return found
 
         wait_until(is_there, LONGEST_S)
-        assert slowest_s < listing_s / 2
+        # Both by the same clock on the same machine: whoever had to wait would wait for as long as a listing takes.
+        assert slowest_s < listing_s

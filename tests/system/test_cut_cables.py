@@ -45,7 +45,7 @@ ENDED = ("completed", "failed", "cancelled")
 LARGE = 2 << 20
 SOME = random.Random(5)
 FILES = {
-    "SPA.yml": b"User: {}\n",
+    "notes.yml": b"User: {}\n",
     **{f"Grids/{number}.mrc": SOME.randbytes(LARGE) for number in range(3)},
     **{f"Thumbs/{number:02}.jpg": SOME.randbytes(20_000) for number in range(30)},
 }

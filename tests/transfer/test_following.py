@@ -181,12 +181,12 @@ def test_a_share_that_never_says_it_ends_when_nothing_new_comes(tmp_path: Path) 
 
     with HostileShare(items, {"a.mrc": b"a", "b.mrc": b"b"}) as share:
         share.answers["children of root"] = grow
-        options = Options(follow=True, follow_every_s=0.02, follow_quiet_s=0.3, say=said.append)
+        options = Options(follow=True, follow_every_s=0.02, follow_quiet_s=3.0, say=said.append)
         report = followed(parse_link(share.link), tmp_path / "out", options)
     assert (report.exit_code, report.files_done, report.sealed) == (0, 2, False)
     assert [line.split(":")[0] for line in said] == [
         "the dataset has no fs2od-sidecar, which would say when it is complete",
-        "nothing new has come for 1 s",
+        "nothing new has come for 3 s",
     ]
 
 
