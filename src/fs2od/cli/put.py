@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["put", "put_gathered", "stopped_politely"]
 
 _MOST_LINES = 20
+T = TypeVar("T")
 
 
 @click.command(
@@ -109,10 +110,10 @@ def put_gathered(
     run = _Run(access, place, sources, options, from_dataset, wait_s)
     with stopped_politely():
         if dry_run:
-            _rehearse(asyncio.run(run.plan()), as_json=as_json)
+            _rehearse(asyncio.run(_until_told(run.plan())), as_json=as_json)
             return
         with progress_bar("looking") as show:
-            report = asyncio.run(run.put(access.announcing(show)))
+            report = asyncio.run(_until_told(run.put(access.announcing(show))))
     _tell(report, sources, as_json=as_json)
 
 
@@ -133,9 +134,39 @@ def stopped_politely() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped; what is whole stays. To go on: {going_on()}") from None
+        raise _stopped() from None
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+async def _until_told(work: Coroutine[None, None, T]) -> T:
+    """Do something, and end it in order when SIGTERM comes: an exception out of nowhere would leave what runs beside it.
+
+    Raises:
+        Interrupted: It came.
+    """
+    loop, before, is_told = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM), False
+    doing = loop.create_task(work)
+
+    def told() -> None:
+        nonlocal is_told
+        is_told = True
+        doing.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, told)
+    try:
+        return await doing
+    except asyncio.CancelledError:
+        if is_told:
+            raise _stopped() from None
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stopped() -> Interrupted:
+    return Interrupted(f"stopped; what is whole stays. To go on: {going_on()}")
 
 
 class _Run:
