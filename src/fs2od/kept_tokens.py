@@ -88,7 +88,7 @@ class KeptTokens:
         was_there = file.exists()
         keyring = _keyring()
         if keyring is not None:
-            with suppress(Exception):
+            with suppress(Exception):  # it is not there, or locked: what lies in files goes in any case
                 keyring.delete_password(_SERVICE, zone_url)
         with suppress(OSError):
             file.unlink()
@@ -115,5 +115,5 @@ def _keyring() -> Any | None:  # noqa: ANN401 - a module that not everybody has
     try:
         module: ModuleType = importlib.import_module("keyring")
         return module if module.get_keyring().priority > 0 else None
-    except Exception:  # noqa: BLE001 - whatever is wrong with a desktop's keyring, the file is there
+    except Exception:  # noqa: BLE001 - whatever is wrong with a desktop's keyring, tokens can be kept in files
         return None

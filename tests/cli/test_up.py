@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.nobody import as_nobody
 
 from fs2od.cli.main import fs2od
 from fs2od.errors import StorageMissing
-
-
-@contextmanager
-def without_privileges() -> Iterator[None]:
-    """Be nobody for a while, where tests run as root, who may enter everything."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.mark.parametrize("closed", ["parent", "itself"])
@@ -34,7 +19,7 @@ def test_a_watched_folder_that_cannot_be_read_is_one_clear_line(tmp_path: Path, 
     shut = tmp_path / "parent" if closed == "parent" else watched
     shut.chmod(0)
     try:
-        with without_privileges():
+        with as_nobody():
             done = CliRunner().invoke(fs2od, ["up", "--data", str(tmp_path / "state"), "--watch", str(watched)])
     finally:
         shut.chmod(0o700)

@@ -102,7 +102,7 @@ class World:
             "watch": [{"path": self.watched, **changes.pop("watch", {})}],
         }
         for section, values in changes.items():
-            document[section] = {**document.get(section, {}), **values}  # type: ignore[dict-item]
+            document[section] = {**document.get(section, {}), **values}  # type: ignore[dict-item]  # every section is a mapping
         return Configuration.model_validate(document)
 
     def facility(

@@ -75,7 +75,7 @@ async def test_when_every_reply_is_lost_once_there_is_still_one_of_everything(wo
             raise httpx.ReadError("the answer was lost")
         return response
 
-    world.transport.handle_async_request = losing  # type: ignore[method-assign]
+    world.transport.handle_async_request = losing  # type: ignore[method-assign]  # the line in between loses answers
     await _finished(world, "lossy", KillAt(0))
     assert len(lost) > 15
     await _require_one_of_everything(world, ["lossy"])

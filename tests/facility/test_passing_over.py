@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from tests.facility.conftest import METADATA, World
+from tests.nobody import as_nobody
 
 from fs2od.cli.main import fs2od
 from fs2od.facility import Datasets, Unheeded
@@ -21,19 +19,6 @@ from fs2od.facility.deciding import passed_over, to_be_told
 from fs2od.facility.watching import SeenFile, look
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
-
-
-@contextlib.contextmanager
-def as_nobody() -> Iterator[None]:
-    """Be nobody in particular for a while: the superuser may enter everything."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def said(*watches: Watch) -> dict[str, str]:

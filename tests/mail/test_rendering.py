@@ -76,7 +76,7 @@ def test_the_lines_for_a_shell_and_what_they_need_stand_alone_on_their_lines(
         "ca_address": "https://data.example.org/ca.pem",
         "token_page": "https://data.example.org/tokens/new?dataset=8f",
     }
-    news = replace(news, **said, members_only_until=datetime(2027, 1, 31, 9, 30, tzinfo=UTC))  # type: ignore[arg-type]
+    news = replace(news, **said, members_only_until=datetime(2027, 1, 31, 9, 30, tzinfo=UTC))  # type: ignore[arg-type]  # all of these are texts
     rendered = render(news, event=event, language=language)
     lines = rendered.text.split("\n")
     page = Words(rendered.html)
@@ -190,7 +190,7 @@ def test_a_link_token_or_command_that_cannot_stand_in_a_mail_is_named_but_not_sh
     news: DatasetNews, changes: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(LetterError, match=reason) as caught:
-        render(replace(news, **changes), event="announced")  # type: ignore[arg-type]  # only texts are changed
+        render(replace(news, **changes), event="announced")  # type: ignore[arg-type]  # all of these are texts  # only texts are changed
     assert "secret" not in str(caught.value)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.storage.conftest import bucket, radosgw
+from tests.storage.conftest import bucket, own, proxy, radosgw
 
 from fs2od.testing.world import World, open_world
 
-__all__ = ["bucket", "radosgw", "world"]
+__all__ = ["bucket", "own", "proxy", "radosgw", "world"]
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def facts_of(root: Path) -> dict[str, tuple[object, ...]]:
             key = str(path.relative_to(root))
             facts = path.lstat()
             if path.is_symlink():
-                found[key] = ("SYMLNK", facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, os.readlink(path))  # noqa: PTH115
+                found[key] = ("SYMLNK", facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, os.readlink(path))  # noqa: PTH115 - a Path drops points and slashes of what it says
             elif path.is_dir():
                 found[key] = ("DIR",)
             else:

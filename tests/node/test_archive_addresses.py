@@ -12,7 +12,6 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.node.archive_site import HOSTILE, ArchiveSite, archive_site, query
+from tests.node.scan_scene import Clock
 
 from fs2od.node.provider.archives.plans import SEGMENT
 from fs2od.storage import PosixStorage
@@ -28,17 +28,6 @@ from fs2od.testing.world import write_files
 
 MIB = 1 << 20
 FEW = {"a/one": b"1" * 1000, "a/two": b"2" * 2000, "b/three": b"3" * 3000, "four": b"4"}
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 1_800_000_000
-
-    def now_s(self) -> int:
-        return self.seconds
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
 
 
 @pytest.fixture(scope="module")

@@ -18,24 +18,12 @@ from fs2od.onedata.errors import Busy, PosixError, Rejected, Unauthorized
 from fs2od.storage.s3 import S3Settings, client_of
 from fs2od.testing.killed_writing import arrive_until_killed
 from fs2od.testing.network import Proxy, Refuse, Request
-from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.world import open_world, wait_until
 
 DAY_S = 24 * 3600
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["fs2od.testing.killed_writing"])
 MOST_STEPS = 40
-
-
-@pytest.fixture
-def own(radosgw: Radosgw) -> S3Settings:
-    return radosgw.bucket()
-
-
-@pytest.fixture
-def proxy(radosgw: Radosgw) -> Iterator[Proxy]:
-    with Proxy({0: ("127.0.0.1", radosgw.port)}) as proxy:
-        yield proxy
 
 
 @pytest.fixture

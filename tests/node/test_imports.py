@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.node.scan_scene import Clock
 
 from fs2od.node.index.scans import begin_scan
 from fs2od.node.index.schema import ROOT
@@ -23,17 +23,6 @@ from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.callers import Caller
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 1_800_000_000
-
-    def now_s(self) -> int:
-        return self.seconds
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
 
 
 def wait_for(condition: Callable[[], bool], within_s: float = 30) -> None:

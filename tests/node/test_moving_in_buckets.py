@@ -17,12 +17,6 @@ from fs2od.testing.world import open_world
 
 
 @pytest.fixture
-def proxy(radosgw: Radosgw) -> Iterator[Proxy]:
-    with Proxy({0: ("127.0.0.1", radosgw.port)}) as proxy:
-        yield proxy
-
-
-@pytest.fixture
 def scene(tmp_path: Path, radosgw: Radosgw, proxy: Proxy) -> Iterator[Scene]:
     with open_world(tmp_path) as world:
         yield Scene(world, radosgw.bucket(), proxy.ports[0])

@@ -8,13 +8,13 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.node.scan_scene import Clock
 
 from fs2od.node.index import Entry, Indexes
 from fs2od.node.index.schema import ROOT
@@ -27,17 +27,6 @@ PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 ANY = st.integers(0, 1000)
 """Which of what is there; see `chosen`."""
 RULES = ScanRules(file_mode=0o664, directory_mode=0o775, excluded_names=frozenset({"fs2od-access.yml"}))
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 1_800_000_000
-
-    def now_s(self) -> int:
-        return self.seconds
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
 
 
 class Stopping(PosixStorage):

@@ -11,28 +11,16 @@ import httpx
 import pytest
 from tests.node.replication.buckets import Meanwhile, Objects
 from tests.results.desk import BIG, Desk
-from tests.storage.conftest import radosgw
+from tests.storage.conftest import own, proxy, radosgw
 
 from fs2od.onedata.errors import Busy
 from fs2od.results import PutReport
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.killed_writing import results_in_bucket
 from fs2od.testing.network import Proxy, Refuse, Request
-from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.world import open_world
 
-__all__ = ["radosgw"]
-
-
-@pytest.fixture
-def proxy(radosgw: Radosgw) -> Iterator[Proxy]:
-    with Proxy({0: ("127.0.0.1", radosgw.port)}) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def own(radosgw: Radosgw) -> S3Settings:
-    return radosgw.bucket()
+__all__ = ["own", "proxy", "radosgw"]
 
 
 @pytest.fixture

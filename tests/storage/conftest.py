@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from fs2od.storage.s3 import S3Settings
+from fs2od.testing.network import Proxy
 from fs2od.testing.radosgw import PROGRAMS, Radosgw, shared
 
 
@@ -28,3 +29,16 @@ def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Radosgw]:
 def bucket(radosgw: Radosgw) -> S3Settings:
     """A bucket for everything that minds no company."""
     return radosgw.bucket()
+
+
+@pytest.fixture
+def own(radosgw: Radosgw) -> S3Settings:
+    """A bucket that is this test's alone."""
+    return radosgw.bucket()
+
+
+@pytest.fixture
+def proxy(radosgw: Radosgw) -> Iterator[Proxy]:
+    """A way to the gateway that can be disturbed."""
+    with Proxy({0: ("127.0.0.1", radosgw.port)}) as proxy:
+        yield proxy

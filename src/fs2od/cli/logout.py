@@ -20,7 +20,7 @@ def logout(*, zone_url: str | None) -> None:
     fs2od token revoke.
     """
     from fs2od.kept_tokens import KeptTokens  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.transfer import parse_zone  # noqa: PLC0415 - the same
+    from fs2od.transfer import parse_zone  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     kept = KeptTokens.of(os.environ)
     zone = parse_zone(zone_url) if zone_url else kept.zone()

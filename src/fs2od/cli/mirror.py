@@ -82,7 +82,7 @@ def mirror(
             "--delete asks at a terminal, and there is none: add --yes, or look first with --dry-run"
         )
     from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.transfer import Mirror, Options, UntrustedCertificate  # noqa: PLC0415 - the same
+    from fs2od.transfer import Mirror, Options, UntrustedCertificate  # noqa: PLC0415 - keeps `fs2od --help` quick
 
     access = access_of(zone_url, token_file, ca_file, text=place)
     again = going_on()

@@ -16,17 +16,17 @@ class Far(Protocol):
     @property
     def files_done(self) -> int: ...  # noqa: D102 - the class says it
     @property
-    def files_total(self) -> int: ...  # noqa: D102 - the same
+    def files_total(self) -> int: ...  # noqa: D102 - the class says it
     @property
-    def bytes_done(self) -> int: ...  # noqa: D102 - the same
+    def bytes_done(self) -> int: ...  # noqa: D102 - the class says it
     @property
-    def bytes_total(self) -> int: ...  # noqa: D102 - the same
+    def bytes_total(self) -> int: ...  # noqa: D102 - the class says it
     @property
-    def rate(self) -> float: ...  # noqa: D102 - the same
+    def rate(self) -> float: ...  # noqa: D102 - the class says it
     @property
-    def left_s(self) -> float | None: ...  # noqa: D102 - the same
+    def left_s(self) -> float | None: ...  # noqa: D102 - the class says it
     @property
-    def listed(self) -> bool: ...  # noqa: D102 - the same
+    def listed(self) -> bool: ...  # noqa: D102 - the class says it
 
 
 @contextmanager

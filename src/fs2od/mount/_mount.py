@@ -134,7 +134,7 @@ class Mount:
         """
         try:
             from fs2od.mount._kernel import Answers, serve  # noqa: PLC0415 - what only this needs may be missing
-            from fs2od.mount._kernel_writing import WritingAnswers  # noqa: PLC0415 - the same
+            from fs2od.mount._kernel_writing import WritingAnswers  # noqa: PLC0415 - what only this needs may be missing
         except ImportError as error:
             raise NotMountable(f"mounting needs the extra fs2od[mount] and the system's FUSE ({error})") from error
         options, ending = self._options, threading.Event()

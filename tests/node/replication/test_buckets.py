@@ -29,18 +29,6 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def own(radosgw: Radosgw) -> S3Settings:
-    """A bucket that is this test's alone."""
-    return radosgw.bucket()
-
-
-@pytest.fixture
-def proxy(radosgw: Radosgw) -> Iterator[Proxy]:
-    with Proxy({0: ("127.0.0.1", radosgw.port)}) as proxy:
-        yield proxy
-
-
-@pytest.fixture
 def scene(tmp_path: Path, own: S3Settings, proxy: Proxy) -> Iterator[Scene]:
     """A scene whose way to the bucket is the proxy."""
     (port,) = proxy.ports
