@@ -19,7 +19,7 @@ from tests.noise import noise
 from fs2od.manifests import PIECE_BYTES
 from fs2od.mount import check_machine
 from fs2od.onedata.tokens import DataPath, Token
-from fs2od.testing.downloading import BehindProxy, Published, behind_proxy, publish
+from fs2od.testing.downloading import BehindProxy, Published, behind_proxy, publish, spoil
 from fs2od.testing.mounting import Mounted, mounted
 from fs2od.testing.network import Cut, Fault, FlipBit, Refuse, Request
 from fs2od.testing.sidecars import extend_sidecar
@@ -344,15 +344,6 @@ def with_token(behind: BehindProxy, home: Path, token: Token) -> list[str]:
     file = home / "job.token"
     file.write_text(token.reveal())
     return ["--zone", behind.world.node.settings.zone_url, "--token-file", str(file), "--wait", "0"]
-
-
-def spoil(published: Published, path: str) -> None:
-    """Turn one bit over, as a disk may: size and times stay."""
-    file = published.folder / path
-    status, data = file.stat(), bytearray(file.read_bytes())
-    data[-3] ^= 1
-    file.write_bytes(data)
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def assert_rotten(mount: Mounted, path: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from fs2od.errors import IntegrityFailure
 from fs2od.manifests import PIECE_BYTES, SIDECAR
 from fs2od.onedata.tokens import DataPath, Token
-from fs2od.testing.downloading import Published, publish
+from fs2od.testing.downloading import Published, publish, spoil
 from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
 from fs2od.testing.sidecars import extend_sidecar
 from fs2od.testing.system import tree
@@ -51,15 +51,6 @@ def part(world: ServedWorld, published: Published, path: str) -> Link:
 
 def run(world: ServedWorld, link: Link, out: Path) -> Report:
     return Download(link, out, Options(ca_file=str(world.ca), patience=QUICK)).run()
-
-
-def spoil(published: Published, path: str) -> None:
-    """Turn one bit over, as a disk may: size and times stay."""
-    file = published.folder / path
-    status, data = file.stat(), bytearray(file.read_bytes())
-    data[-3] ^= 1
-    file.write_bytes(data)
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def test_a_folder_of_a_dataset_is_compared_with_what_the_node_knows(
