@@ -16,7 +16,7 @@ import pytest
 from tests.noise import noise
 
 from fs2od.testing.killed_writing import serve_until_killed
-from fs2od.testing.system import free_ports
+from fs2od.testing.ports import free_ports
 from fs2od.testing.world import Dataset, ServedWorld, serve_world, wait_until
 
 FORKS = multiprocessing.get_context("forkserver")

@@ -19,8 +19,8 @@ from tests.storage.conftest import radosgw
 from fs2od.storage.s3 import S3Settings, client_of
 from fs2od.testing.killed_writing import PART_BYTES, serve_until_killed
 from fs2od.testing.network import Proxy, Request
+from fs2od.testing.ports import free_ports
 from fs2od.testing.radosgw import Radosgw
-from fs2od.testing.system import free_ports
 from fs2od.testing.world import wait_until
 
 __all__ = ["radosgw"]

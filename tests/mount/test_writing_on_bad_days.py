@@ -24,7 +24,7 @@ from fs2od.testing.downloading import BehindProxy, behind_proxy
 from fs2od.testing.killed_writing import serve_until_killed
 from fs2od.testing.mounting import mounted
 from fs2od.testing.network import Broken, Fault, Refuse, Reply, Request, Stall
-from fs2od.testing.system import free_ports
+from fs2od.testing.ports import free_ports
 from fs2od.testing.world import wait_until
 
 FORKS = multiprocessing.get_context("forkserver")

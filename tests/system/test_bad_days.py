@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from fs2od.testing import microscope
-from fs2od.testing.system import System, free_ports, wait_for
+from fs2od.testing.ports import free_ports
+from fs2od.testing.system import System, wait_for
 
 
 def _write_dataset(folder: Path, *, email: str = "alex@example.org") -> None:

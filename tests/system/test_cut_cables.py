@@ -34,9 +34,10 @@ from fs2od.mount import unmount
 from fs2od.storage.s3 import S3Settings, client_of
 from fs2od.testing.hosts import Cable, Host, Network
 from fs2od.testing.network import Proxy
+from fs2od.testing.ports import free_ports
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.sidecars import extend_sidecar
-from fs2od.testing.system import System, free_ports, tree, wait_for
+from fs2od.testing.system import System, tree, wait_for
 from fs2od.testing.world import Dataset, write_files
 
 __all__ = ["radosgw"]

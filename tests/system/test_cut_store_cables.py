@@ -36,9 +36,10 @@ from fs2od.node.certificates import ensure_certificate
 from fs2od.testing.downloading import single_file
 from fs2od.testing.hosts import Cable, Network
 from fs2od.testing.network import Proxy, server_context
+from fs2od.testing.ports import free_ports
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.sidecars import extend_sidecar
-from fs2od.testing.system import System, free_ports, wait_for
+from fs2od.testing.system import System, wait_for
 
 __all__ = ["radosgw"]
 

@@ -14,8 +14,9 @@ import pytest
 import fs2od
 from fs2od.mount._spool import Spool
 from fs2od.results import mark
+from fs2od.testing.ports import free_ports
 from fs2od.testing.slurm import Slurm
-from fs2od.testing.system import free_ports, tree, wait_for
+from fs2od.testing.system import tree, wait_for
 from fs2od.testing.world import Dataset, ServedWorld, serve_world
 
 # Slurm runs its scripts in an environment of its own: these very sources are to be tested there, too.

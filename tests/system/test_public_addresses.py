@@ -13,7 +13,8 @@ import pytest
 
 from fs2od.node.certificates import LocalCertificate, ensure_certificate
 from fs2od.testing.network import Proxy, server_context
-from fs2od.testing.system import System, free_ports
+from fs2od.testing.ports import free_ports
+from fs2od.testing.system import System
 
 FILES = ("a.mrc", "b.mrc")
 CONFIGURATION = """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fs2od.testing.system import System, free_ports
+from fs2od.testing.ports import free_ports
+from fs2od.testing.system import System
 
 
 def test_a_configured_site_answers_at_its_own_address_and_is_the_same_after_a_restart(tmp_path: Path) -> None:

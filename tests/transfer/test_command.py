@@ -19,8 +19,8 @@ import trustme
 from tests.noise import noise
 
 from fs2od.manifests import PIECE_BYTES
+from fs2od.testing.ports import free_ports
 from fs2od.testing.small_disks import may_mount, small_disk
-from fs2od.testing.system import free_ports
 from fs2od.testing.world import ServedWorld
 
 BIG_BYTES = 96 << 20

@@ -17,8 +17,9 @@ from typing import Any
 from fs2od.node.certificates import ensure_certificate
 from fs2od.onedata.ids import ShareId
 from fs2od.testing.network import Proxy, Request, is_about_bytes, server_context
+from fs2od.testing.ports import free_ports
 from fs2od.testing.sidecars import extend_sidecar
-from fs2od.testing.system import System, free_ports, tree
+from fs2od.testing.system import System, tree
 from fs2od.testing.world import Dataset, ServedWorld, serve_world, write_files
 from fs2od.transfer import bundle
 

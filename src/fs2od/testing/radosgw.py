@@ -30,6 +30,7 @@ from pathlib import Path
 
 from fs2od.node.certificates import ensure_certificate
 from fs2od.storage.s3 import S3Settings, client_of
+from fs2od.testing.ports import free_ports
 
 __all__ = ["PROGRAMS", "Gateway", "Radosgw", "shared"]
 
@@ -115,7 +116,7 @@ class Radosgw:
     @contextmanager
     def gateway(self, **settings: str) -> Iterator[Gateway]:
         """Yield a further gateway to the same store, which may be stopped and started; with these settings of Ceph's."""
-        gateway = Gateway(self.home, _free_port(), settings)
+        gateway = Gateway(self.home, free_ports(1), settings)
         gateway.start()
         try:
             yield gateway
@@ -231,7 +232,7 @@ def _start(home: Path, daemons: list[subprocess.Popen[bytes]]) -> tuple[int, int
     """Make a new cluster and start it; return the gateway's port, that with TLS, and the authority of its certificate."""
     for folder in ("mon", "osd"):
         (home / folder).mkdir(parents=True)
-    fsid, port, tls_port, mon_port = str(uuid.uuid4()), _free_port(), _free_port(), _free_port()
+    fsid, port, tls_port, mon_port = str(uuid.uuid4()), free_ports(1), free_ports(1), free_ports(1)
     certificate = ensure_certificate(home / "tls", ["localhost", "127.0.0.1"])
     (home / "tls" / "server.pem").write_bytes(certificate.certificate.read_bytes())
     (home / "tls" / "server.key").write_bytes(certificate.key.read_bytes())
@@ -285,12 +286,6 @@ def _answers(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
     return False
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

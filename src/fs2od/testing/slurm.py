@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from fs2od.testing.system import free_ports, wait_for
+from fs2od.testing.ports import free_ports
+from fs2od.testing.system import wait_for
 
 __all__ = ["Slurm"]
 

@@ -11,15 +11,12 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import signal
-import socket
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -29,8 +26,9 @@ from typing import IO, Any, Self, TypeVar
 import httpx
 
 from fs2od.testing import microscope
+from fs2od.testing.ports import free_ports
 
-__all__ = ["Mail", "System", "free_ports", "tree", "wait_for"]
+__all__ = ["Mail", "System", "tree", "wait_for"]
 
 Found = TypeVar("Found")
 _POLL_S = 0.1
@@ -49,21 +47,6 @@ def wait_for(look: Callable[[], Found | None], *, within_s: float = 60, what: st
             return found
         time.sleep(_POLL_S)
     raise TimeoutError(f"{what} did not come within {within_s} s")
-
-
-def free_ports(count: int = 3) -> int:
-    """Return the first of `count` consecutive ports that are free now."""
-    for _ in range(200):
-        first = 20_000 + secrets.randbelow(12_000)
-        with ExitStack() as stack:
-            try:
-                for port in range(first, first + count):
-                    found = stack.enter_context(socket.socket())
-                    found.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first
-    raise TimeoutError("no free ports")
 
 
 def tree(folder: Path) -> dict[str, str]:
