@@ -128,9 +128,10 @@ def test_a_mount_that_is_killed_leaves_a_partial_name_that_is_swept(desk: Bucket
         assert left.name.endswith(".partial")
 
         def swept_a_week_later() -> bool:
-            # What the mount had sent last may still be at work in the node, and makes the file young again.
+            # What the mount had sent last may still be at work in the node, and makes the file and its parts young again.
             with index.database.writing() as db:
                 db.execute("UPDATE entry SET mtime_ns = 0 WHERE id = ?", (left.row,))
+                db.execute("UPDATE arrival SET moved = 0 WHERE entry = ?", (left.row,))
             return sites.abandoned.sweep(desk.dataset.space) == 1
 
         wait_until(swept_a_week_later, 60)
