@@ -17,7 +17,8 @@ import httpx
 from bench.report import Section, median
 
 from fs2od.client import Connection
-from fs2od.facility import Configuration, Facility
+from fs2od.configuration import Configuration
+from fs2od.facility import Facility
 from fs2od.onedata.tokens import Token
 from fs2od.testing.system import System
 

@@ -13,8 +13,8 @@ import pytest
 from fs2od.cli.node import node
 from fs2od.cli.reception import read_reception
 from fs2od.cli.up import node_arguments
+from fs2od.configuration import load_node_configuration
 from fs2od.errors import ConfigurationError
-from fs2od.facility import load_node_configuration
 from fs2od.mail import FolderTransport, SmtpTransport
 from fs2od.node import NodeSettings, open_node
 from fs2od.testing.world import serve_world, wait_until

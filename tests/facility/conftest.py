@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from fs2od.client import Connection, Observer, Onepanel, Oneprovider, Onezone, Retries
-from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, Configuration, DatasetRow, Datasets, Facility
+from fs2od.configuration import Configuration
+from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, DatasetRow, Datasets, Facility
 from fs2od.facility.journal import Record, read_records
 from fs2od.mail import Outbox
 from fs2od.node.apps import provider_app, zone_app

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from tests.facility.conftest import World
 
-from fs2od.facility import Configuration, Datasets
+from fs2od.configuration import Configuration
+from fs2od.facility import Datasets
 from fs2od.facility.journal import Record, Step
 from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import FileId, ShareId, SpaceId, TokenId

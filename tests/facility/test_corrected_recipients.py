@@ -12,7 +12,7 @@ from tests.facility.conftest import METADATA, World
 from tests.facility.test_interruptions import KillAt, Killed
 from tests.facility.test_onboarding import NAME, plain
 
-from fs2od.facility.configuration import Mail
+from fs2od.configuration import Mail
 from fs2od.facility.deciding import correction, told_so_far
 from fs2od.facility.journal import Announcement, Facts, Record, Step
 from fs2od.onedata.ids import TokenId

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from fs2od.facility.configuration import Configuration
+from fs2od.configuration import Configuration
 from fs2od.facility.deciding import (
     STRUCTURAL,
     AskImport,

@@ -18,8 +18,9 @@ import pytest
 from msgspec.structs import replace
 from tests.facility.conftest import Clock
 
+from fs2od.configuration import Configuration
 from fs2od.errors import Interrupted, StorageError
-from fs2od.facility import JOURNAL_SCHEMA, Configuration, Datasets
+from fs2od.facility import JOURNAL_SCHEMA, Datasets
 from fs2od.facility.hashing import Hashing
 from fs2od.facility.hashing._publishing import MOST_FILES, is_due
 from fs2od.facility.hashing._reading import Budget, Changed, be_gentle, read_once
@@ -481,7 +482,8 @@ MEASURED = """
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from fs2od.facility import JOURNAL_SCHEMA, Configuration
+from fs2od.configuration import Configuration
+from fs2od.facility import JOURNAL_SCHEMA
 from fs2od.facility.hashing import Hashing
 from fs2od.facility.journal import Journal
 from fs2od.sqlite import Database

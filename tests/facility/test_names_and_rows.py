@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from tests.facility.conftest import World
 
 from fs2od.cli.main import fs2od
+from fs2od.configuration import Watch
 from fs2od.facility import JOURNAL_SCHEMA, Datasets
-from fs2od.facility.configuration import Watch
 from fs2od.facility.journal import Facts, Journal, Phase, Problem, ProblemKind, Record
 from fs2od.facility.onboarding import dataset_name, provider_path, unique_name
 from fs2od.facility.watching import SeenFolder

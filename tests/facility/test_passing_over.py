@@ -13,8 +13,8 @@ from tests.facility.conftest import METADATA, World
 from tests.nobody import as_nobody
 
 from fs2od.cli.main import fs2od
+from fs2od.configuration import Watch
 from fs2od.facility import Datasets, Unheeded
-from fs2od.facility.configuration import Watch
 from fs2od.facility.deciding import passed_over, to_be_told
 from fs2od.facility.watching import SeenFile, look
 

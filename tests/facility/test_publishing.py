@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from ruamel.yaml import YAML
 from tests.facility.conftest import PROVIDER, ZONE, World
 
-from fs2od.facility import Configuration
+from fs2od.configuration import Configuration
 from fs2od.facility.journal import Facts, Phase, Record
 from fs2od.facility.metadata import available_until, facts_of, publication_of
 from fs2od.facility.watching import Tally

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from fs2od.facility.configuration import Watch
+from fs2od.configuration import Watch
 from fs2od.facility.deciding import CLOSED_FOLDER, Adopt, Hold, Identify, Release, reconcile
 from fs2od.facility.journal import Phase, Problem, ProblemKind, Record
 from fs2od.facility.watching import Look, Oddity, PassedOver, SeenFile, SeenFolder, Sighting

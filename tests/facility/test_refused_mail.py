@@ -13,7 +13,8 @@ from tests.facility.test_onboarding import NAME
 from tests.mail.test_smtp import Desk, Server
 
 from fs2od.cli.main import fs2od
-from fs2od.facility import Configuration, DatasetRow, Facility
+from fs2od.configuration import Configuration
+from fs2od.facility import DatasetRow, Facility
 from fs2od.mail import Outbox
 
 ALEX, RIGHT, ARCHIVE = "alex@example.org", "alexa@example.org", "archive@example.org"

@@ -13,8 +13,9 @@ import pytest
 from msgspec.structs import replace
 from tests.facility.conftest import METADATA, World
 
+from fs2od.configuration import Configuration
 from fs2od.errors import ConfigurationError, Fs2odError, StateInUse, StateTooNew, StorageFull, StorageMissing
-from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, Configuration, Facility, plan
+from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, Facility, plan
 from fs2od.facility._passes import Passes
 from fs2od.facility.journal import Journal, Phase, Record, Step
 from fs2od.facility.metadata import facts_of, publication_of

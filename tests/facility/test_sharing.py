@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from tests.facility.conftest import PROVIDER, ZONE, Both, Clock, World
 
-from fs2od.facility.configuration import Configuration
+from fs2od.configuration import Configuration
 from fs2od.facility.journal import Journal, Record, Step
 from fs2od.node.running import open_node
 from fs2od.node.settings import NodeSettings

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fs2od.configuration import Watch
 from fs2od.errors import StorageMissing
-from fs2od.facility.configuration import Watch
 from fs2od.facility.hashing._walking import Walk
 from fs2od.facility.watching import Settling, Survey, Uncounted, Waking, look, require_watchable
 from fs2od.storage import PosixStorage

@@ -16,8 +16,8 @@ from fs2od.cli.shown_certificates import (
     operator_certificate,
     require_usable,
 )
+from fs2od.configuration import Network
 from fs2od.errors import ConfigurationError
-from fs2od.facility.configuration import Network
 from fs2od.node.certificates import LocalCertificate, ServerCertificate, ensure_certificate
 from fs2od.node.given_certificates import given_authority, given_certificate, is_for
 

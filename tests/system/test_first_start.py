@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fs2od.facility.configuration import Watch
+from fs2od.configuration import Watch
 from fs2od.facility.watching import holding
 from fs2od.testing.system import System
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from fs2od.cli.configuration_files import complaints_about_files, notes_about_folders
+from fs2od.configuration import example, load_configuration
 from fs2od.errors import ConfigurationError
-from fs2od.facility import example, load_configuration
 
 __all__ = ["config"]
 

@@ -9,8 +9,8 @@ from itertools import permutations
 from pathlib import Path
 
 from fs2od.cli.shown_certificates import require_usable
+from fs2od.configuration import Configuration, mail_transport
 from fs2od.errors import ConfigurationError, StorageMissing
-from fs2od.facility import Configuration, mail_transport
 from fs2od.facility.onboarding import read_token
 from fs2od.facility.watching import require_watchable
 from fs2od.mail import require_language

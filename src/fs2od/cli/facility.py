@@ -14,7 +14,8 @@ import click
 from fs2od.cli.operator import operator_service
 from fs2od.cli.running import announce, run, set_up_logging
 from fs2od.client import Connection
-from fs2od.facility import Configuration, Facility, judged, load_configuration
+from fs2od.configuration import Configuration, judged, load_configuration
+from fs2od.facility import Facility
 from fs2od.node.serving import listen, serve
 from fs2od.onedata.tokens import Token
 

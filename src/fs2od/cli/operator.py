@@ -8,8 +8,9 @@ import socket
 from pathlib import Path
 
 from fs2od.cli.shown_certificates import operator_certificate
+from fs2od.configuration import Configuration
 from fs2od.errors import StorageMissing
-from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, Configuration
+from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA
 from fs2od.node.certificates import ServerCertificate
 from fs2od.node.http.forwarding import Forwarding
 from fs2od.node.serving import Service

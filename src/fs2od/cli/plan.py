@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from fs2od import facility
+from fs2od.configuration import load_configuration
 
 __all__ = ["plan"]
 
@@ -26,7 +27,7 @@ __all__ = ["plan"]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 def plan(*, config: Path, data: Path, as_json: bool) -> None:
     """Print what the facility would do now, and do nothing: no request is sent, nothing is written."""
-    planned = facility.plan(facility.load_configuration(config), data.absolute(), datetime.now(UTC))
+    planned = facility.plan(load_configuration(config), data.absolute(), datetime.now(UTC))
     if not (data / facility.DATABASE_NAME).exists():
         click.echo(f"There is no state in {data} yet: this is what a first start would do.", err=True)
     if as_json:

@@ -7,9 +7,16 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from fs2od.configuration import (
+    Network,
+    NodeConfiguration,
+    Replication,
+    SignIn,
+    SiteStorage,
+    load_node_configuration,
+    mail_transport,
+)
 from fs2od.errors import ConfigurationError
-from fs2od.facility import NodeConfiguration, load_node_configuration, mail_transport
-from fs2od.facility.configuration import Network, Replication, SignIn, SiteStorage
 from fs2od.mail import FolderTransport, Transport
 from fs2od.node import NodeSettings
 from fs2od.node.settings import ReplicationSettings, SiteSettings, StorageSettings

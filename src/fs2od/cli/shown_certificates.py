@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fs2od.facility.configuration import Network
+from fs2od.configuration import Network
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
 from fs2od.node.given_certificates import given_authority, given_certificate, is_for
 

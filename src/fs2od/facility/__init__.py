@@ -3,40 +3,22 @@
 from fs2od.facility._datasets import DatasetEventRow, DatasetRow, Datasets, DatasetState
 from fs2od.facility._facility import DATABASE_NAME, Facility
 from fs2od.facility._planning import Planned, plan
-from fs2od.facility._postman import mail_transport
 from fs2od.facility._refused_mail import Unreached
 from fs2od.facility._whereabouts import Supported
-from fs2od.facility.configuration import (
-    Configuration,
-    NodeConfiguration,
-    example,
-    judged,
-    load_configuration,
-    load_node_configuration,
-    settings_reference,
-)
 from fs2od.facility.deciding import Unheeded
 from fs2od.facility.journal import JOURNAL_SCHEMA
 
 __all__ = [
     "DATABASE_NAME",
     "JOURNAL_SCHEMA",
-    "Configuration",
     "DatasetEventRow",
     "DatasetRow",
     "DatasetState",
     "Datasets",
     "Facility",
-    "NodeConfiguration",
     "Planned",
     "Supported",
     "Unheeded",
     "Unreached",
-    "example",
-    "judged",
-    "load_configuration",
-    "load_node_configuration",
-    "mail_transport",
     "plan",
-    "settings_reference",
 ]

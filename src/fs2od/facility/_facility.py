@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fs2od.client import Connection
+from fs2od.configuration import Configuration, mail_transport
 from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageMissing
 from fs2od.facility._passes import Passes
-from fs2od.facility._postman import Postman, mail_transport
+from fs2od.facility._postman import Postman
 from fs2od.facility._revisits import Revisits
 from fs2od.facility._whereabouts import Whereabouts
-from fs2od.facility.configuration import Configuration
 from fs2od.facility.hashing import Hashing
 from fs2od.facility.journal import JOURNAL_SCHEMA, FaultPoint, Journal, no_fault
 from fs2od.facility.onboarding import Connect

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from fs2od.configuration import Onedata
 from fs2od.errors import ConfigurationError, Fs2odError
-from fs2od.facility.configuration import Onedata
 from fs2od.facility.journal import Journal
 from fs2od.facility.onboarding import Connect, Groups, Services, provide_groups, read_token
 from fs2od.onedata.errors import OnedataError, Unauthorized

@@ -13,11 +13,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from fs2od.configuration import Configuration
 from fs2od.errors import Fs2odError, StateError, StorageError
 from fs2od.facility._onedata_access import OnedataAccess
 from fs2od.facility._passing_over import PassingOver
 from fs2od.facility._refused_mail import all_unreached
-from fs2od.facility.configuration import Configuration
 from fs2od.facility.deciding import STRUCTURAL, Rules, Take, described, due_at, next_action, reconcile
 from fs2od.facility.journal import Journal, Phase, Record
 from fs2od.facility.onboarding import (

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from fs2od.facility.configuration import Watch
+from fs2od.configuration import Watch
 from fs2od.facility.deciding import Unheeded, standing, to_be_told
 from fs2od.facility.journal import Journal
 from fs2od.facility.watching import Look

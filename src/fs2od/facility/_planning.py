@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fs2od.configuration import Configuration
 from fs2od.facility._facility import DATABASE_NAME
-from fs2od.facility.configuration import Configuration
 from fs2od.facility.deciding import Adopt, Rules, decide, described, passed_over
 from fs2od.facility.journal import JOURNAL_SCHEMA, Record, read_records
 from fs2od.facility.onboarding import uncounted_names

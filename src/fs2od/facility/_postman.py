@@ -6,19 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from pydantic import SecretStr
-
-from fs2od.errors import ConfigurationError, Fs2odError
+from fs2od.errors import Fs2odError
 from fs2od.facility._waiting import wait_at_most
-from fs2od.facility.configuration import Mail, Smtp
-from fs2od.mail import DeliveryPass, FolderTransport, Outbox, SmtpSettings, SmtpTransport, Transport
+from fs2od.mail import DeliveryPass, Outbox, Transport
 
-__all__ = ["Postman", "mail_transport"]
+__all__ = ["Postman"]
 
 _LONGEST_REST = timedelta(minutes=1)
-_MOST_BYTES = 4096
 
 _log = logging.getLogger(__name__)
 
@@ -69,36 +64,3 @@ class Postman:
         due = self._outbox.next_attempt_at()
         rest = _LONGEST_REST if due is None else min(due - self._clock(), _LONGEST_REST)
         return max(rest.total_seconds(), 0.2)
-
-
-def mail_transport(settings: Mail, data: Path) -> Transport:
-    """Return the way out for letters, as configured.
-
-    Raises:
-        ConfigurationError: The SMTP settings cannot be used.
-    """
-    if settings.smtp is None or settings.transport == "folder":
-        return FolderTransport(settings.folder or data / "outbox")
-    return SmtpTransport(_smtp_settings(settings.smtp))
-
-
-def _smtp_settings(smtp: Smtp) -> SmtpSettings:
-    return SmtpSettings(
-        host=smtp.host,
-        port=smtp.port,
-        security=smtp.security,
-        username=smtp.username,
-        password=SecretStr(_password(smtp.password_file)),
-        ca_file=smtp.ca_file,
-        client_name=smtp.client_name,
-    )
-
-
-def _password(path: Path | None) -> str:
-    if path is None:
-        return ""
-    try:
-        with path.open(encoding="utf-8") as file:
-            return file.read(_MOST_BYTES).rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"mail.smtp.password_file {path} cannot be read") from error

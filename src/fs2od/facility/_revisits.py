@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from fs2od.facility.configuration import Configuration
+from fs2od.configuration import Configuration
 from fs2od.facility.deciding import STRUCTURAL, Rules
 from fs2od.facility.journal import Journal, Phase, Record
 from fs2od.facility.onboarding import uncounted_names

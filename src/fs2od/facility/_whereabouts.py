@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from fs2od.configuration import Onedata
 from fs2od.errors import Fs2odError
-from fs2od.facility.configuration import Onedata
 from fs2od.facility.journal import Journal, Record, Step
 from fs2od.facility.onboarding import Connect, Services, read_token
 from fs2od.onedata import wire

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from fs2od.facility.configuration import Mail
+from fs2od.configuration import Mail
 from fs2od.facility.journal import Announcement, Facts, Record, Step
 
 __all__ = ["Correction", "correction", "told_so_far"]

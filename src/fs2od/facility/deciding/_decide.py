@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from fs2od.facility.configuration import Configuration, Watch
+from fs2od.configuration import Configuration, Watch
 from fs2od.facility.deciding._actions import (
     Action,
     AnnounceAgain,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from fs2od.facility.configuration import Watch
+from fs2od.configuration import Watch
 from fs2od.facility.watching import Look, Oddity, PassedOver
 
 __all__ = ["CLOSED_FOLDER", "Unheeded", "passed_over", "standing", "to_be_told"]

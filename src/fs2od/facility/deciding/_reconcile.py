@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from fs2od.facility.configuration import Watch
+from fs2od.configuration import Watch
 from fs2od.facility.deciding._actions import Adopt, Hold, Identify, Release
 from fs2od.facility.deciding._passing_over import CLOSED_FOLDER
 from fs2od.facility.journal import Phase, Problem, ProblemKind, Record

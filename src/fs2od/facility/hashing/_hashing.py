@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from fs2od.configuration import Configuration, Watch
 from fs2od.errors import Fs2odError, Interrupted, StateError, StorageError
-from fs2od.facility.configuration import Configuration, Watch
 from fs2od.facility.deciding import STRUCTURAL, Rules
 from fs2od.facility.hashing._publishing import Publisher
 from fs2od.facility.hashing._reading import Budget, be_gentle

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from fs2od.facility.configuration import Configuration, Watch
+from fs2od.configuration import Configuration, Watch
 from fs2od.facility.journal import Facts
 from fs2od.mail import parse_recipients
 from fs2od.onedata.wire import JsonValue

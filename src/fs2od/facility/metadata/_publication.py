@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from fs2od.facility.configuration import FacilitySection
+from fs2od.configuration import FacilitySection
 from fs2od.facility.journal import Phase, Record
 from fs2od.mail import human_bytes, human_count
 from fs2od.onedata.wire import JsonObject

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from fs2od.facility.configuration import Configuration, Watch
+from fs2od.configuration import Configuration, Watch
 from fs2od.facility.deciding import Rules, data_signature, pause_after_setback, quiet_at
 from fs2od.facility.journal import TO_SEAL, Journal, Phase, Problem, ProblemKind, Record, parts_in
 from fs2od.facility.metadata import NEVER_IMPORTED

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cryptography import x509
 
+from fs2od.configuration import Configuration
 from fs2od.errors import ConfigurationError, Fs2odError
-from fs2od.facility.configuration import Configuration
 from fs2od.facility.deciding import Rules
 from fs2od.facility.journal import Facts, Phase, Record, Step
 from fs2od.facility.metadata import available_until

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from fs2od.facility.configuration import Watch
+from fs2od.configuration import Watch
 from fs2od.facility.watching import SeenFolder
 
 __all__ = ["dataset_name", "provider_path", "unique_name"]

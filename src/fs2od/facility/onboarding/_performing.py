@@ -10,7 +10,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from fs2od.facility.configuration import Configuration
+from fs2od.configuration import Configuration
 from fs2od.facility.deciding import (
     Adopt,
     AnnounceAgain,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from fs2od.configuration import Onedata
 from fs2od.errors import ConfigurationError
-from fs2od.facility.configuration import Onedata
 from fs2od.facility.journal import Journal
 from fs2od.facility.onboarding._services import Services
 from fs2od.onedata.errors import Forbidden, NotFound

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from fs2od.client import Connection, Onepanel, Oneprovider, Onezone
+from fs2od.configuration import Onedata
 from fs2od.errors import ConfigurationError
-from fs2od.facility.configuration import Onedata
 from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.tokens import Token
 

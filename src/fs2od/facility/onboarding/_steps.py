@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from fs2od.facility.configuration import Configuration
+from fs2od.configuration import Configuration
 from fs2od.facility.deciding import Rules
 from fs2od.facility.journal import Journal, Phase, Record, Step
 from fs2od.facility.metadata import publication_of

@@ -8,8 +8,8 @@ import socket
 import sys
 from collections.abc import Iterable, Iterator
 
+from fs2od.configuration import Watch
 from fs2od.errors import StateInUse
-from fs2od.facility.configuration import Watch
 
 __all__ = ["holding"]
 

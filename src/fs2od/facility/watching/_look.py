@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from fs2od.configuration import Watch
 from fs2od.errors import StorageMissing
-from fs2od.facility.configuration import Watch
 from fs2od.storage import bounded_ns
 
 __all__ = ["Look", "Oddity", "PassedOver", "SeenFile", "SeenFolder", "look", "require_watchable", "writable"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from fs2od.facility.configuration import Watch
+from fs2od.configuration import Watch
 
 __all__ = ["by_known_names"]
 

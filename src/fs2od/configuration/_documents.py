@@ -11,8 +11,8 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from fs2od.facility.configuration._sections import Configuration
-from fs2od.facility.configuration._values import duration_text, size_text
+from fs2od.configuration._sections import Configuration
+from fs2od.configuration._values import duration_text, size_text
 
 __all__ = ["example", "settings_reference"]
 

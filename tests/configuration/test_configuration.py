@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from fs2od.configuration import Configuration, example, load_configuration, mail_transport, settings_reference
+from fs2od.configuration._complaints import complaints
+from fs2od.configuration._documents import _sections
+from fs2od.configuration._values import duration_text, size_text
 from fs2od.errors import ConfigurationError
-from fs2od.facility import Configuration, example, load_configuration, settings_reference
-from fs2od.facility._postman import mail_transport
-from fs2od.facility.configuration._complaints import complaints
-from fs2od.facility.configuration._documents import _sections
-from fs2od.facility.configuration._values import duration_text, size_text
 from fs2od.mail import FolderTransport, SmtpTransport
 
 SMALLEST = """

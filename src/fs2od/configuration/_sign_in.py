@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from fs2od.facility.configuration._values import shaped
+from fs2od.configuration._values import shaped
 
 __all__ = ["ClaimGrant", "IdentityProviderSection", "SignIn"]
 

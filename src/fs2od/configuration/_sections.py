@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from fs2od.facility.configuration._network import Network, Origin
-from fs2od.facility.configuration._sign_in import SignIn
-from fs2od.facility.configuration._sites import Site, require_different
-from fs2od.facility.configuration._values import Address, Duration, HostName, KeyPath, Size, lasting, shaped
+from fs2od.configuration._network import Network, Origin
+from fs2od.configuration._sign_in import SignIn
+from fs2od.configuration._sites import Site, require_different
+from fs2od.configuration._values import Address, Duration, HostName, KeyPath, Size, lasting, shaped
 
 __all__ = [
     "Access",

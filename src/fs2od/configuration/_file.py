@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from fs2od.configuration._complaints import complaints
+from fs2od.configuration._network import Network
+from fs2od.configuration._sections import Configuration, Mail, NodeConfiguration, Pages
+from fs2od.configuration._sign_in import SignIn
+from fs2od.configuration._sites import Site, SiteStorage
 from fs2od.errors import ConfigurationError
-from fs2od.facility.configuration._complaints import complaints
-from fs2od.facility.configuration._network import Network
-from fs2od.facility.configuration._sections import Configuration, Mail, NodeConfiguration, Pages
-from fs2od.facility.configuration._sign_in import SignIn
-from fs2od.facility.configuration._sites import Site, SiteStorage
 
 __all__ = ["judged", "load_configuration", "load_node_configuration"]
 

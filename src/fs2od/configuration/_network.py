@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from fs2od.facility.configuration._values import NetworkRange, StoreHost, shaped
+from fs2od.configuration._values import NetworkRange, StoreHost, shaped
 
 __all__ = ["Network", "Origin"]
 

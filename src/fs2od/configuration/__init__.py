@@ -1,9 +1,10 @@
-"""The facility's one configuration file: its sections, how it is read, and the documents made from it."""
+"""The one configuration file, which node and facility read: its sections, how it is read, and the documents made from it."""
 
-from fs2od.facility.configuration._documents import example, settings_reference
-from fs2od.facility.configuration._file import judged, load_configuration, load_node_configuration
-from fs2od.facility.configuration._network import Network
-from fs2od.facility.configuration._sections import (
+from fs2od.configuration._documents import example, settings_reference
+from fs2od.configuration._file import judged, load_configuration, load_node_configuration
+from fs2od.configuration._mail_transport import mail_transport
+from fs2od.configuration._network import Network
+from fs2od.configuration._sections import (
     Access,
     Checksums,
     Configuration,
@@ -18,8 +19,8 @@ from fs2od.facility.configuration._sections import (
     Smtp,
     Watch,
 )
-from fs2od.facility.configuration._sign_in import SignIn
-from fs2od.facility.configuration._sites import SiteStorage
+from fs2od.configuration._sign_in import SignIn
+from fs2od.configuration._sites import SiteStorage
 
 __all__ = [
     "Access",
@@ -42,5 +43,6 @@ __all__ = [
     "judged",
     "load_configuration",
     "load_node_configuration",
+    "mail_transport",
     "settings_reference",
 ]
