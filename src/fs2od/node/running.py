@@ -57,6 +57,7 @@ class Node:
             keep_going("imports", lambda: self._often(self._start_imports)),
             keep_going("copies", lambda: self._often(self._start_copies)),
             keep_going("folders of ended supports", lambda: self._often(self.sites.emptying.go_on)),
+            keep_going("changes that were cut off", lambda: self._often(self.sites.afterwards.go_on)),
             keep_going("notes", lambda: self._often(self._write_down)),
             keep_going("mail", lambda: self._often(self._deliver)),
             keep_going("configured storages", self._ensure_storages),

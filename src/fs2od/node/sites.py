@@ -20,6 +20,7 @@ from fs2od.node.provider.checksums import Checksums
 from fs2od.node.provider.provider import Oneprovider, Shared, front_of, open_provider
 from fs2od.node.provider.sources import Sources
 from fs2od.node.provider.writing.abandoned import Abandoned
+from fs2od.node.provider.writing.afterwards import Afterwards
 from fs2od.node.provider.writing.quotas import Quotas
 from fs2od.node.provider.writing.trees import Trees
 from fs2od.node.replication import Demands, Replicator, TransferBook
@@ -72,6 +73,8 @@ class Sites:
         )
         """What makes copies, for all of the sites."""
         trees = Trees(homes, indexes, zone.clock.now_s, modes=modes)
+        self.afterwards = Afterwards(trees, indexes)
+        """What settles behind what could not be settled at once of changes that were cut off."""
         self.abandoned = Abandoned(trees, homes, indexes, zone.clock.now_s)
         """What removes the remains of uploads."""
         self.emptying = Emptying(Clearances(zone.database), homes, zone.clock, is_used=self.replicator.has_turn)

@@ -15,13 +15,20 @@ from sqlite3 import Connection
 from typing import ParamSpec, TypeVar
 
 from fs2od.node.panel.storage_records import Bucket, Credentials
-from fs2od.onedata.ids import FileId
+from fs2od.onedata.ids import FileId, SpaceId
 from fs2od.sqlite import Database
 from fs2od.storage import PosixStorage
 from fs2od.storage.s3 import S3Settings, S3Storage
 from fs2od.testing.world import Dataset, Person, World, open_world, serve_world
 
-__all__ = ["PART_BYTES", "arrive_until_killed", "results_in_bucket", "serve_until_killed", "write_until_killed"]
+__all__ = [
+    "PART_BYTES",
+    "arrive_until_killed",
+    "results_in_bucket",
+    "say_no_sums",
+    "serve_until_killed",
+    "write_until_killed",
+]
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -59,12 +66,15 @@ def results_in_bucket(world: World, owner: Person, own: S3Settings, name: str, *
     return Dataset(space, storage, world.folder / "nowhere", FileId(provider.files.root_id(space)))
 
 
-def arrive_until_killed(folder: str, at: int, own: S3Settings, content: bytes) -> None:
-    """Let a file arrive in a bucket and die at a step from its last part on; return if there are fewer. For a process of its own."""
+def arrive_until_killed(folder: str, at: int, own: S3Settings, content: bytes, says_sums: bool = True) -> None:
+    """Let a file arrive in a bucket and die at a step from its last part on; return if there are fewer. For a process of its own.
+
+    Unless the store `says_sums`, what it says of its files tells nothing, as where it encrypts them: the file is read back.
+    """
     with open_world(Path(folder)) as world:
         alex = world.person()
         dataset = results_in_bucket(world, alex, own, f"space {at}")
-        asyncio.run(_Arrival(world, alex.headers, dataset, content).make(_KilledAt(at)))
+        asyncio.run(_Arrival(world, alex.headers, dataset, content, says_sums).make(_KilledAt(at)))
 
 
 def serve_until_killed(folder: str, first_port: int, told: str, own: S3Settings | None = None, port: int = 0) -> None:
@@ -87,6 +97,12 @@ def serve_until_killed(folder: str, first_port: int, told: str, own: S3Settings 
         partial.write_text(json.dumps({**facts, "pid": os.getpid()}))
         partial.replace(told)
         threading.Event().wait()
+
+
+def say_no_sums(world: World, space: SpaceId) -> None:
+    """Let what a store says of the files that arrive in a space tell nothing, as of one that encrypts."""
+    with world.node.provider.indexes.using(space) as index, index.database.writing() as db:
+        db.execute("UPDATE arrival_part SET md5 = x'00'")
 
 
 @dataclass
@@ -153,6 +169,7 @@ class _Changes(_Member):
 @dataclass(frozen=True)
 class _Arrival(_Member):
     content: bytes
+    says_sums: bool
 
     async def make(self, step: _KilledAt) -> None:
         """Let a file arrive, and die at a step."""
@@ -163,8 +180,10 @@ class _Arrival(_Member):
         json_body = {"Content-Type": "application/json"}
         await self._do("PUT", f"/fs2od/data/{file}/upload", beginning, json_body)
         await self._do("PUT", f"/data/{file}/content?offset=0", self.content[:last])
-        for name in ("put_part", "complete_upload", "delete"):
+        for name in ("put_part", "complete_upload", "open", "delete"):
             setattr(S3Storage, name, step.around(getattr(S3Storage, name)))
         Database.writing = step.around_commit(Database.writing)  # type: ignore[method-assign, assignment]  # nobody else lives in this process
         await self._do("PUT", f"/data/{file}/content?offset={last}", self.content[last:])
+        if not self.says_sums:
+            say_no_sums(self.world, self.dataset.space)
         await self._move("partial", "whole")

@@ -17,18 +17,23 @@ from fs2od.node.index.entries import SpaceIndex
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Storage, Upload
 
-__all__ = ["Arrival", "Part", "abandon", "arrival", "arrived_bytes", "begin", "drop", "forget_parts", "give_up", "has_part", "note_part", "parts", "under_way"]  # fmt: skip
+__all__ = ["Arrival", "Part", "abandon", "arrival", "arrived_bytes", "begin", "drop", "end_begins", "forget_parts", "give_up", "has_part", "note_part", "parts", "under_way"]  # fmt: skip
 
+_COLUMNS = "entry, storage, upload, replaces"
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A file of which parts arrive: the row that it will be, and the upload into a storage that has them until it is whole."""
+    """A file of which parts arrive: the row that it will be, and the upload into a storage that has them until it is whole.
+
+    `replaces` is the inode of what stood under its name when the end of the upload was begun, 0 for nothing; None before that.
+    """
 
     row: int
     storage: StorageId
     upload: Upload
+    replaces: int | None = None
 
 
 @dataclass(frozen=True)
@@ -42,20 +47,16 @@ class Part:
 def arrival(index: SpaceIndex, row: int) -> Arrival | None:
     """Return what arrives for an entry, if anything does."""
     with index.database.reading() as db:
-        found = db.execute("SELECT storage, upload FROM arrival WHERE entry = ?", (row,)).fetchone()
-    return None if found is None else Arrival(row, StorageId(found["storage"]), _upload(found["upload"]))
+        found = db.execute(f"SELECT {_COLUMNS} FROM arrival WHERE entry = ?", (row,)).fetchone()
+    return None if found is None else _arrival(found)
 
 
 def under_way(index: SpaceIndex, rows: Iterable[int] | None = None) -> list[Arrival]:
     """Return all that arrive, or those of some entries."""
     with index.database.reading() as db:
-        found = db.execute("SELECT entry, storage, upload FROM arrival").fetchall()
+        found = [_arrival(row) for row in db.execute(f"SELECT {_COLUMNS} FROM arrival")]
     wanted = None if rows is None else set(rows)
-    return [
-        Arrival(row, StorageId(storage), _upload(upload))
-        for row, storage, upload in found
-        if wanted is None or row in wanted
-    ]
+    return [each for each in found if wanted is None or each.row in wanted]
 
 
 def begin(index: SpaceIndex, arrives: Arrival, *, now_s: int) -> None:
@@ -64,6 +65,13 @@ def begin(index: SpaceIndex, arrives: Arrival, *, now_s: int) -> None:
     with index.database.writing() as db:
         drop(db, arrives.row)
         db.execute("INSERT INTO arrival (entry, storage, upload, moved) VALUES (?, ?, ?, ?)", values)
+
+
+def end_begins(index: SpaceIndex, arrives: Arrival, *, replaces: int) -> Arrival:
+    """Note that an upload is about to be ended, and what stands under its name till then; the first time that counts."""
+    with index.database.writing() as db:
+        db.execute("UPDATE arrival SET replaces = ifnull(replaces, ?) WHERE entry = ?", (replaces, arrives.row))
+    return arrival(index, arrives.row) or arrives
 
 
 def note_part(index: SpaceIndex, arrives: Arrival, number: int, part: Part, *, now_s: int) -> bool:
@@ -133,6 +141,10 @@ def give_up(index: SpaceIndex, opened: Callable[[StorageId], Storage], *, storag
                 _log.warning("an upload of %r is still there: %s", each.upload.path, error)
             with index.database.writing() as db:
                 drop(db, each.row)
+
+
+def _arrival(found: sqlite3.Row) -> Arrival:
+    return Arrival(found["entry"], StorageId(found["storage"]), _upload(found["upload"]), found["replaces"])
 
 
 def _upload(text: str) -> Upload:

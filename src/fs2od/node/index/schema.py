@@ -137,4 +137,11 @@ CREATE TABLE closed_name (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE INDEX entry_closed ON entry (id) WHERE kind = 'REG' AND mode & 4 = 0;
 """
 
-INDEX_SCHEMA = Schema("space", (_FIRST, _CHECKSUMS, _ORDERS, _NOTES, _REPLICAS, _OWN_FACTS, _ARRIVALS, _CLOSED))
+# The inode of what stood under a file's name when its upload began to be ended, 0 for nothing; NULL before that.
+_ENDINGS = """
+ALTER TABLE arrival ADD COLUMN replaces INTEGER;
+"""
+
+INDEX_SCHEMA = Schema(
+    "space", (_FIRST, _CHECKSUMS, _ORDERS, _NOTES, _REPLICAS, _OWN_FACTS, _ARRIVALS, _CLOSED, _ENDINGS)
+)

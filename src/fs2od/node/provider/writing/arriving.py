@@ -11,7 +11,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -21,11 +21,13 @@ from fs2od.node.index import Indexes, SpaceIndex
 from fs2od.node.index import arrivals as noted
 from fs2od.node.index.arrivals import Arrival, Part
 from fs2od.node.provider.access import Access, Located, Need
+from fs2od.node.provider.writing.comparing import Reading, discard, made, says_right, stands
 from fs2od.node.provider.writing.places import Places
 from fs2od.node.provider.writing.quotas import Claim, Quotas
 from fs2od.node.provider.writing.trees import Trees
 from fs2od.onedata import errors
-from fs2od.storage import Can, Chunk, Kind, Seen, Storage, Upload, md5_of_parts
+from fs2od.onedata.ids import SpaceId
+from fs2od.storage import Can, Chunk, Kind, Seen, Storage, Upload
 
 __all__ = ["Arrived", "Arriving"]
 
@@ -80,7 +82,6 @@ class Arriving:
         self._now_s = now_s
         self._guard = threading.Lock()
         self._in_order: OrderedDict[str, _InOrder] = OrderedDict()
-        self._ending: set[str] = set()
 
     def begin(self, file: Located, name: str, size_bytes: int) -> Arrived:
         """Begin to take in a file that will have a name beside its own one, or say how much of it is there.
@@ -105,11 +106,13 @@ class Arriving:
             _require_there(index, file)
             known, home = noted.arrival(index, file.entry.row), self._trees.home(file.space)
             if known is not None:
-                self._require_not_ending(known.upload)
+                self.require_not_ending(file.space, known.upload.path)
                 wanted = Upload(where.path, known.upload.id, size_bytes, known.upload.part_bytes)
                 there = self._there(index, storage, known) if (known.storage, known.upload) == (home, wanted) else None
                 if there is not None:
                     return Arrived(known.upload, there)
+                if made(index, storage, known) is not None:
+                    discard(index, storage, known)  # nobody goes on with it
                 noted.abandon(storage, [known])
                 self.forget(index, known)  # before room is asked for: what is lost takes none
             with self._quotas.claiming(file.space) as claim:
@@ -158,33 +161,21 @@ class Arriving:
             PosixError: ebusy.
             Busy: temporaryFailure, it is being moved already.
         """
-        self._require_not_ending(arrives.upload)
+        self.require_not_ending(index.space, arrives.upload.path)
         if arrives.upload.path != path or len(noted.parts(index, arrives.row)) < arrives.upload.count:
             raise errors.posix("ebusy")
 
-    @contextmanager
-    def ending(self, arrives: Arrival) -> Iterator[None]:
-        """Let nobody else end a file, or begin it anew, as long as the block lasts: it may let go of the space's lock."""
-        with self._guard:
-            self._ending.add(arrives.upload.id)
-        try:
-            yield
-        finally:
-            with self._guard:
-                self._ending.discard(arrives.upload.id)
-
     def complete(self, index: SpaceIndex, storage: Storage, arrives: Arrival) -> tuple[Seen, bool]:
-        """Let a file appear under its name; return its facts, and whether the storage says itself that it has the right bytes.
+        """Let the storage make a file of its parts; return its facts, and whether the storage says itself that it has the right bytes.
 
         Raises:
             PosixError: enoent, its upload is gone.
             Busy: temporaryFailure, the storage is away, or has other bytes than it was given; these were removed.
         """
-        upload, parts = arrives.upload, noted.parts(index, arrives.row)
-        told = md5_of_parts([parts[number].md5 for number in sorted(parts)], uploaded=True)
         try:
             with _busy_said():
-                seen = _completed(storage, upload, told)
+                arrives = noted.end_begins(index, arrives, replaces=_inode(storage, arrives.upload.path))
+                seen = _completed(index, storage, arrives)
         except FileNotFoundError as error:
             self.forget(index, arrives)
             raise errors.posix("enoent") from error
@@ -192,7 +183,7 @@ class Arriving:
             self.forget(index, arrives)
             noted.abandon(storage, [arrives])
             raise _sent_again() from error
-        return seen, seen.md5 == told
+        return seen, says_right(index, arrives, seen)
 
     def reads(self, storage: Storage, arrives: Arrival, parts: Mapping[int, Part]) -> bool:
         """Say whether the storage gives back what arrived, all of which is read: not while anybody waits for a lock.
@@ -203,17 +194,27 @@ class Arriving:
         """
         try:
             with _busy_said():
-                return _reads(storage, arrives.upload, parts)
+                reading = Reading(arrives.upload, parts)
+                while reading.is_right is None:
+                    reading.read_part(storage)
+                return reading.is_right
         except FileNotFoundError as error:
             raise errors.posix("enoent") from error
 
     def refuse(self, index: SpaceIndex, storage: Storage, arrives: Arrival) -> errors.ServiceError:
         """Remove a file that is not what arrived, and return what is said of it."""
         _log.warning("%r has other bytes in its storage than arrived; they are removed", arrives.upload.path)
-        self.forget(index, arrives)
-        with suppress(FileNotFoundError):
-            storage.delete(arrives.upload.path)
+        self.discard(index, storage, arrives)
         return _sent_again()
+
+    def discard(self, index: SpaceIndex, storage: Storage, arrives: Arrival) -> None:
+        """Remove what the storage made of a file's parts, and note no more that anything arrives for it.
+
+        Raises:
+            StorageError: It cannot be removed now.
+        """
+        discard(index, storage, arrives)
+        self.forget(index, arrives)
 
     def digester(self, index: SpaceIndex, arrives: Arrival) -> Digester | None:
         """Return the checksums of a file that came in order, once; None of any other."""
@@ -229,12 +230,14 @@ class Arriving:
         with index.database.writing() as db:
             noted.drop(db, arrives.row)
 
-    def _require_not_ending(self, upload: Upload) -> None:
-        with self._guard:
-            is_ending = upload.id in self._ending
-        if is_ending:
-            said = "The storage's copy of this file is being compared with what arrived: try again later."
-            raise errors.error_of("temporaryFailure", said)
+    def require_not_ending(self, space: SpaceId, path: str) -> None:
+        """Let nothing be done with a path where, or below which, a file is read back before it appears.
+
+        Raises:
+            Busy: temporaryFailure.
+        """
+        if self._trees.is_ending(space, path):
+            raise _compared_later()
 
     def _there(self, index: SpaceIndex, storage: Storage, known: Arrival) -> dict[int, Part] | None:
         """Return the parts that are noted and that the storage still has; None if it knows nothing of their upload."""
@@ -310,28 +313,23 @@ def _in_parts(
         raise errors.posix("enotsup")
 
 
-def _completed(storage: Storage, upload: Upload, told: str) -> Seen:
+def _inode(storage: Storage, path: str) -> int:
+    """Return the inode of what stands at a path, 0 for nothing."""
+    try:
+        return storage.stat(path).inode
+    except FileNotFoundError:
+        return 0
+
+
+def _completed(index: SpaceIndex, storage: Storage, arrives: Arrival) -> Seen:
     """Complete an upload; one that is gone may have been completed by a request whose answer was lost."""
     try:
-        return storage.complete_upload(upload)
+        return storage.complete_upload(arrives.upload)
     except FileNotFoundError:
-        seen = storage.stat(upload.path)
-        if seen.md5 != told:
+        seen = stands(index, storage, arrives)
+        if seen is None:
             raise
         return seen
-
-
-def _reads(storage: Storage, upload: Upload, parts: Mapping[int, Part]) -> bool:
-    """Judge a file by what its storage gives back: one that encrypts tells something else than an MD5."""
-    with storage.open(upload.path) as file:
-        for number in range(upload.count):
-            digest, left = hashlib.sha256(), upload.length(number)
-            while left and (block := file.read(min(left, _PART_BYTES))):
-                digest.update(block)
-                left -= len(block)
-            if digest.digest() != parts[number].sha256:
-                return False
-        return not file.read(1)
 
 
 @contextmanager
@@ -341,6 +339,11 @@ def _busy_said() -> Iterator[None]:
         yield
     except StorageBusy as error:
         raise errors.error_of("temporaryFailure", "The storage does not answer just now: try again later.") from error
+
+
+def _compared_later() -> errors.ServiceError:
+    said = "The storage's copy of this file is being compared with what arrived: try again later."
+    return errors.error_of("temporaryFailure", said)
 
 
 def _sent_again() -> errors.ServiceError:

@@ -30,7 +30,7 @@ class Change:
         index: SpaceIndex,
         located: Located,
         claim: Claim,
-        settle: Callable[[SpaceIndex, Note], None],
+        settle: Callable[[Note], object],
         hold: Callable[[], object],
         let_go: Callable[[], object],
     ) -> None:
@@ -87,7 +87,7 @@ class Change:
         """Register what came of a change that failed."""
         if self._note is not None:
             self.hold()
-            self._settle(self.index, self._note)
+            self._settle(self._note)
 
 
 def stored(act: Callable[[], Result]) -> Result:

@@ -11,6 +11,7 @@ from fs2od.node.index import Entry, SpaceIndex, arrivals
 from fs2od.node.index.changes import Notes
 from fs2od.node.index.removal import remove
 from fs2od.node.provider.located import Need, require_modes
+from fs2od.node.provider.writing.comparing import discard, made
 from fs2od.onedata import errors
 from fs2od.storage import Kind, Storage
 
@@ -63,6 +64,11 @@ class Removing:
     def _remove(self, top: str, paths: Sequence[str], rows: Sequence[int]) -> None:
         notes = Notes(self._index)
         note = notes.add(top)
+        given_up = arrivals.under_way(self._index, rows)
+        for each in given_up:
+            # Before its row goes: of what nobody compared, nobody would know then that it is no file.
+            if made(self._index, self._storage, each) is not None:
+                discard(self._index, self._storage, each)
         for path in paths:
             with suppress(FileNotFoundError):
                 try:
@@ -70,7 +76,6 @@ class Removing:
                 except DirectoryNotEmpty as error:
                     notes.remove(note)
                     raise errors.posix("enotempty") from error
-        given_up = arrivals.under_way(self._index, rows)
         remove(self._index, rows)
         notes.remove(note)
         arrivals.abandon(self._storage, given_up)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from fs2od.errors import Fs2odError
-from fs2od.node.index import Indexes, arrivals
+from fs2od.node.index import Indexes, SpaceIndex, arrivals
+from fs2od.node.index.changes import Note
 from fs2od.node.panel.homes import Homes
 from fs2od.node.provider.writing.recovery import Settling
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId, StorageId
-from fs2od.storage import Storage
+from fs2od.storage import Seen, Storage
 
 __all__ = ["Trees"]
 
@@ -38,6 +40,8 @@ class Trees:
         self._guard = threading.Lock()
         self._locks: dict[SpaceId, threading.RLock] = {}
         self._settled: set[SpaceId] = set()
+        self._unsettled: dict[tuple[SpaceId, int], Note] = {}
+        self._ending: set[tuple[SpaceId, str]] = set()
 
     def lock(self, space: SpaceId) -> threading.RLock:
         """Return what holds off other changes of names in a space. Held for moments, never while bytes arrive."""
@@ -60,7 +64,8 @@ class Trees:
                 # A folder that should hold something is never made anew: its disk may only be away.
                 if not self._homes.occupancy_bytes(space):
                     record.opened().make_directory(space)
-                self.settling(space, storage).settle_all()
+                for note in self.settling(space, storage).settle_all():
+                    self._leave(space, note)
                 storage.sweep(before_ns=time.time_ns(), keep=self.under_way(space))
                 self._settled.add(space)
         return storage
@@ -80,6 +85,55 @@ class Trees:
         """Return the ids of the uploads that somebody may still go on with."""
         with self._indexes.using(space) as index:
             return frozenset(each.upload.id for each in arrivals.under_way(index))
+
+    def settle(self, index: SpaceIndex, storage: Storage, note: Note, *, right: Seen | None = None) -> bool:
+        """Settle a note, as `Settling.settle` does, and say whether that could be done; what could not be is `unsettled`.
+
+        Raises:
+            StorageError: The storage cannot be reached; the note stays.
+        """
+        space, is_settled = index.space, False
+        try:
+            with self.lock(space):
+                is_settled = self.settling(space, storage).settle(index, note, right=right)
+        finally:
+            if is_settled:
+                self.drop(space, note)
+            else:
+                self._leave(space, note)
+        return is_settled
+
+    def unsettled(self) -> list[tuple[SpaceId, Note]]:
+        """Return the notes that could not be settled at once, oldest first, each with its space."""
+        with self._guard:
+            return [(space, note) for (space, _), note in self._unsettled.items()]
+
+    def drop(self, space: SpaceId, note: Note) -> None:
+        """Have a note settled no more."""
+        with self._guard:
+            self._unsettled.pop((space, note.number), None)
+
+    def _leave(self, space: SpaceId, note: Note) -> None:
+        with self._guard:
+            self._unsettled[space, note.number] = note
+
+    @contextmanager
+    def ending(self, space: SpaceId, path: str) -> Iterator[None]:
+        """Say of a path that a file is about to appear there, as long as the block lasts: it may let go of the space's lock."""
+        with self._guard:
+            self._ending.add((space, path))
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._ending.discard((space, path))
+
+    def is_ending(self, space: SpaceId, path: str) -> bool:
+        """Say whether a file is about to appear at a path or below it: the storage has it, and nobody has compared it."""
+        with self._guard:
+            left = {note.path for (each, _), note in self._unsettled.items() if each == space and note.path is not None}
+            ending = left.union(known for each, known in self._ending if each == space)
+        return any(f"{each}/".startswith(f"{path}/") for each in ending)
 
     def settling(self, space: SpaceId, storage: Storage) -> Settling:
         """Return what brings the index of a space in line with its storage, entry by entry."""

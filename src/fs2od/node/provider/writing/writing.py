@@ -202,6 +202,7 @@ class Writing:
         Raises:
             PosixError: exdev, that is another space; eexist, the name is taken; einval, a directory cannot lie in itself;
                 eisdir, enotdir, one is a directory and the other is none; ebusy, not all of its parts have arrived.
+            Busy: temporaryFailure, a file is being read back that will appear there or below it.
         """
         if source.space != where.space:
             raise errors.posix("exdev")
@@ -224,6 +225,7 @@ class Writing:
             arrives = arrivals.arrival(change.index, entry.row)
             if arrives is not None:
                 return self._arrived(change, storage, entry, where, arrives, replaces=replaces)
+            self._arriving.require_not_ending(source.space, source.path)  # it has the bytes of another one already
             change.begin(where.path, source=source.path)
             is_empty = entry.kind is Kind.DIRECTORY and not entry.files
             if Can.KEEP_DIRECTORIES in storage.can or not is_empty:
@@ -255,7 +257,7 @@ class Writing:
         self._arriving.require_whole(change.index, arrives, where.path)
         source = change.index.path(entry)
         change.begin(where.path, source=source)
-        with self._arriving.ending(arrives):
+        with self._trees.ending(where.space, where.path):
             seen, is_right = self._arriving.complete(change.index, storage, arrives)
             if not is_right:
                 entry = self._compared(change, storage, entry, where, arrives, seen, replaces=replaces)
@@ -304,9 +306,9 @@ class Writing:
                 raise errors.posix("enoent")
             _require_free(now, there, replaces=replaces)
         except errors.ServiceError:
-            self._arriving.forget(index, arrives)
             if there is None or there.kind is Kind.DIRECTORY:  # nobody knows of it
-                storage.delete(where.path)
+                self._arriving.discard(index, storage, arrives)
+            self._arriving.forget(index, arrives)
             raise
         return now
 
@@ -325,7 +327,7 @@ class Writing:
             self._quotas.claiming(where.space) as claim,
             ExitStack() as held,
         ):
-            settle = self._trees.settling(space, storage).settle
+            settle = partial(self._trees.settle, index, storage)
             lock = self._trees.lock(space)
             change = Change(index, where.directory, claim, settle, lambda: held.enter_context(lock), held.close)
             try:
