@@ -13,12 +13,13 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-# The whole node is loaded, as where it runs.
-from fs2od.node import NodeSettings
 from fs2od.node.apps import provider_app
 from fs2od.node.index import Indexes
 from fs2od.node.panel.scanning import Counts, ScanRules, scan
 from fs2od.node.serving import serve
+
+# The whole node is loaded, as where it runs.
+from fs2od.node.settings import NodeSettings
 from fs2od.onedata.ids import SpaceId
 from fs2od.storage import PosixStorage
 

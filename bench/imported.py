@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from fs2od.node import Node
 from fs2od.node.provider.access import Located
+from fs2od.node.running import Node
 from fs2od.node.zone.callers import Caller
 from fs2od.onedata.ids import ShareId
 

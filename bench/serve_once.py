@@ -14,10 +14,11 @@ from pathlib import Path
 import uvloop
 from bench.imported import imported_share
 
-from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app
 from fs2od.node.certificates import ensure_certificate
+from fs2od.node.running import Node, open_node
 from fs2od.node.serving import Service, listen, serve
+from fs2od.node.settings import NodeSettings
 from fs2od.onedata.ids import FileId, file_id
 
 

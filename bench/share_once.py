@@ -15,10 +15,11 @@ import uvloop
 from bench.imported import imported_share
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fs2od.node import NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.certificates import ensure_certificate
+from fs2od.node.running import open_node
 from fs2od.node.serving import Service, listen, serve
+from fs2od.node.settings import NodeSettings
 
 
 class PlainSettings(NodeSettings):

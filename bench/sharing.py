@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bench.report import Section, median
 
-from fs2od.node import NodeSettings, open_node
-from fs2od.node.running import Node
+from fs2od.node.running import Node, open_node
+from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.catalogue import Choice, Summary
 from fs2od.node.zone.memberships import GROUP_USER, SPACE_GROUP

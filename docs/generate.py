@@ -14,8 +14,9 @@ import click
 
 from fs2od.cli.main import fs2od
 from fs2od.configuration import settings_reference
-from fs2od.node import NodeSettings, open_node
 from fs2od.node.apps import endpoints_of
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings
 from fs2od.onedata.errors import STATUS_OF
 
 REFERENCE = Path(__file__).parent / "reference"

@@ -16,7 +16,8 @@ from fs2od.cli.up import node_arguments
 from fs2od.configuration import load_node_configuration
 from fs2od.errors import ConfigurationError
 from fs2od.mail import FolderTransport, SmtpTransport
-from fs2od.node import NodeSettings, open_node
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings
 from fs2od.testing.world import serve_world, wait_until
 
 MAIL = """

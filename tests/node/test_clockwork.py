@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fs2od.node import NodeSettings, open_node
 from fs2od.node.clockwork import Clockwork
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings
 from fs2od.testing.world import wait_until
 
 

@@ -10,10 +10,10 @@ from tests.storage.conftest import bucket, radosgw
 
 from fs2od.cli.reception import read_reception
 from fs2od.errors import ConfigurationError
-from fs2od.node import NodeSettings, open_node
 from fs2od.node.configured_storages import ensure_storages
 from fs2od.node.panel.storage_records import Bucket
-from fs2od.node.settings import SiteSettings, StorageSettings
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings, SiteSettings, StorageSettings
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.world import NoSockets

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from fs2od.node import NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.http.forwarding import Forwarding, client_of
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings
 from fs2od.onedata.tokens import Ip
 from fs2od.portal import public_pages
 

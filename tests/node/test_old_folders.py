@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fs2od.node import NodeSettings, open_node
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.schema import ZONE_SCHEMA
 from fs2od.onedata import privileges
 from fs2od.onedata.ids import ProviderId, UserId

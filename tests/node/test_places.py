@@ -12,8 +12,8 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from fs2od.errors import ConfigurationError
-from fs2od.node import NodeSettings
 from fs2od.node.clock import SystemClock
+from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.places import open_places
 from fs2od.node.zone.zone import open_zone
 from fs2od.onedata.errors import ServiceError

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fs2od.node import NodeSettings, open_node
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings
 from fs2od.onedata.tokens import DataPath, Time, Token
 from fs2od.testing.descriptions import judge_error
 from fs2od.testing.world import Dataset, Person, World, open_world

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from fs2od.errors import ConfigurationError
-from fs2od.node import NodeSettings, open_node
 from fs2od.node.apps import zone_app
-from fs2od.node.settings import SiteSettings
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings, SiteSettings
 from fs2od.onedata import privileges
 from fs2od.onedata.tokens import Service
 from fs2od.portal import public_pages

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from fs2od.node import NodeSettings, open_node
-from fs2od.node.settings import SiteSettings
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings, SiteSettings
 from fs2od.node.zone.callers import Caller
 from fs2od.onedata import errors, privileges
 from fs2od.testing.world import NoSockets, Person, World, serve_world, wait_until

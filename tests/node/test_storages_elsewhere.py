@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from tests.node.test_storages import request
 
-from fs2od.node import NodeSettings
 from fs2od.node.panel.named_stores import NamedStores
-from fs2od.node.settings import SiteSettings, StorageSettings
+from fs2od.node.settings import NodeSettings, SiteSettings, StorageSettings
 from fs2od.onedata import privileges
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.world import World, open_world

@@ -19,11 +19,11 @@ from fs2od.facility import Supported
 from fs2od.facility.journal import JOURNAL_SCHEMA, ONBOARDING, Facts, Journal, Phase, Problem, ProblemKind, Record, Step
 from fs2od.facility.watching import Tally
 from fs2od.mail import Letter, parse_mailbox, parse_recipients
-from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
+from fs2od.node.running import Node, open_node
 from fs2od.node.serving import Service, listen, serve
-from fs2od.node.settings import ReplicationSettings
+from fs2od.node.settings import NodeSettings, ReplicationSettings
 from fs2od.onedata.ids import ShareId
 from fs2od.portal import operator_app, public_pages
 from fs2od.sqlite import Database

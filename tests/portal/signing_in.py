@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 
 from fs2od.mail import FolderTransport
-from fs2od.node import Node
 from fs2od.node.apps import zone_app
+from fs2od.node.running import Node
 from fs2od.node.zone.accounts import SealedTransport
 from fs2od.portal import public_pages
 from fs2od.portal.signin import SignInSettings

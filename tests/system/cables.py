@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from fs2od.mount import unmount
-from fs2od.node import NodeSettings, open_node
 from fs2od.node.apps import provider_app
 from fs2od.node.certificates import ensure_certificate
 from fs2od.node.origins import SocketOrigins
 from fs2od.node.panel.storage_records import Bucket, Credentials
 from fs2od.node.panel.storages import Storages
-from fs2od.node.settings import SiteSettings
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings, SiteSettings
 from fs2od.onedata.ids import SpaceId, StorageId
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.hosts import Host

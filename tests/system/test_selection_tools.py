@@ -14,8 +14,9 @@ from urllib.parse import quote, urlencode
 import pytest
 from tests.system.test_tools import CONTENT, Site, Tree, as_aria2, as_they_are, as_wget, node, site, tree
 
-from fs2od.node import NodeSettings, open_node
 from fs2od.node.provider.archives.handing import selection_address
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.link_rules import Rule
 from fs2od.portal._commands import closed_commands, closed_file_commands
 from fs2od.portal._datasets import Datasets

@@ -21,7 +21,8 @@ import pytest
 from tests.node.test_data_checksums import publish
 from tests.system.configuring import configured
 
-from fs2od.node import NodeSettings, open_node
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings
 from fs2od.portal._commands import dataset_commands
 from fs2od.testing import microscope
 from fs2od.testing.system import System, wait_for

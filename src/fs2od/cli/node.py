@@ -13,11 +13,12 @@ import click
 from fs2od.cli.reception import read_reception
 from fs2od.cli.running import NODE_PORT, announce, run, set_up_logging
 from fs2od.cli.shown_certificates import Addresses, authority_file, node_certificate
-from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.http.script import script_route
 from fs2od.node.origins import SocketOrigins
+from fs2od.node.running import Node, open_node
 from fs2od.node.serving import Service, listen, serve
+from fs2od.node.settings import NodeSettings
 from fs2od.portal import Texts, compile_pages, public_pages
 from fs2od.transfer import bundle
 

@@ -18,8 +18,7 @@ from fs2od.configuration import (
 )
 from fs2od.errors import ConfigurationError
 from fs2od.mail import FolderTransport, Transport
-from fs2od.node import NodeSettings
-from fs2od.node.settings import ReplicationSettings, SiteSettings, StorageSettings
+from fs2od.node.settings import NodeSettings, ReplicationSettings, SiteSettings, StorageSettings
 from fs2od.node.zone.accounts import Grant
 from fs2od.onedata.ids import GroupId
 from fs2od.portal.signin import ClaimGrant, IdentityProvider, SignInSettings

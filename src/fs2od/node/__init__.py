@@ -1,6 +1,5 @@
-"""The single-machine Onedata: zone, provider and panel services over SQLite and storages."""
+"""The single-machine Onedata: zone, provider and panel services over SQLite and storages.
 
-from fs2od.node.running import Node, open_node
-from fs2od.node.settings import Limits, NodeSettings
-
-__all__ = ["Limits", "Node", "NodeSettings", "open_node"]
+`open_node` in `running` opens it with the `settings`. Nothing is gathered here: whoever serves pages beside it takes
+`serving`, `certificates` and `http` without the services.
+"""

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import httpx
 
-from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
 from fs2od.node.clock import Clock
 from fs2od.node.origins import SocketOrigins
 from fs2od.node.provider.provider import Oneprovider
+from fs2od.node.running import Node, open_node
 from fs2od.node.serving import Service, listen, serve
-from fs2od.node.settings import ReplicationSettings
+from fs2od.node.settings import NodeSettings, ReplicationSettings
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.memberships import GROUP_USER, SPACE_GROUP, SPACE_USER
 from fs2od.node.zone.providers import Provider

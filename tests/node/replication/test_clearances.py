@@ -13,11 +13,11 @@ import pytest
 from tests.node.replication.scenes import FILES, Scene, open_scene
 
 from fs2od.errors import StorageBusy, StorageError
-from fs2od.node import open_node
 from fs2od.node.panel import emptying, granting
 from fs2od.node.panel.clearances import Clearances
 from fs2od.node.panel.emptying import empty, in_the_way
 from fs2od.node.panel.storage_records import Bucket, StorageRecord
+from fs2od.node.running import open_node
 from fs2od.node.zone.offers import Offer
 from fs2od.onedata.errors import Busy
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
@@ -94,7 +94,8 @@ async def test_what_is_to_be_removed_is_known_to_the_next_start(tmp_path: Path) 
 DIES = """
 import os, signal, sys
 from pathlib import Path
-from fs2od.node import NodeSettings, open_node
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings
 from fs2od.storage import PosixStorage
 from tests.node.replication.moments import Moments
 left, delete = 2, PosixStorage.delete

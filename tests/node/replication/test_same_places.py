@@ -13,11 +13,11 @@ from tests.node.replication.test_transfers import order, seen
 from tests.node.test_storages import request
 from tests.storage.conftest import bucket, radosgw
 
-from fs2od.node import NodeSettings, open_node
 from fs2od.node.configured_storages import ensure_storages
 from fs2od.node.panel.overlaps import overlap, same
 from fs2od.node.panel.storage_records import Bucket, Credentials, seal
-from fs2od.node.settings import SiteSettings, StorageSettings
+from fs2od.node.running import open_node
+from fs2od.node.settings import NodeSettings, SiteSettings, StorageSettings
 from fs2od.onedata.errors import ServiceError
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.killed_writing import results_in_bucket

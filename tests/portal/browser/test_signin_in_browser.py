@@ -16,10 +16,11 @@ from tests.portal.conftest import in_thread
 from tests.portal.identities import real_provider
 from tests.portal.signing_in import links_in
 
-from fs2od.node import Node, NodeSettings, open_node
 from fs2od.node.apps import zone_app
 from fs2od.node.certificates import LocalCertificate, ensure_certificate
+from fs2od.node.running import Node, open_node
 from fs2od.node.serving import Service, listen
+from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.accounts import Grant, Proof
 from fs2od.node.zone.callers import Caller
 from fs2od.onedata.ids import GroupId
