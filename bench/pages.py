@@ -14,7 +14,8 @@ from bench.report import Section, median
 from fs2od.node.apps import zone_app
 from fs2od.node.index import SpaceIndex
 from fs2od.node.index.schema import ROOT
-from fs2od.portal import Texts, compile_pages, public_pages
+from fs2od.portal import Texts, compile_pages
+from fs2od.portal.public import public_pages
 from fs2od.testing.listings import add_files, add_folder
 from fs2od.testing.world import open_world
 

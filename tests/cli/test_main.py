@@ -49,6 +49,42 @@ def test_the_command_starts_without_what_it_does_not_need(arguments: list[str]) 
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(
+    ("service", "others"),
+    [
+        ("node", ("fs2od.facility", "fs2od.client", "httpx", "joserfc", "rich", "ruamel", "botocore", "numpy")),
+        (
+            "facility",
+            (
+                "fs2od.node.zone.zone",
+                "fs2od.node.provider",
+                "fs2od.node.replication",
+                "fs2od.portal.public",
+                "fs2od.portal.signin",
+                "fs2od.transfer",
+                "joserfc",
+                "markdown_it",
+                "botocore",
+                "numpy",
+            ),
+        ),
+    ],
+)
+def test_a_service_loads_nothing_that_only_others_use(service: str, others: tuple[str, ...]) -> None:
+    script = f"import sys\nimport fs2od.cli.{service}\nprint([name for name in {others!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_garbage_is_searched_again_once_a_command_is_loaded() -> None:
+    script = (
+        "import gc\nfrom fs2od.cli import main\n"
+        "try:\n    main(['plan', '--help'])\nexcept SystemExit:\n    pass\nprint(gc.isenabled())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "True"
+
+
 def test_what_draws_progress_is_imported_only_for_a_terminal() -> None:
     script = (
         "import sys\nfrom fs2od.cli.progress import progress_bar\n"

@@ -17,7 +17,7 @@ from fs2od.node.http.forwarding import Forwarding, client_of
 from fs2od.node.running import open_node
 from fs2od.node.settings import NodeSettings
 from fs2od.onedata.tokens import Ip
-from fs2od.portal import public_pages
+from fs2od.portal.public import public_pages
 
 TRUSTED = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 

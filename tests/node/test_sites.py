@@ -14,7 +14,7 @@ from fs2od.node.running import open_node
 from fs2od.node.settings import NodeSettings, SiteSettings
 from fs2od.onedata import privileges
 from fs2od.onedata.tokens import Service
-from fs2od.portal import public_pages
+from fs2od.portal.public import public_pages
 from fs2od.testing.world import Dataset, Person, Site, World, serve_world
 
 FILES = {"a.txt": b"0123456789", "deep/b.bin": bytes(range(256))}

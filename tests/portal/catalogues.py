@@ -10,7 +10,7 @@ from pathlib import Path
 from babel.messages.extract import extract_from_file
 
 import fs2od.portal
-from fs2od.node.replication import PROBLEMS
+from fs2od.node.copy_problems import PROBLEMS
 from fs2od.node.zone.refusals import SENTENCES
 
 PORTAL = Path(fs2od.portal.__file__).parent
@@ -43,7 +43,7 @@ class Text:
 def texts_in_use() -> dict[Text, str]:
     """Return all texts of templates and code, and where each stands."""
     found = {Text(each): "node/zone/refusals.py" for each in SENTENCES.values()}
-    found.update((Text(each), "node/replication/passes.py") for each in PROBLEMS)
+    found.update((Text(each), "node/copy_problems.py") for each in PROBLEMS)
     for path in sorted(PORTAL.rglob("*")):
         if path.suffix in (".py", ".html"):
             found.update((text, f"{path.relative_to(PORTAL)}:{line}") for text, line in _texts_of(path))

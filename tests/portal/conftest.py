@@ -25,7 +25,8 @@ from fs2od.node.running import Node, open_node
 from fs2od.node.serving import Service, listen, serve
 from fs2od.node.settings import NodeSettings, ReplicationSettings
 from fs2od.onedata.ids import ShareId
-from fs2od.portal import operator_app, public_pages
+from fs2od.portal.operator import operator_app
+from fs2od.portal.public import public_pages
 from fs2od.sqlite import Database
 from fs2od.testing.world import Dataset, NoSockets, Person, World, open_world
 

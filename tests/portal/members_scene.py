@@ -16,7 +16,7 @@ from fs2od.node.zone.memberships import GROUP_GROUP
 from fs2od.onedata import roles
 from fs2od.onedata.ids import FileRef, GroupId, SpaceId, UserId, space_root_uuid
 from fs2od.onedata.tokens import InviteToken, InviteType
-from fs2od.portal import public_pages
+from fs2od.portal.public import public_pages
 from fs2od.testing.world import Dataset, World, open_world
 from fs2od.testing.world import Person as Account
 

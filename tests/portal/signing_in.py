@@ -18,7 +18,7 @@ from fs2od.mail import FolderTransport
 from fs2od.node.apps import zone_app
 from fs2od.node.running import Node
 from fs2od.node.zone.accounts import SealedTransport
-from fs2od.portal import public_pages
+from fs2od.portal.public import public_pages
 from fs2od.portal.signin import SignInSettings
 from fs2od.testing.world import World, open_world
 

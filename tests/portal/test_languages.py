@@ -11,9 +11,10 @@ from tests.portal.conftest import KEY, ORIGIN, Pages, open_operator_world
 from tests.portal.signing_in import open_hall
 
 from fs2od.errors import ConfigurationError
-from fs2od.portal import Texts, operator_app
+from fs2od.portal import Texts, _rendering
 from fs2od.portal._language import ENGLISH
 from fs2od.portal._sentences import sentence
+from fs2od.portal.operator import operator_app
 
 NOW = datetime(2026, 11, 5, 14, 2, 11, tzinfo=UTC)
 CZECH = Texts.of().languages["cs"]
@@ -41,6 +42,18 @@ def own(folder: Path, entries: str, *, language: str = "en") -> Path:
 )
 def test_the_browser_says_which_language_its_reader_wants(accepted: str, code: str) -> None:
     assert Texts.of().chosen(accepted=accepted).code == code
+
+
+@pytest.mark.parametrize(
+    "template", sorted(path.name for path in (Path(_rendering.__file__).parent / "templates").iterdir())
+)
+def test_a_template_is_compiled_to_the_same_in_every_language(template: str) -> None:
+    """It is compiled once for all: a filter on a constant would be worked out then, in the language that came first."""
+    source, path, _ = _rendering._TEMPLATES.get_source(_rendering._environment(ENGLISH), template)
+    english, czech = (
+        _rendering._environment(language).compile(source, template, path, raw=True) for language in (ENGLISH, CZECH)
+    )
+    assert english == czech
 
 
 def test_a_choice_comes_before_what_the_browser_says() -> None:

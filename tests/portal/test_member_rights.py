@@ -16,7 +16,7 @@ from fs2od.node.zone.memberships import SPACE_GROUP
 from fs2od.node.zone.offers import Offer
 from fs2od.onedata.ids import UserId
 from fs2od.onedata.tokens import InviteToken, InviteType
-from fs2od.portal import public_pages
+from fs2od.portal.public import public_pages
 
 # One letter for each outcome: + let in, 1 led to the sign-in, 3 for members only, 4 not there.
 # One column for each who asks.

@@ -8,8 +8,8 @@ import pytest
 from tests.portal.conftest import KEY, ORIGIN, START, OperatorPages, OperatorWorld, needs_you
 
 from fs2od.facility.journal import Phase
-from fs2od.portal import operator_app
 from fs2od.portal._sessions import Attempts, Sessions
+from fs2od.portal.operator import operator_app
 
 EVERY_PAGE = ["/", "/datasets.json", "/outbox", "/outbox.json", "/dataset/A", "/outbox/1", "/outbox/1/html"]
 EVERY_BUTTON = ["/retry/A", "/outbox/1/retry"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from tests.portal.signing_in import ORIGIN, Hall, Person, open_hall
 
 from fs2od.node.apps import zone_app
@@ -17,7 +18,8 @@ from fs2od.node.zone.accounts import Proof
 from fs2od.node.zone.link_rules import Rule
 from fs2od.node.zone.memberships import GROUP_USER, SPACE_GROUP, SPACE_USER
 from fs2od.onedata.ids import UserId
-from fs2od.portal import public_pages
+from fs2od.portal.public import public_pages
+from fs2od.portal.signin import IdentityProvider, SignInSettings
 from fs2od.testing.world import open_world
 
 # One letter for each outcome: + let in or led on, 1 sign in first, 3 not for them, 4 not there, 0 what was sent makes no sense.
@@ -162,13 +164,15 @@ TABLE: dict[tuple[str, str], Row] = {
 
 @pytest.fixture
 def hall(tmp_path: Path) -> Iterator[Hall]:
-    with open_hall(tmp_path) as opened:
+    # Nobody asks it anything: its pages are only there where a provider of identities is configured.
+    elsewhere = IdentityProvider("elsewhere", "Elsewhere", "https://id.example.org", "fs2od", SecretStr("a secret"))
+    with open_hall(tmp_path, SignInSettings(providers=(elsewhere,))) as opened:
         yield opened
 
 
 def test_every_page_is_in_the_table(hall: Hall) -> None:
     found = set()
-    for route in public_pages(hall.node.zone, hall.node.provider):
+    for route in public_pages(hall.node.zone, hall.node.provider, sign_in=hall.settings):
         assert isinstance(route, Route)
         path = re.sub(r":\w+}", "}", route.path)
         if not path.startswith(("/space/", "/sites/", "/assets/")):

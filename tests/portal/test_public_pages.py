@@ -19,8 +19,9 @@ from tests.portal.conftest import Pages
 
 from fs2od.node.apps import zone_app
 from fs2od.node.certificates import ensure_certificate
-from fs2od.portal import Texts, compile_pages, public_pages
+from fs2od.portal import Texts, _rendering, compile_pages
 from fs2od.portal._language import Language
+from fs2od.portal.public import public_pages
 from fs2od.testing.world import open_world, write_files
 
 FACTS = {
@@ -396,7 +397,8 @@ async def test_without_one_nothing_speaks_of_certificates(pages: Pages) -> None:
 async def test_the_pages_that_people_see_first_are_compiled_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Languages of this test alone: nobody has compiled anything for them.
+    # Nobody has compiled anything yet, nor made anything for the languages, which are of this test alone.
+    monkeypatch.setattr(_rendering._TEMPLATES, "_known", {})
     fresh = {code: Language(code, NullTranslations()) for code in ("cs", "en")}
     texts = Texts(fresh, fresh["cs"])
     compile_pages(texts)

@@ -18,8 +18,8 @@ from tests.portal.conftest import Pages
 
 from fs2od.manifests import MANIFEST, SEAL, SIDECAR, ManifestEntry, dump_part, dump_seal, parse_part, part_name, seal_of
 from fs2od.node.apps import zone_app
-from fs2od.portal import public_pages
 from fs2od.portal._selections import _pattern
+from fs2od.portal.public import public_pages
 from fs2od.testing.world import open_world, write_files
 from fs2od.transfer._selection import Selection
 

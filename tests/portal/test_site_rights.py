@@ -15,7 +15,7 @@ from tests.portal.sites_scene import Centre, open_centre
 from fs2od.node.http.routing import Route
 from fs2od.node.zone import site_people
 from fs2od.onedata import privileges
-from fs2od.portal import public_pages
+from fs2od.portal.public import public_pages
 
 # One letter for each outcome: + let in, 1 led to the sign-in, 3 for administrators only, 4 not there.
 # One column for each who asks: of the node's administrators none is one of this site.

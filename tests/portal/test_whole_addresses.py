@@ -14,7 +14,7 @@ from tests.portal.conftest import open_operator_world
 from fs2od.node.apps import provider_app, zone_app
 from fs2od.node.http.routing import Route
 from fs2od.node.http.script import script_route
-from fs2od.portal import public_pages
+from fs2od.portal.public import public_pages
 from fs2od.testing.world import World, open_world
 
 

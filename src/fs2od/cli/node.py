@@ -19,7 +19,8 @@ from fs2od.node.origins import SocketOrigins
 from fs2od.node.running import Node, open_node
 from fs2od.node.serving import Service, listen, serve
 from fs2od.node.settings import NodeSettings
-from fs2od.portal import Texts, compile_pages, public_pages
+from fs2od.portal import Texts, compile_pages
+from fs2od.portal.public import public_pages
 from fs2od.transfer import bundle
 
 __all__ = ["Ports", "node"]

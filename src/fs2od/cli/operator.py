@@ -14,7 +14,8 @@ from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA
 from fs2od.node.certificates import ServerCertificate
 from fs2od.node.http.forwarding import Forwarding
 from fs2od.node.serving import Service
-from fs2od.portal import Texts, operator_app
+from fs2od.portal import Texts
+from fs2od.portal.operator import operator_app
 from fs2od.sqlite import Database
 
 __all__ = ["operator_service"]

@@ -11,10 +11,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fs2od.node.http.routing import Route
+from fs2od.portal._forms import FOREIGN, read_form
+from fs2od.portal._places import local_path
 from fs2od.portal._problems import problem_page
 from fs2od.portal._texts import CHOICE, Texts, speaks
-from fs2od.portal.signin._forms import FOREIGN, read_form
-from fs2od.portal.signin._places import local_path
 
 __all__ = ["Spoken", "language_route"]
 

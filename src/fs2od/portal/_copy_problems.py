@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fs2od.node.replication import PROBLEMS
+from fs2od.node.copy_problems import PROBLEMS
 from fs2od.portal._language import Language
 
 __all__ = ["said_problem"]

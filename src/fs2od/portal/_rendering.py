@@ -5,15 +5,17 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache, partial
 from pathlib import Path
+from types import CodeType
 from typing import Any, Literal
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, meta, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
@@ -60,13 +62,11 @@ PAGE_HEADERS = {
 def compile_pages(texts: Texts) -> None:
     """Compile the templates of the pages that people see first, and read what all need, so that nobody waits for it.
 
-    May block for a fifth of a second for each language; the default one comes first.
+    May block for a fifth of a second; the default language comes first.
     """
     _stamp()
-    names = _with_referenced(_environment(texts.default), _SEEN_FIRST)
     for language in sorted(texts.in_order, key=lambda each: each is not texts.default):
-        for name in names:
-            _environment(language).get_template(name)
+        _load_with_referenced(_environment(language), _SEEN_FIRST)
 
 
 def sending_forms_to(origin: str) -> dict[str, str]:
@@ -159,10 +159,42 @@ def _stamp() -> str:
     return digest.hexdigest()[:12]
 
 
+@dataclass(frozen=True)
+class _Compiled:
+    """A template's code, and the names of the templates that it is made from."""
+
+    code: CodeType
+    made_from: tuple[str, ...]
+
+
+class _Templates(FileSystemLoader):
+    """Our templates, each compiled once for all languages: what depends on one is asked for while a page is made."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._known: dict[str, _Compiled] = {}
+
+    def load(self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None) -> Template:  # noqa: A002  # Jinja's signature
+        code = self.compiled(environment, name).code
+        return environment.template_class.from_code(environment, code, {} if globals is None else globals)
+
+    def compiled(self, environment: Environment, name: str) -> _Compiled:
+        found = self._known.get(name)
+        if found is None:
+            source, path, _ = self.get_source(environment, name)
+            tree = environment.parse(source, name, path)
+            made_from = tuple(filter(None, meta.find_referenced_templates(tree)))
+            found = self._known[name] = _Compiled(environment.compile(tree, name, path), made_from)
+        return found
+
+
+_TEMPLATES = _Templates(_HERE / "templates")
+
+
 @lru_cache(maxsize=64)
 def _environment(language: Language) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
+        loader=_TEMPLATES,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -187,7 +219,7 @@ def _environment(language: Language) -> Environment:
         "count": language.count,
         "day": language.day,
         "exact": language.exact_bytes,
-        "files": language.files,
+        "files": _when_rendered(language.files),
         "moment": language.moment,
         "on": _on,
         "plural": plural,
@@ -202,15 +234,22 @@ def _environment(language: Language) -> Environment:
     return environment
 
 
-def _with_referenced(environment: Environment, names: Sequence[str]) -> list[str]:
-    """Return templates, and those that they are made from."""
+def _load_with_referenced(environment: Environment, names: Sequence[str]) -> None:
+    """Load templates, and those that they are made from."""
     found = list(names)
     for name in found:  # grows meanwhile
-        source = (_HERE / "templates" / name).read_text(encoding="utf-8")
-        for other in meta.find_referenced_templates(environment.parse(source)):
-            if other is not None and other not in found:
-                found.append(other)
-    return found
+        environment.get_template(name)
+        found.extend(other for other in _TEMPLATES.compiled(environment, name).made_from if other not in found)
+
+
+def _when_rendered(said: Callable[[int], str]) -> Callable[[Context, int], str]:
+    """Return a filter for constants: without its context Jinja would work it out when the template is compiled, for all languages."""
+
+    @pass_context
+    def later(_: Context, value: int) -> str:
+        return said(value)
+
+    return later
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from tests.node.replication.moments import Moments
 from tests.node.test_notices import delivered, somebody
 
 from fs2od.mail import CopiesNews, render_copies
+from fs2od.node.copy_problems import PROBLEMS
 from fs2od.node.provider.access import Located, Need
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.provider.wishes import LOST, Wish
-from fs2od.node.replication import PROBLEMS
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.memberships import SPACE_USER
 from fs2od.node.zone.offers import Offer

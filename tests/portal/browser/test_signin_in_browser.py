@@ -24,7 +24,7 @@ from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.accounts import Grant, Proof
 from fs2od.node.zone.callers import Caller
 from fs2od.onedata.ids import GroupId
-from fs2od.portal import public_pages
+from fs2od.portal.public import public_pages
 from fs2od.portal.signin import ClaimGrant, IdentityProvider, SignInSettings
 
 pytestmark = pytest.mark.browser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from functools import cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -32,8 +33,13 @@ class Route(routing.Route):  # noqa: TID251 - this is it
         include_in_schema: bool = True,
     ) -> None:
         super().__init__(path, endpoint, methods=methods, include_in_schema=include_in_schema)
-        plain = self.path_regex
-        self.path_regex = re.compile(plain.pattern.removesuffix("$") + r"\Z", plain.flags | re.DOTALL)
+        self.path_regex = _whole(self.path_regex)
+
+
+@cache
+def _whole(plain: re.Pattern[str]) -> re.Pattern[str]:
+    """Return the same for whole addresses; kept, for every zone of a process has the same hundreds of routes."""
+    return re.compile(plain.pattern.removesuffix("$") + r"\Z", plain.flags | re.DOTALL)
 
 
 class PlainRoute(Route):

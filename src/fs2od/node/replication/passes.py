@@ -14,44 +14,31 @@ from fs2od.errors import (
     IntegrityFailure,
     Interrupted,
     StorageBusy,
-    StorageError,
     StorageFull,
     StorageMissing,
     StorageRefused,
 )
 from fs2od.node.clock import Clock
+from fs2od.node.copy_problems import USED_UP, for_people
 from fs2od.node.index import SpaceIndex
 from fs2od.node.index import replicas as book
 from fs2od.node.index.checked import own_of
 from fs2od.node.index.replicas import Failure, Lacking, Replica
 from fs2od.node.index.schema import ROOT
-from fs2od.node.panel.overlaps import SharedPlace
 from fs2od.node.provider.sources import HomeTree
 from fs2od.node.replication.copying import HELD_OF_LARGE_BYTES, WHOLE_BYTES, Copied, Copying, Errand, SourceChanged
 from fs2od.onedata.ids import StorageId
 from fs2od.storage import Seen, Storage, Upload
 
-__all__ = ["PROBLEMS", "Outcome", "Pass", "Route", "for_people"]
+__all__ = ["Outcome", "Pass", "Route"]
 
 _SMALL_AT_ONCE, _LARGE_AT_ONCE, _IN_FLIGHT = 16, 2, 64
 # What the files under way may hold in memory together: two large ones, or small ones, or some of each.
 _HELD_BYTES = 2 * HELD_OF_LARGE_BYTES + 32 * 1024 * 1024
 _PAGE = 200
 _NOTED_AT_ONCE, _NOTED_WITHIN_S = 64, 5.0
-# What says nothing about a file, but about a whole storage or the way to it; and how members of the space are told, who must
-# not learn where a site's storage is. Its administrators find the error itself in the log.
+# What says nothing about a file, but about a whole storage or the way to it.
 _OF_ALL = (StorageBusy, StorageFull, StorageMissing, StorageRefused)
-_SAID: tuple[tuple[type[Exception], str], ...] = (
-    (StorageBusy, "the storage is busy or away; it is tried again by itself"),
-    (StorageFull, "the storage's space or quota is used up: ask the site for more"),
-    (StorageMissing, "the storage's folder or bucket is not there: tell the site's administrators"),
-    (StorageRefused, "the storage refuses our credentials or what is done: tell the site's administrators"),
-    (SharedPlace, "the storage lies in the same place as another of the dataset's: tell the site's administrators"),
-    (StorageError, "it cannot be read or written: the site's administrators see why in the log"),
-)
-_USED_UP = "the size that was granted is used up: ask the site for more"
-PROBLEMS = frozenset({_USED_UP, *(said for _, said in _SAID)})
-"""All that is said of whole storages, for those who say it in other languages."""
 _FIRST_PAUSE_S = 30
 _TOLD_EVERY_S = 1.0
 _NEVER_NS = 2**63 - 1
@@ -186,7 +173,7 @@ class Pass:
                     break
                 room -= lacks.version.size_bytes if lacks.known is None else 0
                 if room < 0:
-                    outcome.problem = _USED_UP
+                    outcome.problem = USED_UP
                     break
                 pool = self._large if lacks.version.size_bytes > WHOLE_BYTES else self._small
                 flying[pool.submit(self._one, route, flight, goes_on)] = flight
@@ -310,8 +297,3 @@ def _seen(storage: Storage, path: str) -> Seen | None:
 def _replica(lacks: Lacking, copied: Copied) -> Replica:
     seen = copied.seen
     return Replica(lacks.row, lacks.path, lacks.version, copied.sha256, copied.method, md5=seen.md5, own=own_of(seen))
-
-
-def for_people(error: Exception) -> str:
-    """Return in one sentence what is in the way, without where a storage is."""
-    return next((said for kind, said in _SAID if isinstance(error, kind)), str(error))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from fs2od.errors import Fs2odError, StorageMissing
 from fs2od.node.clock import Clock
+from fs2od.node.copy_problems import for_people
 from fs2od.node.index import Indexes, SpaceIndex
 from fs2od.node.index.replicas import check_again
 from fs2od.node.panel.homes import Homes
@@ -18,7 +19,7 @@ from fs2od.node.provider.sources import HomeTree
 from fs2od.node.replication.clearing import Clearing, sweep
 from fs2od.node.replication.demands import Demands
 from fs2od.node.replication.inheritance import Inheritance
-from fs2od.node.replication.passes import Outcome, Route, for_people
+from fs2od.node.replication.passes import Outcome, Route
 from fs2od.node.replication.transfer_runs import Due, TransferRuns, Turn
 from fs2od.node.settings import ReplicationSettings
 from fs2od.onedata.ids import SpaceId, StorageId, TransferId

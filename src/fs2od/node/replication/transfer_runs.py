@@ -9,6 +9,7 @@ from typing import Literal
 
 from fs2od.errors import Fs2odError
 from fs2od.node.clock import Clock
+from fs2od.node.copy_problems import for_people
 from fs2od.node.index import Entry, Indexes, SpaceIndex
 from fs2od.node.index import replicas as book
 from fs2od.node.index.replicas import Replica
@@ -19,7 +20,7 @@ from fs2od.node.provider.sources import HomeTree
 from fs2od.node.replication.callbacks import call_back
 from fs2od.node.replication.demands import Demands
 from fs2od.node.replication.elsewhere import Elsewhere
-from fs2od.node.replication.passes import Outcome, Pass, Route, for_people
+from fs2od.node.replication.passes import Outcome, Pass, Route
 from fs2od.node.replication.transfer_book import TransferBook
 from fs2od.onedata.ids import InvalidFileId, ProviderId, SpaceId, StorageId, TransferId, parse_file_id
 from fs2od.onedata.wire import SubtaskStatus, TransferDetails

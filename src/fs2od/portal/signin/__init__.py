@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from fs2od.portal._visitors import Visitor, attended, signed_in, visitor_of
+from fs2od.portal._attending import attended
+from fs2od.portal._forms import FOREIGN, FORM_KEY, is_ours
+from fs2od.portal._places import local_path
+from fs2od.portal._visitors import Visitor, signed_in, visitor_of
 from fs2od.portal.signin._account import AccountPages
 from fs2od.portal.signin._desk import HEADERS, Desk, Form, to
-from fs2od.portal.signin._forms import FOREIGN, FORM_KEY, is_ours
 from fs2od.portal.signin._guests import vouch
 from fs2od.portal.signin._pages import SignInPages
-from fs2od.portal.signin._places import local_path
-from fs2od.portal.signin._provider_pages import ProviderPages
 from fs2od.portal.signin._settings import ClaimGrant, IdentityProvider, SignInSettings
 
 __all__ = [
@@ -40,4 +40,13 @@ __all__ = [
 
 def sign_in_routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes of signing in and of the account; `attended` has to know them with all other pages."""
-    return [*SignInPages(desk).routes(), *ProviderPages.of(desk).routes(), *AccountPages(desk).routes()]
+    return [*SignInPages(desk).routes(), *_provider_routes(desk), *AccountPages(desk).routes()]
+
+
+def _provider_routes(desk: Desk) -> list[BaseRoute]:
+    if not desk.settings.providers:
+        return []
+    # Speaking to providers of identities takes an HTTP client and JOSE, a tenth of all that a node loads: most have none.
+    from fs2od.portal.signin._provider_pages import ProviderPages  # noqa: PLC0415
+
+    return ProviderPages.of(desk).routes()

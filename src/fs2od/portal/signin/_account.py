@@ -17,13 +17,13 @@ from fs2od.node.http.routing import Route
 from fs2od.node.zone.accounts import Account, AskedTooOften, BrowserSession, Identity, LastIdentity
 from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import UserId
+from fs2od.portal._attending import session_cookie
+from fs2od.portal._places import local_path
 from fs2od.portal._problems import SIGN_IN_FIRST, Problem, problem_page
 from fs2od.portal._rendering import json_twin, wants_json
 from fs2od.portal._sentences import sentence
 from fs2od.portal._texts import languages_for
-from fs2od.portal._visitors import session_cookie
 from fs2od.portal.signin._desk import HEADERS, Desk, Form, to
-from fs2od.portal.signin._places import local_path
 
 __all__ = ["AccountPages"]
 

@@ -20,15 +20,8 @@ from fs2od.errors import ConfigurationError
 from fs2od.node.clock import Clock
 from fs2od.node.zone.accounts import Flow
 from fs2od.portal._sentences import sentence
-from fs2od.portal.signin._judging import (
-    Claims,
-    Discovered,
-    IdentityRefused,
-    discovered,
-    judge_answer,
-    judge_id_token,
-    judge_userinfo,
-)
+from fs2od.portal.signin._judging import Claims, Discovered, discovered, judge_answer, judge_id_token, judge_userinfo
+from fs2od.portal.signin._refusal import IdentityRefused
 from fs2od.portal.signin._settings import IdentityProvider
 
 __all__ = ["ProviderClient"]

@@ -17,15 +17,16 @@ from fs2od.node.zone.accounts import AskedTooOften, Blocked, NotInvited, neighbo
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import UserId
+from fs2od.portal._attending import session_cookie
+from fs2od.portal._forms import FOREIGN, is_ours, read_form
+from fs2od.portal._places import local_path
 from fs2od.portal._problems import Problem, problem_page
 from fs2od.portal._rendering import html_page, json_twin, wants_json
 from fs2od.portal._sentences import sentence
-from fs2od.portal._visitors import Visitor, session_cookie, visitor_of
+from fs2od.portal._visitors import Visitor, visitor_of
 from fs2od.portal.signin._browsers import browser_family
-from fs2od.portal.signin._forms import FOREIGN, is_ours, read_form
 from fs2od.portal.signin._guests import ensure_guest, guest_key, remember
-from fs2od.portal.signin._judging import IdentityRefused
-from fs2od.portal.signin._places import local_path
+from fs2od.portal.signin._refusal import IdentityRefused
 from fs2od.portal.signin._settings import SignInSettings
 
 __all__ = ["HEADERS", "Desk", "Form", "to"]

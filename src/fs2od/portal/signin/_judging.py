@@ -14,14 +14,13 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from fs2od.errors import Fs2odError
 from fs2od.node.zone.accounts import Flow, Grant, Proof
 from fs2od.portal._sentences import sentence
+from fs2od.portal.signin._refusal import IdentityRefused
 from fs2od.portal.signin._settings import IdentityProvider
 
 __all__ = [
     "Discovered",
-    "IdentityRefused",
     "discovered",
     "grants_of",
     "judge_answer",
@@ -36,17 +35,6 @@ _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "E
 _LONGEST_SUBJECT = 255
 
 Claims = Mapping[str, Any]
-
-
-class IdentityRefused(Fs2odError):
-    """The provider of identities did not say who this is, or not so that it can be believed. One sentence for the person."""
-
-    exit_code = 5
-
-    @property
-    def said(self) -> str:
-        """The sentence, which can be said in the reader's language."""
-        return str(self) if not self.args else self.args[0]
 
 
 @dataclass(frozen=True)

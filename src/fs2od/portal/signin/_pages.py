@@ -13,12 +13,12 @@ from fs2od.node.http.routing import Route
 from fs2od.node.zone.accounts import AskedTooOften, Blocked, NotInvited, Proof, SignInLink
 from fs2od.onedata.errors import Conflict, NotFound
 from fs2od.onedata.ids import UserId
+from fs2od.portal._attending import session_cookie
+from fs2od.portal._places import local_path
 from fs2od.portal._problems import Problem
 from fs2od.portal._sentences import sentence
-from fs2od.portal._visitors import session_cookie
 from fs2od.portal.signin._desk import Desk, Form, to
 from fs2od.portal.signin._guests import is_invited
-from fs2od.portal.signin._places import local_path
 
 __all__ = ["OTHER_ACCOUNT", "SignInPages"]
 

@@ -14,14 +14,15 @@ from starlette.routing import BaseRoute
 from fs2od.node.http.routing import Route
 from fs2od.node.zone.accounts import Blocked, Flow, NotInvited
 from fs2od.onedata.errors import Conflict, NotFound
+from fs2od.portal._places import local_path
 from fs2od.portal._problems import NO_PAGE
 from fs2od.portal._sentences import sentence
 from fs2od.portal.signin._asking import ProviderClient
 from fs2od.portal.signin._desk import Desk, Form, to
 from fs2od.portal.signin._guests import ensure_guest, is_invited, remember
-from fs2od.portal.signin._judging import Claims, IdentityRefused, grants_of, proof_of
+from fs2od.portal.signin._judging import Claims, grants_of, proof_of
 from fs2od.portal.signin._pages import OTHER_ACCOUNT
-from fs2od.portal.signin._places import local_path
+from fs2od.portal.signin._refusal import IdentityRefused
 
 __all__ = ["ProviderPages"]
 

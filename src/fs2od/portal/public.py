@@ -20,6 +20,7 @@ from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata.errors import Forbidden, Unauthorized
 from fs2od.onedata.ids import ShareId
+from fs2od.portal._attending import attended
 from fs2od.portal._choosing import language_route
 from fs2od.portal._commands import (
     Authority,
@@ -54,7 +55,7 @@ from fs2od.portal._selections import Ways, chosen_in, selection_commands
 from fs2od.portal._tabs import new_link, tabs_of
 from fs2od.portal._texts import Texts, language_of
 from fs2od.portal._tools import CA_FILE
-from fs2od.portal._visitors import attended, signed_in, visitor_of
+from fs2od.portal._visitors import signed_in, visitor_of
 from fs2od.portal.members import member_routes
 from fs2od.portal.mine import own_routes
 from fs2od.portal.signin import Desk, SignInSettings, sign_in_routes
