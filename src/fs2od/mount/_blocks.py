@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import errno
 import itertools
-import os
 import resource
 import secrets
-import stat
 import threading
 import time
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
-from fs2od.errors import StorageError, StorageMissing
+from fs2od.errors import StorageError
 from fs2od.mount._block_files import Block, BlockWriter
+from fs2od.mount._block_folder import BlockFolder
 
 __all__ = ["Arrival", "BlockStore"]
 
-T = TypeVar("T")
 _MOST_OPEN = 2048
 _MOST_OPEN_BYTES = 2 << 30
 _REST_S = 30.0
@@ -36,14 +32,14 @@ _SCAN_SHARE = 32
 _KEPT = 0.9
 _STALE_S = 3600.0
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO})
-_NEW = "new"
 _ARRIVALS = itertools.count(1)
 
 
 class BlockStore:
     """A folder of blocks that together take no more than `limit_bytes`, but for what is written between two looks.
 
-    Any number of threads and processes may use one folder. The blocks that were not used for longest go first.
+    Any number of threads and processes may use one folder. The blocks that were not used for longest go first. They lie in a
+    folder of their own in it, and nothing else is touched.
     """
 
     def __init__(self, folder: Path, *, limit_bytes: int, clock: Callable[[], float] = time.time) -> None:
@@ -51,9 +47,9 @@ class BlockStore:
 
         Raises:
             StorageMissing: It cannot be made or used.
-            StorageError: Others may write into it: what they put there would be taken for the dataset's bytes.
+            StorageError: Others may write into it: what they put there would be taken for the dataset's bytes. Or it is no cache.
         """
-        self._folder = folder
+        self._folder = BlockFolder(folder)
         self.limit_bytes = limit_bytes
         self._clock = clock
         self._lock = threading.Lock()
@@ -63,13 +59,6 @@ class BlockStore:
         self._most_open = min(_MOST_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
         self._written = self.limit_bytes  # so that the first block that is put looks what is there
         self._rests_until_s = 0.0
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            facts = folder.stat()
-        except OSError as error:
-            raise StorageMissing(f"the cache {folder} cannot be made or opened ({error.strerror})") from error
-        if facts.st_uid != os.getuid() or stat.S_IMODE(facts.st_mode) & 0o022:
-            raise StorageError(f"the cache {folder} is open to others: it must be your own, and writable by you alone")
 
     def close(self) -> None:
         """Close what is open."""
@@ -105,7 +94,7 @@ class BlockStore:
 
     def has(self, key: str) -> bool:
         """Say whether a block is here, as far as its name tells."""
-        return key in self._open or Path(self._path(key)).exists()
+        return key in self._open or Path(self._folder.path(key)).exists()
 
     def put(self, key: str, data: bytes) -> bool:
         """Keep a block, and say whether that was done. Where the disk is full or fails, nothing is kept for a while."""
@@ -131,9 +120,9 @@ class BlockStore:
 
     def take(self, key: str, writer: BlockWriter) -> bool:
         """Give a block that was written its name, and say whether that was done."""
-        path = self._path(key)
+        path = self._folder.path(key)
         try:
-            block = _with_folder(path, lambda: writer.keep(path))
+            block = self._folder.with_drawer(path, lambda: writer.keep(path))
         except OSError as error:
             self.failed(error)
             return False
@@ -147,20 +136,17 @@ class BlockStore:
         if not self.is_taking() or size_bytes > self.limit_bytes:
             return None
         self._make_room(size_bytes)
-        path = f"{self._folder}/{_NEW}/{self._mine}-{next(_ARRIVALS)}.partial"
+        path = self._folder.partial_path(f"{self._mine}-{next(_ARRIVALS)}")
         try:
-            return _with_folder(path, lambda: BlockWriter(path))
+            return self._folder.with_drawer(path, lambda: BlockWriter(path))
         except OSError as error:
             self.failed(error)
             return None
 
-    def _path(self, key: str) -> str:
-        return f"{self._folder}/{_drawer(key)}/{key}"
-
     def _opened(self, key: str) -> Block | None:
         """Open a block, if it is here and its tail is sound."""
         try:
-            block = Block.open(self._path(key))
+            block = Block.open(self._folder.path(key))
         except OSError:
             return None
         if block is None:
@@ -186,7 +172,7 @@ class BlockStore:
         """Remove a block that is not sound."""
         self._let_go(key)
         with suppress(OSError):
-            Path(self._path(key)).unlink()
+            self._folder.remove(key)
 
     def _make_room(self, size: int) -> None:
         """Look from time to time how much all processes have put here, and remove what was not used for longest."""
@@ -194,31 +180,18 @@ class BlockStore:
             if self._written + size < self.limit_bytes // _SCAN_SHARE:
                 return
             self._written = 0
-        blocks = self._blocks()
-        total = sum(each[1] for each in blocks) + size
+        self._folder.remove_stale(self._clock() - _STALE_S)
+        blocks = self._folder.blocks()
+        total = sum(each.size_bytes for each in blocks) + size
         if total <= self.limit_bytes:
             return
-        for _, block_bytes, path in sorted(blocks):
+        for each in sorted(blocks):
             with self._lock, suppress(OSError):
-                block = Path(path)
-                self._let_go(block.name)
-                block.unlink()
-            total -= block_bytes
+                self._let_go(each.key)
+                self._folder.remove(each.key)
+            total -= each.size_bytes
             if total <= self.limit_bytes * _KEPT:
                 return
-
-    def _blocks(self) -> list[tuple[float, int, str]]:
-        """Return all blocks: when each was last used, its size, and where it is. What killed processes left is removed."""
-        found: list[tuple[float, int, str]] = []
-        for folder in self._folder.iterdir():
-            with suppress(OSError), os.scandir(folder) as entries:
-                for entry in entries:
-                    facts = entry.stat(follow_symlinks=False)
-                    if entry.name.endswith(".partial") and self._clock() - facts.st_mtime > _STALE_S:
-                        Path(entry.path).unlink()
-                        continue
-                    found.append((facts.st_mtime, facts.st_size, entry.path))
-        return found
 
 
 class Arrival:
@@ -272,17 +245,3 @@ class Arrival:
             raise StorageError(f"the cache does not give back what it has taken ({error.strerror})") from error
         finally:
             self.drop()
-
-
-def _drawer(key: str) -> str:
-    """Return the folder of a block: each has a few hundred of a hundred thousand."""
-    return f"{zlib.crc32(key.encode()) & 0xFF:02x}"
-
-
-def _with_folder(path: str, call: Callable[[], T]) -> T:
-    """Return what `call` returns; where the folder is missing, it is made first."""
-    try:
-        return call()
-    except FileNotFoundError:
-        Path(path).parent.mkdir(exist_ok=True, mode=0o700)
-        return call()
