@@ -303,7 +303,7 @@ def test_the_report_names_every_file_with_its_state(site: Site, tmp_path: Path) 
     assert states == {
         "a.mrc": ("intact", None),
         "b.mrc": ("failed", "it is not there any more"),
-        "fs2od-sidecar/manifest/000001.jsonl": ("size", None),
+        "fs2od-sidecar/manifest/000001.jsonl": ("intact", None),
     }
     assert report_lines(report, "out", again="again")[-1] == "To go on: again"
 

@@ -116,7 +116,7 @@ def test_a_check_takes_the_manifest_of_the_dataset_where_the_one_here_is_damaged
     assert [str(failure) for failure in report.failures] == ["5.mrc: it is not here"]
     assert (report.exit_code, report.files_intact, report.sealed) == (6, 5, sealed)
     assert said[0].startswith(f"the manifest here is damaged ({name}")
-    assert said[0].endswith("the dataset's own is taken; to mend it, remove fs2od-sidecar and download again")
+    assert said[0].endswith("the dataset's own is taken; to mend it, download again")
     # Where it cannot be asked, what is sound here is all there is, and that is not enough.
     site.share.answers[f"content of id-{name}"] = lambda _: reply_of(b"", status=503)
     report = site.download().verify()

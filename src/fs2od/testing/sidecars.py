@@ -41,7 +41,7 @@ def extend_sidecar(folder: Path, *, seal: bool = False) -> int:
         (place / part_name(manifest.parts + 1)).write_bytes(part)
         manifest.add(parse_part(part))
     if seal:
-        sums = "".join(sha256sums_line(entry) for entry in manifest.values())
+        sums = "".join(sha256sums_line(entry) for entry in sorted(manifest.values()))
         (folder / SIDECAR / SUMS).write_text(sums)
         (folder / SIDECAR / SEAL).write_bytes(dump_seal(seal_of(manifest)))
     return len(entries)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Callable, Optional
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted
-from fs2od.manifests import SIDECAR
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._errors import NotFound
@@ -79,9 +78,9 @@ def checklist(
         return asked
     if asked.promises and asked.trouble is None:
         if say is not None:
-            # A part that rotted has the right size and time still, so the next download would leave it as it is.
-            mending = f"to mend it, remove {SIDECAR} and download again"
-            say(f"the manifest here is damaged ({here.trouble}): the dataset's own is taken; {mending}")
+            say(
+                f"the manifest here is damaged ({here.trouble}): the dataset's own is taken; to mend it, download again"
+            )
         return asked
     there = asked.trouble or "there is none"
     return replace(here, trouble=IntegrityFailure(f"{here.trouble}; the dataset's own: {there}"))

@@ -173,10 +173,10 @@ class Report:
         stopped_by: Why the run ended before everything was tried; None when it did not.
         manifest_error: Why the manifest could not be used, or not to its end, so that not everything was compared with it; None
             when it could be, or when the dataset has none.
-        files_intact: Of the files that are whole, those whose checksum was found right.
+        files_intact: Of the dataset's files that are whole, those whose checksum was found right.
         unchecked: A few paths of files that are whole as far as their size tells; those of the sidecar are not among them,
             for it lists everything but itself.
-        files_beside: Files of the sidecar that are whole as far as their size tells.
+        files_beside: Files of the sidecar that are whole: compared with what the dataset says of itself, as far as that could be read.
         gone: Paths of what was renamed or removed after it was listed, while the dataset grew; those of folders end with "/".
             What came in its place was brought.
         bytes_straight: Of the bytes that this run brought, those that a store sent past the provider.

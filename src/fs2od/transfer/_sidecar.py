@@ -29,6 +29,7 @@ from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError
+from fs2od.transfer._own_files import OwnFiles
 from fs2od.transfer._whole import Whole
 
 __all__ = ["Promise", "Sidecar", "pieces_of"]
@@ -64,6 +65,7 @@ class Sidecar:
         self._folder: Entry | None = None
         self._whole: Whole | None = None
         self._inside: list[Entry] = []
+        self._own = OwnFiles()
 
     @property
     def is_stuck(self) -> bool:
@@ -72,9 +74,13 @@ class Sidecar:
 
     def promise(self, path: str, entry: Entry) -> Promise | None:
         """Return what a file must be, if the manifest knows it in the state that the service lists."""
-        known = self.manifest.get(path if self._whole is None else self._whole.path_of(path))
+        path = path if self._whole is None else self._whole.path_of(path)
+        is_own = path.startswith(f"{SIDECAR}/")
+        known = self._own.promise(path, self.manifest, sealed=self.sealed) if is_own else self.manifest.get(path)
         if known is None or known.size_bytes != entry.size_bytes:
             return None
+        if is_own:
+            return known
         # A file that was touched since is not vouched for: its checksum may be of bytes that it had before.
         return known if known.mtime_ns // 1_000_000_000 == entry.mtime_s else None
 
@@ -203,10 +209,15 @@ class Sidecar:
     ) -> None:
         by_number = {part_number(name) or 0: name for name in names}
         while self.manifest.parts + 1 in by_number:
-            self.manifest.add(_sound(by_number[self.manifest.parts + 1], read, parse_part))
+            name = by_number[self.manifest.parts + 1]
+            part, data = _sound(name, read, parse_part)
+            self.manifest.add(part)
+            self._own.note(name, data)
         seal = None
         try:
-            seal = _sound(SEAL, read, parse_seal) if has_seal else None
+            if has_seal:
+                seal, data = _sound(SEAL, read, parse_seal)
+                self._own.note(SEAL, data)
         except NotFound:
             if not seal_may_be_gone:
                 raise
@@ -253,17 +264,19 @@ class _Coming:
         return self._shared.read(file, 0, file.size_bytes)
 
 
-def _sound(name: str, read: Callable[[str], bytes], parse: Callable[[bytes], T]) -> T:
-    """Return what a file says; one that arrives damaged is read again, but not for ever.
+def _sound(name: str, read: Callable[[str], bytes], parse: Callable[[bytes], T]) -> tuple[T, bytes]:
+    """Return what a file says, and its bytes; one that arrives damaged is read again, but not for ever.
 
     Raises:
         BrokenPart: It is damaged each time.
     """
     for _ in range(_TRIES - 1):
         with contextlib.suppress(BrokenPart):
-            return parse(read(name))
+            data = read(name)
+            return parse(data), data
     try:
-        return parse(read(name))
+        data = read(name)
+        return parse(data), data
     except BrokenPart as error:
         raise BrokenPart(f"{name}: {error}") from error
 

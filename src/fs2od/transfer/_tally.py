@@ -109,9 +109,12 @@ class Tally:
         with self._lock:
             self._files_fetched += fetched
             self._files_present += not fetched
-            self._files_intact += intact
-            if not intact:
-                self._note_unchecked(path)
+            if path[0] == SIDECAR:
+                self._files_beside += 1
+            else:
+                self._files_intact += intact
+            if not intact and path[0] != SIDECAR and len(self._unchecked) < _NAMED:
+                self._unchecked.append(shown_path(path))
             if self._paths is not None:
                 self._paths.add("/".join(path))
             self._bytes_under_way -= size_bytes if under_way else 0
@@ -119,12 +122,6 @@ class Tally:
             if self._files is not None:
                 shown = "/".join(path)
                 self._files[shown] = FileReport(shown, "intact" if intact else "size", size_bytes, fetched)
-
-    def _note_unchecked(self, path: Names) -> None:
-        if path[0] == SIDECAR:
-            self._files_beside += 1
-        elif len(self._unchecked) < _NAMED:
-            self._unchecked.append(shown_path(path))
 
     def failed(self, path: Names, error: Fs2odError) -> None:
         """Take note of something that did not come."""
