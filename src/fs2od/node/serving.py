@@ -18,6 +18,7 @@ from fs2od.errors import ConfigurationError
 from fs2od.node.certificates import ServerCertificate
 from fs2od.node.memory import keep_freed
 from fs2od.node.renewing import Renewal
+from fs2od.node.unframed import UnframedCycle
 
 __all__ = ["Service", "listen", "serve"]
 
@@ -106,6 +107,12 @@ class _Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(cast("asyncio.Transport", _AtOnce(transport, self.loop)))
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self.scope["http_version"] == "1.0" and self.cycle is not None:
+            # It has not begun: its task waits for the loop, or for the answers before it.
+            self.cycle.__class__ = UnframedCycle
 
 
 def listen(port: int, *, address: str = "127.0.0.1") -> socket.socket:
