@@ -88,9 +88,11 @@ async def test_a_proxy_carries_what_it_is_named_for(tmp_path_factory: pytest.Tem
 
 async def test_a_proxy_that_is_away_is_a_matter_of_the_network(serve: Serve, connect: Connect) -> None:
     server = await serve(GROUPS)
-    connection = connect(proxy_of=lambda _host, _port: ProxyAddress("127.0.0.1", 1))
-    with pytest.raises(errors.ConnectionLost):
+    headers = {"Proxy-Authorization": "Basic secret"}
+    connection = connect(proxy_of=lambda _host, _port: ProxyAddress("127.0.0.1", 1, headers))
+    with pytest.raises(errors.ConnectionLost, match=r"cannot be reached \(by the proxy 127\.0\.0\.1:1: ") as raised:
         await Onezone(connection, server.origin).user.groups()
+    assert "secret" not in str(raised.value)
     assert server.seen == []
 
 

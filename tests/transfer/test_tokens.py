@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import socket
 import ssl
 import subprocess
 import sys
@@ -20,11 +21,12 @@ from fs2od.manifests import PIECE_BYTES
 from fs2od.node.zone.link_rules import Rule
 from fs2od.node.zone.memberships import SPACE_USER
 from fs2od.onedata.tokens import DataPath, Time, Token
-from fs2od.testing.network import HostileShare, Reply, Request, Tunnels, listed, reply_of
+from fs2od.testing.network import HostileShare, Reply, Request, Server, Tunnels, listed, reply_of
 from fs2od.testing.system import tree
 from fs2od.testing.world import Dataset, ServedWorld
 from fs2od.transfer import (
     AccessToken,
+    ConnectionLost,
     Download,
     Forbidden,
     Link,
@@ -296,5 +298,45 @@ def test_networks_are_spared_too() -> None:
 
 def test_a_proxy_address_that_is_none_is_not_repeated() -> None:
     with pytest.raises(ConfigurationError) as raised:
-        proxies_of({"HTTPS_PROXY": "socks5://me:secret@proxy.test"})
+        proxies_of({"HTTPS_PROXY": "socks5://me:secret@proxy.test"}).before("zone.test", 443)
+    assert str(raised.value).startswith("HTTPS_PROXY is no address of a proxy that can be used")
     assert "secret" not in str(raised.value)
+
+
+def test_a_proxy_address_is_read_only_where_a_proxy_leads() -> None:
+    with HostileShare([listed("a")]) as share:
+        proxies = proxies_of({"ALL_PROXY": "socks5h://proxy.test:1080", "NO_PROXY": "localhost,.test"})
+        assert proxies.before("zone.test", 443) is None
+        with open_dataset(parse_link(share.link), proxies=proxies) as dataset:
+            assert dataset.name() == "share"
+    link = Link("https://zone.example", parse_link(share.link).share)
+    with open_dataset(link, proxies=proxies) as dataset, pytest.raises(ConfigurationError):
+        dataset.name()
+
+
+def test_what_is_for_http_alone_and_a_port_that_is_not_said_are_as_elsewhere() -> None:
+    assert proxies_of({"HTTP_PROXY": "proxy.test:1", "http_proxy": "proxy.test:1"}).before("zone.test", 443) is None
+    found = proxies_of({"HTTPS_PROXY": "http://proxy.test"}).before("zone.test", 443)
+    assert found is not None
+    assert (found.host, found.port) == ("proxy.test", 80)
+
+
+def refusing(request: Request) -> Reply:
+    return reply_of(b"", status=403 if request.method == "CONNECT" else 200)
+
+
+def test_a_connection_that_fails_at_a_proxy_names_it_without_what_it_is_shown() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    few = Patience(tries=1)
+    with Server(refusing) as server:
+        for where, reason in ((port, "refused"), (server.ports[0], "403")):
+            proxies = proxies_of({"HTTPS_PROXY": f"http://me:secret@127.0.0.1:{where}"})
+            link = Link("https://zone.test", "5f785efc3a98d2190a03813a097ff8eacha577")
+            opened = open_dataset(link, proxies=proxies, patience=few)
+            with opened as dataset, pytest.raises(ConnectionLost) as raised:
+                dataset.name()
+            said = str(raised.value)
+            assert said.startswith(f"zone.test (by the proxy 127.0.0.1:{where}) cannot be reached (")
+            assert reason in said
+            assert "secret" not in said

@@ -50,7 +50,8 @@ def explained(error: Exception, host: str) -> OnedataError:
     if untrusted is not None:
         return UntrustedCertificate(f"the certificate of {host} is not trusted: {untrusted.verify_message}")
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
-        is_unknown = _is_unknown_name(error)
+        # At a proxy, it would be the proxy's name.
+        is_unknown = not isinstance(error, httpx.ProxyError) and _is_unknown_name(error)
         said = "there is no such name, or not in this network" if is_unknown else _reason(error)
         return (UnknownName if is_unknown else ConnectionLost)(f"{host} cannot be reached ({said})")
     if isinstance(error, httpx.TimeoutException | TimeoutError):

@@ -41,8 +41,13 @@ class _ByHost(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         proxy = self._proxy_of(request.url.host, request.url.port or 443)
-        pool = self._direct if proxy is None else self._through(proxy)
-        return await pool.handle_async_request(request)
+        if proxy is None:
+            return await self._direct.handle_async_request(request)
+        try:
+            return await self._through(proxy).handle_async_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            said = f"by the proxy {_shown(proxy)}: {str(error) or type(error).__name__}"
+            raise httpx.ProxyError(said, request=request) from error
 
     async def aclose(self) -> None:
         for pool in (self._direct, *self._pools.values()):
@@ -51,8 +56,12 @@ class _ByHost(httpx.AsyncBaseTransport):
     def _through(self, proxy: ProxyAddress) -> httpx.AsyncBaseTransport:
         known = self._pools.get((proxy.host, proxy.port))
         if known is None:
-            host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
-            shown = httpx.Proxy(f"http://{host}:{proxy.port}", headers=dict(proxy.headers))
+            shown = httpx.Proxy(f"http://{_shown(proxy)}", headers=dict(proxy.headers))
             known = httpx.AsyncHTTPTransport(verify=self._context, trust_env=False, proxy=shown)
             self._pools[proxy.host, proxy.port] = known
         return known
+
+
+def _shown(proxy: ProxyAddress) -> str:
+    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+    return f"{host}:{proxy.port}"

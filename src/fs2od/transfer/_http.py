@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from fs2od.transfer._connections import Connections, Origin
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NeverReached, UntrustedCertificate
-from fs2od.transfer._proxies import Proxies
+from fs2od.transfer._proxies import Proxies, Proxy
 from fs2od.transfer._tls import TlsConnection
 
 __all__ = ["Answer", "Http", "Proxies", "Timeouts", "is_loopback"]
@@ -232,7 +232,7 @@ class Http:
         while True:
             connection, is_fresh = self._connections.take(origin, partial(self._connected, parts, timeouts))
             try:
-                with _told(url):
+                with _told(_host_of(url)):
                     connection.sock.settimeout(timeouts.stall_s)
                     began_s = time.monotonic()
                     connection.request(method, target, body, said)
@@ -250,10 +250,11 @@ class Http:
 
     def _connected(self, url: SplitResult, timeouts: Timeouts) -> http.client.HTTPConnection:
         origin = _origin(url)
-        connection = self._made(origin, timeouts)
+        proxy = self._proxy_before(origin)
+        connection = self._made(origin, timeouts, proxy)
         failure = ConnectionLost if origin in self._reached else NeverReached
         try:
-            with _told(url.geturl(), connecting=failure):
+            with _told(url.netloc if proxy is None else f"{url.netloc} (by the proxy {proxy})", connecting=failure):
                 connection.connect()
             self._reached.add(origin)
         except BaseException:
@@ -261,11 +262,15 @@ class Http:
             raise
         return connection
 
-    def _made(self, origin: Origin, timeouts: Timeouts) -> http.client.HTTPConnection:
+    def _proxy_before(self, origin: Origin) -> Proxy | None:
         scheme, host, port = origin
-        if scheme != "https":  # this machine alone, which no proxy leads to
+        # Without TLS, it is this machine alone, which no proxy leads to.
+        return self._proxies.before(host, port) if scheme == "https" else None
+
+    def _made(self, origin: Origin, timeouts: Timeouts, proxy: Proxy | None) -> http.client.HTTPConnection:
+        scheme, host, port = origin
+        if scheme != "https":
             return http.client.HTTPConnection(host, port, timeout=timeouts.connect_s)
-        proxy = self._proxies.before(host, port)
         beside = (host, port) if proxy is None else (proxy.host, proxy.port)
         connection = TlsConnection(*beside, timeout=timeouts.connect_s, context=self._context, service=host)
         if proxy is not None:
@@ -343,12 +348,12 @@ def _check_encoding(answer: Answer) -> None:
 
 
 @contextlib.contextmanager
-def _told(url: str, *, connecting: type[ConnectionLost] | None = None) -> Iterator[None]:
+def _told(host: str, *, connecting: type[ConnectionLost] | None = None) -> Iterator[None]:
     """Turn what the library and the system raise into errors of ours; `connecting` is what no connection is."""
     try:
         yield
     except _FAILURES as error:
-        _explain(error, _host_of(url), connecting=connecting)
+        _explain(error, host, connecting=connecting)
 
 
 def _explain(error: Exception, host: str, *, connecting: type[ConnectionLost] | None = None) -> NoReturn:
