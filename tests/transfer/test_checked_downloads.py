@@ -10,9 +10,7 @@ import pytest
 from tests.transfer.checked_site import BIG, MTIME_S, QUICK, Site, honest, site
 
 from fs2od.errors import IntegrityFailure
-from fs2od.manifests import (
-    PIECE_BYTES,
-)
+from fs2od.manifests import MANIFEST, PIECE_BYTES, SIDECAR, Digester, dump_part
 from fs2od.testing.network import Reply, Request, listed, reply_of
 from fs2od.transfer import (
     NotFound,
@@ -306,6 +304,22 @@ def test_the_report_names_every_file_with_its_state(site: Site, tmp_path: Path) 
         "fs2od-sidecar/manifest/000001.jsonl": ("intact", None),
     }
     assert report_lines(report, "out", again="again")[-1] == "To go on: again"
+
+
+@pytest.mark.parametrize("mtime_s", [-86_400, -1])
+def test_a_file_from_before_1970_is_checked_and_keeps_its_time(site: Site, mtime_s: int) -> None:
+    site.offer({"old.mrc": b"x" * 1000})
+    digester = Digester()
+    digester.update(b"x" * 1000)
+    part = dump_part(1, [digester.entry("old.mrc", mtime_s * 10**9)])
+    site.share.items[:] = [listed("old.mrc", 1000, mtime=mtime_s), listed(SIDECAR, kind="DIR")]
+    site.serve_folder(SIDECAR, [listed(MANIFEST, kind="DIR")])
+    site.serve_folder(MANIFEST, [listed("000001.jsonl", len(part))])
+    site.share.contents["000001.jsonl"] = part
+    report = site.run()
+    assert (report.exit_code, report.files_intact, report.files_by_size) == (0, 1, 0)
+    assert int((site.out / "old.mrc").stat().st_mtime) == mtime_s
+    assert site.run().files_fetched == 0
 
 
 def test_the_reading_side_lists_finds_and_reads(site: Site) -> None:

@@ -16,6 +16,7 @@ from fs2od.transfer._refusals import raise_refusal
 
 __all__ = ["Content", "DataAddress", "checked_range", "data_address", "document_of", "entry_of", "number_of", "text_of"]
 
+_EARLIEST_S: Final = -62_135_596_800
 _LATEST_S: Final = 253_402_300_799
 _LARGEST_ANSWER_BYTES: Final = 64 << 20
 _MOST_BULK_PATHS: Final = 20_000
@@ -109,7 +110,7 @@ def entry_of(facts: Mapping[str, Any]) -> Entry:
         kind=kind,
         file_id=text_of(facts, "fileId"),
         size_bytes=0 if kind is EntryKind.FOLDER else -1 if size is None else size,
-        mtime_s=max(0, min(number_of(facts.get("mtime")) or 0, _LATEST_S)),
+        mtime_s=max(_EARLIEST_S, min(number_of(facts.get("mtime")) or 0, _LATEST_S)),
         target=target if isinstance(target, str) else None,
         mode=_mode_of(facts.get("posixPermissions")),
     )
