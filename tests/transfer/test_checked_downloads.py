@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.transfer.checked_site import BIG, MTIME_S, QUICK, Site, honest, site
 
-from fs2od.errors import IntegrityFailure
+from fs2od.errors import IntegrityFailure, StorageError
 from fs2od.manifests import MANIFEST, PIECE_BYTES, SIDECAR, Digester, dump_part
 from fs2od.testing.network import Reply, Request, listed, reply_of
 from fs2od.transfer import (
@@ -304,6 +304,21 @@ def test_the_report_names_every_file_with_its_state(site: Site, tmp_path: Path) 
         "fs2od-sidecar/manifest/000001.jsonl": ("intact", None),
     }
     assert report_lines(report, "out", again="again")[-1] == "To go on: again"
+
+
+@pytest.mark.parametrize("way", ["{out}/a.mrc", "{out}/b.mrc", "{link}/a.mrc", "{out}/../out/a.mrc"])
+def test_a_report_does_not_take_the_place_of_a_file_of_the_dataset(site: Site, tmp_path: Path, way: str) -> None:
+    site.offer({"a.mrc": b"a", "b.mrc": b"b"})
+    site.share.answers["content of id-b.mrc"] = lambda _: reply_of({"error": {"id": "notFound"}}, status=404)
+    report = site.run(replace(QUICK, with_files=True))
+    link = tmp_path / "link"
+    link.symlink_to(site.out)
+    with pytest.raises(StorageError, match="a file of the dataset has this place") as raised:
+        write_report(way.format(out=site.out, link=link), report, str(site.out))
+    assert raised.value.exit_code == 7
+    assert site.found() == {"a.mrc": b"a"}
+    write_report(str(site.out / "report.json"), report, str(site.out))
+    assert set(site.found()) == {"a.mrc", "report.json"}
 
 
 @pytest.mark.parametrize("mtime_s", [-86_400, -1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import re
 import secrets
 from pathlib import Path
@@ -133,13 +134,25 @@ def _no_report(path: str, error: OSError) -> StorageError:
     return StorageError(f"the report {path} cannot be written ({error.strerror})")
 
 
+def _path_inside(target: Path, folder: str) -> str:
+    """Return where a file would lie below a folder, as reports name files; the links on the way to it are followed."""
+    # A link in its own place would be replaced, wherever it leads.
+    place = os.path.join(os.path.realpath(target.parent), target.name)  # noqa: PTH118 - Path.resolve fails on loops
+    with contextlib.suppress(ValueError):  # on another drive
+        return os.path.relpath(place, os.path.realpath(folder)).replace(os.sep, "/")
+    return ""
+
+
 def write_report(path: str, report: Report, folder: str) -> None:
     """Write the report with every file as JSON; the file appears whole, or not at all.
 
     Raises:
-        StorageError: It cannot be written.
+        StorageError: It cannot be written, or would stand in the place of a file of the dataset: name another place.
     """
     target = Path(path)
+    inside = _path_inside(target, folder)
+    if any(file.path == inside for file in report.files):
+        raise StorageError(f"the report {path} cannot be written: a file of the dataset has this place")
     partial = _partial_of(target)
     try:
         text = json.dumps({**report.document(folder), "files": [file.document() for file in report.files]}, indent=1)
