@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from fs2od.errors import StorageError
-from fs2od.mount import kept_in
+from fs2od.mount import clear_spools, is_served, kept_in
 from fs2od.mount._drafts import Draft
 from fs2od.mount._spool import Spool
+from fs2od.mount._spool_folder import unsent_in
 from fs2od.mount._spool_links import shown_in
 from fs2od.mount._tree import Node
 from fs2od.transfer import Entry, EntryKind
@@ -78,12 +81,15 @@ def test_links_to_what_is_no_spool_of_ones_own_lead_nowhere(top: Path, tmp_path:
     # Nothing behind a link is ever removed, also what looks as if it were over.
     for file in spool.folder.glob("[0-9]*"):
         file.unlink()
+    clear_spools(known)
     assert not kept_in(known)
     assert spool.folder.is_dir()
     spool.folder.chmod(0o770)
     assert not kept_in(known)
     shutil.rmtree(spool.folder)
     assert not kept_in(known)
+    assert link.is_symlink()
+    clear_spools(known)
     assert not link.is_symlink()
     assert {each.name for each in known.iterdir()} == {"file", "folder", "itself", "gone"}
     assert not said
@@ -103,8 +109,97 @@ def test_what_was_sent_leaves_nothing(top: Path) -> None:
     spool = open_spool(top)
     spool.new("results/a.note", is_whole=True).close(keep=False)
     spool.close()
-    assert kept_in(top) == []
     assert list(top.iterdir()) == []
+
+
+def killed(top: Path, *, kept: bool = False) -> Path:
+    """Return the folder that a killed mount leaves."""
+    spool = open_spool(top)
+    spool.new("sent", is_whole=True).close(keep=kept)
+    os.close(spool._locked)
+    return spool.folder
+
+
+def test_what_killed_mounts_left_is_removed_and_nothing_else_in_that_folder(top: Path) -> None:
+    left = killed(top)
+    (left / "000002-half.note").write_text("{}")
+    theirs = [
+        top / "project" / "lock",
+        top / "project" / "notes.txt",
+        top / "20260101T000000-77" / "lock",
+        top / "20260101T000000-78" / "lock" / "deep",
+        top / "20260101T000000-78" / "mount.json",
+        top / left.name.replace("T", "T1") / "lock",
+        top / "20260101T000000-79" / "lock",
+        top / "20260101T000000-79" / "mount.json",
+        top / "20260101T000000-79" / "thesis.tex",
+    ]
+    for each in theirs:
+        each.parent.mkdir(parents=True, exist_ok=True)
+        each.write_text(
+            json.dumps({"place": "", "mountpoint": "", "host": json.loads((left / "mount.json").read_text())["host"]})
+        )
+    (top / "link").symlink_to(top.parent / "unmounted now")
+    os.utime(top / "link", (1, 1), follow_symlinks=False)
+    kept_in(top)
+    assert left.is_dir()
+    clear_spools(top)
+    assert not left.exists()
+    assert [each for each in theirs if not each.is_file()] == []
+    assert (top / "link").is_symlink()
+
+
+def test_a_mount_that_goes_on_or_has_files_to_send_stays(top: Path) -> None:
+    going_on, left = open_spool(top), killed(top / "b", kept=True)
+    for _ in range(2):
+        clear_spools(top, top / "b")
+        assert [kept.file.parent for kept in kept_in(top, top / "b")] == [left]
+    assert going_on.folder.is_dir()
+    going_on.close()
+    assert not going_on.folder.exists()
+
+
+def test_of_a_mount_on_another_machine_nobody_can_say_whether_it_goes_on(top: Path) -> None:
+    empty, full = killed(top / "a"), killed(top / "b", kept=True)
+    for folder in (empty, full):
+        about = json.loads((folder / "mount.json").read_text())
+        (folder / "mount.json").write_text(json.dumps({**about, "host": "node7"}))
+    clear_spools(top / "a", top / "b")
+    assert empty.is_dir()
+    assert [kept.host for kept in kept_in(top / "b")] == ["node7"]
+    there = top / "there"
+    assert not kept_in(top / "b", mountpoint=there)
+    assert not is_served(top / "b", there)
+    for folder in (empty, full):
+        os.utime(folder, (1, 1))
+    clear_spools(top / "a", top / "b")
+    assert not empty.exists()
+    assert [kept.host for kept in kept_in(top / "b")] == [""]
+
+
+@pytest.mark.parametrize("hostile", ["pipe", "zeros", "nested", "folder", "long"])
+@pytest.mark.parametrize("name", ["mount.json", "lock", "000001-sent.note"])
+def test_whatever_stands_for_a_note_keeps_nobody_waiting_and_loses_nothing(top: Path, name: str, hostile: str) -> None:
+    left = killed(top, kept=True)
+    (left / name).unlink()
+    match hostile:
+        case "pipe":
+            os.mkfifo(left / name)
+        case "zeros":
+            (left / name).symlink_to("/dev/zero")
+        case "nested":
+            (left / name).write_text("[" * 50_000)
+        case "folder":
+            (left / name).mkdir()
+        case _:
+            (left / name).write_text(json.dumps("x" * 100_000))
+    kept_in(top)
+    clear_spools(top)
+    handle = os.open(left, os.O_RDONLY)
+    is_one = unsent_in(handle, until_s=0.0)
+    os.close(handle)
+    assert (left / "000001-sent").exists()
+    assert bool(is_one) == (name not in ("mount.json", "lock") or hostile in ("nested", "long"))
 
 
 def test_what_the_disk_refuses_is_an_error_of_ours(top: Path) -> None:

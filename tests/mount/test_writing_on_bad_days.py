@@ -154,6 +154,8 @@ def test_what_was_not_sent_is_found_wherever_the_spool_was(desk: FarDesk, tmp_pa
         shutil.rmtree(kept.parent)
         (mount.point / "sent").write_bytes(b"")
     assert "not sent" not in run(desk, "mount", "--check")[1]
+    with desk.mounted():
+        pass
     assert not list(desk.spool.iterdir())
 
 

@@ -187,6 +187,28 @@ def test_what_a_mount_could_not_send_is_kept_aside(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_what_a_job_made_to_look_like_a_mounts_folder_touches_no_neighbour_and_keeps_nobody_waiting(
+    tmp_path: Path,
+) -> None:
+    folder, neighbour = tmp_path / "job", tmp_path / "neighbour"
+    for each in (folder, neighbour):
+        each.mkdir()
+        (each / "lock").touch()
+    (neighbour / "mount.json").touch()
+    (neighbour / "results.mrc").write_text("precious")
+    (folder / "1").touch()
+    (folder / "mount.json").write_text("{}")
+    assert f"1 files that were written to a mount were not sent: they are kept in {folder}" in cleaned(folder)
+    assert (neighbour / "results.mrc").read_text() == "precious"
+    for name in ("a", "b", "c"):
+        (folder / name / "lock").mkdir(parents=True)
+        (folder / name / "1").touch()
+        os.mkfifo(folder / name / "mount.json")
+    (folder / "1").unlink()
+    assert cleaned(folder) == ""
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize("folder", ["/", "/tmp", "/tmp/..", ".", "~"])
 def test_what_is_no_jobs_folder_is_not_removed(folder: str) -> None:
     words = [sys.executable, "-m", "fs2od", "stage", "clean", str(Path(folder).expanduser())]

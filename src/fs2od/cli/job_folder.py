@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from fs2od.cli.access import say
 from fs2od.cli.going_on import for_shell
 from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageError
-from fs2od.mount import holds_unsent, is_spool, kept_in, mounted_in, unmount
+from fs2od.mount import mounted_in, unmount, unsent_in
 from fs2od.results import is_mark, mark, marked_with
 from fs2od.transfer import remove_folder
 
@@ -17,8 +20,16 @@ __all__ = ["clean_folder", "marked"]
 
 _LEAST_DEPTH = 3
 _SENDING_S = 60.0
-"""How long to wait for a mount that was taken away and still sends what was written to it."""
+"""How long to wait, in all, for mounts that were taken away and still send what was written to them."""
 _COMMAND = ["fs2od", "stage", "out"]
+
+
+@dataclass(frozen=True)
+class _Left:
+    """A folder that is kept, and how many files in it a mount did not send; 0 where they are results."""
+
+    place: Path
+    unsent: int
 
 
 @contextmanager
@@ -58,7 +69,7 @@ def clean_folder(folder: Path, *, anyway: bool = False) -> None:
     left = mounted_in(path)
     if left:
         raise StorageError(f"{left[0]} is still mounted: nothing is removed")
-    kept: list[Path] = []
+    kept: list[_Left] = []
     try:
         remove_folder(path, keeps=None if anyway else _keeping(path.parent, kept))
     finally:
@@ -66,23 +77,32 @@ def clean_folder(folder: Path, *, anyway: bool = False) -> None:
             _tell(each)
 
 
-def _keeping(top: Path, kept: list[Path]) -> Callable[[tuple[str, ...], Collection[str]], bool]:
+def _keeping(top: Path, kept: list[_Left]) -> Callable[[tuple[str, ...], Collection[str]], bool]:
+    until_s = time.monotonic() + _SENDING_S
+
     def keeps(names: tuple[str, ...], inside: Collection[str]) -> bool:
         place = top.joinpath(*names)
-        if not any(map(is_mark, inside)) and not (is_spool(inside) and holds_unsent(place, wait_s=_SENDING_S)):
-            return False
-        kept.append(place)
-        return True
+        if any(map(is_mark, inside)):
+            kept.append(_Left(place, 0))
+            return True
+        handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            unsent = unsent_in(handle, until_s=until_s)
+        finally:
+            os.close(handle)
+        if unsent:
+            kept.append(_Left(place, unsent))
+        return unsent > 0
 
     return keeps
 
 
-def _tell(place: Path) -> None:
+def _tell(left: _Left) -> None:
+    place = left.place
     shown = for_shell([str(place)])
-    if is_spool([each.name for each in place.iterdir()]):
-        files = len(kept_in(place.parent))
+    if left.unsent:
         say(
-            f"{files:,} files that were written to a mount were not sent: they are kept in {shown}, with notes of their paths"
+            f"{left.unsent:,} files that were written to a mount were not sent: they are kept in {shown}, with notes of their paths"
         )
         return
     with suppress(StopIteration):

@@ -31,14 +31,14 @@ def tell_unsent(*tops: Path, mountpoint: Path | None = None, wait_s: float = 0.0
 
     kept = kept_in(*tops, mountpoint=mountpoint, wait_s=wait_s)
     for each in kept[:_MOST_LINES]:
-        why = each.reason or "the mount was killed"
+        why = f"its mount on {each.host} may go on" if each.host else each.reason or "the mount was killed"
         what = "its bytes are" if each.is_whole else "what was written of it is, each byte at its place,"
         click.echo(
             f"fs2od: {shown_path((each.place, each.path))} was not sent ({why}); {what} in {each.file}", err=True
         )
     if len(kept) > _MOST_LINES:
         click.echo(f"fs2od: and {len(kept) - _MOST_LINES:,} more in {kept[-1].file.parent}", err=True)
-    if kept:
-        folders = shlex.join(dict.fromkeys(str(each.file.parent) for each in kept))
+    folders = shlex.join(dict.fromkeys(str(each.file.parent) for each in kept if not each.host))
+    if folders:
         click.echo(f"fs2od: copy from there what you need, then remove it: rm -r {folders}", err=True)
     return len(kept)

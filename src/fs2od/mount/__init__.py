@@ -8,7 +8,8 @@ from fs2od.mount._machine import Finding, check_machine, unmount
 from fs2od.mount._mount import Mount, MountOptions, NotMountable, NotSent
 from fs2od.mount._points import mounted_in
 from fs2od.mount._reading import Handle, Reader
-from fs2od.mount._spool import Kept, holds_unsent, is_served, is_spool, kept_in
+from fs2od.mount._spool import Kept, clear_spools, is_served, kept_in
+from fs2od.mount._spool_folder import unsent_in
 from fs2od.mount._tree import Node, Tree
 
 __all__ = [
@@ -24,10 +25,10 @@ __all__ = [
     "Reader",
     "Tree",
     "check_machine",
-    "holds_unsent",
+    "clear_spools",
     "is_served",
-    "is_spool",
     "kept_in",
     "mounted_in",
     "unmount",
+    "unsent_in",
 ]

@@ -96,7 +96,7 @@ def _sharing() -> Iterator[Finding]:
 
 
 def _unsent(tops: list[Path]) -> Iterator[Finding]:
-    kept = kept_in(*tops)
+    kept = [each for each in kept_in(*tops) if not each.host]
     if kept:
         folders = ", ".join(dict.fromkeys(str(each.file.parent) for each in kept))
         yield Finding("unsent", is_there=False, needed=False, said=f"{len(kept):,} files were not sent: see {folders}")

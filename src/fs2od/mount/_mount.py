@@ -17,7 +17,7 @@ from fs2od.mount._machine import unmount
 from fs2od.mount._promises import Promises
 from fs2od.mount._reading import Reader
 from fs2od.mount._remote import Remote
-from fs2od.mount._spool import Spool
+from fs2od.mount._spool import Spool, clear_spools
 from fs2od.mount._spool_links import shown_in
 from fs2od.mount._tree import Tree
 from fs2od.mount._waiting import Waiting
@@ -215,6 +215,7 @@ class Mount:
     def _spool(self, stack: ExitStack) -> Spool:
         options = self._options
         assert options.spool is not None
+        clear_spools(*filter(None, (options.spool, options.unsent)))
         spool = Spool(
             options.spool, limit_bytes=options.spool_bytes, place=str(self._place), mountpoint=self._mountpoint
         )

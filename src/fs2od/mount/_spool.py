@@ -11,45 +11,33 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from fs2od.errors import StorageError, StorageFull, StorageMissing
-from fs2od.mount._spool_links import followed
+from fs2od.mount._spool_folder import (
+    ABOUT,
+    LOCK,
+    NAME,
+    NOTE,
+    PARTIAL,
+    About,
+    Kept,
+    SpoolFolder,
+    here,
+    note_of,
+    write_note,
+)
+from fs2od.mount._spool_links import followed, remove_dead
 
-__all__ = ["Kept", "Spool", "SpoolFile", "holds_unsent", "is_served", "is_spool", "kept_in"]
+__all__ = ["Kept", "Spool", "SpoolFile", "clear_spools", "is_served", "kept_in"]
 
-_LOCK, _ABOUT = "lock", "mount.json"
-_NOTE, _PARTIAL = ".note", ".partial"
-_LOST = "the note that said what it is was lost"
 _STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A file that was not sent.
-
-    Attributes:
-        file: Where its bytes are.
-        path: Its path in the mount.
-        place: What was mounted.
-        mountpoint: Where.
-        is_whole: Whether all its bytes are here; else only those that were written, at their places.
-        reason: Why it was not sent; "" where the mount was killed.
-    """
-
-    file: Path
-    path: str
-    place: str
-    mountpoint: str
-    is_whole: bool = True
-    reason: str = ""
 
 
 class SpoolFile:
@@ -110,14 +98,14 @@ class SpoolFile:
         """Write down what the file is by now. Where the disk refuses, what was written down before stays."""
         self.kept = kept
         with suppress(OSError):
-            _write_note(kept)
+            write_note(kept)
 
     def close(self, *, keep: bool) -> None:
         """Close it; its bytes go unless they are to be kept."""
         os.close(self._handle)
         if not keep:
             self._spool.take(-self._held)
-            for each in (self.kept.file, _note_of(self.kept.file)):
+            for each in (self.kept.file, note_of(self.kept.file)):
                 each.unlink(missing_ok=True)
 
 
@@ -144,10 +132,9 @@ class Spool:
             # Others see it once it is locked, or they would take it for one that was left behind.
             made = top / f".{self.folder.name}"
             made.mkdir(mode=0o700)
-            self._locked = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._locked = os.open(made / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            about = {"place": self._place, "mountpoint": self._mountpoint}
-            (made / _ABOUT).write_text(json.dumps(about))
+            (made / ABOUT).write_text(json.dumps(asdict(About(self._place, self._mountpoint, here()))))
             made.rename(self.folder)
         except OSError as error:
             raise StorageMissing(f"the spool {top} cannot be made or opened ({error.strerror})") from error
@@ -162,9 +149,11 @@ class Spool:
             self._count += 1
             number = self._count
         readable = _STRANGE.sub("_", path.rpartition("/")[2])[-80:] or "file"
+        if readable.endswith((NOTE, PARTIAL)):
+            readable += "_"  # a file whose note is lost must not look like a note
         kept = Kept(self.folder / f"{number:06}-{readable}", path, self._place, self._mountpoint, is_whole)
         try:
-            _write_note(kept)
+            write_note(kept)
             return SpoolFile(self, kept)
         except OSError as error:
             raise _refused(self.folder, error) from error
@@ -181,122 +170,61 @@ class Spool:
             self._held += count
 
     def close(self) -> None:
-        """Let go of the folder. It goes with everything in it but for files that were kept."""
-        if not any(_files_in(self.folder)):
-            shutil.rmtree(self.folder, ignore_errors=True)
+        """Let go of the folder. It goes unless files in it were kept."""
+        with SpoolFolder.opened(self.folder) as folder:
+            if folder is not None:
+                folder.remove()
         os.close(self._locked)
 
 
 def kept_in(*tops: Path, mountpoint: Path | None = None, wait_s: float = 0.0) -> list[Kept]:
-    """Return what mounts that have ended did not send. What they left behind besides is removed, but not behind a link.
+    """Return what mounts that have ended did not send; nothing is changed.
 
     Args:
         tops: The folders of all spools; links in them are followed.
-        mountpoint: Only what was written there.
+        mountpoint: Only what was written there, on this machine.
         wait_s: How long to wait for a mount of that place that is just ending.
     """
-    wanted = str(mountpoint.absolute()) if mountpoint is not None else None
     until_s = time.monotonic() + wait_s
     found: list[Kept] = []
-    for folder, is_behind in _spools(tops):
-        if wanted is not None and _about(folder)["mountpoint"] != wanted:
-            continue
-        while not (is_over := _is_over(folder)) and time.monotonic() < until_s:
-            time.sleep(0.1)
-        if is_over:
-            kept = list(_files_in(folder))
-            found += kept
-            if not kept and not is_behind:
-                shutil.rmtree(folder, ignore_errors=True)
+    for folder in _spools(tops):
+        is_meant = mountpoint is None or _is_of(folder, mountpoint)
+        if is_meant and folder.is_over(until_s):
+            found += folder.kept()
     return found
 
 
 def is_served(top: Path, mountpoint: Path) -> bool:
     """Say whether a mount of a place goes on: somebody has files open in it, or they are being sent."""
-    wanted = str(mountpoint.absolute())
-    return any(_about(each)["mountpoint"] == wanted and not _is_over(each) for each, _ in _spools([top]))
+    return any(_is_of(each, mountpoint) and not each.is_over() for each in _spools([top]))
 
 
-def is_spool(names: Collection[str]) -> bool:
-    """Say whether a folder with these names in it is that of a mount's unsent files."""
-    return _LOCK in names and _ABOUT in names
+def clear_spools(*tops: Path) -> None:
+    """Remove the folders of mounts that have ended and left nothing, and links to folders that are gone; nothing behind a link."""
+    for folder in _spools(tops, by_links=False):
+        folder.clear()
+    for top in tops:
+        remove_dead(top, NAME)
 
 
-def holds_unsent(folder: Path, *, wait_s: float) -> bool:
-    """Say whether a mount's folder holds what was not sent; a mount that goes on is waited for."""
-    until_s = time.monotonic() + wait_s
-    while folder.exists() and any(_files_in(folder)):
-        if _is_over(folder) or time.monotonic() >= until_s:
-            return True
-        time.sleep(0.1)
-    return False
+def _is_of(folder: SpoolFolder, mountpoint: Path) -> bool:
+    return folder.about.mountpoint == str(mountpoint.absolute()) and folder.about.host in ("", here())
 
 
-def _files_in(folder: Path) -> Iterator[Kept]:
-    """Yield the files that wait in a folder, also those whose note is lost: bytes are never taken for nothing."""
-    about = _about(folder)
-    for file in sorted(folder.glob("[0-9]*")):
-        note = _note_of(file)
-        if note.exists() or file.suffix not in (_NOTE, _PARTIAL):
-            lost = Kept(file, file.name, about["place"], about["mountpoint"], is_whole=False, reason=_LOST)
-            yield _told_by(note, file) or lost
-
-
-def _told_by(note: Path, file: Path) -> Kept | None:
-    with suppress(OSError, ValueError, TypeError):
-        return Kept(**{**json.loads(note.read_text()), "file": file})
-    return None
-
-
-def _is_over(folder: Path) -> bool:
-    """Say whether the mount of a folder has ended."""
-    try:
-        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    else:
-        return True
-    finally:
-        os.close(handle)
-
-
-def _about(folder: Path) -> dict[str, str]:
-    """Return what was mounted and where, as far as that can still be read."""
-    try:
-        told = json.loads((folder / _ABOUT).read_text())
-    except (OSError, ValueError):
-        told = None
-    known = told if isinstance(told, dict) else {}
-    return {key: str(known.get(key, "")) for key in ("place", "mountpoint")}
-
-
-def _spools(tops: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
-    """Yield the folders of all mounts, and whether they lie behind a link; not those that are just being made. Each comes once."""
-    seen: set[Path] = set()
+def _spools(tops: Iterable[Path], *, by_links: bool = True) -> Iterator[SpoolFolder]:
+    """Yield the folders of all of the user's mounts, open meanwhile; not those that are just being made. Each comes once."""
+    seen: set[tuple[int, int]] = set()
     for top in tops:
         for each in sorted(top.iterdir()) if top.is_dir() else []:
-            is_link = each.is_symlink()
-            folder = followed(each, is_spool) if is_link else each
-            if folder is None or each.name.startswith(".") or folder.resolve() in seen:
+            if not NAME.fullmatch(each.name.partition("@")[0]):
                 continue
-            seen.add(folder.resolve())
-            yield folder, is_link
-
-
-def _note_of(file: Path) -> Path:
-    return file.with_name(f"{file.name}{_NOTE}")
-
-
-def _write_note(kept: Kept) -> None:
-    """Write a note as a whole or not at all: who finds bytes without one takes them for nothing."""
-    note = _note_of(kept.file)
-    partial = note.with_suffix(_PARTIAL)
-    partial.write_text(json.dumps({**asdict(kept), "file": str(kept.file)}))
-    partial.replace(note)
+            place = followed(each) if by_links and each.is_symlink() else each
+            if place is None:
+                continue
+            with SpoolFolder.opened(place) as folder:
+                if folder is not None and folder.identity() not in seen:
+                    seen.add(folder.identity())
+                    yield folder
 
 
 def _refused(folder: Path, error: OSError) -> StorageError:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["followed", "shown_in"]
+__all__ = ["followed", "remove_dead", "shown_in"]
 
-_OTHERS_WRITE = 0o022
 _OLD_S = 30 * 86_400
 
 
@@ -42,35 +42,43 @@ def shown_in(known: Path | None, folder: Path, *, say: Callable[[str], None]) ->
                 link.unlink(missing_ok=True)
 
 
-def followed(link: Path, is_spool: Callable[[Collection[str]], bool]) -> Path | None:
-    """Return the spool that a link leads to; None where it leads to none of the user's own. A link whose spool is gone is removed.
-
-    Args:
-        link: The link.
-        is_spool: Says by the names in a folder whether it is one.
-    """
+def followed(link: Path) -> Path | None:
+    """Return where a link leads; None where that is no link of the user's own."""
     try:
-        target, user = link.parent / link.readlink(), os.getuid()
+        return link.parent / link.readlink() if link.lstat().st_uid == os.getuid() else None
     except OSError:
         return None
-    try:
-        facts, names = target.stat(), [each.name for each in target.iterdir()]
-        is_own = link.lstat().st_uid == user == facts.st_uid and not facts.st_mode & _OTHERS_WRITE
-        return target if is_own and is_spool(names) else None
-    except FileNotFoundError:
-        with suppress(OSError):
-            if _is_over(link, target):
-                link.unlink()
-    except OSError:
-        pass
-    return None
+
+
+def remove_dead(known: Path, form: re.Pattern[str]) -> None:
+    """Remove links that once led to spools, of this machine or very old, which are gone.
+
+    Args:
+        known: The folder where they are.
+        form: That of a spool's name.
+    """
+    for link in known.iterdir() if known.is_dir() else []:
+        target = followed(link) if link.is_symlink() else None
+        name, _, _ = link.name.partition("@")
+        if target is not None and form.fullmatch(name) and target.name == name:
+            with suppress(OSError):
+                if _is_gone(link, target):
+                    link.unlink()
 
 
 def _here() -> str:
     return f"@{socket.gethostname()}"
 
 
-def _is_over(link: Path, target: Path) -> bool:
-    """Say whether a spool that is not there is gone; else it may be on another machine, or on a disk that is not mounted now."""
-    is_gone = link.name.endswith(_here()) and target.parent.is_dir()
-    return is_gone or time.time() - link.lstat().st_mtime > _OLD_S
+def _is_gone(link: Path, target: Path) -> bool:
+    """Say whether a spool is gone; one that is not there may be on another machine, or on a disk that is not mounted now.
+
+    Raises:
+        OSError: Nobody can say.
+    """
+    try:
+        target.lstat()
+    except FileNotFoundError:
+        is_of_here = link.name.endswith(_here()) and target.parent.is_dir()
+        return is_of_here or time.time() - link.lstat().st_mtime > _OLD_S
+    return False

@@ -11,6 +11,7 @@ from fs2od.results._marks import is_mark, mark, marked_with
 from fs2od.results._provenance import Origin, find_origin, record_origin
 from fs2od.results._put import Options, Progress, Put
 from fs2od.results._report import Outcome, PutFile, PutReport
+from fs2od.results._small_files import open_plain, read_json
 from fs2od.results._sources import LeftOut, Source, Sources, gather
 from fs2od.results._target import Target, find_target, space_of
 
@@ -40,7 +41,9 @@ __all__ = [
     "is_mark",
     "mark",
     "marked_with",
+    "open_plain",
     "partial_name",
+    "read_json",
     "record_origin",
     "space_of",
 ]

@@ -8,10 +8,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from fs2od.results._small_files import read_json
+
 __all__ = ["is_mark", "mark", "marked_with"]
 
 _BEGINNING = ".fs2od-stage-out-"
-_LONGEST_BYTES = 64 << 10
 
 
 def is_mark(name: str) -> bool:
@@ -40,8 +41,7 @@ def marked_with(folder: Path) -> list[list[str]]:
     found = []
     for each in sorted(folder.glob(f"{_BEGINNING}*")):
         try:
-            with open(os.open(each, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - no link
-                words = json.loads(file.read(_LONGEST_BYTES))
+            words = read_json(each)
         except (OSError, ValueError):
             continue
         if isinstance(words, list) and all(isinstance(word, str) for word in words):
