@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,7 +26,6 @@ __all__ = [
     "rate",
     "rehearse",
     "report_options",
-    "stopping",
     "tell",
     "try_place_of",
 ]
@@ -173,23 +168,6 @@ def try_place_of(report_file: Path | None, folder: Path) -> None:
 
     if report_file is not None:
         try_report(str(report_file), str(folder))
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """Yield what Ctrl-C and a polite kill set; a second Ctrl-C ends the process at once."""
-    stop = threading.Event()
-
-    def told(number: int, _: FrameType | None) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def interrupted(again: str) -> Interrupted:

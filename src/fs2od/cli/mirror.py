@@ -18,13 +18,13 @@ from fs2od.cli.bringing import (
     rate,
     rehearse,
     report_options,
-    stopping,
     tell,
     try_place_of,
 )
 from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
+from fs2od.stopping import stopping
 
 if TYPE_CHECKING:
     from fs2od.transfer import Extra, Mirror

@@ -9,10 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +19,7 @@ from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options
 from fs2od.cli.mount_log import MountLog
 from fs2od.cli.unsent import kept_folder, tell_unsent
 from fs2od.errors import Fs2odError, StorageError
+from fs2od.stopping import stopping
 
 if TYPE_CHECKING:
     from fs2od.cli.access import EndNotice
@@ -30,6 +29,7 @@ __all__ = ["mount"]
 _READY = b"ready\n"
 _LOOK_S = 2.0
 _ERRORS = 2
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command(
@@ -160,7 +160,8 @@ def mount(
         straight=not through_provider,
         say=tell,
     )
-    with _stopping() as stop:
+    # Whoever asks again does not end it at once: a folder that answers nothing any more would stay behind.
+    with stopping(_ENDING, insist=False) as stop:
         notice = EndNotice(access.token, tell)
         notice.look(time.time())
         threading.Thread(target=_announce, args=(notice, stop), daemon=True).start()
@@ -242,20 +243,3 @@ def _in_background() -> None:
         said = pipe.read(len(_READY))
     if said != _READY:
         raise SystemExit(process.wait() or 1)
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """Yield what Ctrl-C and a polite kill set."""
-    stop = threading.Event()
-
-    def told(_: int, __: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield stop
-    finally:
-        stop.set()
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -7,7 +7,9 @@ import json
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -16,13 +18,14 @@ from fs2od.cli.access_options import access_options, wait_option
 from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
+from fs2od.stopping import Requests, stay_deaf
 
 if TYPE_CHECKING:
     from fs2od.cli.access import Access
     from fs2od.results import Choice, Options, Progress, PutReport, Source, Sources
     from fs2od.transfer import SpacePlace
 
-__all__ = ["put", "put_gathered", "stopped_politely"]
+__all__ = ["Stopped", "put", "put_gathered", "stopped_politely"]
 
 _MOST_LINES = 20
 T = TypeVar("T")
@@ -108,61 +111,81 @@ def put_gathered(
     if not isinstance(place, SpacePlace):
         raise click.UsageError("the target is a space, or a folder in one: SPACE/a/folder")
     run = _Run(access, place, sources, options, from_dataset, wait_s)
-    with stopped_politely():
+    with stopped_politely() as stopped:
         if dry_run:
-            _rehearse(asyncio.run(_until_told(run.plan())), as_json=as_json)
+            _rehearse(asyncio.run(stopped.until_told(run.plan())), as_json=as_json)
             return
         with progress_bar("looking") as show:
-            report = asyncio.run(_until_told(run.put(access.announcing(show))))
+            report = asyncio.run(stopped.until_told(run.put(access.announcing(show))))
     _tell(report, sources, as_json=as_json)
 
 
+class Stopped:
+    """What Ctrl-C and a polite kill stop: an exception out of nowhere, or, within `until_told`, in order."""
+
+    def __init__(self) -> None:
+        """Begin with nothing that would have to be stopped in order."""
+        self._requests = Requests()
+        self._cancel: Callable[[], object] | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._requests.have_come
+
+    def take(self, number: int, _: FrameType | None) -> None:
+        """Take a signal.
+
+        Raises:
+            KeyboardInterrupt: It is the first, and nothing is to be stopped in order.
+        """
+        if not self._requests.take(number):
+            return
+        if self._cancel is None:
+            raise KeyboardInterrupt
+        self._cancel()
+
+    async def until_told(self, work: Coroutine[None, None, T]) -> T:
+        """Do something, and end it in order when a signal comes: an exception would leave what runs beside it.
+
+        Raises:
+            Interrupted: It came.
+        """
+        doing = asyncio.get_running_loop().create_task(work)
+        self._cancel = partial(asyncio.get_running_loop().call_soon_threadsafe, doing.cancel)
+        try:
+            return await doing
+        except asyncio.CancelledError:
+            if self.is_told:
+                raise _stopped() from None
+            raise
+        finally:
+            self._cancel = None
+
+
 @contextmanager
-def stopped_politely() -> Iterator[None]:
+def stopped_politely() -> Iterator[Stopped]:
     """Say how to go on when Ctrl-C, or a polite kill such as a job's end, stops what is done within.
+
+    Once asked to stop, the process takes no repetition for more also behind the block.
 
     Raises:
         Interrupted: It was stopped.
     """
-
-    def told(*_: object) -> None:
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells have it for what they start with "&"
-            raise KeyboardInterrupt
-        signal.raise_signal(signal.SIGINT)
-
-    before = signal.signal(signal.SIGTERM, told)
+    stopped = Stopped()
+    # Shells ignore Ctrl-C for what they start with "&".
+    numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+    before = [(number, signal.signal(number, stopped.take)) for number in numbers]
     try:
-        yield
+        yield stopped
     except KeyboardInterrupt:
         raise _stopped() from None
     finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-async def _until_told(work: Coroutine[None, None, T]) -> T:
-    """Do something, and end it in order when SIGTERM comes: an exception out of nowhere would leave what runs beside it.
-
-    Raises:
-        Interrupted: It came.
-    """
-    loop, before, is_told = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM), False
-    doing = loop.create_task(work)
-
-    def told() -> None:
-        nonlocal is_told
-        is_told = True
-        doing.cancel()
-
-    loop.add_signal_handler(signal.SIGTERM, told)
-    try:
-        return await doing
-    except asyncio.CancelledError:
-        if is_told:
-            raise _stopped() from None
-        raise
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
-        signal.signal(signal.SIGTERM, before)
+        if stopped.is_told:
+            stay_deaf(numbers)
+        else:
+            for number, handler in before:
+                signal.signal(number, handler)
 
 
 def _stopped() -> Interrupted:

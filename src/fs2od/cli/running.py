@@ -14,6 +14,7 @@ import click
 import uvloop
 
 from fs2od.errors import Fs2odError
+from fs2od.stopping import Requests
 
 __all__ = ["NODE_PORT", "announce", "ask_to_stop", "run", "set_up_logging"]
 
@@ -35,7 +36,7 @@ def set_up_logging(*, verbose: bool) -> None:
 
 
 def run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], *, with_parent: bool = False) -> None:
-    """Run `work(stop)` until it ends; SIGINT and SIGTERM set `stop`, a second one ends the process at once.
+    """Run `work(stop)` until it ends; SIGINT and SIGTERM set `stop`, one that comes later ends the process at once.
 
     With `with_parent`, the end of standard input sets it, too: it is a pipe that the parent holds open while it lives.
     """
@@ -63,16 +64,18 @@ def _first_reason(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def ask_to_stop(stop: asyncio.Event) -> None:
-    """Let SIGINT and SIGTERM set `stop` in the running loop."""
-    loop = asyncio.get_running_loop()
+    """Let SIGINT and SIGTERM set `stop` in the running loop; one that comes later than a moment ends the process, whatever the loop does."""
+    loop, requests = asyncio.get_running_loop(), Requests()
+    numbers = (signal.SIGINT, signal.SIGTERM)
 
-    def told() -> None:
-        stop.set()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+    def told(first: int) -> None:
+        if requests.take(first):
+            stop.set()
+            for number in numbers:
+                signal.signal(number, lambda again, _: requests.take(again))
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told)
+    for number in numbers:
+        loop.add_signal_handler(number, told, number)
 
 
 async def _stop_with_parent(stop: asyncio.Event) -> None:

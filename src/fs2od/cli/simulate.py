@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,6 +13,7 @@ from typing import Final
 import click
 
 from fs2od.errors import ConfigurationError, Interrupted
+from fs2od.stopping import stopping
 
 __all__ = ["simulate"]
 
@@ -56,7 +55,7 @@ def simulate(
 
     like = microscope.Session(name=name or folder.resolve().name or "simulated", experimenter_email=email, seed=seed)
     session = microscope.Session.of_files(file_count, total_bytes=_size_bytes(size), like=like)
-    with _stopped_by_signals() as stop, _shown(session.file_count) as show:
+    with stopping() as stop, _shown(session.file_count) as show:
         summary = microscope.write(
             session,
             folder,
@@ -96,19 +95,6 @@ def _quantity(text: str, units: dict[str, int], noun: str, example: str) -> floa
         msg = f"{text!r} is no {noun}; write it like {example}."
         raise ConfigurationError(msg)
     return float(match[1]) * units[match[2].lower()]
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """Turn Ctrl-C and a polite kill into a request to stop between two files."""
-    stop = threading.Event()
-    wanted = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in wanted}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

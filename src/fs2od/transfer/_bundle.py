@@ -8,6 +8,7 @@ from typing import Callable, Final
 
 __all__ = ["bundle"]
 
+_MODULES: Final = ("fs2od.errors", "fs2od.stopping")
 _PACKAGES: Final = ("fs2od.manifests", "fs2od.transfer")
 _HEAD: Final = '''\
 #!/usr/bin/env python3
@@ -90,7 +91,8 @@ def bundle(origin: str | None = None) -> str:
 def _sources() -> dict[str, str]:
     import pkgutil  # noqa: PLC0415 - only a node makes the file, and every download would wait for it
 
-    found = {"fs2od": '"""fs2od, as far as a download needs it."""\n', "fs2od.errors": _source("fs2od.errors")}
+    found = {"fs2od": '"""fs2od, as far as a download needs it."""\n'}
+    found.update((name, _source(name)) for name in _MODULES)
     for package in _PACKAGES:
         found[package] = _source(package)
         names = [each.name for each in pkgutil.iter_modules(importlib.import_module(package).__path__)]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import shlex
 import shutil
-import signal
 import sys
-import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Iterator, Sequence
+from typing import Callable, Sequence
 
 from fs2od.errors import Fs2odError
+from fs2od.stopping import stopping
 from fs2od.transfer._download import Download, Options, folder_name
 from fs2od.transfer._errors import UntrustedCertificate
 from fs2od.transfer._links import Place, parse_place, parse_zone
@@ -32,9 +30,6 @@ from fs2od.transfer._words import (
     try_report,
     write_report,
 )
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 __all__ = ["main"]
 
@@ -138,7 +133,7 @@ def _download(given: argparse.Namespace, origin: str | None) -> int:
     )
     folder = given.dest or folder_name(place, options)
     download, show = Download(place, folder, options), _shown if sys.stderr.isatty() else None
-    with _stopping() as stop:
+    with stopping() as stop:
         if given.dry_run:
             return _tell_estimate(download.estimate(stop), as_json=given.json)
         if given.report is not None:
@@ -154,20 +149,6 @@ def _zone(given: str | None, token: AccessToken, origin: str | None) -> str | No
     if named:
         return parse_zone(named)
     return origin if origin is not None and token.is_of(origin) else token.zone and f"https://{token.zone}"
-
-
-@contextlib.contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """Yield what Ctrl-C and a polite kill set."""
-    stop = threading.Event()
-
-    def told(number: int, _: FrameType | None) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, told)
-    yield stop
 
 
 def _shown(progress: Progress) -> None:
