@@ -61,7 +61,7 @@ class Sites:
         sources = Sources(homes, indexes, zone.clock)
         modes = (settings.file_mode, settings.directory_mode)
         checksums = Checksums(indexes, sources)
-        demands = Demands(zone.database, homes)
+        demands = Demands(zone.database, homes, zone.clock)
         self.replicator = Replicator(
             demands,
             TransferBook(zone.database, zone.clock),

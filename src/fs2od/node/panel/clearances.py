@@ -6,12 +6,13 @@ tried again because of a problem, it ends when the space is supported there anew
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
+from fs2od.node.panel.overlaps import resolved_folder
 from fs2od.node.panel.storage_records import Bucket
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
@@ -102,6 +103,9 @@ def note_end(
 
     Copies are removed. What is at home there, or was before, stays, unless `with_home` says that it goes, too. Nothing is ever
     removed of an imported storage.
+
+    Raises:
+        StorageBusy: The storage's folder does not answer: nothing has ended.
     """
     row = db.execute("SELECT * FROM storage WHERE id = ?", (storage,)).fetchone()
     if row is None or row["imported"]:
@@ -117,7 +121,11 @@ def note_end(
 
 
 def note_home_left(db: sqlite3.Connection, space: SpaceId, storage: StorageId) -> None:
-    """Write down that a space was at home on a storage and is no more: what it left there is never removed."""
+    """Write down that a space was at home on a storage and is no more: what it left there is never removed.
+
+    Raises:
+        StorageBusy: The storage's folder does not answer.
+    """
     row = db.execute("SELECT * FROM storage WHERE id = ?", (storage,)).fetchone()
     if row is not None and not row["imported"]:
         db.execute("INSERT OR IGNORE INTO left_at_home VALUES (?, ?)", (_place(row), space))
@@ -148,9 +156,13 @@ def _in_place(db: sqlite3.Connection, space: SpaceId, place: str) -> list[sqlite
 
 
 def _place(row: sqlite3.Row) -> str:
-    """Return where a storage is, the same for every storage that is there."""
+    """Return where a storage is, the same for every storage that is there.
+
+    Raises:
+        StorageBusy: Its folder does not answer. By its name alone nothing is decided here: what stays for ever is kept by it.
+    """
     if row["type"] == "posix":
-        return os.path.realpath(str(row["mount_point"]))
+        return str(resolved_folder(Path(row["mount_point"])))
     return f"bucket {msgspec.json.decode(row['details'], type=Bucket).name}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from fs2od.errors import Fs2odError, StorageBusy, StorageError, StorageMissing, 
 from fs2od.node.clock import Clock
 from fs2od.node.panel.clearances import Clearance, Clearances
 from fs2od.node.panel.homes import Homes
+from fs2od.node.panel.overlaps import resolved_folder
 from fs2od.node.panel.storage_records import Bucket, StorageRecord
 from fs2od.onedata.ids import SpaceId, StorageId, is_entity_id
 from fs2od.storage import Can, Kind, Seen, Storage
@@ -74,11 +74,11 @@ class Emptying:
         if record is None:
             return Emptied(is_gone=True)
         supports = {each.id for each in self._homes.storages(known.space)}
-        reason = in_the_way(record, known.space, self._homes.every_storage(), supports)
-        if reason is not None:
-            return Emptied(problem=reason)
         over_s = time.monotonic() + _TURN_S
         try:
+            reason = in_the_way(record, known.space, self._homes.every_storage(), supports)
+            if reason is not None:
+                return Emptied(problem=reason)
             found = empty(record.opened(hurried=True), known.space, goes_on=lambda: time.monotonic() < over_s)
             if found.is_gone and isinstance(record.place, Bucket):
                 # Uploads under way are in no listing.
@@ -190,6 +190,9 @@ def in_the_way(
         space: The space.
         others: All storages of the node.
         supports: Those that support the space now.
+
+    Raises:
+        StorageBusy: That cannot be told, for a folder does not answer.
     """
     if storage.imported:
         return "the storage is imported: its files belong to whoever put them there"
@@ -211,7 +214,7 @@ def _shares(storage: StorageRecord, space: SpaceId, other: StorageRecord, suppor
         return mine.name == there.name and (other.imported or other.id in supports)
     if isinstance(mine, Bucket) or isinstance(there, Bucket):
         return False
-    root, place = Path(os.path.realpath(mine)), Path(os.path.realpath(there))
+    root, place = resolved_folder(mine), resolved_folder(there)
     folder = root / space
     if other.imported:
         return _is_below(folder, place) or _is_below(place, folder)

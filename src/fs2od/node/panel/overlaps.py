@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
+import time
 from collections.abc import Iterable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from fs2od.errors import StorageError
+from fs2od.errors import StorageBusy, StorageError
 from fs2od.node.panel.named_stores import host_and_port
 from fs2od.node.panel.storage_records import Bucket, Credentials, Place, StorageRecord, opened_at
-from fs2od.onedata.ids import SpaceId, is_entity_id
+from fs2od.onedata.ids import is_entity_id
 from fs2od.storage import Storage
 
-__all__ = ["SharedPlace", "found_in", "named_alike", "overlap", "resolved", "same", "seen_through", "twin"]
+__all__ = [
+    "SharedPlace",
+    "ask_anew",
+    "found_in",
+    "is_seen",
+    "named_alike",
+    "overlap",
+    "resolved",
+    "resolved_folder",
+    "same",
+    "seen_through",
+    "told",
+]
 
 _MOST_PAIRS = 256
+_ANSWERS_WITHIN_S = 5.0
+_guard = threading.Lock()
+_under_way: dict[Path, tuple[float, Future[str]]] = {}
 
 
 class SharedPlace(StorageError):
@@ -40,8 +59,48 @@ def overlap(one: Place, other: Place) -> bool:
 
 
 def resolved(place: Place) -> Place:
-    """Return a place as it is called without links."""
-    return place if isinstance(place, Bucket) else Path(os.path.realpath(place))
+    """Return a place as it is called without links.
+
+    Raises:
+        StorageBusy: A folder on the way does not answer within some seconds, as of a file server that is away.
+    """
+    return place if isinstance(place, Bucket) else resolved_folder(place)
+
+
+def resolved_folder(place: Path) -> Path:
+    """Return a folder as it is called without links.
+
+    Raises:
+        StorageBusy: As for any place.
+    """
+    with _guard:
+        began_s, asked = _under_way.get(place) or (time.monotonic(), Future[str]())
+        if place not in _under_way:
+            _under_way[place] = began_s, asked
+            # Nothing ends a thread that such a server holds, so none else waits for it, neither a pool's end nor the node's.
+            threading.Thread(target=_resolve, args=(place, asked), name="resolving", daemon=True).start()
+    try:
+        return Path(asked.result(max(0.0, began_s + _ANSWERS_WITHIN_S - time.monotonic())))
+    except NotYet as error:
+        raise StorageBusy(f"the folder {place} does not answer") from error
+
+
+def _resolve(place: Path, asked: Future[str]) -> None:
+    try:
+        found = os.path.realpath(place)
+    except OSError:
+        found = str(place)
+    with _guard:
+        _under_way.pop(place, None)
+    asked.set_result(found)
+
+
+def told(place: Place) -> Place:
+    """Return the same, or the place as it was given where it does not answer."""
+    try:
+        return resolved(place)
+    except StorageBusy:
+        return place
 
 
 def found_in(place: Place, others: Iterable[StorageRecord], *, imported: bool = False) -> StorageRecord | None:
@@ -50,39 +109,18 @@ def found_in(place: Place, others: Iterable[StorageRecord], *, imported: bool = 
     What is imported may lie in what is imported, too, for nothing is written there; and in a storage beside the folders of its
     spaces, for where a facility's data lie is not chosen by whoever imports them.
     """
-    here = resolved(place)
+    here = told(place)
     return next((each for each in others if _is_in_the_way(here, each, imported=imported)), None)
 
 
 def _is_in_the_way(here: Place, other: StorageRecord, *, imported: bool) -> bool:
-    there = resolved(other.place)
+    there = told(other.place)
     if not overlap(here, there) or (imported and other.imported):
         return False
     if not imported or isinstance(here, Bucket) or isinstance(there, Bucket):
         return True
     is_below = here != there and here.is_relative_to(there)
     return not is_below or is_entity_id(here.relative_to(there).parts[0])
-
-
-def twin(storage: StorageRecord, space: SpaceId, others: Iterable[StorageRecord]) -> StorageRecord | None:
-    """Return another storage whose tree of a space lies in that of a storage or holds it: what is in one is no copy of the other.
-
-    Raises:
-        StorageError: That cannot be told, for one of two buckets of the same name does not answer.
-    """
-    apart = [each for each in others if each.id != storage.id]
-    here = resolved(_tree(storage, space))
-    found = next((each for each in apart if overlap(here, resolved(_tree(each, space)))), None)
-    if found is not None or storage.readonly or isinstance(here, Path):
-        return found
-    mine = _Reached(here, storage.credentials, storage.only_public)
-    return next((each for each in named_alike(here, apart) if _is_seen(mine, _reached(each))), None)
-
-
-def _tree(storage: StorageRecord, space: SpaceId) -> Place:
-    # All that is not imported has the same prefix in a bucket.
-    place = storage.place
-    return place if isinstance(place, Bucket) or storage.imported else place / space
 
 
 def named_alike(bucket: Bucket, others: Iterable[StorageRecord]) -> list[StorageRecord]:
@@ -103,6 +141,20 @@ def seen_through(
             if _is_seen(mine, _reached(other)):
                 return other
     return None
+
+
+def is_seen(one: StorageRecord, other: StorageRecord) -> bool:
+    """Say whether what is put into the bucket of one storage lies in that of another; asked once in the life of the process.
+
+    Raises:
+        StorageError: One of them does not answer or refuses.
+    """
+    return _is_seen(_reached(one), _reached(other))
+
+
+def ask_anew() -> None:
+    """Forget what was found out of buckets, as a process does that is started again."""
+    _is_seen.cache_clear()
 
 
 @dataclass(frozen=True)

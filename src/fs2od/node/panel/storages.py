@@ -14,7 +14,7 @@ from cryptography import x509
 from msgspec import structs
 
 from fs2od.node.clock import Clock
-from fs2od.node.panel.overlaps import found_in, overlap, resolved, seen_through
+from fs2od.node.panel.overlaps import found_in, overlap, seen_through, told
 from fs2od.node.panel.storage_records import (
     Bucket,
     Credentials,
@@ -156,7 +156,7 @@ class Storages:
         with self._database.reading() as db:
             rows = db.execute("SELECT * FROM storage WHERE id IS NOT ?", (besides,))
             others = [storage_record(row, self._keys, self._named) for row in rows]
-        if overlap(resolved(place), resolved(self._state)):
+        if overlap(told(place), told(self._state)):
             raise _taken("the node keeps its own state there")
         found = found_in(place, others, imported=imported)
         if found is not None:

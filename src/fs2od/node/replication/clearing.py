@@ -68,7 +68,7 @@ class Clearing:
         if not found:
             return found
         try:
-            twin = self._demands.twin(index.space, storage)
+            twin = self._demands.twin(index.space, storage, surely=True)
         except Fs2odError as error:
             _log.warning("copies that nobody wants stay on storage %s: %s", storage.name, error)
             return []

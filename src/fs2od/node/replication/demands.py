@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from fs2od.node.clock import Clock
 from fs2od.node.panel.homes import Homes
-from fs2od.node.panel.overlaps import same, twin
+from fs2od.node.panel.overlaps import same
 from fs2od.node.panel.storage_records import StorageRecord
+from fs2od.node.replication.neighbours import Neighbours
 from fs2od.onedata import qos
 from fs2od.onedata.ids import QosRequirementId, SpaceId, StorageId
 from fs2od.sqlite import Database
@@ -61,9 +63,10 @@ def chosen(
 class Demands:
     """Reads what is wanted of a space."""
 
-    def __init__(self, database: Database, homes: Homes) -> None:
+    def __init__(self, database: Database, homes: Homes, clock: Clock) -> None:
         self._database = database
         self._homes = homes
+        self._neighbours = Neighbours(database, clock)
 
     def spaces(self) -> list[SpaceId]:
         """Return the spaces of which anything is wanted."""
@@ -75,13 +78,15 @@ class Demands:
         """Return the storages that support a space, of every provider."""
         return self._homes.storages(space)
 
-    def twin(self, space: SpaceId, storage: StorageRecord) -> StorageRecord | None:
+    def twin(self, space: SpaceId, storage: StorageRecord, *, surely: bool) -> StorageRecord | None:
         """Return another storage of a space that lies in the same place as one: what lies there is no copy, and is not removed.
+
+        `surely` is for whoever removes something: then none is judged by what it said before.
 
         Raises:
             StorageError: That cannot be told now.
         """
-        return twin(storage, space, self.storages(space))
+        return self._neighbours.twin(space, storage, self.storages(space), surely=surely)
 
     def storage(self, storage: StorageId) -> StorageRecord | None:
         """Return a storage, whether it supports the space or not."""

@@ -225,7 +225,7 @@ def route_to(index: SpaceIndex, storage: StorageRecord, homes: Homes, indexes: I
     home = homes.storage(space)
     if home is None:
         raise StorageMissing("the space has no storage that holds its files")
-    twin = demands.twin(space, storage)
+    twin = demands.twin(space, storage, surely=False)
     if twin is not None:
         raise SharedPlace(
             f"the storage “{storage.name}” lies in the same place as “{twin.name}”: what came there would be no copy of its own"

@@ -275,7 +275,7 @@ class TransferRuns:
             return False
         try:
             # What is another storage's, too, for both lie in one place, is forgotten and stays.
-            if self._demands.twin(index.space, storage) is None:
+            if self._demands.twin(index.space, storage, surely=True) is None:
                 target.delete(replica.path)
         except FileNotFoundError:
             pass

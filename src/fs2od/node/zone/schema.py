@@ -150,6 +150,14 @@ CREATE TABLE derivation (
 CREATE INDEX derivation_dataset ON derivation (dataset, noted);
 """
 
+# What was found out of two buckets of the same name, and where they were then; see fs2od.node.replication.neighbours.
+_NEIGHBOURS = """
+CREATE TABLE neighbour (
+    one TEXT NOT NULL REFERENCES storage ON DELETE CASCADE, other TEXT NOT NULL REFERENCES storage ON DELETE CASCADE,
+    places TEXT NOT NULL, is_same INTEGER NOT NULL, PRIMARY KEY (one, other)
+) WITHOUT ROWID;
+"""
+
 ZONE_SCHEMA = Schema(
     "zone",
     (
@@ -172,5 +180,6 @@ ZONE_SCHEMA = Schema(
         WISHES_OF_EACH,
         CLEARANCES,
         RESULTS_TOTAL,
+        _NEIGHBOURS,
     ),
 )
