@@ -16,7 +16,7 @@ from tests.facility.conftest import World
 from fs2od.cli.main import fs2od
 from fs2od.configuration import Watch
 from fs2od.facility import JOURNAL_SCHEMA, Datasets
-from fs2od.facility.journal import Facts, Journal, Phase, Problem, ProblemKind, Record
+from fs2od.facility.journal import Facts, Journal, Phase, Problem, ProblemKind, Record, Wish
 from fs2od.facility.onboarding import dataset_name, provider_path, unique_name
 from fs2od.facility.watching import SeenFolder
 from fs2od.node.zone.names import require_name
@@ -115,9 +115,9 @@ def test_a_record_is_read_as_it_was_written(journal: Journal) -> None:
 def test_wishes_are_heard_once(journal: Journal) -> None:
     record = add(journal, "A")
     Datasets(journal.database).retry("A", NOW)
-    assert journal.wishes() == {record.id}
+    assert journal.wishes() == {record.id: Wish.RETRY}
     journal.grant([record.id])
-    assert journal.wishes() == frozenset()
+    assert not journal.wishes()
 
 
 async def test_a_folder_s_name_cannot_write_to_the_operator_s_terminal(world: World) -> None:

@@ -115,6 +115,29 @@ def test_a_new_folder_that_got_a_removed_ones_inode_is_a_new_dataset() -> None:
     assert reconciled([new], [removed]) == [Adopt(new)]
 
 
+def test_a_new_folder_that_got_a_removed_ones_inode_before_anybody_looked_is_a_new_dataset() -> None:
+    new = folder("B", file=SeenFile("SPA.yml", 5, 5, 7))
+    held, adopted = reconciled([new], [record()])
+    assert isinstance(held, Hold)
+    assert held.problem.kind is ProblemKind.REMOVED
+    assert adopted == Adopt(new)
+
+
+def test_the_metadata_file_of_a_renamed_folder_may_be_edited_there() -> None:
+    renamed = record(problem=problem_of(reconciled([folder("B")], [record("A")])))
+    assert reconciled([folder("B", file=SeenFile("SPA.yml", 5, 5, 5))], [renamed]) == []
+
+
+def test_another_folder_that_got_name_and_inode_of_a_removed_one_is_another_folder() -> None:
+    removed = record(problem=problem_of(reconciled([], [record()])))
+    other = folder(file=SeenFile("SPA.yml", 5, 5, 7))
+    problem = problem_of(reconciled([other], [removed]))
+    assert problem.kind is ProblemKind.REPLACED
+    assert "fs2od datasets accept A" in problem.said
+    assert reconciled([other], [record(problem=problem)]) == []
+    assert reconciled([folder()], [record(problem=problem)]) == [Release(1)]
+
+
 def test_a_lost_metadata_file_is_reported() -> None:
     problem = problem_of(reconciled([folder(file=None)], [record()]))
     assert (problem.kind, problem.said) == (ProblemKind.METADATA_LOST, "SPA.yml is gone from the folder: put it back")
@@ -126,16 +149,49 @@ def test_another_folder_under_a_known_name_is_reported() -> None:
 
 
 def test_the_same_folder_on_a_new_mount_is_recognised_by_its_metadata_file() -> None:
-    assert reconciled([folder(device=2, inode=50)], [record()]) == [Identify(1, 2, 50)]
+    mounted_anew = folder(device=2, inode=50)
+    assert reconciled([mounted_anew], [record()]) == [Identify(1, mounted_anew)]
 
 
 def test_nothing_is_concluded_from_a_root_that_cannot_be_read() -> None:
     assert reconciled([], [record()], missing={ROOT: "Input/output error"}) == []
 
 
-def test_nothing_is_said_about_a_folder_that_is_watched_no_longer() -> None:
+def test_what_is_complete_need_not_be_watched_any_more_and_of_what_is_not_it_is_said() -> None:
     other = Watch(path=Path("/data/other"))
-    assert reconciled([], [record()], watches=(other,)) == []
+    assert reconciled([], [replace(record(), phase=Phase.COMPLETE)], watches=(other,)) == []
+    problem = problem_of(reconciled([], [record()], watches=(other,)))
+    assert problem.kind is ProblemKind.UNWATCHED
+    assert "/data/krios1 is not watched any more" in problem.said
+    held = record(problem=problem)
+    assert reconciled([], [held], watches=(other,)) == []
+    assert reconciled([folder()], [held]) == [Release(1)]
+
+
+def test_what_the_glob_does_not_match_any_more_is_not_said_to_be_gone() -> None:
+    narrow = WATCH.model_copy(update={"glob": "2027-*"})
+    problem = problem_of(reconciled([], [record()], watches=(narrow,)))
+    assert problem.kind is ProblemKind.UNWATCHED
+    assert "watch.glob of /data/krios1 does not match it any more" in problem.said
+
+
+def test_the_same_folder_seen_by_another_watch_is_the_same_dataset() -> None:
+    above = Watch(path=Path("/data"), glob="*/*")
+    seen = folder("krios1/A", root="/data")
+    assert reconciled([seen], [record()], watches=(above,)) == [Identify(1, seen)]
+    assert record().found_as(seen).identity == ("/data", "krios1/A")
+    assert record().found_as(seen).path == record().path
+
+
+def test_a_watched_folder_that_was_moved_is_reported_with_each_of_its_datasets() -> None:
+    moved = Watch(path=Path("/data/krios2"))
+    seen = [folder("A", root="/data/krios2"), folder("New", inode=5, root="/data/krios2")]
+    for phase in (Phase.ACQUIRING, Phase.COMPLETE):
+        held, adopted = reconciled(seen, [replace(record(), phase=phase)], watches=(moved,))
+        assert isinstance(held, Hold)
+        assert held.problem.kind is ProblemKind.RENAMED
+        assert "/data/krios2/A" in held.problem.said
+        assert adopted == Adopt(seen[1])
 
 
 def test_a_dataset_inside_another_one_is_refused() -> None:
@@ -143,6 +199,22 @@ def test_a_dataset_inside_another_one_is_refused() -> None:
     problem = problem_of(reconciled([folder("A"), inner], [record("A")]))
     assert problem.kind is ProblemKind.NESTED
     assert "/data/krios1/A" in problem.said
+
+
+def test_a_folder_around_a_dataset_is_no_dataset_whatever_watch_sees_it() -> None:
+    outer = folder("A")
+    inner = Watch(path=Path("/data/krios1/A"))
+    known = record().found_as(folder("inner", root="/data/krios1/A", inode=2))
+    seen = [outer, folder("inner", root="/data/krios1/A", inode=2)]
+    (adopted,) = reconciled(seen, [known], watches=(WATCH, inner))
+    assert isinstance(adopted, Adopt)
+    assert adopted.problem is not None
+    assert adopted.problem.kind is ProblemKind.NESTED
+    assert "/data/krios1/A/inner lies inside it" in adopted.problem.said
+    first, second = reconciled(seen, [], watches=(WATCH, inner))
+    assert first == Adopt(outer)
+    assert isinstance(second, Adopt)
+    assert second.problem is not None
 
 
 def test_of_two_new_ones_the_inner_one_is_the_nested_one() -> None:
@@ -194,8 +266,8 @@ def test_carried_out_once_there_is_nothing_left_to_decide(seen: list[SeenFolder]
                 after[dataset] = replace(after[dataset], problem=problem)
             case Release(dataset):
                 after[dataset] = replace(after[dataset], problem=None)
-            case Identify(dataset, device, inode):
-                after[dataset] = replace(after[dataset], device=device, inode=inode)
+            case Identify(dataset, found):
+                after[dataset] = after[dataset].found_as(found)
     again = reconciled(seen, list(after.values()))
     # Once a folder is known to be gone, what has its inode number and other content may be taken up: one more round.
     assert all(isinstance(action, Adopt | Hold) for action in again)

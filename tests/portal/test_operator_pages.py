@@ -8,7 +8,7 @@ import pytest
 from tests.portal.conftest import START, OperatorPages, needs_you
 
 from fs2od.facility import Datasets, Supported
-from fs2od.facility.journal import Phase, Problem, ProblemKind
+from fs2od.facility.journal import Phase, Problem, ProblemKind, Wish
 from fs2od.mail import NotDelivered, Outcome
 
 
@@ -136,7 +136,7 @@ async def test_trying_again_is_a_wish_that_the_facility_hears(operator: Operator
     await operator.sign_in()
     answer = await operator.post("/retry/A%2FB%20%C3%BC%3F")
     assert answer.headers["Location"] == "/dataset/A%2FB%20%C3%BC%3F"
-    assert operator.world.journal.wishes() == {record.id}
+    assert operator.world.journal.wishes() == {record.id: Wish.RETRY}
     assert "Try again now" in await operator.get(answer.headers["Location"])
 
 

@@ -126,6 +126,24 @@ def retry(*, name: str, data: Path) -> None:
     click.echo(f"{name} is tried again with the facility's next look", err=True)
 
 
+@datasets.command(epilog="Example:\n\n  fs2od datasets accept 20261105_A --data ./state/facility")
+@click.argument("name")
+@_DATA
+def accept(*, name: str, data: Path) -> None:
+    """Take the folder that has the name of the dataset NAME by now for the dataset's own.
+
+    Where another folder stands under the name of a dataset, nothing of it is taken in or sent to anybody, for it may be somebody
+    else's. Accept it if it is the same data all the same: put back from a backup, or edited while it was away. Those who have
+    the dataset's link and tokens then see what is in the folder.
+    """
+    with closing(_opened(data)) as database:
+        try:
+            Datasets(database).accept(name, datetime.now(UTC))
+        except KeyError as error:
+            raise UnknownDataset(f"there is no dataset called {name}: see `fs2od datasets`") from error
+    click.echo(f"the folder of {name} is accepted with the facility's next look", err=True)
+
+
 def _opened(data: Path) -> Database:
     path = data / DATABASE_NAME
     if not path.exists():

@@ -1,6 +1,6 @@
 """From a folder to an announced dataset: the facility side, which speaks to Onedata over the wire only."""
 
-from fs2od.facility._datasets import DatasetEventRow, DatasetRow, Datasets, DatasetState
+from fs2od.facility._datasets import DatasetEventRow, DatasetRow, Datasets, DatasetState, NothingToAccept
 from fs2od.facility._facility import DATABASE_NAME, Facility
 from fs2od.facility._planning import Planned, plan
 from fs2od.facility._refused_mail import Unreached
@@ -16,6 +16,7 @@ __all__ = [
     "DatasetState",
     "Datasets",
     "Facility",
+    "NothingToAccept",
     "Planned",
     "Supported",
     "Unheeded",

@@ -8,16 +8,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NoReturn
 
+from fs2od.errors import Fs2odError
 from fs2od.facility._onedata_access import ONEDATA_STATE
 from fs2od.facility._passing_over import PASSED_OVER, unheeded_in
 from fs2od.facility._refused_mail import Unreached, all_unreached, unreached_words
 from fs2od.facility._whereabouts import HEALTH, Supported, read_whereabouts
 from fs2od.facility.deciding import Unheeded
-from fs2od.facility.journal import ONBOARDING, Phase, Problem, ProblemKind, Record, Step, read_records
+from fs2od.facility.journal import ONBOARDING, Phase, Problem, ProblemKind, Record, Step, Wish, read_records
 from fs2od.mail import Outbox
 from fs2od.sqlite import Database
 
-__all__ = ["DatasetEventRow", "DatasetRow", "DatasetState", "Datasets"]
+__all__ = ["DatasetEventRow", "DatasetRow", "DatasetState", "Datasets", "NothingToAccept"]
+
+
+class NothingToAccept(Fs2odError):
+    """No other folder stands under the name of a dataset."""
+
+    exit_code = 6
+
 
 DatasetState = Literal["needs you", "waiting", "seen", "onboarding", "acquiring", "finishing", "complete"]
 
@@ -116,8 +124,19 @@ class Datasets:
         Raises:
             KeyError: There is none of that name.
         """
-        with self._database.writing() as db:
-            db.execute("INSERT INTO wish (dataset, at_us) VALUES (?, ?)", (self._id(db, name), (now - _EPOCH) // _US))
+        self._wish(name, Wish.RETRY, now)
+
+    def accept(self, name: str, now: datetime) -> None:
+        """Wish that the folder which has a dataset's name by now is taken for the dataset's own, with the next look.
+
+        Raises:
+            KeyError: There is none of that name.
+            NothingToAccept: The dataset is not held back because another folder has its name.
+        """
+        record = next((each for each in read_records(self._database) if each.name == name), None) or _missing(name)
+        if record.problem is None or record.problem.kind is not ProblemKind.REPLACED:
+            raise NothingToAccept(f"no other folder has the name of {name}: there is nothing to accept")
+        self._wish(name, Wish.ACCEPT, now)
 
     def passed_over(self) -> tuple[Unheeded, ...]:
         """Return what lies in the watched folders, seems to be meant as a dataset and is not taken up, with what to do."""
@@ -130,6 +149,11 @@ class Datasets:
     def onedata_unwell(self) -> bool:
         """Say whether the zone, when it was last asked, said that it is not well."""
         return bool(self._known(HEALTH))
+
+    def _wish(self, name: str, kind: Wish, now: datetime) -> None:
+        with self._database.writing() as db:
+            values = (self._id(db, name), (now - _EPOCH) // _US, kind)
+            db.execute("INSERT INTO wish (dataset, at_us, kind) VALUES (?, ?, ?)", values)
 
     def _known(self, key: str) -> str:
         with self._database.reading() as db:

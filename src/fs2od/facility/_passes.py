@@ -19,7 +19,7 @@ from fs2od.facility._onedata_access import OnedataAccess
 from fs2od.facility._passing_over import PassingOver
 from fs2od.facility._refused_mail import all_unreached
 from fs2od.facility.deciding import STRUCTURAL, Rules, Take, described, due_at, next_action, reconcile
-from fs2od.facility.journal import Journal, Phase, Record
+from fs2od.facility.journal import Journal, Phase, ProblemKind, Record, Wish
 from fs2od.facility.onboarding import (
     Connect,
     FolderTrouble,
@@ -142,12 +142,23 @@ class Passes:
         wishes = await asyncio.to_thread(self._journal.wishes)
         if not wishes:
             return
-        for dataset in wishes:
-            record = self._journal.get(dataset)
-            again = replace(record, next_attempt_at=None, attempts=0, trouble=None, metadata=None)
-            await asyncio.to_thread(self._journal.write, again, kind="retry", said="asked for", now=self._clock())
+        for dataset, wish in wishes.items():
+            record, said = self._journal.get(dataset), "asked for"
+            if wish is Wish.ACCEPT:
+                record, said = self._accepted(record)
+            # What is known of the metadata file tells whether the folder is still the dataset's.
+            again = replace(record, next_attempt_at=None, attempts=0, trouble=None, reread=True)
+            await asyncio.to_thread(self._journal.write, again, kind=wish, said=said, now=self._clock())
         await asyncio.to_thread(self._send_again, wishes)
         await asyncio.to_thread(self._journal.grant, wishes)
+
+    def _accepted(self, record: Record) -> tuple[Record, str]:
+        """Return a dataset that has the folder which stands under its name, and what is said of it."""
+        sighting = self._sightings.get(record.identity)
+        if sighting is None or record.problem is None or record.problem.kind is not ProblemKind.REPLACED:
+            return record, "there was no other folder to accept"
+        taken = replace(record.found_as(sighting.folder), metadata=sighting.folder.metadata, problem=None)
+        return taken, "the folder that has its name now is taken for its own"
 
     def _send_again(self, wishes: Iterable[int]) -> None:
         records = [self._journal.get(dataset) for dataset in wishes]

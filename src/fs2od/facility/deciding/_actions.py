@@ -58,11 +58,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Identify:
-    """Note that the same folder has another device or inode number now, as after a new mount."""
+    """Note how the same folder is found now: it has other numbers, as after a new mount, or belongs to another watch."""
 
     dataset: int
-    device: int
-    inode: int
+    folder: SeenFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +197,7 @@ Action: TypeAlias = (
 
 _SAID: dict[type, str] = {
     Release: "go on: the folder is in order again",
-    Identify: "note that the same folder was mounted anew",
+    Identify: "note that the same folder was mounted anew, or is watched by another name",
     ReadMetadata: "read the metadata file",
     NoteRunning: "note that acquisition goes on",
     Reopen: "import what changed after the completion",

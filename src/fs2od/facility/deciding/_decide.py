@@ -71,7 +71,7 @@ def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: da
     watch = rules.watch(record.root)
     if sighting is None or watch is None or _is_held(record):
         return None
-    if sighting.folder.metadata != record.metadata:
+    if record.reread or sighting.folder.metadata != record.metadata:
         settled = now - sighting.unchanged_since >= watch.settle
         if settled:
             return ReadMetadata(record.id)
@@ -93,7 +93,7 @@ def due_at(record: Record, sighting: Sighting | None, rules: Rules, now: datetim
     if sighting is None or watch is None or _is_held(record):
         return None
     moments = []
-    if sighting.folder.metadata != record.metadata:
+    if record.reread or sighting.folder.metadata != record.metadata:
         moments.append(sighting.unchanged_since + watch.settle)
     if record.next_attempt_at is not None and record.next_attempt_at > now:
         moments.append(record.next_attempt_at)

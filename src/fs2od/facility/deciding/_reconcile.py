@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from fs2od.configuration import Watch
 from fs2od.facility.deciding._actions import Adopt, Hold, Identify, Release
 from fs2od.facility.deciding._passing_over import CLOSED_FOLDER
 from fs2od.facility.journal import Phase, Problem, ProblemKind, Record
-from fs2od.facility.watching import Look, Oddity, SeenFolder, Sighting
+from fs2od.facility.watching import Look, Oddity, SeenFolder, Sighting, fits_glob
 
 __all__ = ["STRUCTURAL", "reconcile"]
 
@@ -21,6 +22,7 @@ STRUCTURAL = frozenset(
         ProblemKind.RENAMED,
         ProblemKind.REMOVED,
         ProblemKind.REPLACED,
+        ProblemKind.UNWATCHED,
         ProblemKind.METADATA_LOST,
         ProblemKind.CLOSED,
     }
@@ -60,30 +62,38 @@ class _Reconciling:
         self._strangers = {
             (folder.device, folder.inode): folder for folder in look.folders if folder.identity not in self._by_identity
         }
+        self._by_numbers = defaultdict[tuple[int, int], list[Record]](list)
+        for record in records:
+            self._by_numbers[_numbers(record)].append(record)
+        self._by_path = {str(folder.path): folder for folder in look.folders}
         self._closed = {str(each.path) for each in look.passed_over if each.oddity is Oddity.CLOSED}
-        self._dataset_paths = {str(record.path) for record in records if not _is(record, ProblemKind.NESTED)}
+        self._dataset_paths = {str(record.path): record for record in records if not _is(record, ProblemKind.NESTED)}
+        self._above_datasets = {
+            str(parent): path for path, record in self._dataset_paths.items() for parent in record.path.parents
+        }
 
     def known(self) -> Iterator[Hold | Release | Identify]:
         for record in self._records:
-            if record.root not in self._watches or record.root in self._look.missing:
+            if any(record.path.is_relative_to(root) for root in self._look.missing):
                 continue
-            sighting = self._sightings.get(record.identity)
-            folder = sighting.folder if sighting else None
+            folder = self._folder(record)
             problem = self._problem(record, folder)
             held = record.problem if record.problem and record.problem.kind in STRUCTURAL else None
             if problem and (held is None or (held.kind, held.said) != (problem.kind, problem.said)):
                 yield Hold(record.id, problem)
             elif held and not problem:
                 yield Release(record.id)
-            if folder and not problem and (folder.device, folder.inode) != (record.device, record.inode):
-                yield Identify(record.id, folder.device, folder.inode)
+            if folder and not problem and (folder.identity, *_numbers(folder)) != (record.identity, *_numbers(record)):
+                yield Identify(record.id, folder)
 
     def new(self) -> Iterator[Adopt]:
         taken = set(self._dataset_paths)
         # Outer folders first, so that the inner one of two new datasets is the nested one.
-        for sighting in sorted(self._sightings.values(), key=lambda each: len(each.folder.relative)):
+        for sighting in sorted(self._sightings.values(), key=lambda each: len(each.folder.path.parts)):
             folder = sighting.folder
-            if folder.identity in self._by_identity or not self._is_due(sighting) or self._is_renamed(folder):
+            if folder.identity in self._by_identity or str(folder.path) in self._dataset_paths:
+                continue
+            if not self._is_due(sighting) or self._is_renamed(folder):
                 continue
             problem = self._unfit(folder, taken)
             if problem is None:
@@ -101,10 +111,8 @@ class _Reconciling:
     def _is_renamed(self, folder: SeenFolder) -> bool:
         """Say whether a known dataset's folder seems to have got this name, so that it is no new one."""
         return any(
-            (record.device, record.inode) == (folder.device, folder.inode)
-            and record.identity not in self._sightings
-            and not (_is(record, ProblemKind.REMOVED) and record.metadata != folder.metadata)
-            for record in self._records
+            record.identity not in self._sightings and _has_moved(record, folder)
+            for record in self._by_numbers.get(_numbers(folder), ())
         )
 
     def _unfit(self, folder: SeenFolder, taken: set[str]) -> Problem | None:
@@ -112,12 +120,18 @@ class _Reconciling:
             return self._report(ProblemKind.NAME, "the folder's name is not UTF-8: rename it")
         return self._nested(folder, taken)
 
-    def _nested(self, folder: SeenFolder, taken: set[str]) -> Problem | None:
+    def _nested(self, folder: SeenFolder, taken: Collection[str]) -> Problem | None:
         above = next((str(parent) for parent in folder.path.parents if str(parent) in taken), None)
-        if above is None:
+        below = self._above_datasets.get(str(folder.path))
+        if above is None and below is None:
             return None
-        said = f"it lies inside the dataset {above}: nested datasets are not taken up, move one of them"
-        return self._report(ProblemKind.NESTED, said)
+        where = f"it lies inside the dataset {above}" if above else f"the dataset {below} lies inside it"
+        return self._report(ProblemKind.NESTED, f"{where}: nested datasets are not taken up, move one of them")
+
+    def _folder(self, record: Record) -> SeenFolder | None:
+        """Return a dataset's folder, by whatever watch it is seen."""
+        sighting = self._sightings.get(record.identity)
+        return sighting.folder if sighting else self._by_path.get(str(record.path))
 
     def _problem(self, record: Record, folder: SeenFolder | None) -> Problem | None:
         if folder is None:
@@ -126,22 +140,33 @@ class _Reconciling:
             return self._unfit(folder, set())
         if _is_another(record, folder):
             said = "another folder now has this name: move it away and put the dataset back"
-            return self._report(ProblemKind.REPLACED, said)
+            accept = f"if this is its data, all the same: fs2od datasets accept {record.name}"
+            return self._report(ProblemKind.REPLACED, f"{said}; {accept}")
         if folder.is_closed:
             return self._report(ProblemKind.CLOSED, CLOSED_FOLDER)
         if folder.metadata is None:
             name = record.metadata.name if record.metadata else "its metadata file"
             return self._report(ProblemKind.METADATA_LOST, f"{name} is gone from the folder: put it back")
-        return self._nested(folder, self._dataset_paths - {str(folder.path)}) if record.phase is Phase.SEEN else None
+        return self._nested(folder, self._dataset_paths) if record.phase is Phase.SEEN else None
 
-    def _gone(self, record: Record) -> Problem:
-        stranger = self._strangers.get((record.device, record.inode))
-        if stranger is not None and not (_is(record, ProblemKind.REMOVED) and record.metadata != stranger.metadata):
+    def _gone(self, record: Record) -> Problem | None:
+        stranger = self._strangers.get(_numbers(record))
+        if stranger is not None and _has_moved(record, stranger):
             where = Path(stranger.root, stranger.shown)
             return self._report(ProblemKind.RENAMED, f"the folder seems to be called {where} now: name it as it was")
         if any(str(parent) in self._closed for parent in record.path.parents):
             return self._report(ProblemKind.CLOSED, f"a folder above it is closed; {CLOSED_FOLDER}")
+        watch = self._watches.get(record.root)
+        if watch is None or not fits_glob(record.relative, watch.glob):
+            return self._unwatched(record, watch)
         return self._report(ProblemKind.REMOVED, "the folder is gone: put it back")
+
+    def _unwatched(self, record: Record, watch: Watch | None) -> Problem | None:
+        # What is complete stands in Onedata, and whoever stops watching old folders need not hear of each dataset there.
+        if record.phase is Phase.COMPLETE:
+            return None
+        reason = f"watch.glob of {record.root} does not match it" if watch else f"{record.root} is not watched"
+        return self._report(ProblemKind.UNWATCHED, f"{reason} any more: it stays as it is until it is watched again")
 
     def _report(self, kind: ProblemKind, said: str) -> Problem:
         return Problem(kind, said, self._now)
@@ -151,10 +176,30 @@ def _is(record: Record, kind: ProblemKind) -> bool:
     return record.problem is not None and record.problem.kind is kind
 
 
+def _numbers(one: Record | SeenFolder) -> tuple[int, int]:
+    return one.device, one.inode
+
+
 def _is_another(record: Record, folder: SeenFolder) -> bool:
-    if (folder.device, folder.inode) == (record.device, record.inode) or record.metadata is None:
-        return False
-    there = folder.metadata
     # A new mount has other numbers, and a copy put back keeps the file's size and time.
-    same_file = there and (there.size_bytes, there.mtime_ns) == (record.metadata.size_bytes, record.metadata.mtime_ns)
-    return not same_file
+    if _has_its_file(record, folder):
+        return False
+    # Numbers of what was removed are given to new folders.
+    was_away = _is(record, ProblemKind.REMOVED) or _is(record, ProblemKind.REPLACED)
+    return was_away or _numbers(folder) != _numbers(record)
+
+
+def _has_moved(record: Record, folder: SeenFolder) -> bool:
+    """Say whether a folder under another name is a dataset's, and not a new one that was given a removed one's number.
+
+    Once it was said to be the dataset's, its metadata file may be edited there.
+    """
+    is_known = _is(record, ProblemKind.RENAMED) or _has_its_file(record, folder)
+    return is_known and _numbers(folder) == _numbers(record)
+
+
+def _has_its_file(record: Record, folder: SeenFolder) -> bool:
+    ours, there = record.metadata, folder.metadata
+    if ours is None:
+        return True  # never read: nothing was made of it yet
+    return there is not None and (there.size_bytes, there.mtime_ns) == (ours.size_bytes, ours.mtime_ns)

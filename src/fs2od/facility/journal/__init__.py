@@ -11,6 +11,7 @@ from fs2od.facility.journal._records import (
     ProblemKind,
     Record,
     Step,
+    Wish,
     parts_in,
 )
 from fs2od.facility.journal._schema import JOURNAL_SCHEMA
@@ -28,6 +29,7 @@ __all__ = [
     "ProblemKind",
     "Record",
     "Step",
+    "Wish",
     "no_fault",
     "parts_in",
     "read_records",

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from fs2od.facility.journal._records import Record
+from fs2od.facility.journal._records import Record, Wish
 from fs2od.mail import Letter, LetterRecipient, Outbox
 from fs2od.sqlite import Database
 
@@ -86,10 +86,11 @@ class Journal:
         """Take a record's new pause into account without writing it down: after a restart nothing is lost by trying sooner."""
         self._records[record.id] = record
 
-    def wishes(self) -> frozenset[int]:
-        """Return the datasets that the operator wants to be tried again now."""
+    def wishes(self) -> dict[int, Wish]:
+        """Return the datasets that the operator wants to be tried again now, or the folder of which to be accepted."""
         with self.database.reading() as db:
-            return frozenset(int(row[0]) for row in db.execute("SELECT DISTINCT dataset FROM wish"))
+            rows = db.execute("SELECT dataset, kind FROM wish ORDER BY id").fetchall()
+        return {int(row["dataset"]): Wish(row["kind"]) for row in rows}
 
     def grant(self, datasets: Iterable[int]) -> None:
         """Forget wishes that were heard."""
@@ -108,7 +109,8 @@ class Journal:
             db.execute("INSERT OR REPLACE INTO known VALUES (?, ?)", (key, value))
 
     def _store(self, db: sqlite3.Connection, record: Record, kind: str, said: str, now: datetime) -> None:
-        db.execute("UPDATE dataset SET record = ? WHERE id = ?", (msgspec.json.encode(record), record.id))
+        values = (record.root, record.relative, msgspec.json.encode(record), record.id)
+        db.execute("UPDATE dataset SET root = ?, relative = ?, record = ? WHERE id = ?", values)
         if kind:
             self.tell(db, record.id, kind=kind, said=said, now=now)
 

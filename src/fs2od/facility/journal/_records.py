@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
-from fs2od.facility.watching import SeenFile, Tally
+from fs2od.facility.watching import SeenFile, SeenFolder, Tally
 from fs2od.onedata.wire import JsonValue
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ProblemKind",
     "Record",
     "Step",
+    "Wish",
     "parts_in",
 ]
 
@@ -74,6 +76,7 @@ class ProblemKind(StrEnum):
     RENAMED = "renamed"
     REMOVED = "removed"
     REPLACED = "replaced"
+    UNWATCHED = "unwatched"
     METADATA_LOST = "metadata lost"
     CLOSED = "closed"
     RECIPIENTS = "recipients"
@@ -81,6 +84,14 @@ class ProblemKind(StrEnum):
     """Onedata said no; more of the same will not help."""
     WAITING = "waiting"
     """Something failed that may pass by itself."""
+
+
+class Wish(StrEnum):
+    """What an operator wants of a dataset that does not go on."""
+
+    RETRY = "retry"
+    ACCEPT = "accept"
+    """That the folder which has its name is taken for it, whoever made it."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -141,6 +152,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     facts: Facts | None = None
     metadata: SeenFile | None = None
     """The metadata file as it was when it was last read, well or not."""
+    reread: bool = False
+    """Whether it is to be read again even though it is as it was."""
     problem: Problem | None = None
     """What is wrong with the folder or its metadata file."""
     trouble: Problem | None = None
@@ -182,6 +195,12 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     def path(self) -> Path:
         """Where the dataset lies."""
         return Path(self.root, self.relative)
+
+    def found_as(self, folder: SeenFolder) -> Self:
+        """Return the same dataset, seen by another watch or with other numbers."""
+        return msgspec.structs.replace(
+            self, root=folder.root, relative=folder.shown, device=folder.device, inode=folder.inode
+        )
 
     @property
     def identity(self) -> tuple[str, str]:

@@ -78,5 +78,10 @@ CREATE TABLE whereabouts (
 ) STRICT;
 """
 
-JOURNAL_SCHEMA = Schema("facility journal", [_FIRST + OUTBOX_SCHEMA_SQL, _CHECKSUMS, _WHEREABOUTS])
+# A Wish: see fs2od.facility.journal._records.
+_WISHES = """
+ALTER TABLE wish ADD COLUMN kind TEXT NOT NULL DEFAULT 'retry';
+"""
+
+JOURNAL_SCHEMA = Schema("facility journal", [_FIRST + OUTBOX_SCHEMA_SQL, _CHECKSUMS, _WHEREABOUTS, _WISHES])
 """Everything in facility.db."""

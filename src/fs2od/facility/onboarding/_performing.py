@@ -101,10 +101,10 @@ class Performer:
                 await self._write(replace(self.journal.get(dataset), problem=problem), "needs you", problem.said)
             case Release(dataset):
                 # Read again: what was wrong with the metadata file may still be.
-                released = replace(self.journal.get(dataset), problem=None, metadata=None)
+                released = replace(self.journal.get(dataset), problem=None, reread=True)
                 await self._write(released, "goes on", "the folder is in order again")
-            case Identify(dataset, device, inode):
-                await self._write(replace(self.journal.get(dataset), device=device, inode=inode))
+            case Identify(dataset, folder):
+                await self._write(self.journal.get(dataset).found_as(folder))
             case NoteRunning(dataset):
                 await self._note_running(self.journal.get(dataset))
             case Reopen(dataset):
@@ -243,7 +243,7 @@ class Performer:
             metadata = await asyncio.to_thread(read_metadata, folder.path / folder.metadata.name)
         except MetadataProblem as error:
             malformed = Problem(ProblemKind.METADATA, str(error), self.clock())
-            held = replace(record, metadata=folder.metadata, problem=malformed)
+            held = replace(record, metadata=folder.metadata, reread=False, problem=malformed)
             await self._write(held, "needs you", str(error))
             return
         watch = Rules(self.configuration).watch(folder.root)
@@ -253,6 +253,7 @@ class Performer:
         read = replace(
             record,
             metadata=folder.metadata,
+            reread=False,
             facts=facts,
             problem=problem,
             phase=phase,

@@ -16,7 +16,7 @@ from fs2od.configuration import Watch
 from fs2od.errors import StorageMissing
 from fs2od.storage import bounded_ns
 
-__all__ = ["Look", "Oddity", "PassedOver", "SeenFile", "SeenFolder", "look", "require_watchable", "writable"]
+__all__ = ["Look", "Oddity", "PassedOver", "SeenFile", "SeenFolder", "fits_glob", "look", "require_watchable", "writable"]  # fmt: skip
 
 
 class SeenFile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -154,6 +154,12 @@ def require_watchable(watches: Iterable[Watch]) -> None:
         except OSError as error:
             said = f"the watched folder {watch.path} cannot be read ({error.strerror})"
             raise StorageMissing(f"{said}: create it, mount it or correct 'watch.path'") from error
+
+
+def fits_glob(relative: str, glob: str) -> bool:
+    """Say whether a watch with a glob would see a folder of a relative path; pure."""
+    names, levels = relative.split("/"), glob.split("/")
+    return len(names) == len(levels) and all(map(_fits, names, levels))
 
 
 def writable(relative: str) -> str:
