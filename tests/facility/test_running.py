@@ -82,7 +82,12 @@ async def test_it_rests_when_it_waits_for_a_person(world: World, monkeypatch: py
     world.dataset("bad", metadata="[")
     stop = asyncio.Event()
     running = asyncio.create_task(real_time(world).run(stop))
-    await asyncio.sleep(4)
+    for _ in range(600):
+        await asyncio.sleep(0.1)
+        rows = world.rows() if looks > 1 else {}
+        if rows and rows["lonely"].steps_done == 14 and rows["bad"].state == "needs you":
+            break
+    await asyncio.sleep(1)
     looks_before = looks
     await asyncio.sleep(3)
     stop.set()
