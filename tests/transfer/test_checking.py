@@ -21,13 +21,16 @@ from fs2od.manifests import (
     seal_of,
 )
 from fs2od.testing.downloading import command, single_file
-from fs2od.testing.network import Reply, Request, listed, reply_of
+from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
 from fs2od.transfer import (
     NotFound,
     Timeouts,
 )
 
 __all__ = ["site"]
+
+CONTENT = "/api/v3/onezone/shares/data/id-{}/content"
+PUBLIC = "/api/v3/onezone/shares/5f785efc3a98d2190a03813a097ff8eacha577/public"
 
 
 def test_what_is_on_the_disk_is_verified_without_the_service(site: Site) -> None:
@@ -40,10 +43,15 @@ def test_what_is_on_the_disk_is_verified_without_the_service(site: Site) -> None
     with (site.out / "big.mrc").open("r+b") as file:
         file.seek(PIECE_BYTES)
         file.write(b"spoilt")
-    site.share.answers["/api/v3/onezone"] = lambda _: reply_of(b"", status=500)
     site.share.asked.clear()
     report = site.download(replace(QUICK, with_files=True)).verify()
-    assert site.share.asked == []
+    # It is asked whether the manifest here is its own, and nothing else.
+    assert [asked.path for asked in site.share.asked if asked.path.endswith("/content")] == [CONTENT.format(SEAL)]
+    site.share.answers[PUBLIC] = lambda _: reply_of(b"", status=500)
+    said: list[str] = []
+    alone = site.download(replace(QUICK, say=said.append)).verify()
+    assert list(map(str, alone.failures)) == list(map(str, report.failures))
+    assert said[0].startswith("whether the manifest here is that of this dataset could not be asked (")
     assert [str(failure) for failure in report.failures] == [
         "big.mrc: differs from its checksum and is newer: bytes 8,388,608 to 16,777,215",
         "lost: it is not here",
@@ -56,6 +64,43 @@ def test_what_is_on_the_disk_is_verified_without_the_service(site: Site) -> None
         "right": "intact",
         "short": "failed",
     }
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_check_does_not_go_by_the_manifest_of_another_dataset(site: Site, sealed: bool) -> None:
+    site.offer({"a": b"a", "b": b"b"})
+    site.promise({"a": b"a", "b": b"b"}, sealed=sealed)
+    assert site.run().exit_code == 0
+    with HostileShare() as share:
+        other = Site(share, site.out)
+        other.offer({"c": b"c"})
+        other.promise({"c": b"c"}, sealed=sealed)
+        assert other.run().exit_code == 0
+        assert other.download().verify().summary().startswith("1 of 1 files, 1 B, all intact")
+        (site.out / "a").write_bytes(b"X")
+        said: list[str] = []
+        report = site.download(replace(QUICK, say=said.append)).verify()
+        assert said == ["the manifest here is that of another dataset: this one's own is taken"]
+        assert [str(failure) for failure in report.failures] == [
+            "a: differs from its checksum and is newer: bytes 0 to 0"
+        ]
+        assert (report.exit_code, report.files_total, report.files_intact) == (8, 2, 1)
+        other.share.items[:] = [listed("c", 1, mtime=MTIME_S)]
+        assert site.run().exit_code == 0
+        with pytest.raises(
+            NotFound, match="the manifest here is that of another dataset, and the dataset has no checksums"
+        ):
+            other.download().verify()
+
+
+def test_a_check_goes_by_the_manifest_that_was_downloaded_where_the_dataset_has_grown(site: Site) -> None:
+    site.offer({"a": b"a"})
+    site.promise({"a": b"a"})
+    assert site.run().exit_code == 0
+    site.offer({"a": b"a", "b": b"b"})
+    site.promise({"a": b"a", "b": b"b"}, sealed=True, parts=2)
+    report = site.download().verify()
+    assert (report.exit_code, report.files_total, report.files_intact) == (0, 1, 1)
 
 
 def test_a_check_says_what_is_wrong_and_not_that_it_could_not_be_fetched(site: Site) -> None:

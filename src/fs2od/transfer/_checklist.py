@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Callable, Optional
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted
+from fs2od.transfer._belonging import is_of_another
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._errors import NotFound
@@ -37,6 +38,7 @@ def checklist(
     shared: Dataset,
     destination: Destination,
     *,
+    impatient: Dataset,
     most: int,
     patience: Patience,
     sleep: Callable[[float], None],
@@ -44,25 +46,28 @@ def checklist(
 ) -> Checklist:
     """Return what the files in a folder must be.
 
-    The share is asked only where no manifest stands in the folder, or a damaged one; if neither does, as much as is sound in the
-    folder is returned, with the trouble.
+    That is what the manifest in the folder says, unless the share can be asked and it is not the share's. The share's own is taken
+    then, and where none stands in the folder, or a damaged one; if neither can be used, as much as is sound in the folder is
+    returned, with the trouble.
 
     Args:
         shared: What was downloaded.
+        impatient: The same, given up soon: nobody should have to wait for it to check what is here.
         destination: The folder.
         most: Entries in one folder of the share that are still believed.
         patience: How often to ask again.
         sleep: Pauses between tries.
-        say: Told in one sentence that the manifest in the folder is damaged.
+        say: Told in one sentence that the manifest in the folder is damaged, or of another dataset, or that nobody knows.
 
     Raises:
-        NotFound: Nobody knows checksums, or not yet.
+        NotFound: Nobody knows checksums of the share, or not yet.
         ConnectionLost, ServiceError, MalformedAnswer: None are in the folder, and the share cannot be read.
     """
     sidecar = Sidecar()
     sidecar.load(destination)
     here = Checklist(tuple(sidecar.promises()), sidecar.sealed, sidecar.trouble)
-    if here.promises and here.trouble is None:
+    is_usable = bool(here.promises) and here.trouble is None
+    if is_usable and not _is_anothers(impatient, sidecar, most=most, say=say):
         return here
     try:
         asked = _asked(shared, destination, most=most, patience=patience, sleep=sleep)
@@ -74,7 +79,8 @@ def checklist(
         asked = Checklist((), trouble=error)
     if here.trouble is None:
         if not asked.promises and asked.trouble is None:
-            raise NotFound("the dataset has no checksums to compare with, or not yet")
+            theirs = "the manifest here is that of another dataset, and " if is_usable else ""
+            raise NotFound(f"{theirs}the dataset has no checksums to compare with, or not yet")
         return asked
     if asked.promises and asked.trouble is None:
         if say is not None:
@@ -84,6 +90,21 @@ def checklist(
         return asked
     there = asked.trouble or "there is none"
     return replace(here, trouble=IntegrityFailure(f"{here.trouble}; the dataset's own: {there}"))
+
+
+def _is_anothers(impatient: Dataset, here: Sidecar, *, most: int, say: Say) -> bool:
+    """Say whether the manifest here is of another dataset than the share, as far as the share can be asked just now."""
+    try:
+        is_anothers = is_of_another(impatient, here.manifest, most=most)
+    except Interrupted:
+        raise
+    except Fs2odError as error:
+        is_anothers, said = False, f"whether the manifest here is that of this dataset could not be asked ({error})"
+    else:
+        said = "the manifest here is that of another dataset: this one's own is taken" if is_anothers else ""
+    if said and say is not None:
+        say(said)
+    return is_anothers
 
 
 def _asked(

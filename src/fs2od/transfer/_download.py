@@ -44,6 +44,8 @@ __all__ = ["Download", "Options", "folder_name", "opened_dataset"]
 
 _LONGEST_NAME: Final = 200
 _LOOK_S: Final = 0.1
+_FEW_TRIES: Final = 2
+_SOON: Final = Timeouts(5.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -156,8 +158,8 @@ class Download:
     def verify(self, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None) -> Report:
         """Return which files in the folder are what the manifest promises; nothing is fetched or changed.
 
-        The manifest is the one that was downloaded; only where there is none, or where it is damaged, the share is asked for it,
-        or for the checksums of the part that it shows.
+        The manifest is the one that was downloaded. The share is asked whether it is its own, if it can be; if not, or where there is
+        none or a damaged one, for its manifest, or for the checksums of the part that it shows.
 
         Args:
             progress: Called by this very thread about ten times a second, and at the end.
@@ -198,6 +200,7 @@ class _Course:
         ledger: Ledger,
         crew: Crew | None,
     ) -> None:
+        self._place = place
         self._path = path
         self._options = options
         self._show = progress
@@ -252,10 +255,11 @@ class _Course:
 
     def verify(self) -> Report:
         began_s = time.monotonic()
-        with Destination(self._path) as destination:
+        with Destination(self._path) as destination, self._impatient() as impatient:
             known = checklist(
                 self._shared,
                 destination,
+                impatient=impatient,
                 most=self._options.limits.folder_entries,
                 patience=self._options.patience,
                 sleep=self._sleep,
@@ -267,6 +271,12 @@ class _Course:
             self._name_unmet("it was asked for, and the manifest does not name it")
             self._unmatched = self._selection.unmatched
         return replace(self._report(began_s, trouble=known.trouble, sealed=known.is_sealed), is_check=True)
+
+    def _impatient(self) -> Dataset:
+        """Return the dataset for questions that may stay without an answer."""
+        options, patience = self._options, self._options.patience
+        soon = replace(options, patience=replace(patience, tries=min(_FEW_TRIES, patience.tries)))
+        return opened_dataset(self._place, replace(soon, timeouts=options.timeouts.within(_SOON)), self._sleep)
 
     def estimate(self) -> Estimate:
         rehearsal = Rehearsal(self._shared, self._path, self._selection, self._options.limits, limit=self._limit)

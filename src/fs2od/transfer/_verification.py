@@ -1,4 +1,4 @@
-"""Looking again at what was downloaded: every file read and compared with its checksum, without the network."""
+"""Looking again at what was downloaded: every file read and compared with its checksum."""
 
 from __future__ import annotations
 
