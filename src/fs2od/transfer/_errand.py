@@ -217,14 +217,14 @@ class Errand:
 
     def _visit_again(self, listed: Listed) -> list[Entry]:
         """Hand out what is new in a folder, and return the folders below it that are."""
-        present, settled = self._run.destination.scan(listed.path), self._run.tally.will_not_come()
+        present, tally = self._run.destination.scan(listed.path), self._run.tally
 
         def is_new(entry: Entry) -> bool:
             path = (*listed.path, entry.name)
             if entry.kind is EntryKind.FOLDER:
                 return not self._vanished.knows(path)
             # All else that was listed before stands on the disk by now, or did not come.
-            return entry.name in listed.again or (entry.name not in present and path not in settled)
+            return entry.name in listed.again or (entry.name not in present and not tally.is_settled(path))
 
         plan = narrowed(self._planned(listed.path, listed.entries, present), is_new)
         return self._carry_out(listed.path, listed.folder, plan)

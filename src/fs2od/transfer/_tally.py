@@ -143,10 +143,10 @@ class Tally:
             if self._files is not None and not is_folder:
                 self._files[shown] = FileReport(shown, "gone", 0, fetched=False)
 
-    def will_not_come(self) -> frozenset[Names]:
-        """Return the paths of all that failed or is gone."""
+    def is_settled(self, path: Names) -> bool:
+        """Say whether something failed or is gone."""
         with self._lock:
-            return frozenset(self._settled)
+            return path in self._settled
 
     def failure_of(self, path: Names) -> Fs2odError | None:
         """Return why something did not come; None if that is not known to have failed."""
