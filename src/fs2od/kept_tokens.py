@@ -8,8 +8,8 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,14 +41,15 @@ class KeptTokens:
         """Keep a token, make its zone the one that is meant from now on, and return where the token lies, for a person.
 
         Raises:
-            StorageError: It cannot be written.
+            StorageError: It cannot be written, or the keyring is locked.
         """
         keyring = _keyring() if in_keyring else None
         folder, file = self._folder, self._file(zone_url)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if keyring is not None:
-                keyring.set_password(_SERVICE, zone_url, token)
+                with _told_of_keyring():
+                    keyring.set_password(_SERVICE, zone_url, token)
             _write(file, token if keyring is None else _IN_KEYRING)
             _write(folder / _ZONE, f"{zone_url}\n")
         except OSError as error:
@@ -60,6 +61,7 @@ class KeptTokens:
 
         Raises:
             ConfigurationError: Others can read the file that holds it.
+            StorageError: It lies in the keyring, and that is locked.
         """
         file = self._file(zone_url)
         try:
@@ -73,7 +75,10 @@ class KeptTokens:
         if text != _IN_KEYRING:
             return text
         keyring = _keyring()
-        found = keyring.get_password(_SERVICE, zone_url) if keyring is not None else None
+        if keyring is None:
+            return None
+        with _told_of_keyring():
+            found = keyring.get_password(_SERVICE, zone_url)
         return str(found) if found is not None else None
 
     def zone(self) -> str | None:
@@ -108,6 +113,16 @@ def _write(path: Path, text: str) -> None:
     with os.fdopen(handle, "w") as file:
         file.write(text)
     partial.replace(path)
+
+
+@contextmanager
+def _told_of_keyring() -> Iterator[None]:
+    """Say what can be done where a keyring refuses. Its errors are its own: each desktop's keyring raises others."""
+    try:
+        yield
+    except Exception as error:
+        said = f"the keyring refuses ({type(error).__name__}): unlock it, or keep the token in a file by fs2od login --no-keyring"
+        raise StorageError(said) from error
 
 
 def _keyring() -> Any | None:  # noqa: ANN401 - a module that not everybody has

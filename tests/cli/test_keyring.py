@@ -52,3 +52,24 @@ def test_a_token_is_kept_in_the_keyring_used_from_it_and_forgotten(tmp_path: Pat
     assert tree(home / "out") == tree(dataset.folder)
     assert text not in (home / "told").read_text()
     assert text not in done.stderr + done.stdout
+
+
+def test_a_locked_keyring_is_said_in_one_line_with_what_to_do(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    lock = "import secretstorage as s; s.get_default_collection(s.dbus_init()).lock()"
+    with serve_world(tmp_path / "world") as world:
+        (home / "pasted").write_text(world.administrator.token.reveal())
+        done = in_session(
+            home,
+            world,
+            'cat pasted | $FS2OD login --zone "$ZONE" --token-file - 2> said',
+            f"{shlex.quote(sys.executable)} -c {shlex.quote(lock)}",
+            "$FS2OD download 'grid 7' out && exit 9 || echo $?",
+            'cat pasted | $FS2OD login --zone "$ZONE" --token-file - && exit 9 || echo $?',
+        )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    said = [line for line in done.stderr.splitlines() if "the keyring refuses" in line]
+    assert len(said) == 2
+    assert all("unlock it, or keep the token in a file by fs2od login --no-keyring" in line for line in said)
