@@ -10,6 +10,7 @@ Fs2odError
 |-- StorageError          the file system or the bucket refused
 |   |-- StorageFull       no space left: make room, then run the same command again
 |   |-- StorageMissing    a folder that should be there is not, or may not be read
+|   |   `-- StorageReplaced   another folder stands in its place: put back the one that is meant, or say that this one is
 |   |-- NameTooLong       no file can have so long a name there: choose a shorter one
 |   |-- DirectoryNotEmpty only an empty directory can be removed: remove what lies in it first
 |   |-- StorageRefused    the store does not accept our credentials, or forbids this: a person must act
@@ -42,6 +43,7 @@ __all__ = [
     "StorageFull",
     "StorageMissing",
     "StorageRefused",
+    "StorageReplaced",
     "masked",
 ]
 
@@ -87,6 +89,10 @@ class StorageFull(StorageError):
 
 class StorageMissing(StorageError):
     """A folder that should be there is not, or may not be read."""
+
+
+class StorageReplaced(StorageMissing):
+    """Another folder stands in the place of the one that is meant, or a link to another one; nothing of it is used."""
 
 
 class NameTooLong(StorageError):

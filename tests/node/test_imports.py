@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -211,10 +210,9 @@ def test_a_storage_that_is_not_there_fails_the_scan_and_says_why(world: World) -
 
 
 def test_a_failed_scan_of_a_continuous_import_is_tried_again(world: World) -> None:
-    shutil.rmtree(world.root)
+    away = world.root.rename(world.root.with_name("away"))
     assert world.tick().status == "failed"
-    world.root.mkdir()
-    (world.root / "back").touch()
+    away.rename(world.root)
     world.clock.seconds += 60
     assert world.tick().status == "completed"
     assert world.files() == 1

@@ -73,6 +73,12 @@ class Ports:
     type=click.Path(path_type=Path, file_okay=False),
     help="Instead of the file's mail.folder. Default: DATA/outbox.",
 )
+@click.option(
+    "--keep-out",
+    type=click.Path(path_type=Path, file_okay=False),
+    multiple=True,
+    help="A folder that no storage may show, such as the facility's state; repeatable. DATA and the outbox never are shown.",
+)
 @click.option("--plain", is_flag=True, help="Switch off every extension beyond Onedata's REST.")
 @click.option("--json", "as_json", is_flag=True, help="Once ready, print one JSON line on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
@@ -87,6 +93,7 @@ def node(
     country_database: Path | None,
     config: Path | None,
     outbox: Path | None,
+    keep_out: tuple[Path, ...],
     plain: bool,
     as_json: bool,
     verbose: bool,
@@ -104,6 +111,7 @@ def node(
         data=data.absolute(),
         zone_domain=addresses.zone,
         provider_domain=addresses.provider,
+        own_folders=tuple(each.absolute() for each in (*keep_out, *(() if outbox is None else (outbox,)))),
         plain=plain,
         asn_database=asn_database or network.asn_database,
         country_database=country_database or network.country_database,

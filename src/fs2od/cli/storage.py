@@ -23,10 +23,11 @@ __all__ = ["storage"]
     epilog="Examples:\n\n  fs2od storage add scratch --posix /data/scratch --provider https://localhost:8446"
     "\n\n  fs2od storage add bucket --s3 https://s3.example.org --bucket cryoem --access-key fs2od --secret-file s3.secret"
     " --provider https://localhost:8446\n\n  fs2od storage check STORAGE --provider https://localhost:8446"
+    "\n\n  fs2od storage move STORAGE /data/scratch --provider https://localhost:8446"
     "\n\n  fs2od storage direct STORAGE --allow --at https://s3.example.org --provider https://localhost:8446"
 )
 def storage() -> None:
-    """Add, list, check and remove the storages of a site, and let clients read straight from its buckets."""
+    """Add, list, check, move and remove the storages of a site, and let clients read straight from its buckets."""
 
 
 @storage.command()
@@ -140,6 +141,26 @@ def check(*, which: str, provider_url: str, token_file: Path | None, ca_file: Pa
     if not Speaker.of(token_file, ca_file).at_panel(provider_url, tried):
         raise StorageError(f"storage {which} cannot be used now: the node's log says why")
     click.echo(f"{which} works", err=True)
+
+
+@storage.command()
+@click.argument("which")
+@click.argument("folder")
+@panel_options
+def move(*, which: str, folder: str, provider_url: str, token_file: Path | None, ca_file: Path | None) -> None:
+    """Find what the storage with the id WHICH holds in FOLDER from now on, a directory of the node's machine.
+
+    FOLDER may be where it is already: a storage uses the very directory that stood there before, and no other that takes its place.
+    Say so after a directory was restored from a backup or moved to another disk. What of an imported storage is not there is
+    removed from its space by the next import.
+    """
+
+    async def moved(panel: Onepanel) -> None:
+        details = await panel.storages.get(StorageId(which))
+        await panel.storages.change_posix(StorageId(which), current_name=details.name, mount_point=folder)
+
+    Speaker.of(token_file, ca_file).at_panel(provider_url, moved)
+    click.echo(f"{which} is what stands at {folder} now", err=True)
 
 
 @storage.command()

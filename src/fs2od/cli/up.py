@@ -115,7 +115,7 @@ def node_arguments(home: Path, port: int, more: Sequence[str], files: Mapping[st
     given = [word for option, path in files.items() if path is not None for word in (option, str(path.absolute()))]
     return [
         "node", "--data", str(home / "node"), "--port", str(port), "--json", "--config", str(home / "fs2od.toml"),
-        "--outbox", str(home / "outbox"), *more, *given,
+        "--outbox", str(home / "outbox"), "--keep-out", str(home / "facility"), *more, *given,
     ]  # fmt: skip
 
 

@@ -103,6 +103,8 @@ class NodeSettings:
     """Files of ours that hold access information: never imported, listed or delivered."""
     closed_names: frozenset[str] = frozenset()
     """Files of an imported storage that public links never deliver, nor copies named after them, from the moment in which they are registered."""
+    own_folders: tuple[Path, ...] = ()
+    """Further folders of ours that hold secrets, such as the one where letters wait: no storage shows what lies in them."""
     plain: bool = False
     """Switch off every extension beyond Onedata's REST."""
     asn_database: Path | None = None

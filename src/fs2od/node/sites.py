@@ -11,10 +11,11 @@ from typing import Protocol
 from fs2od.errors import ConfigurationError, StorageMissing
 from fs2od.node.index import Indexes, arrivals
 from fs2od.node.index.schema import ROOT
+from fs2od.node.panel.bounds import Bounds
 from fs2od.node.panel.clearances import Clearances
 from fs2od.node.panel.emptying import Emptying
 from fs2od.node.panel.homes import Homes
-from fs2od.node.panel.named_stores import NamedStores
+from fs2od.node.panel.roots import note_roots
 from fs2od.node.panel.support import note_space_removed
 from fs2od.node.provider.checksums import Checksums
 from fs2od.node.provider.provider import Oneprovider, Shared, front_of, open_provider
@@ -57,7 +58,7 @@ class Sites:
         self._zone = zone
         settings = zone.settings
         indexes = Indexes(settings.data / "spaces", limit=settings.limits.open_indexes)
-        homes = Homes(zone.database, indexes, zone.keys, NamedStores(settings))
+        homes = Homes(zone.database, indexes, zone.keys, Bounds.of(settings))
         sources = Sources(homes, indexes, zone.clock)
         modes = (settings.file_mode, settings.directory_mode)
         checksums = Checksums(indexes, sources)
@@ -186,7 +187,9 @@ class Sites:
         return stop_serving
 
     def _opened(self, record: Provider, domain: str) -> Oneprovider:
-        return open_provider(self._shared, self._zone.providers.went_online(record.id, domain))
+        opened = open_provider(self._shared, self._zone.providers.went_online(record.id, domain))
+        note_roots(opened.storages, self._shared.indexes)
+        return opened
 
     def _forget_space(self, space: SpaceId) -> None:
         for provider in self:

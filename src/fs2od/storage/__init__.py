@@ -17,6 +17,7 @@ from fs2od.storage._contract import (
     md5_of_parts,
 )
 from fs2od.storage._posix import PosixStorage
+from fs2od.storage._posix_root import Number, Root, noted_root, numbers_of
 from fs2od.storage._public import is_public
 
 __all__ = [
@@ -28,7 +29,9 @@ __all__ = [
     "Files",
     "Kind",
     "Listed",
+    "Number",
     "PosixStorage",
+    "Root",
     "Seen",
     "Storage",
     "Upload",
@@ -36,4 +39,6 @@ __all__ = [
     "facts_of",
     "is_public",
     "md5_of_parts",
+    "noted_root",
+    "numbers_of",
 ]

@@ -13,6 +13,7 @@ from typing import BinaryIO, ClassVar
 
 from fs2od.storage._contract import Begin, Can, Chunk, Seen, Storage, Upload
 from fs2od.storage._posix_looker import Looker
+from fs2od.storage._posix_root import Number, Root
 from fs2od.storage._posix_tree import Tree, split
 from fs2od.storage._posix_writing import PosixWriter
 
@@ -22,13 +23,29 @@ class PosixStorage(Storage):
 
     Raises:
         StorageMissing: At use, when the directory is not there or may not be read.
+        StorageReplaced: At use, when it is not the one that was noted.
     """
 
     can: ClassVar[Can] = Can.WRITE_AT | Can.RENAME_ATOMICALLY | Can.KEEP_DIRECTORIES | Can.TELL_SPACE
 
-    def __init__(self, mount_point: Path) -> None:
-        self.mount_point = mount_point
-        self._tree = Tree(mount_point)
+    def __init__(
+        self,
+        mount_point: Path,
+        *,
+        below: str = "",
+        root: Root | None = None,
+        kept_out: frozenset[Number] = frozenset(),
+    ) -> None:
+        """Make ready; nothing is opened yet.
+
+        Args:
+            mount_point: The directory.
+            below: The folder in it whose tree this is, by its path; all of it by default.
+            root: Which directory it is, as it was noted; whichever stands there by default.
+            kept_out: Directories that nothing of is delivered, wherever in the tree they are.
+        """
+        self.mount_point = mount_point / below
+        self._tree = Tree(mount_point, below=below, known=root, kept_out=kept_out)
         self._looker = Looker(self._tree)
         self._writer = PosixWriter(self._tree)
 

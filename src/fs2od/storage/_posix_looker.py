@@ -24,6 +24,7 @@ __all__ = ["Looker"]
 _FORMAT = 0o170000
 _SPECIAL = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
 _UNREADABLE = "may not be read"
+_KEPT_OUT = "fs2od keeps its own state there"
 # How many names are looked at together, and how many such batches are asked for before the first is needed.
 _BATCH, _AHEAD = 500, 3
 # So many ways to combine the modes and owners of a batch are judged before its files are looked at one by one.
@@ -118,6 +119,8 @@ class Looker:
             refused = refused or link_fault(f"{parent}/{name}" if parent else name, target, self._target_of)
         elif kind is Kind.OTHER:
             refused = f"special file ({_SPECIAL.get(facts.st_mode & _FORMAT, 'of an unknown kind')})"
+        elif kind is Kind.DIRECTORY and (facts.st_dev, facts.st_ino) in self._tree.kept_out:
+            refused = _KEPT_OUT
         elif kind is Kind.FILE and refused is None and not reader.may_read(handle, name, facts):
             refused = _UNREADABLE
         return Seen(

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fs2od.errors import DirectoryNotEmpty, StorageError, StorageFull, StorageMissing
+from fs2od.errors import DirectoryNotEmpty, StorageError, StorageFull, StorageMissing, StorageReplaced
+from fs2od.storage._posix_root import Number, Root, is_meant, opened_without_links
 
 # ESTALE is NFS's way to say that a file went away under an open handle.
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE)
@@ -26,10 +27,21 @@ class SourceFailed(Exception):
 
 
 class Tree:
-    """The tree below one directory: handles of what lies in it, and its errors."""
+    """The tree below one directory: handles of what lies in it, and its errors.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    Where it was noted which directory that is (`known`), no other one is ever entered. The tree may also be that of a folder
+    `below` it. Directories that are `kept_out` cannot be delivered, nor what lies in them.
+    """
+
+    def __init__(
+        self, top: Path, *, below: str = "", known: Root | None = None, kept_out: frozenset[Number] = frozenset()
+    ) -> None:
+        self.root = top / below
+        self.kept_out = kept_out
+        self._top = top
+        self._below = names(below)
+        self._known = known
+        self._device = known.device if known is not None else 0
 
     @contextmanager
     def directory(self, path: str) -> Iterator[int]:
@@ -77,11 +89,28 @@ class Tree:
 
     def _opened_root(self) -> int:
         try:
-            return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            handle = os.open(self._top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                if self._known is not None:
+                    self._require(self._known, handle)
+                for name in self._below:
+                    handle = _deeper(handle, name)
+            except BaseException:
+                os.close(handle)
+                raise
         except OSError as error:
             # Whatever it is (not mounted, a dead file server, no rights): nothing can be said about any file.
             said = f"the folder {self.root} is not there or may not be read ({error.strerror})"
             raise StorageMissing(said) from error
+        return handle
+
+    def _require(self, known: Root, handle: int) -> None:
+        facts = os.fstat(handle)
+        if is_meant(handle, facts, known) and (facts.st_dev == self._device or _is_at(known.path, facts)):
+            self._device = facts.st_dev
+            return
+        said = f"another folder stands at {self._top}: put back the one that is meant, or mount its disk"
+        raise StorageReplaced(f"{said}; if this one is meant from now on, say so with 'fs2od storage move'")
 
 
 def names(path: str) -> list[str]:
@@ -115,6 +144,18 @@ def _deeper(handle: int, name: str) -> int:
     deeper = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=handle)
     os.close(handle)
     return deeper
+
+
+def _is_at(path: str, facts: os.stat_result) -> bool:
+    """Say whether a path without links leads to a directory, which then was mounted anew."""
+    try:
+        handle = opened_without_links(path)
+    except OSError:
+        return False
+    try:
+        return os.path.samestat(os.fstat(handle), facts)
+    finally:
+        os.close(handle)
 
 
 def _is_text(name: str) -> bool:

@@ -12,9 +12,20 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from fs2od.node.index.entries import SpaceIndex
+from fs2od.node.index.schema import ROOT
 from fs2od.node.index.visits import Counts
 
-__all__ = ["LOST_IDS", "ScanEnd", "ScanRecord", "begin_scan", "end_scan", "last_scan", "skip_lost_ids", "undeliverable"]
+__all__ = [
+    "LOST_IDS",
+    "ScanEnd",
+    "ScanRecord",
+    "begin_scan",
+    "end_scan",
+    "last_scan",
+    "listed_inode",
+    "skip_lost_ids",
+    "undeliverable",
+]
 
 LOST_IDS = 1 << 24
 """More than a scan registers before it waits for the disk. There are ids for half a trillion such cuts."""
@@ -46,6 +57,13 @@ def last_scan(index: SpaceIndex) -> ScanRecord:
         return ScanRecord(total)
     counts = Counts(*(row[name] for name in _COUNTS))
     return ScanRecord(total, row["status"], row["started"], row["stopped"], counts, row["problem"])
+
+
+def listed_inode(index: SpaceIndex) -> int | None:
+    """Return the number of the storage's directory whose listing was last finished; None if none was."""
+    with index.database.reading() as db:
+        row = db.execute("SELECT inode FROM folder WHERE entry = ? AND listed > 0", (ROOT,)).fetchone()
+    return int(row[0]) if row is not None and row[0] else None
 
 
 def skip_lost_ids(index: SpaceIndex) -> None:

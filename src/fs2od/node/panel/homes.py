@@ -7,11 +7,10 @@ the state that is registered (fs2od.node.provider.sources).
 
 from __future__ import annotations
 
-from collections.abc import Container
-
 from fs2od.node.index import Indexes
 from fs2od.node.index.arrivals import arrived_bytes
 from fs2od.node.index.schema import ROOT
+from fs2od.node.panel.bounds import Bounds
 from fs2od.node.panel.storage_records import StorageRecord, storage_record
 from fs2od.node.panel.support import HOME, Support, support_record
 from fs2od.node.zone.secrets import KeyFile
@@ -24,10 +23,10 @@ __all__ = ["Homes"]
 class Homes:
     """Finds the homes of spaces, for all providers of the node."""
 
-    def __init__(self, database: Database, indexes: Indexes, keys: KeyFile, named: Container[str]) -> None:
+    def __init__(self, database: Database, indexes: Indexes, keys: KeyFile, bounds: Bounds) -> None:
         self._database = database
         self._keys = keys
-        self._named = named
+        self._bounds = bounds
         self._indexes = indexes
         self._supports = Standing(database, self._support)
         self._storages = Standing(database, self._all_storages)
@@ -53,23 +52,23 @@ class Homes:
     def _storage(self, space: SpaceId) -> StorageRecord | None:
         with self._database.reading() as db:
             row = db.execute(f"SELECT t.* {HOME}", (space,)).fetchone()
-        return None if row is None else storage_record(row, self._keys, self._named)
+        return None if row is None else storage_record(row, self._keys, self._bounds)
 
     def _all_storages(self, space: SpaceId) -> tuple[StorageRecord, ...]:
         query = "SELECT t.* FROM support AS s JOIN storage AS t ON t.id = s.storage WHERE s.space = ? ORDER BY t.id"
         with self._database.reading() as db:
-            return tuple(storage_record(row, self._keys, self._named) for row in db.execute(query, (space,)))
+            return tuple(storage_record(row, self._keys, self._bounds) for row in db.execute(query, (space,)))
 
     def known(self, storage: StorageId) -> StorageRecord | None:
         """Return a storage of any provider, whatever it supports."""
         with self._database.reading() as db:
             row = db.execute("SELECT * FROM storage WHERE id = ?", (storage,)).fetchone()
-        return None if row is None else storage_record(row, self._keys, self._named)
+        return None if row is None else storage_record(row, self._keys, self._bounds)
 
     def every_storage(self) -> list[StorageRecord]:
         """Return all storages of the node."""
         with self._database.reading() as db:
-            return [storage_record(row, self._keys, self._named) for row in db.execute("SELECT * FROM storage")]
+            return [storage_record(row, self._keys, self._bounds) for row in db.execute("SELECT * FROM storage")]
 
     def every(self) -> list[SpaceId]:
         """Return all spaces that anybody supports, sorted by id."""

@@ -14,8 +14,9 @@ from fs2od.node.clock import Clock
 from fs2od.node.index import Indexes, SpaceIndex
 from fs2od.node.index.closing import close_earlier
 from fs2od.node.index.scans import ScanEnd, ScanRecord, begin_scan, end_scan, last_scan, undeliverable
+from fs2od.node.panel.roots import note_roots
 from fs2od.node.panel.scanning import Counts, ScanRules, ScanStopped, scan
-from fs2od.node.panel.storages import Storages
+from fs2od.node.panel.storages import StorageRecord, Storages
 from fs2od.node.panel.support import Support, Supports
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
@@ -248,7 +249,7 @@ class Imports:
         try:
             scan(
                 index,
-                self._storages.get(support.storage).opened(),
+                self._storage(support).opened(),
                 number=number,
                 rules=rules.thorough() if running.is_thorough else rules,
                 counts=running.counts,
@@ -261,6 +262,13 @@ class Imports:
         except Fs2odError as error:
             return "failed", str(error)
         return "completed", None
+
+    def _storage(self, support: Support) -> StorageRecord:
+        found = self._storages.get(support.storage)
+        if found.root is None and found.type == "posix":
+            note_roots(self._storages, self._indexes)
+            found = self._storages.get(support.storage)
+        return found
 
     def _pause(self, space: SpaceId) -> None:
         before = self._pauses.get(space)

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 
 from fs2od.errors import StorageError
+from fs2od.node.panel.bounds import Bounds
 from fs2od.node.zone.secrets import KeyFile
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
 from fs2od.onedata.wire.storages import PathType
-from fs2od.storage import PosixStorage, Storage
+from fs2od.storage import Number, PosixStorage, Root, Storage
 
 if TYPE_CHECKING:
     from fs2od.storage.s3 import S3Settings
@@ -31,6 +32,7 @@ __all__ = [
     "Place",
     "StorageRecord",
     "failure_at",
+    "failure_of",
     "only_public_at",
     "opened_at",
     "seal",
@@ -77,6 +79,8 @@ class StorageRecord:
     """One storage. `qos_parameters` are the ones given; storageId and providerId are implied.
 
     With `only_public` a bucket is reached at public addresses only, for it is not whoever runs the node who named its store.
+    `root` says which directory it is: another one in its place is never used (None: that was not noted yet). What is `kept_out`
+    of a directory is never shown.
     """
 
     id: StorageId
@@ -88,6 +92,8 @@ class StorageRecord:
     qos_parameters: Mapping[str, str | float]
     credentials: Credentials = field(default=Credentials(), repr=False)
     only_public: bool = True
+    root: Root | None = None
+    kept_out: frozenset[Number] = frozenset()
 
     @property
     def type(self) -> Literal["posix", "s3"]:
@@ -111,8 +117,9 @@ class StorageRecord:
         return self._opened("" if self.imported else space, hurried=hurried)
 
     def _opened(self, below: str, *, hurried: bool = False) -> Storage:
-        place, keys = self.place, self.credentials
-        return opened_at(place, keys, below=below, only_public=self.only_public, hurried=hurried)
+        if isinstance(self.place, Path):
+            return _directory(self.place, below, self.root, self.kept_out)
+        return opened_at(self.place, self.credentials, below=below, only_public=self.only_public, hurried=hurried)
 
     def given_out(self) -> StorageRecord:
         """Return the storage as clients reach it who are given addresses of what lies there."""
@@ -123,8 +130,8 @@ class StorageRecord:
         return replace(self, place=msgspec.structs.replace(place, endpoint=place.given_endpoint), only_public=True)
 
 
-def storage_record(row: sqlite3.Row, keys: KeyFile, named: Container[str]) -> StorageRecord:
-    """Return what a row of the table says; `named` are the stores that may have any address.
+def storage_record(row: sqlite3.Row, keys: KeyFile, bounds: Bounds) -> StorageRecord:
+    """Return what a row of the table says, within the node's bounds.
 
     Raises:
         StateError: Its credentials were sealed with another key file.
@@ -142,7 +149,9 @@ def storage_record(row: sqlite3.Row, keys: KeyFile, named: Container[str]) -> St
         readonly=bool(row["readonly"]),
         qos_parameters=json.loads(row["qos"]),
         credentials=msgspec.json.decode(opened, type=Credentials) if opened else Credentials(),
-        only_public=only_public_at(place, named),
+        only_public=only_public_at(place, bounds.named),
+        root=msgspec.json.decode(row["root"], type=Root) if row["root"] else None,
+        kept_out=frozenset() if bucket else bounds.kept_out,
     )
 
 
@@ -161,7 +170,7 @@ def opened_at(
 ) -> Storage:
     """Return the storage at a place, or the folder `below` it; `hurried` gives up soon where it does not answer."""
     if isinstance(place, Path):
-        return _directory(place, below)
+        return _directory(place, below, None, frozenset())
     # Here and not above: its library takes a moment to load, and most nodes have no bucket.
     from fs2od.storage.s3 import S3Settings  # noqa: PLC0415 - see above
 
@@ -179,8 +188,8 @@ def opened_at(
 
 
 @lru_cache(_MOST_CLIENTS)
-def _directory(place: Path, below: str) -> Storage:
-    return PosixStorage(place / below)
+def _directory(place: Path, below: str, root: Root | None, kept_out: frozenset[Number]) -> Storage:
+    return PosixStorage(place, below=below, root=root, kept_out=kept_out)
 
 
 @lru_cache(_MOST_CLIENTS)
@@ -208,6 +217,16 @@ def try_place(place: Place, credentials: Credentials, *, readonly: bool, only_pu
     if failure is not None:
         said = f"Storage test failed: {failure.operation} ({failure.reason})."
         raise errors.error_of("storageTestFailed", said, {"operation": failure.operation})
+
+
+def failure_of(storage: StorageRecord) -> Failure | None:
+    """Try whether a storage works where it is, and return what stands against it; None if it does."""
+    if isinstance(storage.place, Path):
+        try:
+            storage.opened().stat("")
+        except StorageError as error:
+            return Failure("read", str(error))
+    return failure_at(storage.place, storage.credentials, readonly=storage.readonly, only_public=storage.only_public)
 
 
 def failure_at(place: Place, credentials: Credentials, *, readonly: bool, only_public: bool) -> Failure | None:

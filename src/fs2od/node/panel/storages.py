@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,15 +14,17 @@ import msgspec
 from cryptography import x509
 from msgspec import structs
 
+from fs2od.errors import StorageError
 from fs2od.node.clock import Clock
-from fs2od.node.panel.overlaps import found_in, overlap, seen_through, told
+from fs2od.node.panel.bounds import Bounds
+from fs2od.node.panel.overlaps import found_in, overlap, resolved, seen_through, told
 from fs2od.node.panel.storage_records import (
     Bucket,
     Credentials,
     Failure,
     Place,
     StorageRecord,
-    failure_at,
+    failure_of,
     only_public_at,
     seal,
     storage_record,
@@ -31,11 +34,13 @@ from fs2od.node.zone.secrets import KeyFile
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId, new_entity_id
 from fs2od.sqlite import Database
+from fs2od.storage import Root, noted_root
 
 __all__ = ["StorageRecord", "Storages", "Trial"]
 
+_log = logging.getLogger(__name__)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_COLUMNS = "id, provider, name, type, mount_point, details, secret, imported, readonly, qos, created"
+_COLUMNS = "id, provider, name, type, mount_point, details, secret, imported, readonly, qos, root, created"
 
 
 @dataclass(frozen=True)
@@ -55,20 +60,17 @@ class Storages:
         provider: ProviderId,
         clock: Clock,
         keys: KeyFile,
-        named: Container[str],
-        *,
-        state: Path,
+        bounds: Bounds,
     ) -> None:
         """Keep them in the zone's database.
 
-        Stores that are not among the `named` are reached at public addresses only; nothing may lie in the node's own `state`.
+        Stores that are not named are reached at public addresses only; nothing may lie in the node's own folders.
         """
         self._database = database
         self._provider = provider
         self._clock = clock
         self._keys = keys
-        self._named = named
-        self._state = state
+        self._bounds = bounds
         self._trials: dict[StorageId, Trial] = {}
 
     def add_posix(
@@ -85,10 +87,9 @@ class Storages:
         Raises:
             Rejected: requiresImportedStorage, storageTestFailed, badValueFilePath.
         """
-        path = Path(mount_point)
-        if not path.is_absolute():
-            raise errors.error_of("badValueFilePath", "Bad value: provided file path is not absolute.")
-        return self._add(name, path, Credentials(), imported=imported, readonly=readonly, qos=qos_parameters)
+        return self._add(
+            name, _absolute(mount_point), Credentials(), imported=imported, readonly=readonly, qos=qos_parameters
+        )
 
     def add_s3(
         self,
@@ -122,7 +123,9 @@ class Storages:
             said = "Only an imported storage can be read-only."
             raise errors.error_of("requiresImportedStorage", said)
         others = self._require_free(place, imported=imported)
-        try_place(place, credentials, readonly=readonly, only_public=only_public_at(place, self._named))
+        # Noted before it is tried: what was tried is then what is noted, or the first use says that it is not.
+        root = self._root_at(place, links=not (imported and readonly))
+        try_place(place, credentials, readonly=readonly, only_public=only_public_at(place, self._bounds.named))
         if not readonly:
             self._require_unseen(place, credentials, others)
         storage = StorageId(new_entity_id())
@@ -138,10 +141,11 @@ class Storages:
             imported,
             readonly,
             json.dumps(dict(qos or {})),
+            _written(root),
             self._clock.now_s(),
         )
         with self._database.writing() as db:
-            db.execute(f"INSERT INTO storage ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute(f"INSERT INTO storage ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         self._noted(storage, None)
         return storage
 
@@ -155,13 +159,26 @@ class Storages:
         """
         with self._database.reading() as db:
             rows = db.execute("SELECT * FROM storage WHERE id IS NOT ?", (besides,))
-            others = [storage_record(row, self._keys, self._named) for row in rows]
-        if overlap(told(place), told(self._state)):
+            others = [storage_record(row, self._keys, self._bounds) for row in rows]
+        if any(overlap(told(place), told(each)) for each in self._bounds.own_folders):
             raise _taken("the node keeps its own state there")
         found = found_in(place, others, imported=imported)
         if found is not None:
             raise self._taken_by(found)
         return others
+
+    def _root_at(self, place: Place, *, links: bool) -> Root | None:
+        """Return which directory stands at a place; None for a bucket.
+
+        Raises:
+            Rejected: storageTestFailed.
+        """
+        if isinstance(place, Bucket):
+            return None
+        try:
+            return noted_root(place, kept_out=self._bounds.kept_out, links=links)
+        except StorageError as error:
+            raise _refused("read", str(error)) from error
 
     def _require_unseen(self, place: Place, credentials: Credentials, others: Iterable[StorageRecord]) -> None:
         """Let no bucket pass that is another storage's by another address of its store.
@@ -171,7 +188,7 @@ class Storages:
         """
         if not isinstance(place, Bucket):
             return
-        found = seen_through(place, credentials, others, only_public=only_public_at(place, self._named))
+        found = seen_through(place, credentials, others, only_public=only_public_at(place, self._bounds.named))
         if found is not None:
             raise self._taken_by(found)
 
@@ -199,13 +216,13 @@ class Storages:
         row = db.execute(query, (storage, self._provider)).fetchone()
         if row is None:
             raise errors.not_found()
-        return storage_record(row, self._keys, self._named)
+        return storage_record(row, self._keys, self._bounds)
 
     def of_space(self, space: SpaceId) -> list[StorageRecord]:
         """Return the storages that support a space, of every provider, sorted by id."""
         query = "SELECT t.* FROM support AS s JOIN storage AS t ON t.id = s.storage WHERE s.space = ? ORDER BY t.id"
         with self._database.reading() as db:
-            return [storage_record(row, self._keys, self._named) for row in db.execute(query, (space,))]
+            return [storage_record(row, self._keys, self._bounds) for row in db.execute(query, (space,))]
 
     def change(
         self, storage: StorageId, *, name: str | None = None, qos_parameters: Mapping[str, str | float] | None = None
@@ -234,13 +251,66 @@ class Storages:
         _require_usable(bucket)
         moves = not overlap(record.place, bucket)
         others = self._require_free(bucket, imported=record.imported, besides=storage) if moves else []
-        try_place(bucket, credentials, readonly=record.readonly, only_public=only_public_at(bucket, self._named))
+        try_place(bucket, credentials, readonly=record.readonly, only_public=only_public_at(bucket, self._bounds.named))
         if not record.readonly:
             self._require_unseen(bucket, credentials, others)
         values = (msgspec.json.encode(bucket).decode(), seal(self._keys, storage, credentials), storage)
         with self._database.writing() as db:
             db.execute("UPDATE storage SET details = ?, secret = ? WHERE id = ?", values)
         self._noted(storage, None)
+
+    def move_directory(self, storage: StorageId, mount_point: str) -> None:
+        """Find a directory's files at a path from now on, in the directory that stands there now; also where it was at that path before.
+
+        It is how whoever runs the node says that another directory is meant: one that was restored, or moved to another disk.
+
+        Raises:
+            NotFound: There is none.
+            Rejected: storageTestFailed; badValueFilePath; notSupported, it is a bucket.
+        """
+        record, place = self.get(storage), _absolute(mount_point)
+        if isinstance(record.place, Bucket):
+            raise errors.error_of("notSupported", "The storage is a bucket.")
+        self._require_free(place, imported=record.imported, besides=storage)
+        root = self._root_at(place, links=not (record.imported and record.readonly))
+        try_place(place, record.credentials, readonly=record.readonly, only_public=record.only_public)
+        with self._database.writing() as db:
+            db.execute(
+                "UPDATE storage SET mount_point = ?, root = ? WHERE id = ?", (str(place), _written(root), storage)
+            )
+        self._noted(storage, None)
+
+    def unnoted(self) -> list[tuple[StorageId, SpaceId | None]]:
+        """Return the directories of which is not noted which they are; each with the space that was imported from it, if one was."""
+        query = """SELECT t.id, s.space FROM storage AS t LEFT JOIN support AS s ON s.storage = t.id AND t.imported
+            WHERE t.provider = ? AND t.type = 'posix' AND t.root = '' GROUP BY t.id"""
+        with self._database.reading() as db:
+            return [(StorageId(row[0]), row[1]) for row in db.execute(query, (self._provider,))]
+
+    def note_root(self, storage: StorageId, expected_inode: int | None = None) -> None:
+        """Note which directory a storage is that an earlier version added. Where it is not there, a later call may do it.
+
+        Args:
+            storage: Which.
+            expected_inode: The number that its directory had when it was last imported, if that is known. Where another one
+                stands there now, the storage is not used until whoever runs the node says that this one is meant.
+
+        Raises:
+            NotFound: There is none.
+        """
+        record = self.get(storage)
+        if record.root is not None or isinstance(record.place, Bucket):
+            return
+        try:
+            resolved(record.place)  # nobody waits for a file server that is away
+            root = noted_root(record.place, kept_out=self._bounds.kept_out)
+        except StorageError as error:
+            _log.warning("storage '%s' cannot be used: %s", record.name, error)
+            return
+        if expected_inode is not None and expected_inode != root.inode:
+            root = structs.replace(root, inode=expected_inode, generation=0)
+        with self._database.writing() as db:
+            db.execute("UPDATE storage SET root = ? WHERE id = ? AND root = ''", (_written(root), storage))
 
     def lead_to(self, storage: StorageId, *, allowed: bool, endpoint: str = "") -> None:
         """Say whether clients may be given addresses that lead straight to a bucket.
@@ -270,8 +340,7 @@ class Storages:
             NotFound: There is none.
         """
         record = self.get(storage)
-        failure = failure_at(record.place, record.credentials, readonly=record.readonly, only_public=record.only_public)
-        return self._noted(storage, failure)
+        return self._noted(storage, failure_of(record))
 
     def trial(self, storage: StorageId) -> Trial | None:
         """Return what trying a storage showed when that was last done since the node started; None if it was not."""
@@ -295,6 +364,17 @@ class Storages:
         except sqlite3.IntegrityError as error:
             raise errors.error_of("storageInUse", "The storage supports a space.") from error
         self._trials.pop(storage, None)
+
+
+def _absolute(mount_point: str) -> Path:
+    path = Path(mount_point)
+    if not path.is_absolute():
+        raise errors.error_of("badValueFilePath", "Bad value: provided file path is not absolute.")
+    return path
+
+
+def _written(root: Root | None) -> str:
+    return "" if root is None else msgspec.json.encode(root).decode()
 
 
 def _taken(said: str) -> errors.ServiceError:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from fs2od.node.index import Indexes
+from fs2od.node.panel.bounds import Bounds
 from fs2od.node.panel.homes import Homes
 from fs2od.node.panel.imports import Imports
-from fs2od.node.panel.named_stores import NamedStores
 from fs2od.node.panel.scanning import ScanRules
 from fs2od.node.panel.storages import Storages
 from fs2od.node.panel.support import ImportConfig, Support, Supports
@@ -123,7 +123,7 @@ def open_provider(shared: Shared, record: Provider) -> Oneprovider:
     """Open one of the node's providers."""
     zone, indexes = shared.zone, shared.indexes
     settings, clock = zone.settings, zone.clock
-    storages = Storages(zone.database, record.id, clock, zone.keys, NamedStores(settings), state=settings.data)
+    storages = Storages(zone.database, record.id, clock, zone.keys, Bounds.of(settings))
     supports = Supports(zone.database, record.id, storages, indexes, zone.epoch, clock)
 
     def rules(support: Support) -> ScanRules:

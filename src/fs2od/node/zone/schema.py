@@ -12,6 +12,7 @@ from fs2od.node.zone.sites_schema import (
     NETWORKS,
     RESULTS,
     RESULTS_TOTAL,
+    ROOTS,
     SITES,
     SUPPORT,
     TROUBLES,
@@ -181,5 +182,6 @@ ZONE_SCHEMA = Schema(
         CLEARANCES,
         RESULTS_TOTAL,
         _NEIGHBOURS,
+        ROOTS,
     ),
 )

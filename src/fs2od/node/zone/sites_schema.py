@@ -8,6 +8,7 @@ __all__ = [
     "NETWORKS",
     "RESULTS",
     "RESULTS_TOTAL",
+    "ROOTS",
     "SITES",
     "SUPPORT",
     "TROUBLES",
@@ -100,6 +101,9 @@ CREATE TABLE clearance (
 ) WITHOUT ROWID;
 CREATE TABLE left_at_home (place TEXT NOT NULL, space TEXT NOT NULL, PRIMARY KEY (place, space)) WITHOUT ROWID;
 """
+
+# Which directory a storage is: see fs2od.storage.Root. Empty for buckets, and for what was not noted yet.
+ROOTS = "ALTER TABLE storage ADD COLUMN root TEXT NOT NULL DEFAULT '';"
 
 # The members of clusters are kept as those of groups and spaces are.
 CLUSTERS = """

@@ -107,6 +107,9 @@ def _storages(provider: Oneprovider) -> list[Endpoint]:
         wanted = changes[record.name]
         if isinstance(wanted, wire.S3StorageChange):
             _moved(provider, record, wanted)
+        elif wanted.mount_point is not UNSET:
+            _require_operator(provider, call)
+            provider.storages.move_directory(storage, wanted.mount_point)
         provider.storages.change(
             storage,
             name=None if wanted.name is UNSET else wanted.name,
