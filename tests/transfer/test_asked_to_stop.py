@@ -32,7 +32,7 @@ class Mute:
 
     def __call__(self, _: Request) -> Reply:
         self.was_asked.set()
-        self.is_over.wait(LONGEST_S)
+        self.is_over.wait(2 * LONGEST_S)
         return reply_of({}, status=503)
 
 
@@ -67,3 +67,23 @@ def test_a_request_that_comes_twice_is_one_and_the_last_words_are_said(
     assert "To go on: " in said
     assert "Traceback" not in said
     assert json.loads(report.read_text())["complete"] is False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["download", "rehearsal"])
+def test_while_the_name_of_its_folder_is_asked_for_it_stops_too(
+    words: tuple[str, ...], tmp_path: Path, mute: Mute, number: signal.Signals, more: tuple[str, ...]
+) -> None:
+    with HostileShare() as share:
+        share.answers[share.link.removeprefix(share.url).replace("/share", "/api/v3/onezone/shares") + "/public"] = mute
+        with subprocess.Popen([*words, share.link, *more], stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+            asked(process, mute)
+            process.send_signal(number)
+            # The service is given up long after that only.
+            _, said = process.communicate(timeout=LONGEST_S)
+            assert not mute.is_over.is_set()
+        mute.is_over.set()
+    assert process.returncode == 130, said
+    assert "stopped; what has arrived is kept. To go on: " in said
+    assert {share.link, *more} <= set(said.rpartition("To go on: ")[2].split())
+    assert said.count("\n") == 1

@@ -110,7 +110,7 @@ def download(
     )
     try:
         with stopping() as stop:
-            folder = dest or Path(folder_name(place, options))
+            folder = dest or Path(folder_name(place, options, stop))
             chosen = Download(place, folder, options)
             if dry_run:
                 rehearse(chosen.estimate(stop), as_json=as_json)

@@ -69,6 +69,8 @@ if __name__ == "__main__":
         from fs2od.transfer._script import main
     except ImportError as error:
         give_up("%s lacks a module that this needs, %s: use another Python 3" % (sys.executable, error.name))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
     sys.exit(main(sys.argv[1:], origin=ORIGIN))
 '''

@@ -14,6 +14,7 @@ from typing import Callable, Final
 from fs2od.errors import Fs2odError, Interrupted, StorageError, StorageMissing
 from fs2od.manifests import folder_name as plain_name
 from fs2od.transfer._ahead import Ahead
+from fs2od.transfer._breaking_off import breaking_off
 from fs2od.transfer._checklist import checklist
 from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset, Entrance
@@ -445,16 +446,23 @@ def opened_dataset(place: Place, options: Options, sleep: Callable[[float], None
     )
 
 
-def folder_name(place: Place, options: Options | None = None) -> str:
+def folder_name(place: Place, options: Options | None = None, stop: threading.Event | None = None) -> str:
     """Return what the folder for the dataset is called, as pages, mails and archives call it.
 
     A folder that stands here under the name that earlier releases gave it goes by that name: what is in it is gone on with.
 
+    Args:
+        place: The dataset.
+        options: How it is reached.
+        stop: Ends the question soon after it is set.
+
     Raises:
+        Interrupted: `stop` was set.
         NoSuchDataset: There is none.
         ConnectionLost, ServiceError, MalformedAnswer: It cannot be read at all.
     """
-    with opened_dataset(place, options or Options(), time.sleep) as dataset:
+    with breaking_off(stop) as ending, opened_dataset(place, options or Options(), ending.sleep) as dataset:
+        ending.of(dataset.http.abort)
         name = dataset.name()
     id_ = place.share if isinstance(place, Link) else place.space
     former = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name).strip(" .")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable
 
-from fs2od.errors import Interrupted, StorageMissing
+from fs2od.errors import StorageMissing
+from fs2od.transfer._breaking_off import breaking_off
 from fs2od.transfer._crew import Crew
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._download import Download, Options, opened_dataset
@@ -16,7 +16,6 @@ from fs2od.transfer._extras import STATE, Extra, find_extras, remove_extras
 from fs2od.transfer._ledger import KeptLedger
 from fs2od.transfer._links import Place
 from fs2od.transfer._report import Estimate, Progress, Report
-from fs2od.transfer._run import Ending
 from fs2od.transfer._selection import Selection
 
 __all__ = ["Mirror"]
@@ -85,8 +84,8 @@ class Mirror:
         """
         if not self._path.is_dir():
             return []
-        with _ending(stop) as ending, opened_dataset(self._place, self._options, ending.sleep) as dataset:
-            ending.on_abort = dataset.http.abort
+        with breaking_off(stop) as ending, opened_dataset(self._place, self._options, ending.sleep) as dataset:
+            ending.of(dataset.http.abort)
             with Destination(self._path) as destination:
                 return find_extras(dataset, destination, self._selection, self._options.limits, ending)
 
@@ -98,34 +97,3 @@ class Mirror:
         """
         with Destination(self._path) as destination:
             remove_extras(destination, extras)
-
-
-class _Ending(Ending):
-    """An ending that learns later what there is to break off."""
-
-    def __init__(self) -> None:
-        super().__init__(self._break_off)
-        self.on_abort: Callable[[], None] | None = None
-
-    def _break_off(self) -> None:
-        if self.on_abort is not None:
-            self.on_abort()
-
-
-@contextlib.contextmanager
-def _ending(stop: threading.Event | None) -> Iterator[_Ending]:
-    """Yield an ending that comes soon after `stop` is set."""
-    ending, over = _Ending(), threading.Event()
-
-    def watch(told: threading.Event) -> None:
-        while not over.is_set():
-            if told.wait(0.1):
-                ending.stop(Interrupted("stopped"))
-                return
-
-    if stop is not None:
-        threading.Thread(target=watch, args=(stop,), name="fs2od-stop", daemon=True).start()
-    try:
-        yield ending
-    finally:
-        over.set()

@@ -10,9 +10,9 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import TYPE_CHECKING, Callable, Sequence
 
-from fs2od.errors import Fs2odError
+from fs2od.errors import Fs2odError, Interrupted
 from fs2od.stopping import stopping
 from fs2od.transfer._download import Download, Options, folder_name
 from fs2od.transfer._errors import UntrustedCertificate
@@ -30,6 +30,9 @@ from fs2od.transfer._words import (
     try_report,
     write_report,
 )
+
+if TYPE_CHECKING:
+    import threading
 
 __all__ = ["main"]
 
@@ -56,7 +59,9 @@ def main(arguments: Sequence[str], *, origin: str | None = None) -> int:
     if given.until_quiet is not None and not given.follow:
         parser.error("--until-quiet ends what --follow begins: give both")
     try:
-        return _download(given, origin)
+        # Before anything is asked or waited for: whoever starts this may stop it at once.
+        with stopping() as stop:
+            return _download(given, origin, stop)
     except UntrustedCertificate as error:
         _say(f"get.py: {error}; give its authority's certificate with --ca FILE")
         return error.exit_code
@@ -112,7 +117,7 @@ def _text_of(parse: Callable[[str], float]) -> Callable[[str], str]:
     return take
 
 
-def _download(given: argparse.Namespace, origin: str | None) -> int:
+def _download(given: argparse.Namespace, origin: str | None, stop: threading.Event) -> int:
     token = given_token(given.token_file, os.environ, wait_s=_LONGEST_WAIT_S, say=_say)
     place = parse_place(given.link, None if token is None else _zone(given.zone, token, origin))
     options = Options(
@@ -131,14 +136,17 @@ def _download(given: argparse.Namespace, origin: str | None) -> int:
         ca_file=given.ca,
         with_files=given.report is not None,
     )
-    folder = given.dest or folder_name(place, options)
-    download, show = Download(place, folder, options), _shown if sys.stderr.isatty() else None
-    with stopping() as stop:
+    try:
+        folder = given.dest or folder_name(place, options, stop)
+        download, show = Download(place, folder, options), _shown if sys.stderr.isatty() else None
         if given.dry_run:
             return _tell_estimate(download.estimate(stop), as_json=given.json)
         if given.report is not None:
             try_report(given.report, folder)
         report = download.verify(show, stop) if given.verify else download.run(show, stop)
+    except Interrupted:
+        again = _again(given, place, given.dest, origin, was_interrupted=True)
+        raise Interrupted(f"stopped; what has arrived is kept. To go on: {again}") from None
     again = _again(given, place, folder, origin, was_interrupted=report.was_interrupted)
     return _tell(report, folder, again=again, given=given)
 
@@ -179,7 +187,9 @@ def _tell(report: Report, folder: str, *, again: str, given: argparse.Namespace)
     return report.exit_code
 
 
-def _again(given: argparse.Namespace, place: Place, folder: str, origin: str | None, *, was_interrupted: bool) -> str:
+def _again(
+    given: argparse.Namespace, place: Place, folder: str | None, origin: str | None, *, was_interrupted: bool
+) -> str:
     """Return the line that goes on, for a shell: with what was given, and the way it was given. No option holds a secret."""
     options: list[tuple[str, object]] = [
         ("--ca", given.ca),
@@ -194,11 +204,12 @@ def _again(given: argparse.Namespace, place: Place, folder: str, origin: str | N
         ("--follow", given.follow),
         ("--until-quiet", given.until_quiet),
         ("--report", given.report),
+        ("--dry-run", given.dry_run),
         # What a check that came to its end found wrong is fetched without it.
         ("--verify", given.verify and was_interrupted),
     ]
     more = [str(word) for name, value in options if value for word in ([name] if value is True else [name, value])]
-    names = [str(place), folder]
+    names = [str(place)] if folder is None else [str(place), folder]
     words = [*more, "--", *names] if any(name.startswith("-") for name in names) else [*names, *more]
     return f"{_begun(given.ca, origin or place.zone_url)} {_for_shell(words)}"
 
