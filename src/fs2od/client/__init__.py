@@ -10,7 +10,7 @@ async with Connection(token=token, ca_file=ca_file) as connection:
 """
 
 from fs2od.client._answers import RangeNotSatisfiable
-from fs2od.client._connection import Connection, Observer, Timeouts, tls_context
+from fs2od.client._connection import Connection, Observer, Timeouts
 from fs2od.client._content import LARGEST_CONTENT_BYTES, ByteRange, Content
 from fs2od.client._failures import UnknownName, UntrustedCertificate
 from fs2od.client._operations import OPERATIONS, Operation, ServiceName
@@ -20,6 +20,7 @@ from fs2od.client._public import OpenShare, open_share
 from fs2od.client._reading import FileReader, SharedData
 from fs2od.client._renewals import Renewal
 from fs2od.client._retries import Retries, Tries, is_transient
+from fs2od.client._trust import tls_context
 from fs2od.client.panel import Onepanel
 from fs2od.client.provider import Oneprovider
 from fs2od.client.zone import Onezone

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -23,11 +22,11 @@ from fs2od.client._origins import redirect_target
 from fs2od.client._proxies import ProxyOf, by_way_of
 from fs2od.client._renewals import Renewal, has_ended
 from fs2od.client._retries import Retries, Tries
-from fs2od.errors import ConfigurationError
+from fs2od.client._trust import tls_context
 from fs2od.onedata.errors import MalformedAnswer, OnedataError, Unauthorized
 from fs2od.onedata.tokens import Token
 
-__all__ = ["Answer", "Connection", "Observer", "Request", "Timeouts", "tls_context"]
+__all__ = ["Answer", "Connection", "Observer", "Request", "Timeouts"]
 
 T = TypeVar("T")
 _MOST_REDIRECTS = 5
@@ -309,22 +308,6 @@ class Connection:
             await response.aclose()
         secrets = (*request.secrets, token.reveal()) if token else request.secrets
         raise error_in(response, body, request.operation.service, secrets=secrets, now=self._clock())
-
-
-def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
-    """Return a context that verifies certificates against the system's authorities, and those in `ca_file` (PEM) as well.
-
-    Raises:
-        ConfigurationError: `ca_file` cannot be read as certificates: correct the path.
-    """
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except OSError as error:
-            raise ConfigurationError(f"{ca_file} cannot be read as certificates ({error.strerror or error})") from error
-    return context
 
 
 def _host(url: str) -> str:

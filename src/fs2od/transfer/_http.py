@@ -19,6 +19,7 @@ from fs2od.transfer._connections import Connections, Origin
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NeverReached, UntrustedCertificate
 from fs2od.transfer._proxies import Proxies, Proxy
 from fs2od.transfer._tls import TlsConnection
+from fs2od.transfer._trust import trusting
 
 __all__ = ["Answer", "Http", "Proxies", "Timeouts", "is_loopback"]
 
@@ -139,7 +140,7 @@ class Http:
         Raises:
             UntrustedCertificate: `ca_file` cannot be read, or holds no certificates.
         """
-        self._context = _context(ca_file)
+        self._context = trusting(ca_file)
         self.timeouts = timeouts or Timeouts()
         self._proxies = proxies or Proxies()
         self._connections = Connections()
@@ -281,16 +282,6 @@ class Http:
 def is_loopback(host: str) -> bool:
     """Say whether a host is this machine, where encryption protects nothing."""
     return host in _LOOPBACK
-
-
-def _context(ca_file: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except OSError as error:  # ssl.SSLError is one
-            raise UntrustedCertificate(f"the certificates in {ca_file} cannot be read") from error
-    return context
 
 
 def _is_free(answer: Answer) -> bool:
