@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +13,7 @@ from fs2od.cli.going_on import for_shell
 from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageError
 from fs2od.mount import mounted_in, unmount, unsent_in
 from fs2od.results import is_mark, mark, marked_with
-from fs2od.transfer import remove_folder
+from fs2od.transfer import Descent, remove_folder
 
 __all__ = ["clean_folder", "marked"]
 
@@ -77,22 +76,17 @@ def clean_folder(folder: Path, *, anyway: bool = False) -> None:
             _tell(each)
 
 
-def _keeping(top: Path, kept: list[_Left]) -> Callable[[tuple[str, ...], Collection[str]], bool]:
+def _keeping(top: Path, kept: list[_Left]) -> Callable[[Descent, Collection[str]], bool]:
     until_s = time.monotonic() + _SENDING_S
 
-    def keeps(names: tuple[str, ...], inside: Collection[str]) -> bool:
-        place = top.joinpath(*names)
-        if any(map(is_mark, inside)):
-            kept.append(_Left(place, 0))
-            return True
-        handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            unsent = unsent_in(handle, until_s=until_s)
-        finally:
-            os.close(handle)
-        if unsent:
-            kept.append(_Left(place, unsent))
-        return unsent > 0
+    def keeps(way: Descent, inside: Collection[str]) -> bool:
+        unsent = 0
+        if not any(map(is_mark, inside)):
+            unsent = unsent_in(way.folder.fileno(), until_s=until_s)
+            if not unsent:
+                return False
+        kept.append(_Left(top.joinpath(*way.path()), unsent))
+        return True
 
     return keeps
 

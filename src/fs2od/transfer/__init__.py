@@ -7,6 +7,7 @@ from fs2od.transfer._answers import Content, DataAddress
 from fs2od.transfer._bundle import bundle
 from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset
+from fs2od.transfer._descent import Descent
 from fs2od.transfer._download import Download, Options, folder_name
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present, shown_path
 from fs2od.transfer._errors import (
@@ -77,6 +78,7 @@ __all__ = [
     "Crew",
     "DataAddress",
     "Dataset",
+    "Descent",
     "DeviceGrant",
     "DeviceSignIn",
     "Download",

@@ -14,18 +14,24 @@ from pathlib import Path
 from typing import Callable, Collection, Final, Iterator
 
 from fs2od.errors import StorageError, StorageMissing
+from fs2od.transfer._descent import Descent
 from fs2od.transfer._disk import EXISTING_FILE, NS, told
 from fs2od.transfer._entries import EntryKind, Names, Present, shown_path
 from fs2od.transfer._folders import Folder, make_folders, open_folder
 from fs2od.transfer._partial_files import Partial
 from fs2od.transfer._partials import PartialName
 
-__all__ = ["Destination", "Keeps"]
+__all__ = ["Destination", "Keeps", "kind_of"]
 
 _NOT_ON_THE_WAY: Final = {errno.ELOOP, errno.ENAMETOOLONG}
+_ENTRY_KINDS: Final = {
+    stat.S_IFREG: EntryKind.FILE,
+    stat.S_IFDIR: EntryKind.FOLDER,
+    stat.S_IFLNK: EntryKind.SYMLINK,
+}
 
-Keeps = Callable[[Names, Collection[str]], bool]
-"""Says of a folder, by its path and the names in it, whether it is kept."""
+Keeps = Callable[[Descent, Collection[str]], bool]
+"""Says of the folder where one stands, by the names in it, whether it is kept."""
 
 
 class Destination:
@@ -207,18 +213,18 @@ class Destination:
             return parent.stat(path[-1])
 
     def remove_all(self, path: Names, keeps: Keeps | None = None) -> None:
-        """Remove a file, a link, or a folder with all that is in it; no link is followed.
+        """Remove a file, a link, or a folder with all that is in it, however deep; no link is followed.
 
         A folder of another file system is somebody's mount, and what is in it lies elsewhere: it is left as it is. So is one
-        that `keeps` wants: it is asked with a folder's path, and the names in it.
+        that `keeps` wants.
 
         Raises:
             StorageError: Something cannot be removed, or was left.
         """
-        removal = _Removal(keeps or (lambda _, __: False))
-        with told(), self.opened(path[:-1]) as parent:
-            removal.remove(parent, path)
-        elsewhere = removal.elsewhere
+        with told(), self.opened(path[:-1]) as parent, contextlib.closing(Descent(parent.again())) as way:
+            removal = _Removal(way, keeps or (lambda _, __: False))
+            removal.remove(path[-1])
+        elsewhere = [(*path[:-1], *each) for each in removal.elsewhere]
         if elsewhere:
             more = f", and {len(elsewhere) - 1:,} more" if len(elsewhere) > 1 else ""
             raise StorageError(
@@ -291,45 +297,72 @@ class Destination:
 
 
 class _Removal:
-    """Removes what stands in folders, and notes what is left: that keeps its own folders."""
+    """Removes what stands in a folder, and notes what is left: that keeps its own folders."""
 
-    def __init__(self, keeps: Keeps) -> None:
+    def __init__(self, way: Descent, keeps: Keeps) -> None:
+        self._way = way
         self._keeps = keeps
         self.elsewhere: list[Names] = []
 
-    def remove(self, parent: Folder, path: Names) -> bool:
-        """Remove what stands in a folder, unless it is gone already, and say whether nothing of it is left."""
-        with contextlib.suppress(FileNotFoundError):
-            if not stat.S_ISDIR(parent.stat(path[-1]).st_mode):
-                parent.unlink(path[-1])
-                return True
-            inside = parent.below(path[-1])
-            try:
-                is_empty = self._emptied(parent, inside, path)
-            finally:
-                inside.close()
-            if not is_empty:
-                return False
-            parent.rmdir(path[-1])
-        return True
+    def remove(self, name: str) -> None:
+        """Remove what has a name in the folder, unless it is gone already."""
+        rests = [_Rest([name])]
+        while True:
+            rest = rests[-1]
+            if rest.names:
+                inside = self._gone_into(rest.names.pop(), rest)
+                if inside is not None:
+                    rests.append(inside)
+                continue
+            rests.pop()
+            if not rests:
+                return
+            left = self._way.up()
+            if rest.is_kept:
+                rests[-1].is_kept = True
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    self._way.folder.rmdir(left)
 
-    def _emptied(self, parent: Folder, inside: Folder, path: Names) -> bool:
-        if inside.device() != parent.device():
-            self.elsewhere.append(path)
-            return False
-        names = inside.names()
-        if self._keeps(path, names):
-            return False
-        left = [name for name in names if not self.remove(inside, (*path, name))]
-        return not left
+    def _gone_into(self, name: str, rest: _Rest) -> _Rest | None:
+        """Remove what is no folder; go into what is one, and return what is in it, unless it is kept."""
+        here = self._way.folder
+        try:
+            if not stat.S_ISDIR(here.stat(name).st_mode):
+                here.unlink(name)
+                return None
+            self._way.down(name)
+        except FileNotFoundError:
+            return None
+        inside = self._way.folder
+        if inside.identity()[0] == here.identity()[0]:
+            names = inside.names()
+            if not self._keeps(self._way, names):
+                return _Rest(names)
+        else:
+            self.elsewhere.append(self._way.path())
+        self._way.up()
+        rest.is_kept = True
+        return None
+
+
+class _Rest:
+    """What is still to be removed in a folder, and whether something in it is kept."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+        self.is_kept = False
+
+
+def kind_of(facts: os.stat_result) -> EntryKind:
+    """Return what something on the disk is."""
+    return _ENTRY_KINDS.get(stat.S_IFMT(facts.st_mode), EntryKind.OTHER)
 
 
 def _present(folder: Folder, name: str, facts: os.stat_result) -> Present:
-    kind = stat.S_IFMT(facts.st_mode)
-    if kind == stat.S_IFREG:
-        return Present(EntryKind.FILE, facts.st_size, facts.st_mtime_ns // NS)
-    if kind == stat.S_IFDIR:
-        return Present(EntryKind.FOLDER)
-    if kind == stat.S_IFLNK:
-        return Present(EntryKind.SYMLINK, target=folder.readlink(name))
-    return Present(EntryKind.OTHER)
+    kind = kind_of(facts)
+    if kind is EntryKind.FILE:
+        return Present(kind, facts.st_size, facts.st_mtime_ns // NS)
+    if kind is EntryKind.SYMLINK:
+        return Present(kind, target=folder.readlink(name))
+    return Present(kind)

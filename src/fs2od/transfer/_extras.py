@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Iterator
+from typing import Callable, Final, Iterator
 
 from fs2od.errors import Fs2odError
 from fs2od.transfer._dataset import Dataset
-from fs2od.transfer._destination import Destination, Keeps
+from fs2od.transfer._descent import Descent
+from fs2od.transfer._destination import Destination, Keeps, kind_of
+from fs2od.transfer._disk import told
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present
 from fs2od.transfer._partials import partials_of
 from fs2od.transfer._run import Ending
@@ -87,7 +92,7 @@ def remove_folder(path: Path, *, keeps: Keeps | None = None) -> None:
 
     Args:
         path: The folder.
-        keeps: Asked of each folder in it, by its path from the parent's and the names in it, whether that is left as it is.
+        keeps: Asked of each folder in it, while one stands there on the way from the parent's, whether that is left as it is.
 
     Raises:
         StorageError: Something cannot be removed, or was left.
@@ -105,12 +110,43 @@ def _extras(destination: Destination, selection: Selection, path: Names, there: 
         return
     if not selection.enters(path):
         return
-    inside = [
-        extra
-        for name, each in destination.scan(path).items()
-        for extra in _extras(destination, selection, (*path, name), each)
-    ]
-    if selection.is_everything:
-        yield Extra(path, there.kind, sum(each.files for each in inside), sum(each.size_bytes for each in inside))
-    else:
-        yield from inside
+    with told(), destination.opened(path[:-1]) as parent, contextlib.closing(Descent(parent.again())) as way:
+        if selection.is_everything:
+            files, size_bytes = 0, 0
+            for _, facts in _files_below(way, path[-1], enters=lambda _: True):
+                files, size_bytes = files + 1, size_bytes + _size(facts)
+            yield Extra(path, there.kind, files, size_bytes)
+            return
+        above = path[:-1]
+        for name, facts in _files_below(
+            way, path[-1], enters=lambda name: selection.enters((*above, *way.path(), name))
+        ):
+            file = (*above, *way.path(), name)
+            if selection.wants(file):
+                yield Extra(file, kind_of(facts), 1, _size(facts))
+
+
+def _files_below(way: Descent, name: str, *, enters: Callable[[str], bool]) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield what is no folder in a folder and below it, each while one stands in its folder."""
+    rests = [[name]]
+    while True:
+        if rests[-1]:
+            try:
+                way.down(rests[-1].pop())
+            except FileNotFoundError:
+                continue
+            rests.append([])
+            for each, facts in way.folder.facts().items():
+                if not stat.S_ISDIR(facts.st_mode):
+                    yield each, facts
+                elif enters(each):
+                    rests[-1].append(each)
+            continue
+        rests.pop()
+        if not rests:
+            return
+        way.up()
+
+
+def _size(facts: os.stat_result) -> int:
+    return facts.st_size if stat.S_ISREG(facts.st_mode) else 0

@@ -36,9 +36,18 @@ class Folder:
         """Return a folder in it; a link is not followed."""
         return Folder(os.open(name, _NOT_FOLLOWED, dir_fd=self._handle))
 
-    def device(self) -> int:
-        """Return the number of the file system that it lies on."""
-        return os.fstat(self._handle).st_dev
+    def above(self) -> Folder:
+        """Return the folder that it is in."""
+        return Folder(os.open("..", _NOT_FOLLOWED, dir_fd=self._handle))
+
+    def fileno(self) -> int:
+        """Return its handle, for calls of the system; -1 where it has none."""
+        return self._handle
+
+    def identity(self) -> tuple[int, int]:
+        """Return what tells it from all other folders: the number of its file system, and its own there."""
+        facts = os.fstat(self._handle)
+        return facts.st_dev, facts.st_ino
 
     def close(self) -> None:
         """Close it."""
@@ -110,8 +119,12 @@ class _FolderByPath(Folder):
             raise NotADirectoryError(20, "not a folder", name)
         return _FolderByPath(self._below(name))
 
-    def device(self) -> int:
-        return Path(_reachable(self._path)).stat().st_dev
+    def above(self) -> Folder:
+        return _FolderByPath(os.path.dirname(self._path))  # noqa: PTH120 - as _below joins
+
+    def identity(self) -> tuple[int, int]:
+        facts = Path(_reachable(self._path)).stat()
+        return facts.st_dev, facts.st_ino
 
     def close(self) -> None:
         """Nothing is open."""
