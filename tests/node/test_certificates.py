@@ -72,3 +72,11 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"port {port} .* in use"):
             listen(port)
+
+
+def test_an_address_in_brackets_is_an_address(tmp_path: Path) -> None:
+    made = ensure_certificate(tmp_path, ["[fd00::5]"])
+    certificate = x509.load_pem_x509_certificate(made.certificate.read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert "fd00::5" in map(str, names.get_values_for_type(x509.IPAddress))

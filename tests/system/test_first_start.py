@@ -19,3 +19,10 @@ def test_a_first_start_that_fails_does_not_fix_the_folder(system: System, tmp_pa
         assert f"{taken} is watched by another fs2od" in failed.stderr
         assert f"take the folder out of {system.data / 'fs2od.toml'} and --watch" in failed.stderr
     assert not (system.data / "fs2od.toml").exists()
+
+
+def test_an_ipv6_address_stands_in_brackets_in_every_address(system: System) -> None:
+    facts = system.start_node("--host", "::1")
+    assert (facts["zone"], facts["provider"]) == (f"https://[::1]:{system.port}", f"https://[::1]:{system.port + 1}")
+    system.stop()
+    assert system.start_node("--host", "[::1]")["zone"] == facts["zone"]

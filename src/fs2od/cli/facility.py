@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from fs2od.cli.hosts import bracketed
 from fs2od.cli.operator import operator_service
 from fs2od.cli.running import announce, run, set_up_logging
 from fs2od.client import Connection
@@ -52,7 +53,9 @@ _PREPARED_WITHIN_S = 20.0
     show_default=True,
     help="The port of the operator's page. 0 takes any.",
 )
-@click.option("--host", default="localhost", show_default=True, help="The host name of the operator's page.")
+@click.option(
+    "--host", default="localhost", show_default=True, callback=bracketed, help="The host name of the operator's page."
+)
 @click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--tls",
