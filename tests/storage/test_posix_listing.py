@@ -24,13 +24,13 @@ LONGEST_S = 30
 
 @pytest.fixture
 def waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the second process be there from the first directory on."""
+    """Let the second process be there from the first directory on, if it can be started."""
     start = Assistant._start
 
     def start_and_wait(self: Assistant) -> None:
         start(self)
-        assert self._channel is not None
-        select.select([self._channel], [], [], LONGEST_S)
+        if self._channel is not None:
+            select.select([self._channel], [], [], LONGEST_S)
 
     monkeypatch.setattr(assistant_module, "_ALONE", 0)
     monkeypatch.setattr(Assistant, "_start", start_and_wait)
@@ -65,8 +65,12 @@ def alone(storage: Storage, *paths: str) -> dict[str, Seen]:
     return {f"{path}/{seen.name}": seen for path in paths for seen in storage.list(path)}
 
 
+@pytest.mark.parametrize("helper", [sys.executable, "/nowhere/python"])
 @pytest.mark.usefixtures("waiting")
-def test_what_a_second_process_looks_at_is_what_one_alone_sees(root: Path) -> None:
+def test_what_is_looked_at_in_columns_is_what_is_seen_one_by_one(
+    root: Path, helper: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", helper)
     for folder in ("a", "b", "c", "d", "few"):
         fill(root / folder, 3 if folder == "few" else 700)
     fill(root / "large", 2600)
@@ -123,7 +127,7 @@ def test_without_a_second_process_listing_goes_on(root: Path, monkeypatch: pytes
     fill(root / "dir", 2000)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     storage = PosixStorage(root)
-    assert listed(storage, "dir") == (alone(storage, "dir"), 0)
+    assert listed(storage, "dir") == (alone(storage, "dir"), 2000)
 
 
 def test_where_there_is_little_no_process_is_started(root: Path) -> None:
@@ -131,7 +135,7 @@ def test_where_there_is_little_no_process_is_started(root: Path) -> None:
     with PosixStorage(root).listing() as begin:
         batches = begin("dir", lambda _: True)
         assert batches is not None
-        assert sum(len(batch.others) for batch in batches) == 90
+        assert sum(len(batch.files.names) + len(batch.others) for batch in batches) == 90
         assert children(os.getpid()) == []
 
 

@@ -23,7 +23,7 @@ READY = b"ready"
 _UNKNOWN = (0,) * FACTS
 
 
-def answer(directory: int, names: list[bytes]) -> array[int]:
+def answer(directory: int, names: list[bytes] | list[str]) -> array[int]:
     """Return the facts of names in an open directory, without following links."""
     told: list[int] = []
     for name in names:
