@@ -113,7 +113,8 @@ def _asked(
     """Return what the share says: by its manifest, that of the dataset it is a part of, or the node's list of checksums."""
     entrance = shared.entrance(most=most)
     sidecar = Sidecar()
-    sidecar.look(shared, entrance.root, most=most, listing=entrance.listing, above=entrance.goes_by_the_whole)
+    above = entrance.goes_by_the_whole
+    sidecar.look(shared, entrance.root, most=most, listing=entrance.listing, early=entrance.early, above=above)
     sidecar.read(shared)
     if sidecar.is_there:
         return Checklist(tuple(sidecar.promises()), sidecar.sealed, sidecar.trouble)

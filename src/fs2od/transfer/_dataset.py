@@ -6,13 +6,13 @@ import abc
 import contextlib
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Callable, Final, Generator, Iterator, Mapping, Sequence, TypeVar
 from urllib.parse import quote
 
 from fs2od.errors import Fs2odError, Interrupted
-from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._answers import Content, DataAddress, checked_range, document_of, entry_of
+from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError
 from fs2od.transfer._http import Answer, Http, Proxies, Timeouts
@@ -23,7 +23,7 @@ from fs2od.transfer._store import Store
 from fs2od.transfer._tokens import AccessToken
 from fs2od.transfer._whole import Whole
 
-__all__ = ["MOST_ENTRIES", "Dataset", "Entrance"]
+__all__ = ["MOST_ENTRIES", "Dataset"]
 
 T = TypeVar("T")
 _ATTRIBUTES: Final = ("fileId", "name", "type", "size", "mtime", "symlinkValue", "posixPermissions")
@@ -35,28 +35,6 @@ _MOST_METADATA_BYTES: Final = 256 << 10
 _STEP_BYTES: Final = 256 << 10
 MOST_ENTRIES: Final = 1_000_000
 """Entries in one folder that are still believed."""
-
-
-@dataclass(frozen=True)
-class Entrance:
-    """Where a dataset begins.
-
-    Attributes:
-        root: Its root: a folder or a single file.
-        address: Where its files are to be had in bulk; None at a plain Onedata, and for a single file.
-        listing: The root's entries, if they were asked for beside the rest.
-        sums_url: Where the checksums are to be had that an fs2od node knows of the share; None where there are none.
-    """
-
-    root: Entry
-    address: DataAddress | None
-    listing: Ahead[list[Entry]] | None = None
-    sums_url: str | None = None
-
-    @property
-    def goes_by_the_whole(self) -> bool:
-        """Say whether to look for checksums above it: not for a single file where a line or two say as much as a long manifest."""
-        return self.root.kind is EntryKind.FOLDER or self.sums_url is None
 
 
 class Dataset(abc.ABC):

@@ -17,8 +17,9 @@ from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._breaking_off import breaking_off
 from fs2od.transfer._checklist import checklist
 from fs2od.transfer._crew import Crew
-from fs2od.transfer._dataset import Dataset, Entrance
+from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
+from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errand import Errand
 from fs2od.transfer._errors import ConnectionLost, NotFound, UntrustedCertificate
@@ -245,7 +246,7 @@ class _Course:
             with Destination(self._path) as destination:
                 self._pass(entrance, destination)
                 if self._options.follow:
-                    self._follow(replace(entrance, listing=None), destination)
+                    self._follow(replace(entrance, listing=None, early=None), destination)
                     self._left_behind = self._no_longer_listed(destination)
                     # Facilities say it of complete datasets.
                     lacking = Ahead(ask)
@@ -345,7 +346,12 @@ class _Course:
         try:
             most = self._options.limits.folder_entries
             return self._sidecar.look(
-                self._shared, entrance.root, most=most, listing=entrance.listing, above=entrance.goes_by_the_whole
+                self._shared,
+                entrance.root,
+                most=most,
+                listing=entrance.listing,
+                early=entrance.early,
+                above=entrance.goes_by_the_whole,
             )
         except ConnectionLost:
             if not self._sidecar.is_there:

@@ -34,7 +34,6 @@ __all__ = ["Errand"]
 
 _WORTH_AN_ARCHIVE: Final = 16
 _WORTH_A_CONNECTION_BYTES: Final = 1 << 20
-_FAR_S: Final = 0.01
 _LOOK_S: Final = 0.1
 # What came in the place of something may itself be gone when it is asked for, but not for ever.
 _MOST_LOOKS: Final = 4
@@ -183,7 +182,7 @@ class Errand:
             visit=self._visit,
             failed=self._failed_to_list,
             known=known,
-            is_far=shared.http.round_trip_s > _FAR_S,
+            is_far=shared.http.is_far,
         )
 
     def _failed_to_list(self, path: Names, folder: Entry, error: Fs2odError) -> None:

@@ -8,7 +8,8 @@ from typing import Callable, Final, NamedTuple
 
 from fs2od.errors import Fs2odError
 from fs2od.manifests import SIDECAR
-from fs2od.transfer._dataset import Dataset, Entrance
+from fs2od.transfer._dataset import Dataset
+from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._entries import EntryKind
 from fs2od.transfer._words import readable_duration
 

@@ -29,6 +29,7 @@ _REPEATED: Final = frozenset({307, 308})
 _MOST_DRAINED_BYTES: Final = 256 << 10
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _AGENT: Final = "fs2od"
+_FAR_S: Final = 0.01
 _FAILURES: Final = (http.client.HTTPException, OSError, ValueError)
 
 
@@ -145,8 +146,7 @@ class Http:
         self._proxies = proxies or Proxies()
         self._connections = Connections()
         self._reached: set[Origin] = set()
-        self.round_trip_s = float("inf")
-        """The shortest time from a request to its answer, so far."""
+        self._round_trip_s = float("inf")
 
     @contextlib.contextmanager
     def opened(
@@ -206,6 +206,11 @@ class Http:
         """Whether `abort` was called."""
         return self._connections.has_ended
 
+    @property
+    def is_far(self) -> bool:
+        """Whether even the quickest answer so far took its time."""
+        return self._round_trip_s > _FAR_S
+
     def open_ahead(self, url: str, count: int) -> None:
         """See to it that there will soon be so many connections to a service, while it is asked for other things.
 
@@ -238,7 +243,7 @@ class Http:
                     began_s = time.monotonic()
                     connection.request(method, target, body, said)
                     response = connection.getresponse()
-                    self.round_trip_s = min(self.round_trip_s, time.monotonic() - began_s)
+                    self._round_trip_s = min(self._round_trip_s, time.monotonic() - began_s)
                     return connection, Answer(response, url, method)
             except ConnectionLost:
                 self._connections.drop(connection)

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._answers import DataAddress, data_address, document_of, text_of
-from fs2od.transfer._dataset import MOST_ENTRIES, Dataset, Entrance
+from fs2od.transfer._dataset import MOST_ENTRIES, Dataset
+from fs2od.transfer._early_sidecar import EarlySidecar
+from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, Forbidden, NotFound, TokenRefused
 from fs2od.transfer._http import Answer, Proxies, Timeouts
@@ -19,7 +21,8 @@ from fs2od.transfer._tokens import AccessToken
 
 __all__ = ["SharedDataset"]
 
-_FIRST_CONNECTIONS: Final = 2
+_FIRST_CONNECTIONS: Final = 4
+_FIRST_CONNECTIONS_FAR: Final = 10
 
 
 class SharedDataset(Dataset):
@@ -80,7 +83,7 @@ class SharedDataset(Dataset):
         return self._root(text_of(self._public(), "rootFileId"))
 
     def entrance(self, *, most: int = MOST_ENTRIES) -> Entrance:
-        """Return the share's root, where its data is to be had in bulk, and what is in the root.
+        """Return the share's root, where its data is to be had in bulk, and what is in the root and the sidecar.
 
         Raises:
             UnknownLink: There is no such share, or it has ended.
@@ -90,11 +93,15 @@ class SharedDataset(Dataset):
         root_id = text_of(public, "rootFileId")
         top = Entry("", EntryKind.FOLDER, root_id)
         # What is known to be no file is listed beside the question what it is.
-        listing = Ahead(lambda: self.children(top, most=most)) if public.get("fileType") == "dir" else None
+        is_known = public.get("fileType") == "dir"
+        listing = Ahead(lambda: self.children(top, most=most)) if is_known else None
+        early = EarlySidecar(self, address.result) if is_known else None
         root = self._root(root_id)
         found = address.result()
         is_folder = root.kind is EntryKind.FOLDER
-        return Entrance(root, found if is_folder else None, listing if is_folder else None, _sums_of(found))
+        if not is_folder:
+            return Entrance(root, None, sums_url=_sums_of(found))
+        return Entrance(root, found, listing, early, sums_url=_sums_of(found))
 
     def sums_url(self, root: Entry) -> str | None:  # noqa: ARG002 - a link has one list, whatever its root is
         """Return where the checksums are to be had that the node knows of what is shared."""
@@ -113,8 +120,8 @@ class SharedDataset(Dataset):
     def _opened_address(self) -> DataAddress | None:
         address = self._data_address()
         if address is not None:
-            # Where the zone leads for the files, too, but only with its next answer.
-            self.http.open_ahead(address.url, _FIRST_CONNECTIONS)
+            # Where the zone leads for the files, too, but only with its next answer; those who list folders need some at once.
+            self.http.open_ahead(address.url, _FIRST_CONNECTIONS_FAR if self.http.is_far else _FIRST_CONNECTIONS)
         return address
 
     def _public(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from fs2od.manifests import (
     BrokenPart,
     Manifest,
     ManifestEntry,
+    Seal,
     parse_part,
     parse_seal,
     part_name,
@@ -25,8 +26,9 @@ from fs2od.manifests import (
     seal_of,
 )
 from fs2od.transfer._ahead import Ahead
-from fs2od.transfer._dataset import Dataset
+from fs2od.transfer._dataset import MOST_ENTRIES, Dataset
 from fs2od.transfer._destination import Destination
+from fs2od.transfer._early_sidecar import EarlySidecar
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError
 from fs2od.transfer._own_files import OwnFiles
@@ -66,6 +68,8 @@ class Sidecar:
         self._whole: Whole | None = None
         self._inside: list[Entry] = []
         self._own = OwnFiles()
+        self._early: EarlySidecar | None = None
+        self._told: Seal | None = None
 
     @property
     def is_stuck(self) -> bool:
@@ -116,6 +120,7 @@ class Sidecar:
         *,
         most: int,
         listing: Ahead[list[Entry]] | None = None,
+        early: EarlySidecar | None = None,
         above: bool = True,
     ) -> dict[str, list[Entry]]:
         """Look which parts there are, for `read`; return the listings this took, by folder.
@@ -127,6 +132,7 @@ class Sidecar:
             root: Its root.
             most: Entries in one folder that are still believed.
             listing: The root's entries, if they have been asked for already.
+            early: The root's seal and first parts, if they have been.
             above: Whether to look above a root that has none.
 
         Raises:
@@ -135,7 +141,7 @@ class Sidecar:
         listings: dict[str, list[Entry]] = {}
         is_folder = root.kind is EntryKind.FOLDER
         self._folder, self._whole, self._inside, self.trouble = None, None, [], None
-        self.is_there, self.may_grow = False, is_folder
+        self.is_there, self.may_grow, self._early, self._told = False, is_folder, None, None
         # Of a root that cannot be listed, whoever lists it for its files says what is wrong.
         with contextlib.suppress(ServiceError, MalformedAnswer):
             if is_folder:
@@ -145,12 +151,24 @@ class Sidecar:
             if self._folder is None and above:
                 self._whole = shared.whole(root)
                 self._folder = None if self._whole is None else self._whole.sidecar
-        if self._folder is not None:
-            self.is_there = True
-            with self._noting():
-                self._inside = listings[self._folder.file_id] = shared.children(self._folder, most=most)
-                self.may_grow = is_folder and not any(each.name == SEAL for each in self._inside)
+        if self._folder is None:
+            return listings
+        self.is_there = True
+        self._early = early if self._whole is None else None
+        self._told = self._early.seal() if self._early is not None else None
+        if self._told is not None:
+            self.may_grow = False
+            return listings
+        with self._noting():
+            listings[self._folder.file_id] = self._look_inside(shared, most=most)
+            self.may_grow = is_folder and self.may_grow
         return listings
+
+    def _look_inside(self, shared: Dataset, *, most: int = MOST_ENTRIES) -> list[Entry]:
+        assert self._folder is not None
+        self._inside = shared.children(self._folder, most=most)
+        self.may_grow = not any(each.name == SEAL for each in self._inside)
+        return self._inside
 
     def read(self, shared: Dataset) -> None:
         """Read the parts that are new since `look` saw the sidecar, as far as they are sound; `trouble` says what is not.
@@ -161,12 +179,25 @@ class Sidecar:
         if self._folder is None or self.trouble is not None:
             return
         with self._noting():
+            if self._told is not None:
+                if self._took_early(self._told):
+                    return
+                self._look_inside(shared)
             try:
                 self._read(shared, self._inside)
             except (IntegrityFailure, NotFound):
                 # Since the look, a part may have been published and the seal taken away for it.
                 self._inside = shared.children(self._folder)
                 self._read(shared, self._inside, seal_may_be_gone=True)
+
+    def _took_early(self, told: Seal) -> bool:
+        """Take what came early, and say whether the seal fits to it; nothing is kept of it otherwise."""
+        assert self._early is not None
+        try:
+            self._take([part_name(number) for number in range(1, told.parts + 1)], self._early.read, has_seal=True)
+        except (BrokenPart, NotFound):
+            self.manifest, self._own, self.sealed = Manifest(), OwnFiles(), False
+        return self.sealed
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[None]:
@@ -182,7 +213,7 @@ class Sidecar:
 
     def _read(self, shared: Dataset, inside: list[Entry], *, seal_may_be_gone: bool = False) -> None:
         seal = next((e for e in inside if e.name == SEAL and e.kind is EntryKind.FILE), None)
-        coming = _Coming(shared, [] if seal is None else [seal])
+        coming = _Coming(shared, [] if seal is None else [seal], self._early)
         manifest = _named(inside, MANIFEST)
         files = shared.children(manifest) if manifest is not None else []
         numbered = {part_number(each.name) or 0: each for each in files}
@@ -234,8 +265,9 @@ class Sidecar:
 class _Coming:
     """Files of the sidecar, of which a few are asked for before their turn: far away, one after the other takes long."""
 
-    def __init__(self, shared: Dataset, first: list[Entry]) -> None:
+    def __init__(self, shared: Dataset, first: list[Entry], early: EarlySidecar | None) -> None:
         self._shared = shared
+        self._early = early
         self._files: dict[str, Entry] = {}
         self._waiting: deque[Entry] = deque()
         self._asked: dict[str, Ahead[bytes]] = {}
@@ -261,6 +293,11 @@ class _Coming:
     def _content(self, file: Entry) -> bytes:
         if file.kind is not EntryKind.FILE or not 0 <= file.size_bytes <= MOST_PART_BYTES:
             raise BrokenPart("the manifest holds something that is no part")
+        if self._early is not None and file.name != SEAL:
+            with contextlib.suppress(NotFound):
+                found = self._early.read(file.name)
+                if len(found) == file.size_bytes:
+                    return found
         return self._shared.read(file, 0, file.size_bytes)
 
 

@@ -14,7 +14,9 @@ from fs2od.errors import Fs2odError
 from fs2od.manifests import SIDECAR
 from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._answers import DataAddress, data_address, document_of, text_of
-from fs2od.transfer._dataset import MOST_ENTRIES, Dataset, Entrance
+from fs2od.transfer._dataset import MOST_ENTRIES, Dataset
+from fs2od.transfer._early_sidecar import EarlySidecar
+from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, Forbidden, MalformedAnswer, NotFound, ServiceError, TokenRefused
 from fs2od.transfer._http import Answer, Proxies, Timeouts
@@ -155,7 +157,8 @@ class SpaceDataset(Dataset):
         found = self._members_address(discovery.result(), root)
         if found is None:
             return Entrance(root, None, listing)
-        return Entrance(root, found if is_folder else None, listing, f"{found.url}/SHA256SUMS")
+        early = EarlySidecar(self, lambda: found) if is_folder else None
+        return Entrance(root, found if is_folder else None, listing, early, f"{found.url}/SHA256SUMS")
 
     def sums_url(self, root: Entry) -> str | None:
         """Return where the checksums are to be had that the node knows of the space, or the folder or file in it."""

@@ -1,0 +1,86 @@
+"""What a complete dataset says of itself, asked for by name while its root is still being listed: far away, to list its way takes long."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING, Callable, Final, Iterator
+
+from fs2od.errors import Fs2odError
+from fs2od.manifests import MANIFEST, SEAL, SIDECAR, BrokenPart, Seal, parse_seal, part_name
+from fs2od.transfer._ahead import Ahead
+from fs2od.transfer._answers import DataAddress
+from fs2od.transfer._errors import NotFound
+from fs2od.transfer._http import Answer
+from fs2od.transfer._tar import ROOM_BESIDE, TarStream
+
+if TYPE_CHECKING:
+    from fs2od.transfer._dataset import Dataset
+
+__all__ = ["EarlySidecar"]
+
+_PARTS: Final = tuple(part_name(number) for number in range(1, 17))
+_MOST_BYTES: Final = 64 << 20
+
+
+class EarlySidecar:
+    """The seal and the first parts of a manifest, as far as an fs2od node gives them in bulk. What does not come is no failure.
+
+    Nothing here is known to be whole: it counts once the seal fits to the parts.
+    """
+
+    def __init__(self, shared: Dataset, address: Callable[[], DataAddress | None]) -> None:
+        """Ask for them.
+
+        Args:
+            shared: The dataset.
+            address: Returns where its files are to be had in bulk; may wait, and raise.
+        """
+        self._shared = shared
+        self._address = address
+        self._seal = Ahead(partial(self._brought, SIDECAR, (SEAL,)))
+        self._parts = Ahead(partial(self._brought, f"{SIDECAR}/{MANIFEST}", _PARTS))
+
+    def seal(self) -> Seal | None:
+        """Return what the seal says, once it has come; None where there is none, or where it speaks of more parts than were asked for."""
+        with contextlib.suppress(BrokenPart):
+            seal = parse_seal(self._seal.result().get(SEAL, b""))
+            return seal if seal.parts <= len(_PARTS) else None
+        return None
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of the seal or of a part, once they have come; once, for they are not kept.
+
+        Raises:
+            NotFound: They have not, or are not here any more.
+        """
+        found = (self._seal if name == SEAL else self._parts).result().pop(name, None)
+        if found is None:
+            raise NotFound(f"{name} did not come early")
+        return found
+
+    def _brought(self, folder: str, names: tuple[str, ...]) -> dict[str, bytes]:
+        brought: dict[str, bytes] = {}
+        with contextlib.suppress(Fs2odError):
+            address = self._address()
+            if address is None or len(names) > address.bulk_paths:
+                return brought
+            with self._shared.bulk(address, [f"{folder}/{name}" for name in names]) as answer:
+                brought.update(_files(answer, folder))
+        return brought
+
+
+def _files(answer: Answer, folder: str) -> Iterator[tuple[str, bytes]]:
+    """Yield names and bytes of the files of one folder in a TAR, as they come, and as long as that is not too much."""
+
+    def skip(count: int) -> None:
+        answer.read_exactly(memoryview(bytearray(count)))
+
+    stream, left = TarStream(answer.read_exactly, skip), _MOST_BYTES
+    for member in stream.members():
+        left -= member.size_bytes
+        if left < 0:
+            return
+        above, _, name = member.name.rpartition("/")
+        if above == folder and member.is_file:
+            yield name, bytes(stream.take(memoryview(bytearray(member.size_bytes + ROOM_BESIDE))))
