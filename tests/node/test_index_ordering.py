@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given, settings
@@ -140,6 +141,17 @@ def test_a_search_takes_signs_for_themselves(index: SpaceIndex, text: str) -> No
     add_files(index, ROOT, [("plain", 1, 0), (f"with{text}sign", 1, 0)])
     found = search(index, root_of(index), text, enters=5, limit=9, within_s=5)
     assert [path for path, _ in found.entries] == [f"with{text}sign"]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("text", ["prüf", "PRÜF", "Ü", "ü*g", "é*Ü"])
+def test_a_search_knows_letters_in_every_form_and_case(
+    index: SpaceIndex, form: Literal["NFC", "NFD"], text: str
+) -> None:
+    names = ["é Prüfung 1", normalize("NFD", "É prüfung 2"), "é PRÜFUNG 3"]
+    add_files(index, ROOT, [(name, 1, 0) for name in (*names, "Prufung", "gü", "é")])
+    found = search(index, root_of(index), normalize(form, text), enters=5, limit=9, within_s=5)
+    assert {path for path, _ in found.entries} == {*names, *(["gü"] if text == "Ü" else [])}
 
 
 def test_a_search_stays_out_of_folders_that_are_closed(index: SpaceIndex) -> None:
