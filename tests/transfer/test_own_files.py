@@ -87,6 +87,20 @@ def test_a_file_of_the_sidecar_that_rotted_is_mended_by_the_next_run(site: Site,
     assert site.run().files_fetched == 0
 
 
+def test_a_check_looks_at_the_list_of_checksums_too(site: Site, tmp_path: Path) -> None:
+    offer_sealed(site, tmp_path / "made")
+    assert site.run().exit_code == 0
+    report = site.download().verify()
+    assert (report.exit_code, report.files_done, report.files_intact, report.files_by_size) == (0, 7, 6, 0)
+    here = site.out / PLACES[SUMS]
+    here.write_bytes(flipped(here.read_bytes()))
+    report = site.download().verify()
+    assert (report.exit_code, report.files_intact) == (8, 6)
+    assert [failure.path for failure in report.failures] == [(SIDECAR, SUMS)]
+    here.unlink()
+    assert site.download().verify().summary().startswith("6 of 6 files")
+
+
 def test_the_list_is_what_the_facility_makes_of_several_parts_and_is_promised_of_a_complete_dataset_only() -> None:
     digester = Digester()
     digester.update(b"x")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Callable, Optional
+from typing import Callable, Iterator, Optional
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted
+from fs2od.manifests import SIDECAR, SUMS
 from fs2od.transfer._belonging import is_of_another
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
@@ -68,7 +69,7 @@ def checklist(
     here = Checklist(tuple(sidecar.promises()), sidecar.sealed, sidecar.trouble)
     is_usable = bool(here.promises) and here.trouble is None
     if is_usable and not _is_anothers(impatient, sidecar, most=most, say=say):
-        return here
+        return replace(here, promises=(*here.promises, *_lists(sidecar, destination)))
     try:
         asked = _asked(shared, destination, most=most, patience=patience, sleep=sleep)
     except Interrupted:
@@ -90,6 +91,13 @@ def checklist(
         return asked
     there = asked.trouble or "there is none"
     return replace(here, trouble=IntegrityFailure(f"{here.trouble}; the dataset's own: {there}"))
+
+
+def _lists(here: Sidecar, destination: Destination) -> Iterator[Promise]:
+    """Yield what the list of checksums in the folder must be, if there is one: others will check by it."""
+    promise, there = here.list_promise(), destination.scan((SIDECAR,)).get(SUMS)
+    if promise is not None and there is not None:
+        yield promise._replace(mtime_ns=there.mtime_s * 1_000_000_000)
 
 
 def _is_anothers(impatient: Dataset, here: Sidecar, *, most: int, say: Say) -> bool:

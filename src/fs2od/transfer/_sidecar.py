@@ -14,6 +14,7 @@ from fs2od.manifests import (
     PIECE_BYTES,
     SEAL,
     SIDECAR,
+    SUMS,
     BrokenPart,
     Manifest,
     ManifestEntry,
@@ -31,7 +32,7 @@ from fs2od.transfer._destination import Destination
 from fs2od.transfer._early_sidecar import EarlySidecar
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError
-from fs2od.transfer._own_files import OwnFiles
+from fs2od.transfer._own_files import OwnFiles, own_path
 from fs2od.transfer._whole import Whole
 
 __all__ = ["Promise", "Sidecar", "pieces_of"]
@@ -87,6 +88,10 @@ class Sidecar:
             return known
         # A file that was touched since is not vouched for: its checksum may be of bytes that it had before.
         return known if known.mtime_ns // 1_000_000_000 == entry.mtime_s else None
+
+    def list_promise(self) -> Promise | None:
+        """Return what the sidecar's list of checksums must be; None where the dataset is not complete."""
+        return self._own.promise(own_path(SUMS), self.manifest, sealed=self.sealed)
 
     def promises(self) -> Iterator[Promise]:
         """Yield what the manifest says of every file."""
