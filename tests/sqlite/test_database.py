@@ -82,6 +82,15 @@ def test_a_broken_migration_leaves_the_old_version(tmp_path: Path) -> None:
     again.close()
 
 
+def test_of_several_steps_all_are_made_or_none_so_that_the_older_program_can_still_be_started(tmp_path: Path) -> None:
+    Database(tmp_path / "a.db", Schema("things", (FIRST,))).close()
+    broken = "CREATE TABLE other (x); INSERT INTO nowhere VALUES (1)"
+    with pytest.raises(StateError):
+        Database(tmp_path / "a.db", Schema("things", (FIRST, SECOND, broken)))
+    older = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    older.close()
+
+
 def test_a_file_that_is_no_database_is_said_to_be_damaged(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"no database at all" * 300)
     with pytest.raises(StateError, match="damaged"):

@@ -57,7 +57,7 @@ class Database:
             try:
                 self._migrate(schema)
             except BaseException:
-                # Closing also rolls back a step that failed half-way, and lets go of the lock.
+                # Closing also rolls back steps that failed half-way, and lets go of the lock.
                 self._writer.close()
                 raise
 
@@ -138,9 +138,11 @@ class Database:
                 f"{self.path} was written by a newer fs2od (version {found} of its {schema.name}, this fs2od knows "
                 f"{schema.version}): start the newer fs2od, nothing was changed"
             )
-        for number, step in enumerate(schema.steps[found:], start=found + 1):
-            # executescript commits on its own, so the transaction is part of the script: a step happens whole or not at all.
-            self._writer.executescript(f"BEGIN IMMEDIATE;\n{step}\n;PRAGMA user_version = {number};\nCOMMIT;")
+        if found < schema.version:
+            # All steps in one transaction: whole or not at all, and the disk is waited for once, not for each of them.
+            # executescript commits on its own, so the transaction is part of the script.
+            steps = "\n;".join(schema.steps[found:])
+            self._writer.executescript(f"BEGIN IMMEDIATE;\n{steps}\n;PRAGMA user_version = {schema.version};\nCOMMIT;")
 
     @contextmanager
     def _wrapped(self) -> Iterator[None]:
