@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from tests.noise import noise
 
+from fs2od.cli.job_folder import clean_sent, remove_sent
+from fs2od.errors import StorageError
+from fs2od.results import gather, is_mark
 from fs2od.testing.killed_writing import serve_until_killed
 from fs2od.testing.ports import free_ports
 from fs2od.testing.world import Dataset, ServedWorld, serve_world, wait_until
@@ -259,3 +262,54 @@ def test_who_waits_for_a_service_can_be_stopped(desk: Desk, tmp_path: Path) -> N
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "To go on: fs2od put a results" in said
+
+
+def test_stage_out_cleans_only_what_is_as_it_was_when_it_was_sent(desk: Desk) -> None:
+    results = desk.home / "out"
+    results.mkdir()
+    (results / "a.log").write_bytes(b"first\n")
+    (results / "z.big").write_bytes(big())
+    with desk.started("out", "results/run", "--clean", command="stage out") as process:
+        wait_until(lambda: (desk.dataset.folder / "run" / "a.log").exists() and desk.has_begun(), 60)
+        process.send_signal(signal.SIGSTOP)
+        with (results / "a.log").open("ab") as log:
+            log.write(b"second\n")
+        (results / "late.star").write_bytes(b"precious")
+        process.send_signal(signal.SIGCONT)
+        _, said = process.communicate(timeout=90)
+    assert process.returncode == 7, said
+    assert "a.log and 1 more changed or came while the rest was sent: out is not removed" in said
+    assert (results / "late.star").read_bytes() == b"precious"
+    assert any(is_mark(each.name) for each in results.iterdir())
+    with desk.started("out", "results/run", "--clean", "--replace", command="stage out") as process:
+        _, said = process.communicate(timeout=90)
+    assert process.returncode == 0, said
+    assert desk.there() == {"run/a.log": b"first\nsecond\n", "run/late.star": b"precious", "run/z.big": big()}
+    assert not results.exists()
+
+
+def test_what_comes_or_changes_while_a_folder_is_cleaned_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "job" / "results"
+    folder.mkdir(parents=True)
+    for name in ("same", "appended", "rewritten", "replaced"):
+        (folder / name).write_text(name)
+    sent, facts = gather([folder], nameless=True), (folder / "replaced").stat()
+    assert not sent.unlike(sent)
+    with (folder / "appended").open("a") as file:
+        file.write("more")
+    (folder / "rewritten").write_text("r" * len("rewritten"))
+    os.utime(folder / "rewritten", (1, 1))
+    (folder / "other").write_text("REPLACED")
+    os.utime(folder / "other", ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    (folder / "other").replace(folder / "replaced")
+    (folder / "new").write_text("new")
+    assert gather([folder], nameless=True).unlike(sent) == ["appended", "new", "replaced", "rewritten"]
+    with pytest.raises(StorageError, match="appended and 3 more changed"):
+        clean_sent(folder, sent, "")
+    assert (folder / "same").exists()
+    # As what comes once the removal has begun.
+    with pytest.raises(StorageError, match="3 more changed"):
+        remove_sent(folder, sent, "")
+    assert sorted(path.name for path in folder.iterdir()) == ["appended", "new", "replaced", "rewritten"]
+    remove_sent(folder, gather([folder], nameless=True), "")
+    assert not folder.exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -12,10 +14,10 @@ from fs2od.cli.access import say
 from fs2od.cli.going_on import for_shell
 from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageError
 from fs2od.mount import mounted_in, unmount, unsent_in
-from fs2od.results import is_mark, mark, marked_with
-from fs2od.transfer import Descent, remove_folder
+from fs2od.results import Sources, gather, is_mark, mark, marked_with
+from fs2od.transfer import Descent, remove_folder, shown_path
 
-__all__ = ["clean_folder", "marked"]
+__all__ = ["clean_folder", "clean_sent", "marked", "remove_sent"]
 
 _LEAST_DEPTH = 3
 _SENDING_S = 60.0
@@ -32,16 +34,19 @@ class _Left:
 
 
 @contextmanager
-def marked(folder: Path, target: str, command: list[str]) -> Iterator[None]:
-    """Mark a folder while its results are brought back; unless that ends well, they are not cleaned away."""
+def marked(folder: Path, target: str, command: list[str]) -> Iterator[str]:
+    """Mark a folder while its results are brought back; unless that ends well, they are not cleaned away. Yields the mark's name."""
     made = None
     try:
         made = mark(folder, target, command)
     except OSError as error:
         say(f"{folder} cannot be marked ({error.strerror}): should this fail, stage clean will remove what is in it")
     try:
-        yield
+        yield made.name if made is not None else ""
     except (Fs2odError, SystemExit) as error:
+        if made is not None:
+            with suppress(OSError):
+                mark(folder, target, command)  # cleaning may have begun
         if made is not None and not isinstance(error, Interrupted):
             say(f"stage clean keeps {folder} until all is brought back. To go on: {for_shell(command)}")
         raise
@@ -60,14 +65,7 @@ def clean_folder(folder: Path, *, anyway: bool = False) -> None:
         ConfigurationError: It is no job's folder.
         StorageError: Something cannot be unmounted or removed, or lies on another file system.
     """
-    path = folder.parent.resolve() / folder.name
-    if len(path.parts) < _LEAST_DEPTH or folder.name in {"", ".", ".."} or path == Path.home():
-        raise ConfigurationError(f"{folder} is not a job's folder: it is not removed")
-    for point in mounted_in(path):
-        unmount(point)
-    left = mounted_in(path)
-    if left:
-        raise StorageError(f"{left[0]} is still mounted: nothing is removed")
+    path = _emptied_of_mounts(folder)
     kept: list[_Left] = []
     try:
         remove_folder(path, keeps=None if anyway else _keeping(path.parent, kept))
@@ -76,12 +74,77 @@ def clean_folder(folder: Path, *, anyway: bool = False) -> None:
             _tell(each)
 
 
-def _keeping(top: Path, kept: list[_Left]) -> Callable[[Descent, Collection[str]], bool]:
+def clean_sent(folder: Path, sent: Sources, own_mark: str) -> None:
+    """Clean a folder whose results were brought back, if they are as they were when they were sent.
+
+    Args:
+        folder: The folder.
+        sent: What was brought back.
+        own_mark: The name of the mark that says that they are not yet; others' are kept.
+
+    Raises:
+        ConfigurationError: It is no job's folder.
+        StorageError: As of `clean_folder`; or a file is new, or has changed.
+    """
+    path = _emptied_of_mounts(folder)
+    changed = gather([folder], nameless=True).unlike(sent)
+    if changed:
+        raise _changed_meanwhile(folder, changed)
+    remove_sent(path, sent, own_mark)
+
+
+def remove_sent(path: Path, sent: Sources, own_mark: str) -> None:
+    """Remove a folder but for files that are not, in the moment when they would go, as they were when they were sent.
+
+    Raises:
+        StorageError: There are such; or something cannot be removed, or lies on another file system.
+    """
+    changed: list[str] = []
+    known = {(source.inode, source.size_bytes, source.mtime_ns) for source in sent.files}
+
+    def spares(name: str, facts: os.stat_result) -> bool:
+        is_known = (facts.st_ino, facts.st_size, facts.st_mtime_ns) in known
+        if not stat.S_ISREG(facts.st_mode) or is_known or is_mark(name):
+            return False
+        changed.append(name)
+        return True
+
+    kept: list[_Left] = []
+    try:
+        remove_folder(path, keeps=_keeping(path.parent, kept, own_mark), spares=spares)
+    finally:
+        for each in kept:
+            _tell(each)
+    if changed:
+        raise _changed_meanwhile(path, changed)
+
+
+def _changed_meanwhile(folder: Path, changed: list[str]) -> StorageError:
+    more = f" and {len(changed) - 1:,} more" if len(changed) > 1 else ""
+    shown = shown_path(tuple(changed[0].removeprefix(f"{folder.absolute()}/").split("/")))
+    return StorageError(
+        f"{shown}{more} changed or came while the rest was sent: {folder} is not removed; bring it back again, with --replace"
+    )
+
+
+def _emptied_of_mounts(folder: Path) -> Path:
+    path = folder.parent.resolve() / folder.name
+    if len(path.parts) < _LEAST_DEPTH or folder.name in {"", ".", ".."} or path == Path.home():
+        raise ConfigurationError(f"{folder} is not a job's folder: it is not removed")
+    for point in mounted_in(path):
+        unmount(point)
+    left = mounted_in(path)
+    if left:
+        raise StorageError(f"{left[0]} is still mounted: nothing is removed")
+    return path
+
+
+def _keeping(top: Path, kept: list[_Left], own_mark: str = "") -> Callable[[Descent, Collection[str]], bool]:
     until_s = time.monotonic() + _SENDING_S
 
     def keeps(way: Descent, inside: Collection[str]) -> bool:
         unsent = 0
-        if not any(map(is_mark, inside)):
+        if not any(is_mark(name) and name != own_mark for name in inside):
             unsent = unsent_in(way.folder.fileno(), until_s=until_s)
             if not unsent:
                 return False

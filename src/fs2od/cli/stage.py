@@ -88,7 +88,11 @@ def in_(
 @click.option("--replace", is_flag=True, help="Replace files of the same name and other content; else they are left.")
 @click.option("--from-dataset", metavar="LINK|SPACE", help="The dataset that these were made from.")
 @wait_option(3600.0)
-@click.option("--clean", is_flag=True, help="Remove FOLDER once everything in it is safe.")
+@click.option(
+    "--clean",
+    is_flag=True,
+    help="Remove FOLDER once everything in it is safe. What has changed since it was sent stays: exit code 7.",
+)
 def out(
     *,
     folder: Path,
@@ -109,7 +113,7 @@ def out(
     from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.cli.going_on import words_going_on  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.cli.job_end import await_another  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.cli.job_folder import clean_folder, marked  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.job_folder import clean_sent, marked  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.cli.put import put_gathered, stopped_politely  # noqa: PLC0415 - keeps `fs2od --help` quick
     from fs2od.results import Options, gather, is_mark  # noqa: PLC0415 - keeps `fs2od --help` quick
 
@@ -117,13 +121,13 @@ def out(
         raise ConfigurationError(f"{folder} is empty: there is nothing to bring back")
     files = {"token_file": token_file and token_file.absolute(), "ca_file": ca_file and ca_file.absolute()}
     command = words_going_on(folder=folder.absolute(), clean=False, **files)
-    with marked(folder, target, command), stopped_politely():
+    with marked(folder, target, command) as own_mark, stopped_politely():
         access = access_of(zone_url, token_file, ca_file)
         await_another(access.required())
         sources = gather([folder], nameless=True)
         put_gathered(access, sources, target, Options(replace=replace), from_dataset=from_dataset, wait_s=wait_s)
-    if clean:
-        clean_folder(folder)
+        if clean:
+            clean_sent(folder, sources, own_mark)
 
 
 @stage.command("clean")

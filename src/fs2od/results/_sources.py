@@ -22,6 +22,7 @@ class Source:
     path: str
     size_bytes: int
     mtime_ns: int
+    inode: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Sources:
     def size_bytes(self) -> int:
         """The size of all files."""
         return sum(source.size_bytes for source in self.files)
+
+    def unlike(self, others: Sources) -> list[str]:
+        """Return what is not among others as it is here: the paths of files, and what is left out."""
+        files = {source.path for source in set(self.files) - set(others.files)}
+        return sorted(files | {each.file for each in set(self.left_out) - set(others.left_out)})
 
 
 def gather(named: Iterable[Path], *, nameless: bool = False) -> Sources:
@@ -132,7 +138,7 @@ class _Walk:
             return
         if path in self._files and self._files[path].file != file:
             raise ConfigurationError(f"{self._files[path].file} and {file} would both become {path}: put them in turn")
-        self._files[path] = Source(file, path, facts.st_size, facts.st_mtime_ns)
+        self._files[path] = Source(file, path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
     def _is_named(self, file: Path, path: str) -> bool:
         try:

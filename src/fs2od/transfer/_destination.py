@@ -21,7 +21,7 @@ from fs2od.transfer._folders import Folder, make_folders, open_folder
 from fs2od.transfer._partial_files import Partial
 from fs2od.transfer._partials import PartialName
 
-__all__ = ["Destination", "Keeps", "kind_of"]
+__all__ = ["Destination", "Keeps", "Spares", "kind_of"]
 
 _NOT_ON_THE_WAY: Final = {errno.ELOOP, errno.ENAMETOOLONG}
 _ENTRY_KINDS: Final = {
@@ -32,6 +32,8 @@ _ENTRY_KINDS: Final = {
 
 Keeps = Callable[[Descent, Collection[str]], bool]
 """Says of the folder where one stands, by the names in it, whether it is kept."""
+Spares = Callable[[str, os.stat_result], bool]
+"""Says of what is no folder, by its name and facts, whether it is kept."""
 
 
 class Destination:
@@ -212,17 +214,17 @@ class Destination:
         with told(), self.opened(path[:-1]) as parent:
             return parent.stat(path[-1])
 
-    def remove_all(self, path: Names, keeps: Keeps | None = None) -> None:
+    def remove_all(self, path: Names, keeps: Keeps | None = None, spares: Spares | None = None) -> None:
         """Remove a file, a link, or a folder with all that is in it, however deep; no link is followed.
 
         A folder of another file system is somebody's mount, and what is in it lies elsewhere: it is left as it is. So is one
-        that `keeps` wants.
+        that `keeps` wants, and what is no folder and `spares` wants.
 
         Raises:
             StorageError: Something cannot be removed, or was left.
         """
         with told(), self.opened(path[:-1]) as parent, contextlib.closing(Descent(parent.again())) as way:
-            removal = _Removal(way, keeps or (lambda _, __: False))
+            removal = _Removal(way, keeps or (lambda _, __: False), spares or (lambda _, __: False))
             removal.remove(path[-1])
         elsewhere = [(*path[:-1], *each) for each in removal.elsewhere]
         if elsewhere:
@@ -299,9 +301,10 @@ class Destination:
 class _Removal:
     """Removes what stands in a folder, and notes what is left: that keeps its own folders."""
 
-    def __init__(self, way: Descent, keeps: Keeps) -> None:
+    def __init__(self, way: Descent, keeps: Keeps, spares: Spares) -> None:
         self._way = way
         self._keeps = keeps
+        self._spares = spares
         self.elsewhere: list[Names] = []
 
     def remove(self, name: str) -> None:
@@ -328,8 +331,12 @@ class _Removal:
         """Remove what is no folder; go into what is one, and return what is in it, unless it is kept."""
         here = self._way.folder
         try:
-            if not stat.S_ISDIR(here.stat(name).st_mode):
-                here.unlink(name)
+            facts = here.stat(name)
+            if not stat.S_ISDIR(facts.st_mode):
+                if self._spares(name, facts):
+                    rest.is_kept = True
+                else:
+                    here.unlink(name)
                 return None
             self._way.down(name)
         except FileNotFoundError:

@@ -13,7 +13,7 @@ from typing import Callable, Final, Iterator
 from fs2od.errors import Fs2odError
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._descent import Descent
-from fs2od.transfer._destination import Destination, Keeps, kind_of
+from fs2od.transfer._destination import Destination, Keeps, Spares, kind_of
 from fs2od.transfer._disk import told
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present
 from fs2od.transfer._partials import partials_of
@@ -87,19 +87,20 @@ def remove_extras(destination: Destination, extras: list[Extra]) -> None:
     destination.sync()
 
 
-def remove_folder(path: Path, *, keeps: Keeps | None = None) -> None:
+def remove_folder(path: Path, *, keeps: Keeps | None = None, spares: Spares | None = None) -> None:
     """Remove a folder with all that is in it, following no link and into no other file system; nothing where there is none.
 
     Args:
         path: The folder.
         keeps: Asked of each folder in it, while one stands there on the way from the parent's, whether that is left as it is.
+        spares: Asked of everything in it that is no folder, just before it goes, whether it is left.
 
     Raises:
         StorageError: Something cannot be removed, or was left.
     """
     if path.parent.is_dir():
         with Destination(path.parent) as parent:
-            parent.remove_all((path.name,), keeps)
+            parent.remove_all((path.name,), keeps, spares)
 
 
 def _extras(destination: Destination, selection: Selection, path: Names, there: Present) -> Iterator[Extra]:
