@@ -67,6 +67,21 @@ def test_what_cannot_be_used_is_named_with_its_key(folder: Path, more: str, said
     assert said.format(folder=folder) in found
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("announced.txt", b"one\n{{ news.files // news.undeliverable }}", "announced.txt, line 2: integer division"),
+        ("complete.subject.txt", b"gr\xf6\xdfe", "complete.subject.txt is not UTF-8"),
+        ("complete.html", b"{{ news.nothing }}", "complete.html: "),
+        ("announced.html", b"{% if %}", "announced.html, line 1"),
+    ],
+)
+def test_a_mail_template_that_cannot_be_filled_is_named(folder: Path, name: str, content: bytes, said: str) -> None:
+    (folder / "own" / "en").mkdir(parents=True)
+    (folder / "own" / "en" / name).write_bytes(content)
+    assert said in checked(folder, 'templates = "own"')
+
+
 @pytest.mark.parametrize(("watch", "said"), [("none", "No such file or directory"), ("token", "Not a directory")])
 def test_a_watched_folder_that_is_none_is_named(folder: Path, watch: str, said: str) -> None:
     assert f"watch[1].path: the watched folder {folder / watch} cannot be read ({said})" in checked(folder, watch=watch)

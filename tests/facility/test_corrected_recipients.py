@@ -41,7 +41,6 @@ FIRST = Announcement(("alex@example.org", "archive@example.org"), "t1")
 def test_whom_the_first_letter_went_to_is_told_nothing_again() -> None:
     assert correction(announced(("alex@example.org",), FIRST), MAIL) is None
     assert correction(announced(("Alex@Example.org",), FIRST), MAIL) is None
-    assert correction(announced((), FIRST), MAIL) is None
     assert correction(announced(("alexa@example.org",)), MAIL) is None  # nobody knows whom that went to
 
 
@@ -52,6 +51,14 @@ def test_an_invite_ends_only_when_nobody_it_went_to_is_named_any_longer() -> Non
     added = correction(announced(("alex@example.org", "bob@example.org"), FIRST), MAIL)
     assert added is not None
     assert (added.facts.to, added.superseded) == (("bob@example.org",), ())
+
+
+def test_an_invite_ends_also_when_an_address_is_only_taken_out() -> None:
+    for left in ((), ("archive@example.org",)):
+        found = correction(announced(left, FIRST), MAIL)
+        assert found is not None
+        assert (found.facts.addresses, found.superseded) == ((), (FIRST,))
+    assert correction(announced((), Announcement((), "")), MAIL) is None
 
 
 def test_one_who_is_new_among_the_copies_alone_is_written_to() -> None:
@@ -101,6 +108,27 @@ async def test_a_corrected_address_gets_the_announcement_with_an_invite_of_its_o
     async with world.onedata() as (zone, _, _):
         assert (await zone.tokens.named(TokenId(told.invite))).token.reveal() in plain(again)
     assert world.history(NAME).count("announced") == 3
+
+
+async def test_an_address_that_is_taken_out_loses_its_invite_and_gets_another_one_when_it_is_back(world: World) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        first = world.records()[NAME].done[Step.OWNERS_TOKEN]
+        (folder / "SPA.yml").write_text(corrected("").replace("Email:", "Mail:"))
+        await world.until(one_pass, lambda: "invite" in world.history(NAME))
+        async with world.onedata() as (zone, _, _):
+            assert TokenId(first) not in await zone.tokens.list_named()
+        for _ in range(4):
+            world.clock.move(seconds=30)
+            await one_pass()
+        assert world.history(NAME).count("invite") == 1
+        assert len(world.letters()) == 1
+        (folder / "SPA.yml").write_text(METADATA)
+        await world.until(one_pass, lambda: len(world.letters()) == 2)
+        (folder / ".running").unlink()
+        await world.until(one_pass, world.is_in("complete", NAME))
+    assert world.history(NAME).count("invite") == 1
 
 
 async def test_killed_anywhere_the_corrected_address_is_written_to_once_with_one_invite(world: World) -> None:

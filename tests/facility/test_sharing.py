@@ -83,6 +83,32 @@ async def test_an_owner_sees_the_facility_as_manager_and_may_invite_owners_and_m
     assert zone.rights.space_privileges(olive.user, space) is None
 
 
+async def test_those_of_one_dataset_do_not_see_which_others_there_are(world: World) -> None:
+    done, zone = (await onboarded(world)).done, world.node.zone
+    mary = zone.users.add("Mary Example")
+    zone.memberships.add(GROUP_USER, GroupId(done[Step.MEMBERS]), mary, ["group_view"])
+    (parent,) = zone.memberships.parents(GROUP_GROUP, done[Step.MEMBERS])
+    assert zone.rights.group_privileges(mary, GroupId(done[Step.MEMBERS])) == frozenset({"group_view"})
+    assert not zone.rights.group_privileges(mary, GroupId(parent))
+
+
+async def test_what_is_named_after_the_access_file_is_for_members_too_whatever_is_published(world: World) -> None:
+    folder = world.dataset(running=True)
+    open_handed = world.configuration(publish={"metadata_file": True})
+    assert "fs2od-access.yml" in open_handed.closed_names
+    async with world.facility(configuration=open_handed).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        (folder / "fs2od-access.yml~").write_bytes((folder / "fs2od-access.yml").read_bytes())
+        (folder / "last.mrc").write_bytes(b"x")
+        space = SpaceId(world.records()[NAME].done[Step.SPACE])
+        with world.node.provider.indexes.using(space) as index:
+            await world.until(one_pass, lambda: any(each.name == "last.mrc" for each in index.children(1, limit=20)))
+            modes = {each.name: each.mode & 0o7 for each in index.children(1, limit=20)}
+    assert "fs2od-access.yml" not in modes
+    assert modes["fs2od-access.yml~"] == 0
+    assert modes["SPA.yml"] == modes["last.mrc"] == 0o4
+
+
 async def test_owners_of_datasets_that_were_onboarded_earlier_get_what_owners_get_today(world: World) -> None:
     record, zone = await onboarded(world), world.node.zone
     space, owners, members = (record.done[step] for step in (Step.SPACE, Step.OWNERS, Step.MEMBERS))

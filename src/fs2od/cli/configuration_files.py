@@ -13,7 +13,7 @@ from fs2od.configuration import Configuration, mail_transport
 from fs2od.errors import ConfigurationError, StorageMissing
 from fs2od.facility.onboarding import read_token
 from fs2od.facility.watching import require_watchable
-from fs2od.mail import require_language
+from fs2od.mail import rehearse
 from fs2od.node.zone.places import open_places
 from fs2od.portal import Texts
 
@@ -96,7 +96,7 @@ def _judges(configuration: Configuration) -> Iterator[tuple[str, tuple[Path | No
     if mail.smtp is not None and mail.transport == "smtp":
         files = (mail.smtp.password_file, mail.smtp.ca_file)
         yield "mail", files, lambda: mail_transport(mail, Path())
-    yield "mail", (), lambda: require_language(mail.language, templates_folder=mail.templates)
+    yield "mail", (), lambda: rehearse(mail.language, templates_folder=mail.templates)
     yield "network", (network.certificate, network.certificate_key), lambda: require_usable(network)
     databases = (network.asn_database, network.country_database)
     yield "network", databases, lambda: open_places(asn_database=databases[0], country_database=databases[1])

@@ -43,7 +43,7 @@ class Reception:
     sites: tuple[SiteSettings, ...] = ()
     replication: ReplicationSettings = field(default_factory=ReplicationSettings)
     network: Network = field(default_factory=Network)
-    closed_names: frozenset[str] = frozenset()
+    closed_names: frozenset[str] = NodeSettings.closed_names
 
 
 def read_reception(config: Path | None, data: Path, *, outbox: Path | None = None) -> Reception:
@@ -71,7 +71,7 @@ def read_reception(config: Path | None, data: Path, *, outbox: Path | None = Non
         sites=sites,
         replication=_replication(told.replication),
         network=told.network,
-        closed_names=frozenset() if config is None else told.closed_names,
+        closed_names=NodeSettings.closed_names if config is None else told.closed_names,
     )
     if told.mail is None:
         return common

@@ -5,6 +5,7 @@ from fs2od.configuration._file import judged, load_configuration, load_node_conf
 from fs2od.configuration._mail_transport import mail_transport
 from fs2od.configuration._network import Network
 from fs2od.configuration._sections import (
+    ACCESS_FILE_NAME,
     Access,
     Checksums,
     Configuration,
@@ -23,6 +24,7 @@ from fs2od.configuration._sign_in import SignIn
 from fs2od.configuration._sites import SiteStorage
 
 __all__ = [
+    "ACCESS_FILE_NAME",
     "Access",
     "Checksums",
     "Configuration",

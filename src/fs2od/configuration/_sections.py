@@ -35,6 +35,11 @@ FileName = Annotated[
 
 InviteTime = Annotated[Duration, lasting(at_least=timedelta(minutes=1), at_most=timedelta(days=3650))]
 
+ACCESS_FILE_NAME = "fs2od-access.yml"
+"""What the facility's own file with access information is called: excluded from import by this name."""
+
+_LEAST_NAME = 5
+
 METADATA_FILES = ("SPA.yml", "TOMO.yml", "TRANSFER.yml", "experiment.yml")
 
 
@@ -131,6 +136,17 @@ class Watch(Section):
         levels = self.glob.split("/")
         if not all(levels) or any(level in {".", ".."} or "**" in level for level in levels) or len(levels) > 8:
             raise ValueError("glob must be one to eight names or patterns joined by '/', without '**' and '..'")
+        for name in self.metadata_files:
+            if set(name) & set("*?["):
+                raise ValueError(f"metadata_files: '{name}' is a pattern, and names are wanted: list each of them")
+            if len(name) < _LEAST_NAME or (name[0] == "." and "." not in name[1:]):
+                raise ValueError(
+                    f"metadata_files: '{name}' may stand in the names of data, which links would not show: take a longer name"
+                )
+        if self.running_file in {".", "..", *self.metadata_files}:
+            raise ValueError(
+                f"running_file: '{self.running_file}' is always there: name a file that goes when acquisition ends"
+            )
         try:
             self.name.format(folder="", instrument="", year="")
         except (KeyError, IndexError, ValueError, AttributeError) as error:
@@ -393,10 +409,11 @@ class _Watched(BaseModel):
 
 
 def closed_names(publish: Publish, watches: Iterable[Watch | _Watched]) -> frozenset[str]:
-    """Return the names of metadata files that are not published; pure."""
-    if publish.metadata_file:
-        return frozenset()
-    return frozenset(METADATA_FILES).union(*(each.metadata_files for each in watches))
+    """Return the names of files that are not published, nor copies named after them; pure."""
+    closed = {ACCESS_FILE_NAME}
+    if not publish.metadata_file:
+        closed.update(METADATA_FILES, *(each.metadata_files for each in watches))
+    return frozenset(closed)
 
 
 class NodeConfiguration(BaseModel):
@@ -419,7 +436,7 @@ class NodeConfiguration(BaseModel):
 
     @property
     def closed_names(self) -> frozenset[str]:
-        """The names of metadata files, which no public link may show, not even for the moment in which they are new."""
+        """The names of files that no public link may show, not even for the moment in which they are new."""
         return closed_names(self.publish, self.watch)
 
     @property

@@ -18,7 +18,7 @@ from fs2od.mail._outbox import (
     RefusalNote,
     pause_after,
 )
-from fs2od.mail._rendering import Rendered, render, require_language
+from fs2od.mail._rendering import Rendered, rehearse, render
 from fs2od.mail._sharing import SharingEvent, SharingNews, render_sharing
 from fs2od.mail._sign_in import SignInNews, render_sign_in
 from fs2od.mail._smtp import SmtpSettings, SmtpTransport
@@ -62,10 +62,10 @@ __all__ = [
     "parse_mailbox",
     "parse_recipients",
     "pause_after",
+    "rehearse",
     "render",
     "render_copies",
     "render_sharing",
     "render_sign_in",
     "render_support",
-    "require_language",
 ]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import textwrap
-from dataclasses import dataclass, field
+import traceback
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import get_args
 
 from jinja2 import (
     Environment,
@@ -22,12 +25,45 @@ from fs2od.mail._lines import one_line
 from fs2od.mail._news import DatasetEvent, DatasetNews, checked
 from fs2od.mail._numbers import human_bytes, human_count
 
-__all__ = ["Rendered", "fill", "notice", "render", "require_language", "spoken"]
+__all__ = ["Rendered", "fill", "notice", "rehearse", "render", "spoken"]
 
 _OURS = Path(__file__).parent / "templates"
 _NOTICES = Path(__file__).parent / "notices"
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
 _WIDTH = 72
+_LEAST = DatasetNews(
+    instrument="Krios",
+    title="grid 2",
+    link="https://data.example.org/share/0",
+    download_command="fs2od download https://data.example.org/share/0",
+    files=0,
+    size_bytes=0,
+    state="acquiring",
+    facility_name="Cryo-EM facility",
+    contact="desk@example.org",
+)
+_MOST = replace(
+    _LEAST,
+    files=2,
+    size_bytes=10**12,
+    state="complete",
+    experimenter_name="Alex Example",
+    script_command="curl https://data.example.org/get.py | python3 - https://data.example.org/share/0",
+    ca_check="sha256sum -c",
+    ca_address="https://data.example.org/ca.pem",
+    token_page="https://data.example.org/tokens",  # noqa: S106 - a page's address
+    members_only_until=datetime(2030, 1, 1, tzinfo=UTC),
+    members_token="example",  # noqa: S106 - nothing takes it
+    members_token_uses=2,
+    members_token_until=datetime(2030, 1, 1, tzinfo=UTC),
+    personal_join_link="https://data.example.org/join#example",
+    personal_join_token="example",  # noqa: S106 - nothing takes it
+    personal_join_until=datetime(2030, 1, 1, tzinfo=UTC),
+    onedata_page="https://data.example.org",
+    undeliverable=1,
+    undeliverable_names=("a",),
+    available_until=date(2030, 1, 1),
+)
 
 
 @dataclass(frozen=True)
@@ -55,13 +91,15 @@ def render(
     return fill(event, checked(news), language=language, templates_folder=templates_folder)
 
 
-def require_language(language: str, *, templates_folder: Path | None = None) -> None:
-    """Make sure that there are mails in a language.
+def rehearse(language: str, *, templates_folder: Path | None = None) -> None:
+    """Write every mail about a dataset once, of one with little and of one with everything to say, and throw it away.
 
     Raises:
-        ConfigurationError: There are none; the message says which languages there are.
+        ConfigurationError: There are no mails in the language, or a template is wrong; the message says which, and where.
     """
-    _environment(language, templates_folder, _OURS, escaped=False)
+    for event in get_args(DatasetEvent):
+        for news in (_LEAST, _MOST):
+            render(news, event=event, language=language, templates_folder=templates_folder)
 
 
 def fill(event: str, news: object, *, language: str, templates_folder: Path | None, ours: Path = _OURS) -> Rendered:
@@ -102,6 +140,16 @@ def _filled(environment: Environment, name: str, news: object) -> str:
         raise ConfigurationError(f"the mail template {error.filename}, line {error.lineno}: {error.message}") from error
     except TemplateError as error:
         raise ConfigurationError(f"the mail template {name}: {error.message}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"the mail template {name} is not UTF-8: save it as UTF-8") from error
+    except Exception as error:
+        raise ConfigurationError(f"the mail template {name}, line {_line_of(error)}: {error}") from error
+
+
+def _line_of(error: Exception) -> int:
+    """Return the line of a template at which it failed: Jinja gives each of its frames the template's own lines."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.endswith(".py")]
+    return (lines or [None])[-1] or 0
 
 
 @lru_cache(maxsize=16)

@@ -101,8 +101,11 @@ class NodeSettings:
     continuous_scan_interval_s: int = 60
     excluded_names: tuple[str, ...] = ("fs2od-access.yml", ".fs2od")
     """Files of ours that hold access information: never imported, listed or delivered."""
-    closed_names: frozenset[str] = frozenset()
-    """Files of an imported storage that public links never deliver, nor copies named after them, from the moment in which they are registered."""
+    closed_names: frozenset[str] = frozenset({"fs2od-access.yml"})
+    """Files of an imported storage that public links never deliver, nor copies named after them, from the moment in which they are registered.
+
+    What is excluded is among them for its copies: people and editors make some.
+    """
     own_folders: tuple[Path, ...] = ()
     """Further folders of ours that hold secrets, such as the one where letters wait: no storage shows what lies in them."""
     plain: bool = False

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from fs2od.onedata.privileges import SPACE_MANAGER, GroupPrivilege, SpacePrivilege
 
 __all__ = [
+    "DATASET_IN_FACILITY",
     "MEMBER_IN_GROUP",
     "MEMBER_IN_SPACE",
     "OWNER_IN_GROUP",
@@ -38,6 +39,8 @@ OWNER_IN_GROUP = frozenset(
 )
 """What an owner may do in the dataset's groups of owners and of members."""
 MEMBER_IN_GROUP = frozenset({GroupPrivilege.VIEW})
+DATASET_IN_FACILITY: frozenset[GroupPrivilege] = frozenset()
+"""What a dataset's groups may do in the facility's group of all datasets."""
 OWNER_IN_SPACE = frozenset(
     {
         SpacePrivilege.VIEW,
@@ -78,7 +81,7 @@ _OWNING = frozenset({"space_manage_shares", "space_add_user", "group_add_user"})
 
 def bundles_fingerprint() -> str:
     """Return what differs whenever owners or members of a dataset with groups are to have other rights than before."""
-    bundles = (OWNER_IN_GROUP, MEMBER_IN_GROUP, OWNER_IN_SPACE, MEMBER_IN_SPACE)
+    bundles = (OWNER_IN_GROUP, MEMBER_IN_GROUP, OWNER_IN_SPACE, MEMBER_IN_SPACE, DATASET_IN_FACILITY)
     return hashlib.sha256(repr([sorted(map(str, each)) for each in bundles]).encode()).hexdigest()[:12]
 
 

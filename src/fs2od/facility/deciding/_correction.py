@@ -14,14 +14,17 @@ __all__ = ["Correction", "correction", "told_so_far"]
 
 @dataclass(frozen=True)
 class Correction:
-    """Who has not heard of a dataset, as the facts of their letter, and which announcements went to nobody who is still named."""
+    """Who has not heard of a dataset, as the facts of their letter, and which announcements went to nobody who is still named.
+
+    There may be nobody to tell: an address was taken out, and no other one put in.
+    """
 
     facts: Facts
     superseded: tuple[Announcement, ...]
 
 
 def correction(record: Record, mail: Mail) -> Correction | None:
-    """Return who is named by the metadata file and was never told; None: nobody; pure.
+    """Return who is named by the metadata file and was never told, and what was told to nobody it names; None: neither; pure.
 
     Those whom the configuration names are told of every new dataset, and of none again.
     """
@@ -31,14 +34,14 @@ def correction(record: Record, mail: Mail) -> Correction | None:
     always = _folded((*mail.to, *mail.cc, *mail.bcc))
     told = always.union(*(_folded(each.addresses) for each in record.announcements))
     to, cc, bcc = (_without(addresses, told) for addresses in (facts.to, facts.cc, facts.bcc))
-    if not (to or cc or bcc):
-        return None
     named = _folded(facts.addresses) - always
     superseded = tuple(
         each
         for each in record.announcements
         if (people := _folded(each.addresses) - always) and people.isdisjoint(named)
     )
+    if not (to or cc or bcc or superseded):
+        return None
     if not to:
         to, cc, bcc = (cc, (), bcc) if cc else (bcc, (), ())
     return Correction(replace(facts, to=to, cc=cc, bcc=bcc), superseded)

@@ -1,6 +1,6 @@
 """The metadata file: reading it safely, choosing what of it is published, and leaving access information."""
 
-from fs2od.facility.metadata._access_file import ACCESS_FILE_NAME, NEVER_IMPORTED, AccessInformation, write_access_file
+from fs2od.facility.metadata._access_file import NEVER_IMPORTED, AccessInformation, write_access_file
 from fs2od.facility.metadata._facts import facts_of
 from fs2od.facility.metadata._publication import Publication, available_until, publication_of
 from fs2od.facility.metadata._reading import MetadataProblem, read_metadata
@@ -8,7 +8,6 @@ from fs2od.facility.metadata._whole_files import NotWritable, storage_error
 from fs2od.facility.metadata._writing_back import write_into_metadata
 
 __all__ = [
-    "ACCESS_FILE_NAME",
     "NEVER_IMPORTED",
     "AccessInformation",
     "MetadataProblem",

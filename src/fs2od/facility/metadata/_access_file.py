@@ -8,12 +8,10 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from fs2od.configuration import ACCESS_FILE_NAME
 from fs2od.facility.metadata._whole_files import NEVER_IMPORTED_FILE, replace_whole
 
-__all__ = ["ACCESS_FILE_NAME", "NEVER_IMPORTED", "AccessInformation", "write_access_file"]
-
-ACCESS_FILE_NAME = "fs2od-access.yml"
-"""Excluded from import, listings and archives by this name."""
+__all__ = ["NEVER_IMPORTED", "AccessInformation", "write_access_file"]
 
 NEVER_IMPORTED = frozenset({ACCESS_FILE_NAME, NEVER_IMPORTED_FILE})
 """Names that are imported nowhere in a dataset."""

@@ -84,6 +84,10 @@ class Announcer:
         for each in corrected.superseded:
             with contextlib.suppress(NotFound):
                 await zone.tokens.delete(TokenId(each.invite))
+        kept = tuple(each for each in scene.record.announcements if each not in corrected.superseded)
+        if not corrected.facts.addresses:
+            await self._note_ended(scene.record, kept)
+            return
         number = scene.record.announced_again + 2
         invite = await owners_invite(scene, f"{scene.record.unique_name} owners {number}", look_first=True)
         said = f"mail written to {', '.join(corrected.facts.addresses)}, named since the first one"
@@ -103,7 +107,6 @@ class Announcer:
                 now=self.clock(),
                 quiet=record.phase is Phase.COMPLETE,
             )
-        kept = tuple(each for each in record.announcements if each not in corrected.superseded)
         announcement = Announcement(corrected.facts.addresses, invite)
         after = replace(
             record,
@@ -123,6 +126,14 @@ class Announcer:
             letter=letter,
             letter_key=f"{record.unique_name}/announced/{number}",
         )
+
+    async def _note_ended(self, record: Record, kept: tuple[Announcement, ...]) -> None:
+        # An empty one stands for what was announced: without any, that would be taken from the facts.
+        after = replace(
+            record, announcements=kept or (Announcement((), ""),), attempts=0, trouble=None, next_attempt_at=None
+        )
+        said = "the invite that went to nobody who is still named has ended"
+        await asyncio.to_thread(self.journal.write, after, kind="invite", said=said, now=self.clock())
 
     async def _announce(self, scene: Scene) -> None:
         record = scene.record

@@ -24,8 +24,9 @@ from fs2od.facility.watching import SeenFolder
 from fs2od.onedata import wire
 from fs2od.onedata.errors import Conflict, Forbidden, NotFound, PosixError, error_of
 from fs2od.onedata.ids import FileId, GroupId, ShareId, SpaceId, StorageId, TokenId
-from fs2od.onedata.privileges import SpacePrivilege
+from fs2od.onedata.privileges import GroupPrivilege, SpacePrivilege
 from fs2od.onedata.roles import (
+    DATASET_IN_FACILITY,
     MEMBER_IN_GROUP,
     MEMBER_IN_SPACE,
     OWNER_IN_GROUP,
@@ -147,9 +148,17 @@ def _group(kind: str) -> TakeStep:
         name, parent = f"{scene.record.unique_name} {kind}", scene.groups.parent
         found = await find_child(scene.services, scene.journal, parent, name) if scene.look_first else None
         group = found or await scene.services.zone.groups.create_child(parent, name)
+        await _nothing_in_parent(scene, group)
         return Outcome(group, f"group of {kind}")
 
     return take
+
+
+async def _nothing_in_parent(scene: Scene, group: GroupId) -> None:
+    """Let those of a dataset not see which other datasets the facility has, and who uses them: Onedata lets children view parents."""
+    await scene.services.zone.groups.change_child_privileges(
+        scene.groups.parent, group, revoke=set(GroupPrivilege) - DATASET_IN_FACILITY
+    )
 
 
 async def _members_token(scene: Scene) -> Outcome:
@@ -233,6 +242,8 @@ async def give_rights_of_today(scene: Scene) -> None:
     await zone.spaces.change_group_privileges(scene.space, members, grant=MEMBER_IN_SPACE)
     await _owners_invite_members(scene)
     await zone.groups.change_child_privileges(members, owners, grant=OWNER_IN_GROUP)
+    for group in (owners, members):
+        await _nothing_in_parent(scene, group)
     for user in await zone.groups.users(owners):
         # They may have left since the list was made.
         with contextlib.suppress(NotFound):
