@@ -209,6 +209,45 @@ def test_what_a_job_made_to_look_like_a_mounts_folder_touches_no_neighbour_and_k
     assert not folder.exists()
 
 
+def test_of_somebody_elses_mark_only_the_target_is_told_and_nothing_reaches_the_terminal(tmp_path: Path) -> None:
+    folder, target = tmp_path / "job" / "re\x1b[2Jsults", "my space\x1b]0;owned\x07"
+    folder.mkdir(parents=True)
+    options = ["--zone", "https://zone.example.org", "--token-file", "/etc/secret"]
+    made = mark(folder, "space", ["fs2od", "stage", "out", "/etc", target, *options])
+    told = {}
+    for owner in (os.getuid(), 12345):
+        os.chown(made, owner, owner)
+        said = cleaned(folder.parent)
+        assert said.removesuffix("\n").isprintable()
+        command = said.partition("bring them back: ")[2]
+        told[owner] = subprocess.run(
+            ["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, text=True, check=True
+        ).stdout.split("\0")[:-1]
+    assert told[12345] == ["fs2od", "stage", "out", str(folder), target]
+    assert sorted(told[os.getuid()]) == sorted([*told[12345], *options])
+
+
+def test_as_many_folders_and_marks_as_a_job_likes_fill_no_log(tmp_path: Path) -> None:
+    for number in range(50):
+        (tmp_path / "job" / str(number)).mkdir(parents=True)
+        mark(tmp_path / "job" / str(number), "space", ["fs2od", "stage", "out", "x", "space"])
+    os.mkfifo(tmp_path / "job" / "0" / ".fs2od-stage-out-0")
+    (tmp_path / "job" / "1" / ".fs2od-stage-out-0").write_text("[" * 60_000)
+    lines = cleaned(tmp_path / "job").splitlines()
+    assert len(lines) == 21
+    assert lines[-1].endswith("30 folders more are kept")
+
+
+@pytest.mark.parametrize("end", ["/", "//", "/."])
+def test_a_path_whose_last_part_is_missing_is_no_jobs_folder(tmp_path: Path, end: str) -> None:
+    (tmp_path / "jobs" / "7").mkdir(parents=True)
+    words = [sys.executable, "-m", "fs2od", "stage", "clean", f"{tmp_path / 'jobs'}{end}"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert "ends in a slash" in done.stderr
+    assert (tmp_path / "jobs" / "7").is_dir()
+
+
 @pytest.mark.parametrize("folder", ["/", "/tmp", "/tmp/..", ".", "~"])
 def test_what_is_no_jobs_folder_is_not_removed(folder: str) -> None:
     words = [sys.executable, "-m", "fs2od", "stage", "clean", str(Path(folder).expanduser())]

@@ -45,7 +45,7 @@ def words_going_on(**instead: object) -> list[str]:
 
 
 def for_shell(words: Sequence[str]) -> str:
-    """Return words for a shell, also those that are not UTF-8."""
+    """Return words for a shell, also those that are not UTF-8, or that hold what a terminal would obey."""
     return " ".join(map(_quoted, words))
 
 
@@ -74,9 +74,7 @@ def _texts(value: object) -> list[str]:
 
 
 def _quoted(word: str) -> str:
-    try:
-        word.encode()
-    except UnicodeEncodeError:
-        plain = "".join(c if c.isascii() and c.isalnum() else f"\\x{byte:02x}" for c in word for byte in os.fsencode(c))
-        return f"$'{plain}'"
-    return shlex.quote(word)
+    if word.isprintable():
+        return shlex.quote(word)
+    plain = "".join(c if c.isascii() and c.isalnum() else f"\\x{byte:02x}" for c in word for byte in os.fsencode(c))
+    return f"$'{plain}'"

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from fs2od.cli.access import say
 from fs2od.cli.going_on import for_shell
+from fs2od.cli.stage import out
 from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageError
 from fs2od.mount import mounted_in, unmount, unsent_in
-from fs2od.results import Sources, gather, is_mark, mark, marked_with
+from fs2od.results import Mark, Sources, gather, is_mark, mark, marks_in
 from fs2od.transfer import Descent, remove_folder, shown_path
 
 __all__ = ["clean_folder", "clean_sent", "marked", "remove_sent"]
@@ -22,15 +25,18 @@ __all__ = ["clean_folder", "clean_sent", "marked", "remove_sent"]
 _LEAST_DEPTH = 3
 _SENDING_S = 60.0
 """How long to wait, in all, for mounts that were taken away and still send what was written to them."""
+_MOST_TOLD = 20
+_LONGEST_PATH = 4000
 _COMMAND = ["fs2od", "stage", "out"]
 
 
 @dataclass(frozen=True)
 class _Left:
-    """A folder that is kept, and how many files in it a mount did not send; 0 where they are results."""
+    """A folder that is kept: results and the command that brings them back, or files that a mount did not send."""
 
     place: Path
-    unsent: int
+    command: list[str]
+    unsent: int = 0
 
 
 @contextmanager
@@ -70,8 +76,7 @@ def clean_folder(folder: Path, *, anyway: bool = False) -> None:
     try:
         remove_folder(path, keeps=None if anyway else _keeping(path.parent, kept))
     finally:
-        for each in kept:
-            _tell(each)
+        _tell(kept)
 
 
 def clean_sent(folder: Path, sent: Sources, own_mark: str) -> None:
@@ -113,8 +118,7 @@ def remove_sent(path: Path, sent: Sources, own_mark: str) -> None:
     try:
         remove_folder(path, keeps=_keeping(path.parent, kept, own_mark), spares=spares)
     finally:
-        for each in kept:
-            _tell(each)
+        _tell(kept)
     if changed:
         raise _changed_meanwhile(path, changed)
 
@@ -129,13 +133,14 @@ def _changed_meanwhile(folder: Path, changed: list[str]) -> StorageError:
 
 def _emptied_of_mounts(folder: Path) -> Path:
     path = folder.parent.resolve() / folder.name
-    if len(path.parts) < _LEAST_DEPTH or folder.name in {"", ".", ".."} or path == Path.home():
+    homes = {each for home in (Path.home(), Path.home().resolve()) for each in (home, *home.parents)}
+    if len(path.parts) < _LEAST_DEPTH or folder.name in {"", ".", ".."} or path in homes:
         raise ConfigurationError(f"{folder} is not a job's folder: it is not removed")
     for point in mounted_in(path):
         unmount(point)
     left = mounted_in(path)
     if left:
-        raise StorageError(f"{left[0]} is still mounted: nothing is removed")
+        raise StorageError(f"{_shown(left[0])} is still mounted: nothing is removed")
     return path
 
 
@@ -143,29 +148,59 @@ def _keeping(top: Path, kept: list[_Left], own_mark: str = "") -> Callable[[Desc
     until_s = time.monotonic() + _SENDING_S
 
     def keeps(way: Descent, inside: Collection[str]) -> bool:
-        unsent = 0
-        if not any(is_mark(name) and name != own_mark for name in inside):
-            unsent = unsent_in(way.folder.fileno(), until_s=until_s)
-            if not unsent:
-                return False
-        kept.append(_Left(top.joinpath(*way.path()), unsent))
-        return True
+        handle = way.folder.fileno()
+        if any(is_mark(name) and name != own_mark for name in inside):
+            place = top.joinpath(*way.path())
+            kept.append(_Left(place, _command(place, marks_in(handle))))
+            return True
+        unsent = unsent_in(handle, until_s=until_s)
+        if unsent:
+            kept.append(_Left(top.joinpath(*way.path()), [], unsent))
+        return unsent > 0
 
     return keeps
 
 
-def _tell(left: _Left) -> None:
-    place = left.place
-    shown = for_shell([str(place)])
-    if left.unsent:
-        say(
-            f"{left.unsent:,} files that were written to a mount were not sent: they are kept in {shown}, with notes of their paths"
-        )
-        return
-    with suppress(StopIteration):
-        command = next(words for words in marked_with(place) if words[: len(_COMMAND)] == _COMMAND)
-        say(f"results were not all brought back: they are kept in {shown}. To bring them back: {for_shell(command)}")
-        return
-    say(
-        f"results were not all brought back: they are kept in {shown}. To bring them back: fs2od stage out {shown} TARGET"
-    )
+def _command(place: Path, marks: Iterable[Mark]) -> list[str]:
+    """Return the command that brings a folder's results back, made anew from what can be believed of its marks.
+
+    Of somebody else's mark only the target is: another command, folder or token might be anything.
+    """
+    for each in marks:
+        with suppress(click.UsageError):
+            given, _, _ = out.make_parser(click.Context(out)).parse_args(list(each.words[len(_COMMAND) :]))
+            target = given.get("target")
+            if list(each.words[: len(_COMMAND)]) == _COMMAND and isinstance(target, str):
+                options = list(_options(given)) if each.is_own else []
+                words = ["--", str(place), target] if target.startswith("-") else [str(place), target]
+                return [*_COMMAND, *options, *words]
+    return [*_COMMAND, str(place), "TARGET"]
+
+
+def _options(given: Mapping[str, object]) -> Iterator[str]:
+    for option in out.params:
+        if isinstance(option, click.Option) and option.name in given:
+            yield max(option.opts, key=len)
+            if not option.is_flag:
+                yield str(given[option.name])
+
+
+def _tell(kept: Sequence[_Left]) -> None:
+    for left in kept[:_MOST_TOLD]:
+        shown = _shown(left.place)
+        if len(os.fsencode(left.place)) > _LONGEST_PATH:
+            say(f"{shown} is kept, which lies deeper than a path is long: move it up to see what it is")
+            continue
+        if left.unsent:
+            what = f"{left.unsent:,} files that were written to a mount were not sent"
+            say(f"{what}: they are kept in {shown}, with notes of their paths")
+        else:
+            what = "results were not all brought back"
+            say(f"{what}: they are kept in {shown}. To bring them back: {for_shell(left.command)}")
+    if len(kept) > _MOST_TOLD:
+        say(f"and {len(kept) - _MOST_TOLD:,} folders more are kept")
+
+
+def _shown(place: Path) -> str:
+    is_long = len(os.fsencode(place)) > _LONGEST_PATH
+    return shown_path(place.parts[1:]) if is_long else for_shell([str(place)])

@@ -131,16 +131,21 @@ def out(
 
 
 @stage.command("clean")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder")
 @click.option("--anyway", is_flag=True, help="Remove also results that were not brought back.")
-def clean(*, folder: Path, anyway: bool) -> None:
+def clean(*, folder: str, anyway: bool) -> None:
     """Unmount what is mounted in FOLDER, and remove it with all that is in it. It need not exist any more.
 
     Results that stage out began to bring back and did not, and what a mount could not send, are kept where they are: one line
     says where, and the command that brings them back. The exit code is 0 then, too.
 
     A folder in it that is still another file system is left as it is, and named: exit code 7.
+
+    A path that ends in a slash is refused: "/scratch/fs2od/$JOB" is one when there is no JOB, and holds everybody's jobs.
     """
     from fs2od.cli.job_folder import clean_folder  # noqa: PLC0415 - keeps `fs2od --help` quick
 
-    clean_folder(folder, anyway=anyway)
+    if folder.endswith(("/", "/.")):
+        said = "ends in a slash, as a path does when the variable at its end is empty: nothing is removed"
+        raise ConfigurationError(f"{folder} {said}. If it is meant, leave the slash away")
+    clean_folder(Path(folder), anyway=anyway)

@@ -7,7 +7,7 @@ speaks through `fs2od.client`, whose retry and errors it shares.
 from fs2od.results._checking import digest_there
 from fs2od.results._decide import Choice, Found, decide, partial_name
 from fs2od.results._errors import NameTaken, NotTaken, NotWritable, TargetFull
-from fs2od.results._marks import is_mark, mark, marked_with
+from fs2od.results._marks import Mark, is_mark, mark, marks_in
 from fs2od.results._provenance import Origin, find_origin, record_origin
 from fs2od.results._put import Options, Progress, Put
 from fs2od.results._report import Outcome, PutFile, PutReport
@@ -19,6 +19,7 @@ __all__ = [
     "Choice",
     "Found",
     "LeftOut",
+    "Mark",
     "NameTaken",
     "NotTaken",
     "NotWritable",
@@ -40,7 +41,7 @@ __all__ = [
     "gather",
     "is_mark",
     "mark",
-    "marked_with",
+    "marks_in",
     "open_plain",
     "partial_name",
     "read_json",

@@ -6,13 +6,23 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from fs2od.results._small_files import read_json
 
-__all__ = ["is_mark", "mark", "marked_with"]
+__all__ = ["Mark", "is_mark", "mark", "marks_in"]
 
 _BEGINNING = ".fs2od-stage-out-"
+_MOST = 16
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The words of the command that brings results back. `is_own`: whoever asks wrote them; else they are somebody's words."""
+
+    words: tuple[str, ...]
+    is_own: bool
 
 
 def is_mark(name: str) -> bool:
@@ -36,14 +46,15 @@ def mark(folder: Path, target: str, command: Sequence[str]) -> Path:
     return made
 
 
-def marked_with(folder: Path) -> list[list[str]]:
-    """Return the words that stand in the marks of a folder, of those that can be read; whoever owns the folder wrote them."""
+def marks_in(handle: int) -> list[Mark]:
+    """Return what the marks in an open folder say, as far as they can be read; whoever owns the folder wrote them."""
     found = []
-    for each in sorted(folder.glob(f"{_BEGINNING}*")):
+    for name in sorted(filter(is_mark, os.listdir(handle)))[:_MOST]:
         try:
-            words = read_json(each)
+            words = read_json(name, dir_fd=handle)
+            owner = os.stat(name, dir_fd=handle, follow_symlinks=False).st_uid
         except (OSError, ValueError):
             continue
         if isinstance(words, list) and all(isinstance(word, str) for word in words):
-            found.append(words)
+            found.append(Mark(tuple(words), is_own=owner == os.geteuid()))
     return found
