@@ -34,7 +34,7 @@ from fs2od.transfer import (
     Timeouts,
     parse_link,
 )
-from fs2od.transfer._download import opened_dataset
+from fs2od.transfer._options import opened_dataset
 from fs2od.transfer._store import Addressed, Store, address_in
 
 __all__ = ["radosgw"]

@@ -8,7 +8,7 @@ from fs2od.transfer._bundle import bundle
 from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._descent import Descent
-from fs2od.transfer._download import Download, Options, folder_name
+from fs2od.transfer._download import Download, folder_name
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present, shown_path
 from fs2od.transfer._errors import (
     Busy,
@@ -45,6 +45,7 @@ from fs2od.transfer._links import (
 )
 from fs2od.transfer._mirror import Mirror
 from fs2od.transfer._opening import open_dataset
+from fs2od.transfer._options import Options
 from fs2od.transfer._patience import Patience
 from fs2od.transfer._plan import Fetch, Plan, Refusal, plan_download
 from fs2od.transfer._proxies import Proxies, Proxy, proxies_of

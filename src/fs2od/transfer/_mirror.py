@@ -11,10 +11,11 @@ from fs2od.errors import StorageMissing
 from fs2od.transfer._breaking_off import breaking_off
 from fs2od.transfer._crew import Crew
 from fs2od.transfer._destination import Destination
-from fs2od.transfer._download import Download, Options, opened_dataset
+from fs2od.transfer._download import Download
 from fs2od.transfer._extras import STATE, Extra, find_extras, remove_extras
 from fs2od.transfer._ledger import KeptLedger
 from fs2od.transfer._links import Place
+from fs2od.transfer._options import Options, opened_dataset
 from fs2od.transfer._report import Estimate, Progress, Report
 from fs2od.transfer._selection import Selection
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Callable, Sequence
 
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.stopping import stopping
-from fs2od.transfer._download import Download, Options, folder_name
+from fs2od.transfer._download import Download, folder_name
 from fs2od.transfer._errors import UntrustedCertificate
 from fs2od.transfer._links import Place, parse_place, parse_zone
+from fs2od.transfer._options import Options
 from fs2od.transfer._proxies import proxies_of
 from fs2od.transfer._report import Estimate, Progress, Report, readable_size
 from fs2od.transfer._selection import listed_paths
