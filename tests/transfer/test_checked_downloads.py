@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from fs2od.transfer import (
     estimate_line,
     parse_link,
     report_lines,
+    try_report,
     write_report,
 )
 
@@ -319,6 +321,19 @@ def test_a_report_does_not_take_the_place_of_a_file_of_the_dataset(site: Site, t
     assert site.found() == {"a.mrc": b"a"}
     write_report(str(site.out / "report.json"), report, str(site.out))
     assert set(site.found()) == {"a.mrc", "report.json"}
+
+
+def test_a_report_is_written_into_a_pipe_and_takes_no_device_s_place(site: Site, tmp_path: Path) -> None:
+    site.offer({"a.mrc": b"a"})
+    report = site.run(replace(QUICK, with_files=True))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    try_report(str(pipe), str(site.out))
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(pipe.read_text)
+        write_report(str(pipe), report, str(site.out))
+        assert json.loads(reading.result(10))["files"][0]["path"] == "a.mrc"
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("mtime_s", [-86_400, -1])

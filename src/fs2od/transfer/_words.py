@@ -120,10 +120,16 @@ def try_report(path: str, folder: str) -> None:
     try:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a folder stands there")
-        partial.touch()
-        partial.unlink()
+        if not _is_stream(target):
+            partial.touch()
+            partial.unlink()
     except OSError as error:
         raise _no_report(path, error) from error
+
+
+def _is_stream(target: Path) -> bool:
+    """Say whether a pipe or device stands at a place, such as /dev/stdout: that is nothing to be replaced."""
+    return target.exists() and not target.is_file()
 
 
 def _partial_of(target: Path) -> Path:
@@ -144,7 +150,7 @@ def _path_inside(target: Path, folder: str) -> str:
 
 
 def write_report(path: str, report: Report, folder: str) -> None:
-    """Write the report with every file as JSON; the file appears whole, or not at all.
+    """Write the report with every file as JSON; the file appears whole, or not at all. A pipe or device is written to.
 
     Raises:
         StorageError: It cannot be written, or would stand in the place of a file of the dataset: name another place.
@@ -156,8 +162,10 @@ def write_report(path: str, report: Report, folder: str) -> None:
     partial = _partial_of(target)
     try:
         text = json.dumps({**report.document(folder), "files": [file.document() for file in report.files]}, indent=1)
-        partial.write_text(text + "\n", encoding="utf-8", errors="surrogateescape")
-        partial.replace(target)
+        into = target if _is_stream(target) else partial
+        into.write_text(text + "\n", encoding="utf-8", errors="surrogateescape")
+        if into is partial:
+            partial.replace(target)
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink()
