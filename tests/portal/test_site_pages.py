@@ -214,7 +214,7 @@ async def test_a_storage_that_fails_says_why_and_is_tried_again(centre: Centre, 
     base = f"{centre.base}/storages"
     page = html.unescape(await ada.open(base))
     assert (str(centre.folder) in page, "works" in page, "free." in page) == (True, True, True)
-    centre.folder.rmdir()
+    away = centre.folder.rename(centre.folder.with_name("away"))
     try_again = f"{base}/{centre.storage}/try"
     await ada.press(try_again)
     page = html.unescape(await ada.follow())
@@ -222,6 +222,12 @@ async def test_a_storage_that_fails_says_why_and_is_tried_again(centre: Centre, 
     (storage,) = (await twin(ada, base))["storages"]
     assert (storage["works"], storage["problem"]) == (False, "read: No such file or directory")
     centre.folder.mkdir()
+    await ada.open(base)
+    await ada.press(try_again)
+    page = html.unescape(await ada.follow())
+    assert ("It cannot be read:" in page, "another folder stands at" in page) == (True, True)
+    centre.folder.rmdir()
+    away.rename(centre.folder)
     await ada.open(base)
     await ada.press(try_again)
     assert "cannot be used" not in await ada.follow()

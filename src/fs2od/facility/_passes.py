@@ -18,7 +18,7 @@ from fs2od.errors import Fs2odError, StateError, StorageError
 from fs2od.facility._onedata_access import OnedataAccess
 from fs2od.facility._passing_over import PassingOver
 from fs2od.facility._refused_mail import all_unreached
-from fs2od.facility.deciding import STRUCTURAL, Rules, Take, described, due_at, next_action, reconcile
+from fs2od.facility.deciding import STRUCTURAL, EndImport, Rules, Take, described, due_at, next_action, reconcile
 from fs2od.facility.journal import Journal, Phase, ProblemKind, Record, Wish
 from fs2od.facility.onboarding import (
     Connect,
@@ -27,6 +27,7 @@ from fs2od.facility.onboarding import (
     OnedataAction,
     OnedataAway,
     Performer,
+    importing_again,
     setback_of,
     uncounted_names,
 )
@@ -157,7 +158,12 @@ class Passes:
         sighting = self._sightings.get(record.identity)
         if sighting is None or record.problem is None or record.problem.kind is not ProblemKind.REPLACED:
             return record, "there was no other folder to accept"
-        taken = replace(record.found_as(sighting.folder), metadata=sighting.folder.metadata, problem=None)
+        taken = replace(
+            importing_again(record.found_as(sighting.folder)),
+            metadata=sighting.folder.metadata,
+            problem=None,
+            other_folder=True,
+        )
         return taken, "the folder that has its name now is taken for its own"
 
     def _send_again(self, wishes: Iterable[int]) -> None:
@@ -246,6 +252,9 @@ class Passes:
                     record = self._journal.get(dataset)
                 sighting = self._sighting(record)
                 action = next_action(record, sighting, self._rules, self._clock())
+                if isinstance(action, EndImport):
+                    await self._attempt(action, sighting)
+                    return
                 if action is None or sighting is None:
                     return
                 if isinstance(action, LocalAction):
@@ -253,13 +262,16 @@ class Passes:
                 elif not await self._attempt(action, sighting):
                     return
 
-    async def _attempt(self, action: OnedataAction, sighting: Sighting) -> bool:
+    async def _attempt(self, action: OnedataAction | EndImport, sighting: Sighting | None) -> bool:
         """Carry out an action; `False`: it did not work out, and there is nothing more to do for the dataset now."""
         reached = await self._onedata.reached()
         if reached is None:
             return False
         try:
-            await self._performer.perform(action, sighting, *reached)
+            if isinstance(action, EndImport):
+                await self._performer.end_import(action, reached[0])
+            elif sighting is not None:
+                await self._performer.perform(action, sighting, *reached)
         except (StorageError, StateError):
             # Our own state cannot be written: that is no dataset's trouble, and nothing was lost.
             raise

@@ -8,6 +8,7 @@ from fs2od.facility.deciding._actions import (
     CheckImport,
     CheckSidecar,
     CloseMetadata,
+    EndImport,
     FinishImport,
     GiveRights,
     Hold,
@@ -21,6 +22,7 @@ from fs2od.facility.deciding._actions import (
     SetContinuous,
     Take,
     TellComplete,
+    TellFolder,
     described,
 )
 from fs2od.facility.deciding._correction import Correction, correction, told_so_far
@@ -41,6 +43,7 @@ __all__ = [
     "CheckSidecar",
     "CloseMetadata",
     "Correction",
+    "EndImport",
     "FinishImport",
     "GiveRights",
     "Hold",
@@ -55,6 +58,7 @@ __all__ = [
     "SetContinuous",
     "Take",
     "TellComplete",
+    "TellFolder",
     "Unheeded",
     "correction",
     "data_signature",

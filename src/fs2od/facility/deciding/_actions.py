@@ -16,6 +16,7 @@ __all__ = [
     "CheckImport",
     "CheckSidecar",
     "CloseMetadata",
+    "EndImport",
     "FinishImport",
     "GiveRights",
     "Hold",
@@ -29,6 +30,7 @@ __all__ = [
     "SetContinuous",
     "Take",
     "TellComplete",
+    "TellFolder",
     "described",
 ]
 
@@ -100,6 +102,20 @@ class SetContinuous:
 
     dataset: int
     on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndImport:
+    """Let the provider import nothing more of a dataset in whose place is another folder, or none."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
+class TellFolder:
+    """Tell the provider that the folder which stands there now is meant: a copy that was put back, or what a person accepted."""
+
+    dataset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +198,8 @@ Action: TypeAlias = (
     | NoteRunning
     | Reopen
     | SetContinuous
+    | EndImport
+    | TellFolder
     | AskImport
     | ImportSidecar
     | CheckSidecar
@@ -201,6 +219,8 @@ _SAID: dict[type, str] = {
     ReadMetadata: "read the metadata file",
     NoteRunning: "note that acquisition goes on",
     Reopen: "import what changed after the completion",
+    EndImport: "end the import: the folder is not in order",
+    TellFolder: "tell the provider that the folder is meant which stands there now",
     AskImport: "ask for an import of what has changed",
     ImportSidecar: "ask for an import of new checksums",
     CheckSidecar: "see whether new checksums are imported",

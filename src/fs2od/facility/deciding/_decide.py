@@ -14,6 +14,7 @@ from fs2od.facility.deciding._actions import (
     CheckImport,
     CheckSidecar,
     CloseMetadata,
+    EndImport,
     FinishImport,
     GiveRights,
     ImportSidecar,
@@ -24,6 +25,7 @@ from fs2od.facility.deciding._actions import (
     SetContinuous,
     Take,
     TellComplete,
+    TellFolder,
 )
 from fs2od.facility.deciding._correction import correction
 from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
@@ -37,6 +39,8 @@ __all__ = ["Rules", "data_signature", "decide", "due_at", "next_action", "quiet_
 _CHECK_EVERY = timedelta(seconds=0.5)
 _FILES_PER_SECOND = 20_000
 """How many files a scan that is asked for looks at, roughly; see `_import_pause`."""
+_ELSEWHERE = frozenset({ProblemKind.REPLACED, ProblemKind.REMOVED, ProblemKind.RENAMED})
+"""Problems with which another folder has the dataset's name, or may get it at any moment."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,14 +73,18 @@ def decide(
 def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: datetime) -> Action | None:
     """Decide what to do next for one dataset; None: nothing now. It is never two things, so that each is written down."""
     watch = rules.watch(record.root)
-    if sighting is None or watch is None or _is_held(record):
+    if _is_held(record):
+        return EndImport(record.id) if _imports_another(record) and not _is_resting(record, now) else None
+    if sighting is None or watch is None:
         return None
     if record.reread or sighting.folder.metadata != record.metadata:
         settled = now - sighting.unchanged_since >= watch.settle
         if settled:
             return ReadMetadata(record.id)
-    if record.facts is None or (record.next_attempt_at is not None and now < record.next_attempt_at):
+    if record.facts is None or _is_resting(record, now):
         return None
+    if record.other_folder and Step.STORAGE in record.done:
+        return TellFolder(record.id)
     return (
         _onboarding(record)
         or _importing(record, sighting, rules, watch, now)
@@ -90,7 +98,9 @@ def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: da
 def due_at(record: Record, sighting: Sighting | None, rules: Rules, now: datetime) -> datetime | None:
     """Return the next moment after `now` at which time alone could bring something; None: only when something moves."""
     watch = rules.watch(record.root)
-    if sighting is None or watch is None or _is_held(record):
+    if _is_held(record):
+        return record.next_attempt_at if _imports_another(record) and _is_resting(record, now) else None
+    if sighting is None or watch is None:
         return None
     moments = []
     if record.reread or sighting.folder.metadata != record.metadata:
@@ -117,6 +127,16 @@ def data_signature(sighting: Sighting) -> str:
 
 def _is_held(record: Record) -> bool:
     return record.problem is not None and record.problem.kind in STRUCTURAL
+
+
+def _imports_another(record: Record) -> bool:
+    """Say whether the provider may be importing what is not the dataset's."""
+    is_elsewhere = record.problem is not None and record.problem.kind in _ELSEWHERE
+    return is_elsewhere and Step.SUPPORT in record.done and not record.import_ended
+
+
+def _is_resting(record: Record, now: datetime) -> bool:
+    return record.next_attempt_at is not None and now < record.next_attempt_at
 
 
 def _onboarding(record: Record) -> Action | None:

@@ -24,7 +24,7 @@ from fs2od.facility.hashing._walking import Walk
 from fs2od.facility.journal import TO_SEAL, Journal, Phase, Record
 from fs2od.facility.metadata import NotWritable
 from fs2od.manifests import SIDECAR
-from fs2od.storage import PosixStorage
+from fs2od.storage import PosixStorage, Root
 
 __all__ = ["Hashing"]
 
@@ -206,8 +206,9 @@ class Hashing:
 
     def _round(self, record: Record, watch: Watch) -> Round:
         own = self._own[record.id]
-        storage = PosixStorage(record.path)
-        sidecar = Sidecar(record.path, self._journal.pass_fault_point)
+        # The passes see to it that these numbers are those of the folder which is meant.
+        storage = PosixStorage(record.path, root=Root(str(record.path), record.device, record.inode))
+        sidecar = Sidecar(record.path, self._journal.pass_fault_point, inode=record.inode)
         excluded = frozenset({SIDECAR, watch.running_file, *watch.metadata_files})
         return Round(
             record=record,

@@ -30,9 +30,11 @@ class SidecarTrouble(Fs2odError):
 class Sidecar:
     """One dataset's sidecar. What it says stands in docs/reference/sidecar.md."""
 
-    def __init__(self, dataset: Path, fault_point: Callable[[str], None]) -> None:
+    def __init__(self, dataset: Path, fault_point: Callable[[str], None], *, inode: int | None = None) -> None:
+        """Make ready; nothing is opened yet. Nothing is written into a folder whose `inode` is another one."""
         self._dataset = dataset
         self._fault_point = fault_point
+        self._inode = inode
 
     def prepare(self) -> None:
         """Make the folders, if they are missing, and see that they may be written to.
@@ -147,6 +149,8 @@ class Sidecar:
     def _folder(self, below: str | None) -> Iterator[int]:
         """Open the dataset's folder (None), the sidecar (empty) or a folder in it, never through a link."""
         with self._open(str(self._dataset), None) as dataset:
+            if self._inode is not None and os.fstat(dataset).st_ino != self._inode:
+                raise SidecarTrouble(f"another folder stands at {self._dataset}")
             if below is None:
                 yield dataset
                 return

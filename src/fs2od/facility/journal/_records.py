@@ -188,6 +188,10 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """Those whose invites were not ended by a later one. Empty for what was announced by an earlier version."""
     announced_again: int = 0
     """How often it was announced to others, after their addresses had been corrected."""
+    import_ended: bool = False
+    """Whether the provider was told to import nothing more, because the folder is not the dataset's, or not there."""
+    other_folder: bool = False
+    """Whether the folder is another one than the provider was told of: a copy that was put back, or what a person accepted."""
     quietly: bool = False
     """Whether the next completion is told to nobody, because it was told before."""
 
@@ -199,7 +203,13 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     def found_as(self, folder: SeenFolder) -> Self:
         """Return the same dataset, seen by another watch or with other numbers."""
         return msgspec.structs.replace(
-            self, root=folder.root, relative=folder.shown, device=folder.device, inode=folder.inode
+            self,
+            root=folder.root,
+            relative=folder.shown,
+            device=folder.device,
+            inode=folder.inode,
+            # A new mount changes the device's number alone.
+            other_folder=self.other_folder or folder.inode != self.inode,
         )
 
     @property

@@ -1,6 +1,6 @@
 """Bringing about at Onedata what a dataset needs: one module for each part, every step repeatable."""
 
-from fs2od.facility.onboarding._importing import uncounted_names
+from fs2od.facility.onboarding._importing import importing_again, uncounted_names
 from fs2od.facility.onboarding._letters import NobodyToTell, announced_letter, complete_letter
 from fs2od.facility.onboarding._names import dataset_name, provider_path, unique_name
 from fs2od.facility.onboarding._performing import LocalAction, OnedataAction, Performer
@@ -23,6 +23,7 @@ __all__ = [
     "announced_letter",
     "complete_letter",
     "dataset_name",
+    "importing_again",
     "provide_groups",
     "provider_path",
     "read_token",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,19 +12,20 @@ from msgspec.structs import replace
 
 from fs2od.configuration import Configuration, Watch
 from fs2od.facility.deciding import Rules, data_signature, pause_after_setback, quiet_at
-from fs2od.facility.journal import TO_SEAL, Journal, Phase, Problem, ProblemKind, Record, parts_in
+from fs2od.facility.journal import TO_SEAL, Journal, Phase, Problem, ProblemKind, Record, Step, parts_in
 from fs2od.facility.metadata import NEVER_IMPORTED
 from fs2od.facility.onboarding._imported import Imported, imported, lack
 from fs2od.facility.onboarding._names import provider_path
+from fs2od.facility.onboarding._services import Services
 from fs2od.facility.onboarding._setbacks import NotYet
 from fs2od.facility.onboarding._steps import Scene
 from fs2od.facility.watching import Sighting, Surveys, Uncounted
 from fs2od.manifests import SIDECAR
 from fs2od.onedata import wire
-from fs2od.onedata.errors import Conflict
-from fs2od.onedata.ids import FileId
+from fs2od.onedata.errors import Conflict, Forbidden, NotFound, Rejected
+from fs2od.onedata.ids import FileId, SpaceId, StorageId
 
-__all__ = ["Importer", "uncounted_names"]
+__all__ = ["Importer", "importing_again", "uncounted_names"]
 
 _SOON = timedelta(seconds=2)
 
@@ -45,6 +47,27 @@ class Importer:
         await scene.services.panel.spaces.change(scene.space, auto_import=wire.AutoImportConfig(continuous_scan=on))
         said = "the provider scans by itself" if on else "the provider's own scans ended"
         await self._write(replace(eased(scene.record), continuous=on), "import", said)
+
+    async def end(self, record: Record, services: Services) -> None:
+        """Let the provider neither scan by itself any more nor go on with the scan that is under way."""
+        space = SpaceId(record.done[Step.SPACE])
+        await services.panel.spaces.change(space, auto_import=wire.AutoImportConfig(continuous_scan=False))
+        with contextlib.suppress(NotFound):  # none is under way
+            await services.panel.imports.force_stop(space)
+        ended = replace(eased(record), continuous=False, import_ended=True)
+        await self._write(ended, "import", "nothing more is imported until the folder is in order")
+
+    async def tell_folder(self, scene: Scene) -> None:
+        """Tell the provider that the folder which stands there now is meant. One that tells none from another need not know."""
+        storage, panel = StorageId(scene.record.done[Step.STORAGE]), scene.services.panel
+        mount_point = provider_path(scene.folder.path, scene.configuration.onedata.path_map)
+        said = "the provider takes the folder that stands there now"
+        try:
+            name = (await panel.storages.get(storage)).name
+            await panel.storages.change_posix(storage, current_name=name, mount_point=mount_point)
+        except (Rejected, NotFound, Forbidden) as error:
+            said = f"the provider keeps the folder that it knows ({error})"
+        await self._write(replace(eased(scene.record), other_folder=False, imported=""), "import", said)
 
     async def ask(self, scene: Scene, sighting: Sighting) -> None:
         """Ask for a scan of what has changed. One that is under way may have passed it already: then ask again later."""
@@ -172,6 +195,11 @@ def _has_ended(info: wire.ImportInfo, record: Record) -> bool:
 def eased(record: Record) -> Record:
     """Return the record without the trouble of earlier attempts, for this one worked out; pure."""
     return replace(record, attempts=0, trouble=None, next_attempt_at=None)
+
+
+def importing_again(record: Record) -> Record:
+    """Return the record of a dataset that may be imported again: what was cut off is asked for anew; pure."""
+    return replace(record, import_ended=False, imported="") if record.import_ended else record
 
 
 def uncounted_names(configuration: Configuration, watch: Watch) -> Uncounted:

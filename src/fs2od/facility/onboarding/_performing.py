@@ -18,6 +18,7 @@ from fs2od.facility.deciding import (
     CheckImport,
     CheckSidecar,
     CloseMetadata,
+    EndImport,
     FinishImport,
     GiveRights,
     Hold,
@@ -32,13 +33,14 @@ from fs2od.facility.deciding import (
     SetContinuous,
     Take,
     TellComplete,
+    TellFolder,
     told_so_far,
 )
 from fs2od.facility.journal import Facts, Journal, Phase, Problem, ProblemKind, Record, Step
 from fs2od.facility.metadata import MetadataProblem, facts_of, read_metadata
 from fs2od.facility.onboarding._announcing import LINK_ENDED, Announcer
 from fs2od.facility.onboarding._imported import difference
-from fs2od.facility.onboarding._importing import Importer
+from fs2od.facility.onboarding._importing import Importer, importing_again
 from fs2od.facility.onboarding._names import dataset_name, unique_name
 from fs2od.facility.onboarding._provisioning import Groups
 from fs2od.facility.onboarding._services import Services
@@ -64,6 +66,7 @@ LocalAction = Adopt | Hold | Release | Identify | ReadMetadata | NoteRunning | R
 OnedataAction = (
     Take
     | SetContinuous
+    | TellFolder
     | AskImport
     | ImportSidecar
     | CheckSidecar
@@ -102,7 +105,7 @@ class Performer:
             case Release(dataset):
                 # Read again: what was wrong with the metadata file may still be.
                 released = replace(self.journal.get(dataset), problem=None, reread=True)
-                await self._write(released, "goes on", "the folder is in order again")
+                await self._write(importing_again(released), "goes on", "the folder is in order again")
             case Identify(dataset, folder):
                 await self._write(self.journal.get(dataset).found_as(folder))
             case NoteRunning(dataset):
@@ -127,8 +130,8 @@ class Performer:
         match action:
             case Take(_, step, look_first):
                 await self._take(scene, step, look_first=look_first)
-            case SetContinuous(_, on):
-                await importer.set_continuous(scene, on=on)
+            case SetContinuous() | TellFolder():
+                await _instruct(importer, scene, action)
             case AskImport():
                 await importer.ask(scene, sighting)
             case ImportSidecar():
@@ -149,6 +152,14 @@ class Performer:
                 await self._tell(scene, action)
             case _:
                 assert_never(action)
+
+    async def end_import(self, action: EndImport, services: Services) -> None:
+        """Let the provider import nothing more, whatever stands in the folder's place.
+
+        Raises:
+            Fs2odError: As `perform`.
+        """
+        await Importer(self.journal, self.surveys, self.clock).end(self.journal.get(action.dataset), services)
 
     def _scene(self, dataset: int, sighting: Sighting, services: Services, groups: Groups) -> Scene:
         record = self.journal.get(dataset)
@@ -290,3 +301,10 @@ class Performer:
 
     async def _write(self, record: Record, kind: str = "", said: str = "") -> Record:
         return await asyncio.to_thread(self.journal.write, record, kind=kind, said=said, now=self.clock())
+
+
+async def _instruct(importer: Importer, scene: Scene, action: SetContinuous | TellFolder) -> None:
+    if isinstance(action, TellFolder):
+        await importer.tell_folder(scene)
+    else:
+        await importer.set_continuous(scene, on=action.on)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from fs2od.errors import StorageError
+from fs2od.errors import StorageError, StorageReplaced
 from fs2od.node.panel.bounds import Bounds
 from fs2od.node.zone.secrets import KeyFile
 from fs2od.onedata import errors
@@ -224,8 +224,10 @@ def failure_of(storage: StorageRecord) -> Failure | None:
     if isinstance(storage.place, Path):
         try:
             storage.opened().stat("")
-        except StorageError as error:
+        except StorageReplaced as error:
             return Failure("read", str(error))
+        except StorageError:
+            pass  # said below, as when it was added
     return failure_at(storage.place, storage.credentials, readonly=storage.readonly, only_public=storage.only_public)
 
 
