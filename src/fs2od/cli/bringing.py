@@ -13,6 +13,7 @@ import click
 
 from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION
 from fs2od.errors import Interrupted, StorageError
+from fs2od.output import last_word
 
 if TYPE_CHECKING:
     from fs2od.transfer import Estimate, Report
@@ -126,12 +127,13 @@ def rehearse(estimate: Estimate, *, as_json: bool) -> None:
     """Say what would come, and end with the exit code of it if that is not 0."""
     from fs2od.transfer import estimate_line  # noqa: PLC0415 - keeps `fs2od --help` quick
 
+    code = estimate.exit_code
     if as_json:
-        click.echo(json.dumps(estimate.document()))
+        code = last_word(json.dumps(estimate.document()), code)
     else:
         click.echo(estimate_line(estimate), err=True)
-    if estimate.exit_code:
-        raise SystemExit(estimate.exit_code)
+    if code:
+        raise SystemExit(code)
 
 
 def tell(report: Report, folder: Path, *, again: str, report_file: Path | None, as_json: bool) -> None:
@@ -146,7 +148,7 @@ def tell(report: Report, folder: Path, *, again: str, report_file: Path | None, 
     except StorageError as error:
         code, trouble = code or error.exit_code, error
     if as_json:
-        click.echo(json.dumps(replace(report, files=()).document(where)))
+        code = last_word(json.dumps(replace(report, files=()).document(where)), code)
     elif report.was_interrupted:
         click.echo(f"fs2od: {interrupted(again)}", err=True)
     else:

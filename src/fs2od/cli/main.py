@@ -12,8 +12,8 @@ from typing import cast
 
 import click
 
-from fs2od.cli.output import OutputRefused, checked_output, write_no_more
 from fs2od.errors import Fs2odError
+from fs2od.output import ReaderLeft, checked_output, talk
 
 __all__ = ["COMMANDS", "fs2od", "main"]
 
@@ -89,30 +89,30 @@ def fs2od() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line (by default the process's own arguments).
+    """Run the command line (by default the process's own arguments)."""
+    with talk():
+        code = _exit_code(arguments)
+    if code:
+        sys.exit(code)
 
-    This is the one place that turns an error into one line and an exit code.
-    """
+
+def _exit_code(arguments: Sequence[str] | None) -> int:
+    """Run the command line, and return its exit code. This is the one place that turns an error into one line and a code."""
     try:
         with checked_output():
             # Outside its standalone mode click returns the code of an early exit instead of raising it.
             code = fs2od(arguments, prog_name="fs2od", standalone_mode=False)
-        if isinstance(code, int) and code:
-            sys.exit(code)
     except click.exceptions.Exit as left:
-        sys.exit(left.exit_code)
+        return left.exit_code
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("fs2od: interrupted", err=True)
-        sys.exit(128 + signal.SIGINT)
-    except BrokenPipeError:
-        # The reader of a pipe left: that is its right.
-        write_no_more()
-        sys.exit(0)
+        return 128 + signal.SIGINT
+    except ReaderLeft:
+        return 0
     except Fs2odError as error:
-        if isinstance(error, OutputRefused):
-            write_no_more()
         click.echo(f"fs2od: {error}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
+    return code if isinstance(code, int) else 0

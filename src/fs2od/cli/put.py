@@ -18,6 +18,7 @@ from fs2od.cli.access_options import access_options, wait_option
 from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
+from fs2od.output import last_word
 from fs2od.stopping import Requests, stay_deaf
 
 if TYPE_CHECKING:
@@ -258,8 +259,9 @@ def _rehearse(planned: dict[Choice, list[Source]], *, as_json: bool) -> None:
 def _tell(report: PutReport, sources: Sources, *, as_json: bool) -> None:
     from fs2od.transfer import readable_size  # noqa: PLC0415 - keeps `fs2od --help` quick
 
+    code = report.exit_code
     if as_json:
-        click.echo(json.dumps(report.document()))
+        code = last_word(json.dumps(report.document()), code)
     else:
         problems = [str(file.problem) for file in report.files if file.problem is not None]
         problems += [f"{each.file} is left out: {each.reason}" for each in report.left_out]
@@ -273,5 +275,5 @@ def _tell(report: PutReport, sources: Sources, *, as_json: bool) -> None:
         click.echo(
             f"{put:,} of {len(sources.files):,} files ({size}) put into {report.target} and checked{kept}", err=True
         )
-    if report.exit_code:
-        raise SystemExit(report.exit_code)
+    if code:
+        raise SystemExit(code)

@@ -8,7 +8,7 @@ from typing import Callable, Final
 
 __all__ = ["bundle"]
 
-_MODULES: Final = ("fs2od.errors", "fs2od.stopping")
+_MODULES: Final = ("fs2od.errors", "fs2od.output", "fs2od.stopping")
 _PACKAGES: Final = ("fs2od.manifests", "fs2od.transfer")
 _HEAD: Final = '''\
 #!/usr/bin/env python3

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Sequence
 
 from fs2od.errors import Fs2odError, Interrupted
+from fs2od.output import ReaderLeft, checked_output, last_word, talk
 from fs2od.stopping import stopping
 from fs2od.transfer._download import Download, folder_name
 from fs2od.transfer._errors import UntrustedCertificate
@@ -54,6 +55,11 @@ def main(arguments: Sequence[str], *, origin: str | None = None) -> int:
         arguments: What was given.
         origin: The zone that this program came from, if it came from one.
     """
+    with talk():
+        return _exit_code(arguments, origin)
+
+
+def _exit_code(arguments: Sequence[str], origin: str | None) -> int:
     parser = _parser()
     # The folder may stand behind options, too; where "--" says what is none, the library understands only the usual order.
     given = parser.parse_args(arguments) if "--" in arguments else parser.parse_intermixed_args(arguments)
@@ -61,11 +67,13 @@ def main(arguments: Sequence[str], *, origin: str | None = None) -> int:
         parser.error("--until-quiet ends what --follow begins: give both")
     try:
         # Before anything is asked or waited for: whoever starts this may stop it at once.
-        with stopping() as stop:
+        with checked_output(), stopping() as stop:
             return _download(given, origin, stop)
     except UntrustedCertificate as error:
         _say(f"get.py: {error}; give its authority's certificate with --ca FILE")
         return error.exit_code
+    except ReaderLeft:
+        return 0
     except Fs2odError as error:
         _say(f"get.py: {error}")
         return error.exit_code
@@ -170,22 +178,24 @@ def _shown(progress: Progress) -> None:
 
 
 def _tell(report: Report, folder: str, *, again: str, given: argparse.Namespace) -> int:
-    """Say what has become of a run, also if the report cannot be written, and return the exit code."""
+    """Write the report, say what has become of a run, and return the exit code, each also where another of these fails."""
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)  # noqa: T201 - a command line
     where = str(Path(folder).absolute())
-    if given.json:
-        print(json.dumps(replace(report, files=()).document(where)))  # noqa: T201 - a command line
-    else:
-        for line in report_lines(report, folder, again=again):
-            _say(line)
+    code, trouble = report.exit_code, None
     try:
         if given.report is not None:
             write_report(given.report, report, where)
     except Fs2odError as error:
-        _say(f"get.py: {error}")
-        return report.exit_code or error.exit_code
-    return report.exit_code
+        code, trouble = code or error.exit_code, error
+    if given.json:
+        code = last_word(json.dumps(replace(report, files=()).document(where)), code)
+    else:
+        for line in report_lines(report, folder, again=again):
+            _say(line)
+    if trouble is not None:
+        _say(f"get.py: {trouble}")
+    return code
 
 
 def _again(
@@ -237,9 +247,8 @@ def _for_shell(words: Sequence[str]) -> str:
 
 def _tell_estimate(estimate: Estimate, *, as_json: bool) -> int:
     if as_json:
-        print(json.dumps(estimate.document()))  # noqa: T201 - a command line
-    else:
-        _say(estimate_line(estimate))
+        return last_word(json.dumps(estimate.document()), estimate.exit_code)
+    _say(estimate_line(estimate))
     return estimate.exit_code
 
 
