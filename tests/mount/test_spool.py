@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.nobody import as_nobody
 
 from fs2od.errors import StorageError
 from fs2od.mount import clear_spools, is_served, kept_in
@@ -219,3 +220,13 @@ def test_what_is_written_while_a_file_is_fetched_is_newer_than_what_comes(top: P
     draft = Draft(Node(2, ("a.txt",), BASE, parent=1), spooled, BASE, mode=0o664, read_base=read)
     draft.fill()
     assert draft.read(0, 10) == b"abNEWf"
+
+
+def test_a_folder_of_spools_that_cannot_be_read_holds_none(top: Path) -> None:
+    left = killed(top, kept=True)
+    top.chmod(0)
+    with as_nobody():
+        assert kept_in(top) == []
+        clear_spools(top)
+    top.chmod(0o700)
+    assert [kept.file.parent for kept in kept_in(top)] == [left]

@@ -203,4 +203,4 @@ def _tell(kept: Sequence[_Left]) -> None:
 
 def _shown(place: Path) -> str:
     is_long = len(os.fsencode(place)) > _LONGEST_PATH
-    return shown_path(place.parts[1:]) if is_long else for_shell([str(place)])
+    return f"/{shown_path(place.parts[1:])}" if is_long else for_shell([str(place)])

@@ -12,9 +12,8 @@ import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from fs2od.errors import StorageError, StorageMissing
 
@@ -33,8 +32,7 @@ _OTHERS_WRITE = 0o022
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class LyingBlock:
+class LyingBlock(NamedTuple):
     """A block on the disk: when it was last used, its size, and its name."""
 
     used_s: float
@@ -170,10 +168,13 @@ def _blocks_in(drawer: str, handle: int) -> Iterator[tuple[str, os.stat_result]]
 
 def _files_in(handle: int, form: re.Pattern[str]) -> Iterator[tuple[str, os.stat_result]]:
     """Yield the plain files of ours in a folder whose names have a form."""
+    user = os.getuid()
     with os.scandir(handle) as entries:
         for entry in entries:
             if form.fullmatch(entry.name):
-                with suppress(OSError):
+                try:
                     facts = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(facts.st_mode) and facts.st_uid == os.getuid():
-                        yield entry.name, facts
+                except OSError:  # somebody else was quicker
+                    continue
+                if stat.S_ISREG(facts.st_mode) and facts.st_uid == user:
+                    yield entry.name, facts

@@ -32,7 +32,7 @@ from fs2od.mount._spool_folder import (
     note_of,
     write_note,
 )
-from fs2od.mount._spool_links import followed, remove_dead
+from fs2od.mount._spool_links import followed, named_in, remove_dead
 
 __all__ = ["Kept", "Spool", "SpoolFile", "clear_spools", "is_served", "kept_in"]
 
@@ -215,7 +215,7 @@ def _spools(tops: Iterable[Path], *, by_links: bool = True) -> Iterator[SpoolFol
     """Yield the folders of all of the user's mounts, open meanwhile; not those that are just being made. Each comes once."""
     seen: set[tuple[int, int]] = set()
     for top in tops:
-        for each in sorted(top.iterdir()) if top.is_dir() else []:
+        for each in named_in(top):
             if not NAME.fullmatch(each.name.partition("@")[0]):
                 continue
             place = followed(each) if by_links and each.is_symlink() else each

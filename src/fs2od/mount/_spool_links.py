@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["followed", "remove_dead", "shown_in"]
+__all__ = ["followed", "named_in", "remove_dead", "shown_in"]
 
 _OLD_S = 30 * 86_400
 
@@ -50,6 +50,14 @@ def followed(link: Path) -> Path | None:
         return None
 
 
+def named_in(top: Path) -> list[Path]:
+    """Return what is in a folder of spools, in order; nothing where there is none, or where it cannot be read."""
+    try:
+        return sorted(top.iterdir())
+    except OSError:
+        return []
+
+
 def remove_dead(known: Path, form: re.Pattern[str]) -> None:
     """Remove links that once led to spools, of this machine or very old, which are gone.
 
@@ -57,7 +65,7 @@ def remove_dead(known: Path, form: re.Pattern[str]) -> None:
         known: The folder where they are.
         form: That of a spool's name.
     """
-    for link in known.iterdir() if known.is_dir() else []:
+    for link in named_in(known):
         target = followed(link) if link.is_symlink() else None
         name, _, _ = link.name.partition("@")
         if target is not None and form.fullmatch(name) and target.name == name:
