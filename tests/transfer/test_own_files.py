@@ -87,6 +87,24 @@ def test_a_file_of_the_sidecar_that_rotted_is_mended_by_the_next_run(site: Site,
     assert site.run().files_fetched == 0
 
 
+@pytest.mark.parametrize("name", [SEAL, SUMS])
+def test_a_dataset_that_is_sealed_anew_meanwhile_is_not_told_as_damaged(site: Site, tmp_path: Path, name: str) -> None:
+    offer_sealed(site, tmp_path / "made")
+    anew = flipped(site.share.contents[name])
+    asked = iter([True] if name == SEAL else [])
+
+    def content(_: Request) -> Reply:
+        if next(asked, False):
+            return reply_of(site.share.contents[name])
+        site.share.answers[f"facts of id-{name}"] = partial(answer, listed(name, len(anew), mtime=MTIME_S + 5))
+        return reply_of(anew)
+
+    site.share.answers[f"content of id-{name}"] = content
+    report = site.run()
+    assert (report.exit_code, report.files_done, report.files_intact) == (0, 9, 6)
+    assert (site.out / PLACES[name]).read_bytes() == anew
+
+
 def test_a_check_looks_at_the_list_of_checksums_too(site: Site, tmp_path: Path) -> None:
     offer_sealed(site, tmp_path / "made")
     assert site.run().exit_code == 0

@@ -9,10 +9,12 @@ from itertools import islice
 from typing import Final
 
 from fs2od.manifests import MANIFEST, SEAL, SIDECAR, SUMS, Digester, Manifest, ManifestEntry, sha256sums_line
+from fs2od.transfer._entries import Entry
 
 __all__ = ["OwnFiles", "own_path"]
 
 _LINES: Final = 5_000
+_REPLACED: Final = frozenset({f"{SIDECAR}/{SEAL}", f"{SIDECAR}/{SUMS}"})
 
 
 class OwnFiles:
@@ -22,12 +24,26 @@ class OwnFiles:
         """Know nothing yet."""
         self._read: dict[str, ManifestEntry] = {}
         self._sums: tuple[int, ManifestEntry] | None = None
+        self._states: dict[str, str] = {}
 
     def note(self, name: str, data: bytes) -> None:
         """Take note of the bytes of a part, or of the seal, that proved sound."""
+        if name == SEAL:
+            self._states.clear()
         digester = Digester()
         digester.update(data)
         self._read[own_path(name)] = digester.entry(own_path(name), 0)
+
+    def promise_of(self, path: str, entry: Entry, manifest: Manifest, *, sealed: bool) -> ManifestEntry | None:
+        """Return what a file must be in the state that the service lists; None if that is not known, or not any more.
+
+        A dataset may be sealed anew while it is read. Its seal and its list are then other files, often of the same size, which what
+        was read before says nothing of: only the state in which they were seen first is vouched for.
+        """
+        if path in _REPLACED and self._states.setdefault(path, entry.state()) != entry.state():
+            return None
+        known = self.promise(path, manifest, sealed=sealed)
+        return known if known is not None and known.size_bytes == entry.size_bytes else None
 
     def promise(self, path: str, manifest: Manifest, *, sealed: bool) -> ManifestEntry | None:
         """Return what a file must be; None if that is not known, or not yet.

@@ -80,12 +80,11 @@ class Sidecar:
     def promise(self, path: str, entry: Entry) -> Promise | None:
         """Return what a file must be, if the manifest knows it in the state that the service lists."""
         path = path if self._whole is None else self._whole.path_of(path)
-        is_own = path.startswith(f"{SIDECAR}/")
-        known = self._own.promise(path, self.manifest, sealed=self.sealed) if is_own else self.manifest.get(path)
+        if path.startswith(f"{SIDECAR}/"):
+            return self._own.promise_of(path, entry, self.manifest, sealed=self.sealed)
+        known = self.manifest.get(path)
         if known is None or known.size_bytes != entry.size_bytes:
             return None
-        if is_own:
-            return known
         # A file that was touched since is not vouched for: its checksum may be of bytes that it had before.
         return known if known.mtime_ns // 1_000_000_000 == entry.mtime_s else None
 
