@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -230,3 +231,13 @@ def test_a_folder_of_spools_that_cannot_be_read_holds_none(top: Path) -> None:
         clear_spools(top)
     top.chmod(0o700)
     assert [kept.file.parent for kept in kept_in(top)] == [left]
+
+
+def test_two_who_look_at_once_do_not_take_each_other_for_the_mount(top: Path) -> None:
+    left = killed(top, kept=True)
+    with (left / "lock").open("r+") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        assert [kept.file.parent for kept in kept_in(top)] == [left]
+        assert not is_served(top, top.parent / "there")
+        clear_spools(top)
+    assert left.is_dir()

@@ -110,7 +110,7 @@ class SpoolFolder:
 
     def is_locked(self) -> bool:
         """Say whether its mount goes on, as far as its lock says."""
-        with _locked(self._handle) as is_ours:
+        with _locked(self._handle, fcntl.LOCK_SH) as is_ours:
             return not is_ours
 
     def is_over(self, until_s: float = 0.0) -> bool:
@@ -137,7 +137,7 @@ class SpoolFolder:
         """Remove the folder if its mount has ended on this machine, or long ago, and nothing but what is known is left in it."""
         if not self.is_from_here() and not self._is_old():
             return
-        with _locked(self._handle) as is_ours:
+        with _locked(self._handle, fcntl.LOCK_EX) as is_ours:
             if is_ours:
                 self.remove()
 
@@ -180,7 +180,7 @@ def unsent_in(handle: int, *, until_s: float) -> int:
         until_s: How long a mount that goes on is waited for, by the monotonic clock.
     """
     while is_spool(handle) and (waiting := unsent_among(os.listdir(handle))):
-        with _locked(handle) as is_ours:
+        with _locked(handle, fcntl.LOCK_SH) as is_ours:
             if is_ours or time.monotonic() >= until_s:
                 return len(waiting)
         time.sleep(_LOOK_S)
@@ -225,8 +225,8 @@ def here() -> str:
 
 
 @contextmanager
-def _locked(handle: int) -> Iterator[bool]:
-    """Yield whether the lock in a folder is ours meanwhile."""
+def _locked(handle: int, kind: int) -> Iterator[bool]:
+    """Yield whether the lock in a folder is ours meanwhile. Who only looks shares it, or two would take each other for the mount."""
     try:
         lock = open_plain(LOCK, os.O_RDWR, dir_fd=handle)
     except OSError:
@@ -234,7 +234,7 @@ def _locked(handle: int) -> Iterator[bool]:
         return
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
             is_ours = True
         except OSError:
             is_ours = False
