@@ -23,9 +23,15 @@ FILE = SeenFile("SPA.yml", 100, 1_000_000_000, 7)
 
 
 def folder(
-    name: str = "A", *, inode: int = 1, file: SeenFile | None = FILE, device: int = 1, root: str = ROOT
+    name: str = "A",
+    *,
+    inode: int = 1,
+    file: SeenFile | None = FILE,
+    device: int = 1,
+    root: str = ROOT,
+    generation: int = 0,
 ) -> SeenFolder:
-    return SeenFolder(root, name, device, inode, (file,) if file else (), running=False)
+    return SeenFolder(root, name, device, inode, (file,) if file else (), running=False, generation=generation)
 
 
 def record(name: str = "A", *, inode: int = 1, number: int = 1, problem: Problem | None = None) -> Record:
@@ -136,6 +142,25 @@ def test_another_folder_that_got_name_and_inode_of_a_removed_one_is_another_fold
     assert "fs2od datasets accept A" in problem.said
     assert reconciled([other], [record(problem=problem)]) == []
     assert reconciled([folder()], [record(problem=problem)]) == [Release(1)]
+
+
+def test_another_folder_that_got_name_and_number_between_two_looks_is_another_folder() -> None:
+    known = record().found_as(folder(generation=5))
+    edited = SeenFile("SPA.yml", 5, 5, 7)
+    assert problem_of(reconciled([folder(file=edited, generation=6)], [known])).kind is ProblemKind.REPLACED
+    assert reconciled([folder(file=edited, generation=5)], [known]) == []
+    assert reconciled([folder(file=edited)], [known]) == [], "where it is not told, the number has to do"
+    copied = folder(generation=6)
+    assert reconciled([copied], [known]) == [Identify(1, copied)]
+    assert known.found_as(copied).other_folder
+
+
+def test_the_generation_of_a_known_folder_is_written_down_once() -> None:
+    told = folder(generation=5)
+    assert reconciled([told], [record()]) == [Identify(1, told)]
+    known = record().found_as(told)
+    assert (known.generation, known.other_folder) == (5, False)
+    assert reconciled([told], [known]) == []
 
 
 def test_a_lost_metadata_file_is_reported() -> None:

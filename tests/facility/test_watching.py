@@ -16,7 +16,7 @@ from fs2od.configuration import Watch
 from fs2od.errors import StorageMissing
 from fs2od.facility.hashing._walking import Walk
 from fs2od.facility.watching import Settling, Survey, Uncounted, Waking, look, require_watchable
-from fs2od.storage import PosixStorage
+from fs2od.storage import PosixStorage, generation_of, noted_root
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 
@@ -325,3 +325,15 @@ async def test_a_folder_that_cannot_be_listened_to_costs_only_time(tmp_path: Pat
     waking.listen(flat=[tmp_path / "gone"], deep=[])
     await waking.wait(at_most_s=0.2)
     waking.close()
+
+
+def test_a_look_tells_which_of_the_folders_with_one_number_it_saw(tmp_path: Path) -> None:
+    (tmp_path / "A").mkdir()
+    (tmp_path / "B").mkdir()
+    (tmp_path / "A" / "SPA.yml").touch()
+    (seen, _) = look([Watch(path=tmp_path)]).folders
+    assert seen.generation == noted_root(tmp_path / "A", kept_out=()).generation
+    facts = (tmp_path / "A").lstat()
+    assert generation_of(str(tmp_path / "A"), facts) == seen.generation
+    assert generation_of(str(tmp_path / "B"), facts) == 0, "it is another one by now"
+    assert generation_of(str(tmp_path / "C"), facts) == 0

@@ -17,7 +17,7 @@ from fs2od.storage._contract import (
     md5_of_parts,
 )
 from fs2od.storage._posix import PosixStorage
-from fs2od.storage._posix_root import Number, Root, noted_root, numbers_of
+from fs2od.storage._posix_root import Number, Root, generation_of, noted_root, numbers_of
 from fs2od.storage._public import is_public
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Upload",
     "bounded_ns",
     "facts_of",
+    "generation_of",
     "is_public",
     "md5_of_parts",
     "noted_root",

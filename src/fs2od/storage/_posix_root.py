@@ -13,7 +13,7 @@ import msgspec
 
 from fs2od.errors import StorageError, StorageMissing
 
-__all__ = ["Number", "Root", "is_meant", "noted_root", "numbers_of", "opened_without_links"]
+__all__ = ["Number", "Root", "generation_of", "is_meant", "noted_root", "numbers_of", "opened_without_links"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # _IOR('v', 1, long): which of the files that had the same inode number one after the other it is.
@@ -104,6 +104,21 @@ def opened_without_links(path: str) -> int:
         os.close(handle)
         raise
     return handle
+
+
+def generation_of(path: str, facts: os.stat_result) -> int:
+    """Return which of the directories that had the same number it is that was looked at; 0 if that cannot be told.
+
+    Costs an opening. Nobody else can tell a new directory from a removed one whose number it got.
+    """
+    try:
+        handle = os.open(path, _FOLDER | os.O_NOFOLLOW)
+    except OSError:
+        return 0
+    try:
+        return _generation(handle) if os.path.samestat(os.fstat(handle), facts) else 0
+    finally:
+        os.close(handle)
 
 
 def _lies_in(handle: int, kept_out: Container[Number]) -> bool:

@@ -83,7 +83,7 @@ class _Reconciling:
                 yield Hold(record.id, problem)
             elif held and not problem:
                 yield Release(record.id)
-            if folder and not problem and (folder.identity, *_numbers(folder)) != (record.identity, *_numbers(record)):
+            if folder and not problem and _is_news(record, folder):
                 yield Identify(record.id, folder)
 
     def new(self) -> Iterator[Adopt]:
@@ -180,13 +180,23 @@ def _numbers(one: Record | SeenFolder) -> tuple[int, int]:
     return one.device, one.inode
 
 
+def _is_numbered_alike(record: Record, folder: SeenFolder) -> bool:
+    return folder.device == record.device and record.has_number_of(folder)
+
+
+def _is_news(record: Record, folder: SeenFolder) -> bool:
+    """Say whether a dataset's folder is seen by another watch or with other numbers than are written down."""
+    known = (record.identity, *_numbers(record), record.generation)
+    return (folder.identity, *_numbers(folder), folder.generation or record.generation) != known
+
+
 def _is_another(record: Record, folder: SeenFolder) -> bool:
     # A new mount has other numbers, and a copy put back keeps the file's size and time.
     if _has_its_file(record, folder):
         return False
     # Numbers of what was removed are given to new folders.
     was_away = _is(record, ProblemKind.REMOVED) or _is(record, ProblemKind.REPLACED)
-    return was_away or _numbers(folder) != _numbers(record)
+    return was_away or not _is_numbered_alike(record, folder)
 
 
 def _has_moved(record: Record, folder: SeenFolder) -> bool:
@@ -195,7 +205,7 @@ def _has_moved(record: Record, folder: SeenFolder) -> bool:
     Once it was said to be the dataset's, its metadata file may be edited there.
     """
     is_known = _is(record, ProblemKind.RENAMED) or _has_its_file(record, folder)
-    return is_known and _numbers(folder) == _numbers(record)
+    return is_known and _is_numbered_alike(record, folder)
 
 
 def _has_its_file(record: Record, folder: SeenFolder) -> bool:

@@ -207,7 +207,7 @@ class Hashing:
     def _round(self, record: Record, watch: Watch) -> Round:
         own = self._own[record.id]
         # The passes see to it that these numbers are those of the folder which is meant.
-        storage = PosixStorage(record.path, root=Root(str(record.path), record.device, record.inode))
+        storage = PosixStorage(record.path, root=Root(str(record.path), record.device, record.inode, record.generation))
         sidecar = Sidecar(record.path, self._journal.pass_fault_point, inode=record.inode)
         excluded = frozenset({SIDECAR, watch.running_file, *watch.metadata_files})
         return Round(

@@ -145,6 +145,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     device: int
     inode: int
     detected_at: datetime
+    generation: int = 0
+    """As of a `SeenFolder`; 0 as well if it was not looked at yet."""
     phase: Phase = Phase.SEEN
     begun: Step | None = None
     """The step that may have taken effect without our knowing."""
@@ -202,15 +204,21 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def found_as(self, folder: SeenFolder) -> Self:
         """Return the same dataset, seen by another watch or with other numbers."""
+        is_same = self.has_number_of(folder)
         return msgspec.structs.replace(
             self,
             root=folder.root,
             relative=folder.shown,
             device=folder.device,
             inode=folder.inode,
-            # A new mount changes the device's number alone.
-            other_folder=self.other_folder or folder.inode != self.inode,
+            generation=folder.generation or (self.generation if is_same else 0),
+            other_folder=self.other_folder or not is_same,
         )
+
+    def has_number_of(self, folder: SeenFolder) -> bool:
+        """Say whether a folder has the dataset's own number, on whichever device: a new mount changes the device's number alone."""
+        generations = {self.generation, folder.generation}
+        return folder.inode == self.inode and (0 in generations or len(generations) == 1)
 
     @property
     def identity(self) -> tuple[str, str]:

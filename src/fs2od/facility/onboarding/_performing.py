@@ -242,6 +242,7 @@ class Performer:
             unique_name=unique_name(name),
             device=folder.device,
             inode=folder.inode,
+            generation=folder.generation,
             detected_at=now,
             problem=problem,
         )

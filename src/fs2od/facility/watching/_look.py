@@ -14,7 +14,7 @@ import msgspec
 
 from fs2od.configuration import Watch
 from fs2od.errors import StorageMissing
-from fs2od.storage import bounded_ns
+from fs2od.storage import bounded_ns, generation_of
 
 __all__ = ["Look", "Oddity", "PassedOver", "SeenFile", "SeenFolder", "fits_glob", "look", "require_watchable", "writable"]  # fmt: skip
 
@@ -33,7 +33,8 @@ class SeenFile(msgspec.Struct, frozen=True, omit_defaults=True):
 class SeenFolder:
     """A folder that matches a watch. `relative` is its path below `root`, with '/' between the names.
 
-    Of one that is closed to us nothing else is known for sure.
+    Of one that is closed to us nothing else is known for sure. `generation` tells a new folder from a removed one whose number
+    it got; 0 where the file system does not tell it.
     """
 
     root: str
@@ -43,6 +44,7 @@ class SeenFolder:
     metadata_files: tuple[SeenFile, ...]
     running: bool
     is_closed: bool = False
+    generation: int = 0
 
     @property
     def metadata(self) -> SeenFile | None:
@@ -237,6 +239,7 @@ class _Walk:
             metadata_files=tuple(filter(None, (self._file(relative, name) for name in self.watch.metadata_files))),
             running=os.path.lexists(f"{path}/{self.watch.running_file}"),
             is_closed=not _may(path, os.R_OK | os.X_OK),
+            generation=generation_of(path, status),
         )
 
     def _file(self, relative: str, name: str) -> SeenFile | None:
