@@ -12,6 +12,7 @@ from typing import cast
 
 import click
 
+from fs2od.cli.utf8 import start_in_utf8
 from fs2od.errors import Fs2odError
 from fs2od.output import ReaderLeft, checked_output, talk
 
@@ -99,6 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _exit_code(arguments: Sequence[str] | None) -> int:
     """Run the command line, and return its exit code. This is the one place that turns an error into one line and a code."""
     try:
+        if arguments is None:
+            start_in_utf8()
         with checked_output():
             # Outside its standalone mode click returns the code of an early exit instead of raising it.
             code = fs2od(arguments, prog_name="fs2od", standalone_mode=False)

@@ -10,6 +10,9 @@ __all__ = ["bundle"]
 
 _MODULES: Final = ("fs2od.errors", "fs2od.output", "fs2od.stopping")
 _PACKAGES: Final = ("fs2od.manifests", "fs2od.transfer")
+# What only programs ask of the package: to get.py it would be a longer way through a pipe, and a later start.
+_LEFT_OUT: Final = frozenset({"fs2od.transfer._bundle", "fs2od.transfer._extras", "fs2od.transfer._mirror"})
+_NOTHING_MORE: Final = {"fs2od": "fs2od, as far as a download needs it.", "fs2od.transfer": "The engine of a download."}
 _HEAD: Final = '''\
 #!/usr/bin/env python3
 # -*- coding: utf-8 -*-
@@ -24,26 +27,26 @@ This file was made from the sources of fs2od (Apache-2.0), which follow as they 
 import sys
 
 
-def give_up(why):
-    sys.stderr.write("get.py: " + why + "\\n")
-    sys.exit(3)
-
-
 if sys.version_info < (3, 8):
-    give_up("this needs Python 3.8 or later; %s is %s" % (sys.executable, sys.version.split()[0]))
+    said = "get.py: this needs Python 3.8 or later; %s is %s\\n"
+    sys.stderr.write(said % (sys.executable, sys.version.split()[0]))
+    sys.exit(3)
 
 SOURCES = {}
 '''
 _TAIL: Final = '''
 
-import importlib.machinery
-
 # Where this file came from.
 ORIGIN = None
 
+# What runs these sources. It is a text because it may have to start them again, when this file came through a pipe.
+BOOT = r"""
+import importlib.machinery
+import os
+
 
 class Sources:
-    """Finds and loads the modules of this file. It has no base class of importlib.abc, for to import that costs a tenth of the start."""
+    # Finds and loads the modules of this file. It has no base class of importlib.abc, for to import that costs a tenth of the start.
 
     def find_spec(self, name, path=None, target=None):
         if name not in SOURCES:
@@ -62,7 +65,31 @@ class Sources:
         return SOURCES[name]
 
 
+def give_up(why):
+    sys.stderr.write("get.py: " + why + "\\n")
+    sys.exit(3)
+
+
+def start_in_utf8():
+    # In a locale such as en_US.ISO-8859-1 names would become other bytes than those that they are, or none at all.
+    words = getattr(sys, "orig_argv", [sys.executable] + sys.argv)[1:]
+    try:
+        if sys.argv[0] == "-":
+            import tempfile
+
+            with tempfile.TemporaryFile() as program:
+                told = "import sys\\nSOURCES = %a\\nORIGIN = %a\\nBOOT = %a\\nexec(BOOT)\\n" % (SOURCES, ORIGIN, BOOT)
+                program.write(told.encode())
+                program.seek(0)
+                os.dup2(program.fileno(), 0)
+        os.execv(sys.executable, [sys.executable, "-X", "utf8"] + words)
+    except (OSError, ValueError):
+        give_up("names cannot be written as they are in this locale: set PYTHONUTF8=1 before python3")
+
+
 if __name__ == "__main__":
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+        start_in_utf8()
     # Before any fs2od that is installed here: these sources belong together.
     sys.meta_path.insert(0, Sources())
     try:
@@ -73,6 +100,9 @@ if __name__ == "__main__":
         sys.exit(130)
 
     sys.exit(main(sys.argv[1:], origin=ORIGIN))
+"""
+
+exec(BOOT)
 '''
 
 
@@ -93,12 +123,13 @@ def bundle(origin: str | None = None) -> str:
 def _sources() -> dict[str, str]:
     import pkgutil  # noqa: PLC0415 - only a node makes the file, and every download would wait for it
 
-    found = {"fs2od": '"""fs2od, as far as a download needs it."""\n'}
+    found = {name: f'"""{said}"""\n' for name, said in _NOTHING_MORE.items()}
     found.update((name, _source(name)) for name in _MODULES)
     for package in _PACKAGES:
-        found[package] = _source(package)
-        names = [each.name for each in pkgutil.iter_modules(importlib.import_module(package).__path__)]
-        found.update((f"{package}.{name}", _source(f"{package}.{name}")) for name in sorted(names))
+        found.setdefault(package, _source(package))
+        path = importlib.import_module(package).__path__
+        names = {f"{package}.{each.name}" for each in pkgutil.iter_modules(path)} - _LEFT_OUT
+        found.update((name, _source(name)) for name in sorted(names))
     return found
 
 
