@@ -124,6 +124,7 @@ TESTED = {
     ("onezone", "remove_space_group"): "test_zone.py::test_a_group_gets_exactly_the_privileges_that_it_is_given",
     ("onezone", "remove_space_user"): "test_zone.py::test_a_user_is_a_member_of_a_space",
     ("onezone", "revoke_all_temporary_tokens_of_current_user"): "test_zone.py::test_temporary_tokens_end_all_at_once",
+    ("onezone", "fs2od_get_space_link_rule"): "test_zone.py::test_a_space_keeps_its_links_for_members",
     ("onezone", "fs2od_set_space_link_rule"): "test_zone.py::test_a_space_keeps_its_links_for_members",
     ("onezone", "update_group_space_privileges"): "test_zone.py::test_a_group_gets_exactly_the_privileges_that_it_is_given",
     ("onezone", "update_child_group_privileges"): "test_zone.py::test_groups_are_put_into_one_another_and_taken_out",

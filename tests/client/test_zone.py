@@ -141,7 +141,9 @@ async def test_a_space_is_shown_changed_and_removed(admin: Clients) -> None:
 
 async def test_a_space_keeps_its_links_for_members(admin: Clients) -> None:
     space = await admin.zone.user.create_space("grid 7")
+    assert await admin.zone.spaces.link_rule(space) == LinkRule()
     await admin.zone.spaces.set_link_rule(space, LinkRule(audience="members", until=2**33))
+    assert await admin.zone.spaces.link_rule(space) == LinkRule(audience="members", until=2**33)
     with pytest.raises((errors.NotFound, errors.Forbidden)):
         await admin.zone.spaces.set_link_rule(SpaceId("a" * 32), LinkRule())
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from fs2od.configuration import Configuration
 from fs2od.facility.deciding import (
+    OPEN,
     STRUCTURAL,
     AskImport,
     CheckImport,
@@ -26,17 +27,22 @@ from fs2od.facility.deciding import (
     Reopen,
     Rules,
     SetContinuous,
+    SetLinks,
     Take,
     TellComplete,
+    brought_about,
     data_signature,
     due_at,
     next_action,
     pause_after_setback,
+    rule_in_words,
+    rule_of,
 )
-from fs2od.facility.journal import ONBOARDING, Facts, Phase, Problem, ProblemKind, Record, Step
+from fs2od.facility.journal import ONBOARDING, Facts, LinkTerms, Phase, Problem, ProblemKind, Record, Step
 from fs2od.facility.metadata import publication_of
 from fs2od.facility.watching import SeenFile, SeenFolder, Sighting, Tally
 from fs2od.onedata.roles import bundles_fingerprint
+from fs2od.onedata.wire.sharing import LinkRule
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 ROOT = "/data/krios1"
@@ -69,7 +75,7 @@ def announced(**changes: object) -> Record:
     record = Record(
         id=1, root=ROOT, relative="A", name="A", unique_name="A-x", device=1, inode=1, detected_at=NOW - timedelta(hours=1),
         phase=Phase.ACQUIRING, done=dict.fromkeys(ONBOARDING, "x"), facts=FACTS, metadata=FILE,
-        closed=sighting().folder.fingerprint, tally=tally(),
+        closed=sighting().folder.fingerprint, tally=tally(), links=OPEN,
     )  # fmt: skip
     record = replace(record, **changes)
     published = publication_of(record, CONFIGURATION.facility).fingerprint
@@ -213,6 +219,64 @@ def test_nobody_to_tell_holds_back_the_mail_only() -> None:
     assert decided(record, sighting(count=tally())) == AskImport(1)
 
 
+def test_links_that_were_made_by_another_rule_come_first_and_hold_back_no_data_once_that_failed() -> None:
+    record = announced(phase=Phase.COMPLETE, completed_at=NOW, told="s", links=LinkTerms(link_days=9))
+    more = sighting(count=tally(FRESH_NS, "more"))
+    assert decided(record, more) == SetLinks(1)
+    assert decided(replace(record, attempts=1), more) == Reopen(1)
+    assert decided(replace(record, attempts=1, told=""), sighting(count=tally())) == SetLinks(1), "before any mail"
+    assert decided(replace(record, links=None), more) == SetLinks(1), "an earlier version made them"
+
+
+APPEARED_S = int(NOW.timestamp())
+DAY_S = 86_400
+
+
+def test_a_rule_is_changed_only_where_the_configuration_was() -> None:
+    by_hand = LinkRule(audience="members", until=APPEARED_S + DAY_S)
+    assert brought_about(by_hand, OPEN, OPEN, NOW) == by_hand
+    embargo = brought_about(by_hand, OPEN, LinkTerms(embargo_days=9, link_days=30), NOW)
+    assert embargo == LinkRule(audience="members", from_=APPEARED_S + 9 * DAY_S, until=APPEARED_S + 30 * DAY_S)
+    opened = brought_about(by_hand, LinkTerms("members"), OPEN, NOW)
+    assert opened == LinkRule(audience="public", until=APPEARED_S + DAY_S)
+
+
+def test_an_embargo_that_outlives_the_links_is_for_members_until_they_end() -> None:
+    by_hand = LinkRule(from_=APPEARED_S + 60 * DAY_S)
+    rule = brought_about(by_hand, OPEN, LinkTerms(link_days=30), NOW)
+    assert rule == LinkRule(audience="members", until=APPEARED_S + 30 * DAY_S)
+
+
+terms = st.builds(
+    LinkTerms, st.sampled_from(["public", "members"]), st.integers(0, 3), st.one_of(st.none(), st.integers(4, 6))
+)
+days = st.one_of(st.none(), st.integers(0, 3).map(lambda day: APPEARED_S + day * DAY_S))
+ends = st.one_of(st.none(), st.integers(4, 6).map(lambda day: APPEARED_S + day * DAY_S))
+link_rules = st.builds(LinkRule, audience=st.sampled_from(["public", "members"]), from_=days, until=ends)
+
+
+def is_open(rule: LinkRule, moment_s: int) -> bool:
+    begun = rule.from_ is None or moment_s >= rule.from_
+    return rule.audience == "public" and begun and (rule.until is None or moment_s < rule.until)
+
+
+@settings(deadline=None)
+@given(link_rules, st.one_of(st.none(), terms), terms)
+def test_what_was_brought_about_is_brought_about_again_by_the_same(
+    stands: LinkRule, had: LinkTerms | None, wanted: LinkTerms
+) -> None:
+    rule = brought_about(stands, had, wanted, NOW)
+    assert brought_about(rule, had, wanted, NOW) == rule, "after a kill"
+    assert brought_about(rule, wanted, wanted, NOW) == rule
+    assert rule_in_words(rule).startswith("for ")
+    if had is None:
+        moments = [APPEARED_S + day * DAY_S for day in range(8)]
+        allowed = [is_open(stands, each) and is_open(rule_of(wanted, NOW), each) for each in moments]
+        assert [is_open(rule, each) for each in moments] == allowed, (
+            "nothing is opened, and nothing stays open by surprise"
+        )
+
+
 problems = st.one_of(st.none(), st.builds(Problem, st.sampled_from(ProblemKind), st.just("x"), st.just(NOW)))
 mixtures = st.builds(
     announced,
@@ -226,6 +290,8 @@ mixtures = st.builds(
     import_asked_at=st.sampled_from([None, NOW, NOW - timedelta(hours=1)]),
     next_attempt_at=st.sampled_from([None, NOW, NOW + timedelta(hours=1)]),
     told=st.sampled_from(["", "s"]),
+    links=st.sampled_from([None, OPEN]),
+    attempts=st.integers(0, 1),
     done=st.integers(0, len(ONBOARDING)).map(lambda count: dict.fromkeys(ONBOARDING[:count], "x") | {Step.PUBLISHED: ""}),
 )  # fmt: skip
 seen_mixtures = st.one_of(

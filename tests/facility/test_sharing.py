@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 from msgspec.structs import replace
 from tests.facility.conftest import PROVIDER, ZONE, Both, Clock, World
+from tests.facility.test_interruptions import KillAt, Killed
 
 from fs2od.configuration import Configuration
-from fs2od.facility.journal import Journal, Record, Step
+from fs2od.facility import Datasets
+from fs2od.facility.journal import Journal, Phase, Record, Step
 from fs2od.node.running import open_node
 from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.callers import GUEST, Caller
+from fs2od.node.zone.link_rules import Rule
 from fs2od.node.zone.memberships import GROUP_GROUP, GROUP_USER, SPACE_GROUP
 from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.ids import GroupId, ShareId, SpaceId, TokenId
@@ -171,6 +176,99 @@ async def test_links_are_for_members_under_embargo_or_end_as_configured(world: W
         zone.shares.public(share.id, GUEST)
 
 
+async def pass_until_set(world: World, configuration: Configuration | None = None, *, times: int) -> None:
+    async with world.facility(configuration=configuration).opened() as one_pass:
+        await world.until(one_pass, lambda: world.history(NAME).count("links") == times)
+        for _ in range(3):
+            await one_pass()
+    assert world.history(NAME).count("links") == times
+    assert stuck(world) == ""
+
+
+def rule_that_stands(world: World, record: Record) -> Rule:
+    admin = Caller(world.node.zone.users.by_username("admin").id)
+    return world.node.zone.link_rules.of_space(admin, SpaceId(record.done[Step.SPACE]))
+
+
+async def test_links_that_are_there_are_closed_when_that_is_configured_later_and_opened_again(world: World) -> None:
+    record, zone = await onboarded(world), world.node.zone
+    share = ShareId(record.done[Step.SHARE])
+    assert zone.shares.public(share, GUEST).id == share
+    closed = world.configuration(watch={"link": "members", "link_days": 60})
+    await pass_until_set(world, closed, times=1)
+    with pytest.raises(ServiceError):
+        zone.shares.public(share, GUEST)
+    assert "for members only" in said_of_links(world)
+    # By hand it is opened, and stays so until the configuration changes.
+    admin, space = Caller(zone.users.by_username("admin").id), SpaceId(record.done[Step.SPACE])
+    zone.link_rules.set_for_space(admin, space, Rule())
+    async with world.facility(configuration=closed).opened() as one_pass:
+        for _ in range(3):
+            await one_pass()
+    assert zone.shares.public(share, GUEST).id == share
+    await pass_until_set(world, world.configuration(watch={"link": "members", "link_days": 90}), times=2)
+    appeared = int(record.detected_at.timestamp())
+    assert rule_that_stands(world, record) == Rule(until_s=appeared + 90 * 86_400)
+    zone.link_rules.set_for_space(admin, space, Rule("members"))
+    await pass_until_set(world, times=3)
+    assert zone.shares.public(share, GUEST).id == share
+
+
+@pytest.mark.parametrize("by_hand", [Rule("members"), Rule()])
+async def test_links_that_an_earlier_version_made_are_closed_as_configured_and_never_opened(
+    world: World, by_hand: Rule
+) -> None:
+    record, zone = await onboarded(world), world.node.zone
+    zone.link_rules.set_for_space(Caller(zone.users.by_username("admin").id), SpaceId(record.done[Step.SPACE]), by_hand)
+    with world.database() as database:
+        Journal(database).write(replace(record, links=None), now=world.clock())
+    await pass_until_set(world, world.configuration(watch={"embargo_days": 9}), times=1)
+    begin = int(record.detected_at.timestamp()) + 9 * 86_400
+    assert rule_that_stands(world, record) == Rule(by_hand.audience, from_s=begin)
+    with world.database() as database:
+        Journal(database).write(replace(record, links=None), now=world.clock())
+    await pass_until_set(world, times=2)
+    assert rule_that_stands(world, record) == Rule(by_hand.audience, from_s=begin)
+    assert "links stay for members only" in said_of_links(world)
+
+
+async def test_killed_anywhere_the_links_are_closed_and_it_is_said_once(world: World) -> None:
+    record = await onboarded(world)
+    for number in range(1, 60):
+        killer, configuration = KillAt(number), world.configuration(watch={"link_days": number})
+        is_set = partial(_has_ended_days, world, number)
+        for fault in (killer, None):
+            with contextlib.suppress(Killed):
+                extra = {} if fault is None else {"observer": fault, "fault_point": fault}
+                async with world.facility(configuration=configuration, **extra).opened() as one_pass:
+                    await world.until(one_pass, is_set)
+        until = int(record.detected_at.timestamp()) + number * 86_400
+        assert rule_that_stands(world, record) == Rule(until_s=until)
+        if killer.calls < number:
+            break
+    else:
+        raise AssertionError("no run was ever untouched")
+    assert number > 5
+
+
+def _has_ended_days(world: World, days: int) -> bool:
+    links = world.records()[NAME].links
+    return links is not None and links.link_days == days
+
+
+async def test_a_dataset_whose_space_is_gone_is_not_held_back_by_its_links(world: World) -> None:
+    record, zone = await onboarded(world), world.node.zone
+    zone.spaces.remove(Caller(zone.users.by_username("admin").id), SpaceId(record.done[Step.SPACE]))
+    async with world.facility(configuration=world.configuration(watch={"link": "members"})).opened() as one_pass:
+        await world.until(one_pass, lambda: "links" in world.history(NAME))
+    assert "links stay as they are" in said_of_links(world)
+
+
+def said_of_links(world: World) -> str:
+    with world.database() as database:
+        return [each.said for each in Datasets(database).history(NAME) if each.kind == "links"][-1]
+
+
 def test_a_link_that_ends_before_its_embargo_is_no_configuration(world: World) -> None:
     with pytest.raises(ValueError, match="link_days must be more"):
         world.configuration(watch={"embargo_days": 30, "link_days": 30})
@@ -231,3 +329,30 @@ async def test_where_links_cannot_be_closed_none_is_made(tmp_path: Path, clock: 
         assert Step.SHARE not in world.records()[NAME].done
         with node.zone.database.reading() as db:
             assert db.execute("SELECT count(*) FROM share").fetchone()[0] == 0
+
+
+async def test_where_links_cannot_be_closed_later_that_is_said_and_data_still_come(
+    tmp_path: Path, clock: Clock
+) -> None:
+    settings = NodeSettings(tmp_path / "node", zone_domain=ZONE, provider_domain=PROVIDER, plain=True)
+    with open_node(settings) as node:
+        node.ensure_administrator(tmp_path / "token")
+        (tmp_path / "watched").mkdir()
+        world = World(tmp_path, node, Both(node), tmp_path / "token", clock)
+        async with node.working():
+            record = await onboarded(world)
+            # As an earlier version left it, where nothing is to be closed.
+            with world.database() as database:
+                Journal(database).write(replace(record, links=None), now=world.clock())
+            async with world.facility().opened() as one_pass:
+                await world.until(one_pass, lambda: world.records()[NAME].links is not None)
+            assert stuck(world) == ""
+            assert "links" not in world.history(NAME)
+            (world.watched / NAME / ".running").unlink()
+            configuration = world.configuration(watch={"link": "members"})
+            async with world.facility(configuration=configuration).opened() as one_pass:
+                await world.until(one_pass, lambda: "public links only" in stuck(world), step_s=30)
+                await world.until(one_pass, lambda: world.records()[NAME].phase is Phase.COMPLETE, step_s=30)
+                assert "public links only" in stuck(world)
+            async with world.facility().opened() as one_pass:
+                await world.until(one_pass, lambda: stuck(world) == "", step_s=300)

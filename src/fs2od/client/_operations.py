@@ -116,6 +116,7 @@ _ZONE = (
         fs2od_list_results /fs2od/spaces/{id}/results
         fs2od_list_space_invites /fs2od/spaces/{id}/invites
         fs2od_get_link /fs2od/shares/{id}/rule
+        fs2od_get_space_link_rule /fs2od/spaces/{id}/link_rule
         list_group_space_privileges /spaces/{id}/groups/{gid}/privileges
         list_user_space_privileges /spaces/{id}/users/{uid}/privileges
         get_share /shares/{id}

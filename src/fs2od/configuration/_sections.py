@@ -110,7 +110,8 @@ class Watch(Section):
     )
     instrument: str = Field(default="", max_length=100, description="The instrument; else the metadata file names it.")
     link: Literal["public", "members"] = Field(
-        default="public", description="Whom the datasets' links are for: everybody who has one, or members only."
+        default="public",
+        description="Whom the datasets' links are for, those that are there as well: everybody who has one, or members only.",
     )
     embargo_days: int = Field(
         default=0,

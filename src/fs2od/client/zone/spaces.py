@@ -206,6 +206,17 @@ class ZoneSpaces:
         document = wire.PrivilegesChange(grant=tuple(listed(grant)), revoke=tuple(listed(revoke)))
         await self._service.do("update_user_space_privileges", ids={"id": space, "uid": user}, document=document)
 
+    async def link_rule(self, space: SpaceId) -> LinkRule:
+        """Return for whom and when links into a space work (GET Z/fs2od/spaces/{id}/link_rule).
+
+        Not Onedata's: only fs2od's own node has it.
+
+        Raises:
+            NotFound: There is no such space, or the zone is not fs2od's.
+            Forbidden: The user may not see the space (space_view).
+        """
+        return await self._service.read("fs2od_get_space_link_rule", LinkRule, ids={"id": space})
+
     async def set_link_rule(self, space: SpaceId, rule: LinkRule) -> None:
         """Say for whom and when links into a space work, those there and those to come (PUT Z/fs2od/spaces/{id}/link_rule).
 

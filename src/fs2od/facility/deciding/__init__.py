@@ -20,6 +20,7 @@ from fs2od.facility.deciding._actions import (
     Release,
     Reopen,
     SetContinuous,
+    SetLinks,
     Take,
     TellComplete,
     TellFolder,
@@ -27,12 +28,14 @@ from fs2od.facility.deciding._actions import (
 )
 from fs2od.facility.deciding._correction import Correction, correction, told_so_far
 from fs2od.facility.deciding._decide import Rules, data_signature, decide, due_at, next_action, quiet_at
+from fs2od.facility.deciding._links import OPEN, brought_about, rule_in_words, rule_of, terms_of
 from fs2od.facility.deciding._passing_over import CLOSED_FOLDER, Unheeded, passed_over, standing, to_be_told
 from fs2od.facility.deciding._pauses import QUICK_TRIES, pause_after_setback
 from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
 
 __all__ = [
     "CLOSED_FOLDER",
+    "OPEN",
     "QUICK_TRIES",
     "STRUCTURAL",
     "Action",
@@ -56,10 +59,12 @@ __all__ = [
     "Reopen",
     "Rules",
     "SetContinuous",
+    "SetLinks",
     "Take",
     "TellComplete",
     "TellFolder",
     "Unheeded",
+    "brought_about",
     "correction",
     "data_signature",
     "decide",
@@ -70,7 +75,10 @@ __all__ = [
     "pause_after_setback",
     "quiet_at",
     "reconcile",
+    "rule_in_words",
+    "rule_of",
     "standing",
+    "terms_of",
     "to_be_told",
     "told_so_far",
 ]

@@ -28,6 +28,7 @@ __all__ = [
     "Release",
     "Reopen",
     "SetContinuous",
+    "SetLinks",
     "Take",
     "TellComplete",
     "TellFolder",
@@ -168,6 +169,13 @@ class GiveRights:
 
 
 @dataclass(frozen=True, slots=True)
+class SetLinks:
+    """Let links work for those and then as the configuration says, because it said something else when they were made."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Publish description and metadata as they are now."""
 
@@ -207,6 +215,7 @@ Action: TypeAlias = (
     | CheckImport
     | CloseMetadata
     | GiveRights
+    | SetLinks
     | Publish
     | AnnounceAgain
     | TellComplete
@@ -228,6 +237,7 @@ _SAID: dict[type, str] = {
     CheckImport: "see whether the last import has ended",
     CloseMetadata: "close the metadata file to public links",
     GiveRights: "give owners and members the rights that they get today",
+    SetLinks: "let links work for those and then as the configuration says now",
     Publish: "publish the description and the metadata",
     AnnounceAgain: "announce it to those whom the metadata file names by now",
     TellComplete: "write the mail that says that it is complete",

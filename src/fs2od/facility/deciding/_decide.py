@@ -23,11 +23,13 @@ from fs2od.facility.deciding._actions import (
     ReadMetadata,
     Reopen,
     SetContinuous,
+    SetLinks,
     Take,
     TellComplete,
     TellFolder,
 )
 from fs2od.facility.deciding._correction import correction
+from fs2od.facility.deciding._links import terms_of
 from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
 from fs2od.facility.journal import TO_SEAL, Phase, ProblemKind, Record, Step, parts_in
 from fs2od.facility.metadata import publication_of
@@ -85,10 +87,14 @@ def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: da
         return None
     if record.other_folder and Step.STORAGE in record.done:
         return TellFolder(record.id)
+    links = _links(record, watch)
     return (
         _onboarding(record)
+        # Before all else, so that what is to be closed is closed soon; where that failed, data are not held back by it.
+        or (links if record.attempts == 0 else None)
         or _importing(record, sighting, rules, watch, now)
         or _sidecar(record, sighting, rules, now)
+        or links
         or _keeping(record, sighting, rules)
         or _rights(record)
         or _sealing(record, sighting)
@@ -223,6 +229,11 @@ def quiet_at(record: Record, sighting: Sighting, watch: Watch) -> datetime:
     tally = sighting.tally
     newest = _EPOCH + timedelta(microseconds=(tally.newest_ns if tally else 0) // 1000)
     return newest + (watch.data_settle if record.running_seen or record.changed_later else watch.quiet)
+
+
+def _links(record: Record, watch: Watch) -> Action | None:
+    """Let links work as the configuration says now, also those that are there."""
+    return SetLinks(record.id) if Step.SHARE in record.done and record.links != terms_of(watch) else None
 
 
 def _rights(record: Record) -> Action | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import msgspec
 
@@ -17,6 +17,7 @@ __all__ = [
     "TO_SEAL",
     "Announcement",
     "Facts",
+    "LinkTerms",
     "Phase",
     "Problem",
     "ProblemKind",
@@ -133,6 +134,14 @@ class Announcement(msgspec.Struct, frozen=True):
     invite: str
 
 
+class LinkTerms(msgspec.Struct, frozen=True):
+    """What the configuration says of a dataset's links: for whom, and when."""
+
+    link: Literal["public", "members"] = "public"
+    embargo_days: int = 0
+    link_days: int | None = None
+
+
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """One dataset. `done` maps finished steps to what came of them: an id, an address, or a word."""
 
@@ -177,6 +186,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     closed: str = ""
     """What the metadata files looked like when they were last closed to public links."""
     tally: Tally | None = None
+    links: LinkTerms | None = None
+    """What the configuration said of links when it was last brought about; None: an earlier version made the link."""
     sidecar: str = ""
     """What the sidecar was when its import was last asked for: as in a `Sighting`."""
     parts_imported: int = 0

@@ -31,6 +31,7 @@ from fs2od.facility.deciding import (
     Reopen,
     Rules,
     SetContinuous,
+    SetLinks,
     Take,
     TellComplete,
     TellFolder,
@@ -53,9 +54,10 @@ from fs2od.facility.onboarding._steps import (
     give_rights_of_today,
     progressed,
     publish,
+    set_links_of_today,
 )
 from fs2od.facility.watching import SeenFolder, Sighting, Surveys, Tally
-from fs2od.onedata.errors import Forbidden, NotFound
+from fs2od.onedata.errors import Forbidden, NotFound, Rejected
 from fs2od.onedata.roles import bundles_fingerprint
 
 __all__ = ["LocalAction", "OnedataAction", "Performer"]
@@ -74,6 +76,7 @@ OnedataAction = (
     | CheckImport
     | CloseMetadata
     | GiveRights
+    | SetLinks
     | Publish
     | AnnounceAgain
     | TellComplete
@@ -144,10 +147,8 @@ class Performer:
                 await importer.check(scene, sighting)
             case CloseMetadata():
                 await self._close(scene, importer)
-            case GiveRights():
-                await self._give_rights(scene)
-            case Publish():
-                await self._publish(scene)
+            case GiveRights() | SetLinks() | Publish():
+                await self._keep(scene, action)
             case AnnounceAgain() | TellComplete():
                 await self._tell(scene, action)
             case _:
@@ -184,6 +185,15 @@ class Performer:
         else:
             await announcer.tell_complete(scene)
 
+    async def _keep(self, scene: Scene, action: GiveRights | SetLinks | Publish) -> None:
+        match action:
+            case GiveRights():
+                await self._give_rights(scene)
+            case SetLinks():
+                await self._set_links(scene)
+            case _:
+                await self._publish(scene)
+
     async def _done(self, scene: Scene, step: Step, outcome: Outcome) -> None:
         record = progressed(scene.record, step, outcome)
         await self._write(record, str(step), outcome.said)
@@ -214,6 +224,17 @@ class Performer:
             said = f"owners and members keep the rights that they have ({error})"
         done = {**scene.record.done, Step.MEMBERS_RIGHTS: bundles_fingerprint()}
         await self._write(replace(scene.record, done=done), "rights", said)
+
+    async def _set_links(self, scene: Scene) -> None:
+        try:
+            record, said = await set_links_of_today(scene)
+        except (Forbidden, Rejected):
+            # Known no longer, so that it is asked for anew, and the trouble goes, also when the configuration is set back.
+            if scene.record.links is not None:
+                await self._write(replace(scene.record, links=None))
+            raise
+        set_now = replace(record, attempts=0, trouble=None, next_attempt_at=None)
+        await self._write(set_now, *(("links", said) if said else ()))
 
     async def _publish(self, scene: Scene) -> None:
         said = "description and metadata, as allowed"

@@ -12,8 +12,8 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from fs2od.configuration import Configuration
-from fs2od.facility.deciding import Rules
-from fs2od.facility.journal import Journal, Phase, Record, Step
+from fs2od.facility.deciding import OPEN, Rules, brought_about, rule_in_words, rule_of, terms_of
+from fs2od.facility.journal import Journal, LinkTerms, Phase, Record, Step
 from fs2od.facility.metadata import publication_of
 from fs2od.facility.onboarding._names import provider_path
 from fs2od.facility.onboarding._provisioning import Groups
@@ -34,7 +34,6 @@ from fs2od.onedata.roles import (
     bundles_fingerprint,
 )
 from fs2od.onedata.tokens import InviteToken, InviteType, Time
-from fs2od.onedata.wire.sharing import LinkRule
 
 __all__ = [
     "STEPS",
@@ -46,12 +45,13 @@ __all__ = [
     "owners_invite",
     "progressed",
     "publish",
+    "set_links_of_today",
 ]
 
 _SUPPORT_TOKEN_S = 300
 _CLOSED = 0o640
-_DAY_S = 86_400
 _ASK_AGAIN = 8
+_PUBLIC_ONLY = "this Onedata knows public links only: set link, embargo_days and link_days back, so that one is made"
 
 
 @dataclass(frozen=True)
@@ -281,27 +281,70 @@ async def close_metadata_files(scene: Scene) -> None:
 async def _share(scene: Scene) -> Outcome:
     name, space, services = scene.record.unique_name, scene.space, scene.services
     # The rule first, for all links to come: a link is never open for longer than it may be, not even for a moment.
-    await _close_links(scene)
+    terms = _terms(scene)
+    await _close_links(scene, terms)
     root = (await services.provider.spaces.get(space)).file_id
     found = await find_share(services, space, name) if scene.look_first else None
     share = found or await services.provider.shares.create(root, name)
     url = (await services.provider.shares.get(ShareId(share))).public_url
-    return Outcome(share, f"public link {url}", {"root_file": root, "share_url": url})
+    return Outcome(share, f"public link {url}", {"root_file": root, "share_url": url, "links": terms})
 
 
-async def _close_links(scene: Scene) -> None:
+def _terms(scene: Scene) -> LinkTerms:
     watch = Rules(scene.configuration).watch(scene.record.root)
-    if watch is None or (watch.link == "public" and not watch.embargo_days and watch.link_days is None):
-        return
-    appeared = int(scene.record.detected_at.timestamp())
-    begin = appeared + watch.embargo_days * _DAY_S if watch.embargo_days else None
-    end = None if watch.link_days is None else appeared + watch.link_days * _DAY_S
+    return OPEN if watch is None else terms_of(watch)
+
+
+async def _close_links(scene: Scene, terms: LinkTerms) -> None:
+    # An earlier try may have set another rule, before it was killed and configured anew.
+    if terms != OPEN or scene.look_first:
+        try:
+            await scene.services.zone.spaces.set_link_rule(scene.space, rule_of(terms, scene.record.detected_at))
+        except NotFound as error:
+            if terms != OPEN:
+                raise error_of("notSupported", _PUBLIC_ONLY) from error
+
+
+async def set_links_of_today(scene: Scene) -> tuple[Record, str]:
+    """Let the links of a dataset work as the configuration says now, but for what was changed by hand and is configured as before.
+
+    Returns the record after it, and a sentence for the history; empty: all is as it was.
+
+    Raises:
+        Rejected: notSupported: this Onedata knows public links only, and others are configured.
+        Forbidden: The facility may not say it any more, and the link is to be closed and still there.
+    """
+    record, terms, zone = scene.record, _terms(scene), scene.services.zone
     try:
-        rule = LinkRule(audience=watch.link, from_=begin, until=end)
-        await scene.services.zone.spaces.set_link_rule(scene.space, rule)
-    except NotFound as error:
-        said = "this Onedata knows public links only: set link, embargo_days and link_days back, so that one is made"
-        raise error_of("notSupported", said) from error
+        stands = await zone.spaces.link_rule(scene.space)
+        rule = brought_about(stands, record.links, terms, record.detected_at)
+        if rule != stands:
+            await zone.spaces.set_link_rule(scene.space, rule)
+    except (Forbidden, NotFound) as error:
+        if terms != OPEN and await _has_link(scene):
+            if isinstance(error, NotFound):
+                raise error_of("notSupported", _PUBLIC_ONLY) from error
+            raise
+        # Nothing is to be closed, or there is nothing left to close: the dataset is none the worse.
+        said = "" if terms == OPEN == (record.links or OPEN) else f"links stay as they are ({error})"
+        return replace(record, links=terms), said
+    configured, said = rule_of(terms, record.detected_at), ""
+    if rule != stands:
+        said = f"links are {rule_in_words(rule)} now; before: {rule_in_words(stands)}"
+    elif rule != configured:
+        said = f"links stay {rule_in_words(rule)}"
+    also = "" if rule == configured else f"; configured: {rule_in_words(configured)}"
+    return replace(record, links=terms), f"{said}{also}"
+
+
+async def _has_link(scene: Scene) -> bool:
+    try:
+        await scene.services.provider.shares.get(ShareId(scene.record.done[Step.SHARE]))
+    except NotFound:
+        return False
+    except Forbidden:
+        return True
+    return True
 
 
 async def _published(scene: Scene) -> Outcome:
