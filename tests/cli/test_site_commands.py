@@ -124,6 +124,12 @@ def test_a_support_token_is_handed_over_and_granted(world: ServedWorld, tmp_path
     folder.rmdir()
     gone = operator.run("storage", "check", storage, **place)
     assert "cannot be used now" in str(gone.exception)
+    folder.mkdir()
+    folder.with_name("between").mkdir()
+    operator.run("storage", "move", storage, str(folder.with_name("between")), **place)
+    operator.run("storage", "move", storage, str(folder), **place)
+    assert operator.run("storage", "check", storage, **place).exit_code == 0
+    assert operator.json("storage", "list", **place)[0]["mountPoint"] == str(folder)
     wrong = user.run("support", "request", space, "--site", "nowhere", "--size", "1G")
     assert "sites that take requests: none" in str(wrong.exception)
     assert "a size is written as" in user.run("support", "request", space, "--site", "x", "--size", "much").output

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -110,7 +109,7 @@ async def test_the_operator_sees_where_copies_are_and_what_is_in_the_way(world: 
     async with world.onedata() as (_, onedata, _):
         await onedata.qos.add(FileId(_root(rounds)), f"providerId={provider.record.id}")
     replicator = world.node.sites.replicator
-    shutil.rmtree(folder)
+    away = folder.rename(folder.with_name("away"))
     replicator.look_now(SpaceId(space))
     replicator.start_due()
     wait_until(lambda: any(each.problem for each in replicator.progress(SpaceId(space))), 20)
@@ -118,7 +117,7 @@ async def test_the_operator_sees_where_copies_are_and_what_is_in_the_way(world: 
     (stuck,) = rounds.row().copies_stuck
     assert (stuck.name, stuck.copied_files) == ("centre", 0)
     assert "folder or bucket is not there" in stuck.problem
-    folder.mkdir()
+    away.rename(folder)
 
     def is_whole() -> bool:
         replicator.look_now(SpaceId(space))

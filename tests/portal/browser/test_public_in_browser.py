@@ -252,8 +252,9 @@ def test_the_pages_are_photographed(site: Site, browser: Browser, scheme: str) -
 def test_a_simulated_session_is_photographed_for_the_readme(site: Site, browser: Browser, tmp_path: Path) -> None:
     session = Session.of_files(250, total_bytes=60_000_000)
     write(session, tmp_path / "session")
-    shutil.rmtree(site.dataset.folder)
-    shutil.copytree(tmp_path / "session", site.dataset.folder)
+    for each in site.dataset.folder.iterdir():
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
+    shutil.copytree(tmp_path / "session", site.dataset.folder, dirs_exist_ok=True)
     site.world.rescan(site.dataset.space)
     closed = site.world.id_of(site.dataset, session.metadata_file)
     site.world.node.provider.files.set_mode(site.owner.caller, closed, 0o660)
