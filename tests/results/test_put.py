@@ -28,6 +28,7 @@ from fs2od.results import (
     record_origin,
 )
 from fs2od.storage import Can, PosixStorage
+from fs2od.testing.sidecars import extend_sidecar
 from fs2od.testing.world import open_world
 
 
@@ -361,6 +362,16 @@ async def test_links_to_folders_are_left_out_by_rule_and_no_failure(ours: Desk) 
     assert ours.there() == {"run/a": b"1"}
     (ours.home / "run" / "nowhere").symlink_to("none")
     assert (await ours.put("run")).exit_code == 7
+
+
+async def test_what_a_mirrored_dataset_brought_along_is_left_out_by_rule(ours: Desk) -> None:
+    ours.write({"p1/Grids/a.mrc": b"raw", "p1/.fs2od-mirror/checked/x.jsonl": b"", "own/fs2od-sidecar/mine": b"2"})
+    extend_sidecar(ours.home / "p1", seal=True)
+    ours.write({"p1/my.star": b"1"})
+    report = await ours.put("p1", "own")
+    assert ours.there() == {"p1/Grids/a.mrc": b"raw", "p1/my.star": b"1", "own/fs2od-sidecar/mine": b"2"}
+    assert report.exit_code == 0
+    assert [Path(each.file).name for each in report.left_out] == [".fs2od-mirror", "fs2od-sidecar"]
 
 
 def test_two_files_for_one_place_are_refused(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ def test_a_file_or_a_folder_out_of_a_dataset_is_refused_before_anything_is_writt
     for place, what in (
         (here.link("b.mrc"), "a single file"),
         (here.link("Grids"), "a folder inside a dataset"),
+        (here.link("own"), "a folder inside a dataset"),
         (here.space("Grids/a.mrc"), "a single file"),
     ):
         with pytest.raises(NeverComplete, match=f"{what} cannot be followed.*Leave --follow away") as refused:
@@ -84,17 +85,6 @@ def test_whole_datasets_are_followed_by_link_and_by_space_and_folders_where_the_
     for place in (parse_link(here.published.link), here.space(""), here.space("Grids")):
         report = here.followed(place)
         assert (report.exit_code, report.sealed) == (0, True)
-
-
-def test_a_folder_with_a_sidecar_of_its_own_is_a_dataset_whatever_lies_above(here: Here) -> None:
-    stop = threading.Event()
-    options = Options(follow=True, ca_file=str(here.world.ca))
-
-    def stop_when_it_has_come(_: object) -> None:
-        if (here.out / "fs2od-sidecar" / "seal").exists():
-            stop.set()
-
-    assert Download(here.link("own"), here.out, options).run(stop_when_it_has_come, stop).exit_code == 130
 
 
 def test_a_link_to_a_file_of_any_onedata_is_refused(tmp_path: Path) -> None:

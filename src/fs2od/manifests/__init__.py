@@ -17,13 +17,14 @@ from fs2od.manifests._entries import (
 from fs2od.manifests._folder_names import folder_name
 from fs2od.manifests._manifest import Manifest
 from fs2od.manifests._parts import MOST_PART_BYTES, BrokenPart, Part, dump_part, parse_part
-from fs2od.manifests._places import MANIFEST, SEAL, SIDECAR, SUMS, part_name, part_number
+from fs2od.manifests._places import MANIFEST, MIRROR_STATE, SEAL, SIDECAR, SUMS, part_name, part_number
 from fs2od.manifests._resembling import resembles
 from fs2od.manifests._seal import Seal, dump_seal, parse_seal, seal_of, seal_over
 from fs2od.manifests._symlinks import is_straight, link_fault, straight_target, target_fault
 
 __all__ = [
     "MANIFEST",
+    "MIRROR_STATE",
     "MOST_FILE_BYTES",
     "MOST_PART_BYTES",
     "PIECE_BYTES",

@@ -1,10 +1,10 @@
-"""Where the sidecar's files lie, and what they are called."""
+"""Where the sidecar's files lie, and what they and other folders are called that are nobody's data."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["MANIFEST", "SEAL", "SIDECAR", "SUMS", "part_name", "part_number"]
+__all__ = ["MANIFEST", "MIRROR_STATE", "SEAL", "SIDECAR", "SUMS", "part_name", "part_number"]
 
 SIDECAR = "fs2od-sidecar"
 """The folder in a dataset's root that only the facility writes."""
@@ -17,6 +17,9 @@ SUMS = "SHA256SUMS"
 
 SEAL = "sealed.json"
 """Says that a dataset is complete and what it consists of; in the sidecar, written last."""
+
+MIRROR_STATE = ".fs2od-mirror"
+"""The folder in a mirror where what is known of it lies. It is nobody's data."""
 
 # ASCII digits only; six of them, or more without a leading zero, so that each number has one name.
 _PART = re.compile(r"([0-9]{6}|[1-9][0-9]{6,11})\.jsonl")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fs2od.errors import ConfigurationError, StorageError
+from fs2od.manifests import MANIFEST, MIRROR_STATE, SEAL, SIDECAR
 from fs2od.results._marks import is_mark
 
 __all__ = ["LeftOut", "Source", "Sources", "gather"]
@@ -27,7 +28,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What is not put, and why. `by_rule`: nothing went wrong, links to folders are never put."""
+    """What is not put, and why. `by_rule`: nothing went wrong, such things are never put."""
 
     file: str
     reason: str
@@ -55,6 +56,9 @@ class Sources:
 
 def gather(named: Iterable[Path], *, nameless: bool = False) -> Sources:
     """Return what files and folders hold. Links to files are followed; links to folders are not, but for those that are named.
+
+    Neither is what a dataset brought along that was mirrored there, its sidecar and the mirror's state: among results they would promise
+    files that are not there.
 
     Args:
         named: The files and folders.
@@ -106,7 +110,10 @@ class _Walk:
                     continue
                 if not self._is_named(Path(entry.path), below):
                     continue
-                if entry.is_dir(follow_symlinks=False):
+                own = _not_of_these_results(entry)
+                if own:
+                    self._left_out.append(LeftOut(entry.path, own, by_rule=True))
+                elif entry.is_dir(follow_symlinks=False):
                     waiting.append((Path(entry.path), below))
                 else:
                     self._entry(entry, below)
@@ -148,3 +155,13 @@ class _Walk:
             self._left_out.append(LeftOut(shown, "its name is not UTF-8"))
             return False
         return True
+
+
+def _not_of_these_results(entry: os.DirEntry[str]) -> str:
+    """Return what a folder is that came with a dataset and is no result of anybody; "" for all else."""
+    folder = Path(entry.path)
+    if entry.name == SIDECAR and ((folder / MANIFEST).is_dir() or (folder / SEAL).is_file()):
+        return "the checksums of the dataset that was brought here, which say nothing of results"
+    if entry.name == MIRROR_STATE and entry.is_dir(follow_symlinks=False):
+        return "what fs2od mirror keeps of its own"
+    return ""

@@ -16,6 +16,7 @@ from fs2od.manifests import (
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import MalformedAnswer
+from fs2od.transfer._whole import lies_inside_a_space
 
 __all__ = ["is_of_another"]
 
@@ -46,7 +47,7 @@ def is_of_another(shared: Dataset, manifest: Manifest, *, most: int) -> bool:
 
 def _sidecar_of(shared: Dataset, *, most: int) -> Entry | None:
     root = shared.root()
-    if root.kind is EntryKind.FOLDER:
+    if root.kind is EntryKind.FOLDER and not lies_inside_a_space(root.file_id):
         for each in shared.children(root, most=most):
             if each.name == SIDECAR and each.kind is EntryKind.FOLDER:
                 return each

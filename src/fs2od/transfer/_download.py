@@ -181,7 +181,7 @@ class _Course:
             most = self._options.limits.folder_entries
             entrance = self._shared.entrance(most=most)
             if self._options.follow:
-                check_that_it_may_end(self._shared, entrance, most=most)
+                check_that_it_may_end(self._shared, entrance)
             ask = partial(undeliverable_in, self._shared, entrance.root, is_wanted=self._selection.is_everything)
             lacking = Ahead(ask)
             with Destination(self._path) as destination:

@@ -68,8 +68,7 @@ class Errand:
         # Folders whose own failure is told: nobody knows what they show.
         self._unread: set[Names] = set()
         self._filled: dict[Names, Entry] = {}
-        self._sums = Sums(sums_url)
-        self._promises = Promises(run, sidecar, self._sums)
+        self._promises = Promises(run, sidecar, Sums(sums_url))
         self._crashed: list[BaseException] = []
         self._mates = Mates(run)
         self._work, self._labour = self._begun()
@@ -100,7 +99,7 @@ class Errand:
         """Return an empty queue, and who does what will be in it."""
         work = Work(self._run.pace, self._run.ending, in_bulk=self._address is not None)
         labour = Labour(
-            self._run, work, self._sidecar, self._mates, self._setbacks, self._vanished, address=self._address
+            self._run, work, self._promises, self._mates, self._setbacks, self._vanished, address=self._address
         )
         return work, labour
 
@@ -333,8 +332,7 @@ class Errand:
 
     def _promise(self, path: Names, entry: Entry) -> Promise | None:
         self._remember(path)
-        shown = "/".join(path)
-        return self._sidecar.promise(shown, entry) or self._sums.promise(shown, entry)
+        return self._promises.of(path, entry)
 
     def _remember(self, path: Names) -> None:
         if self._sidecar.sealed:

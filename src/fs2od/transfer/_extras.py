@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Callable, Final, Iterator
 
 from fs2od.errors import Fs2odError
+from fs2od.manifests import MIRROR_STATE
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._descent import Descent
 from fs2od.transfer._destination import Destination, Keeps, Spares, kind_of
@@ -23,8 +24,7 @@ from fs2od.transfer._walk import DownloadLimits, Walk
 
 __all__ = ["STATE", "Extra", "find_extras", "remove_extras", "remove_folder"]
 
-STATE: Final = ".fs2od-mirror"
-"""The folder in a mirror where what is known of it lies. It is nobody's data."""
+STATE: Final = MIRROR_STATE
 
 
 @dataclass(frozen=True)

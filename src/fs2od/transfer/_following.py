@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Callable, Final, NamedTuple
 
@@ -11,15 +10,13 @@ from fs2od.manifests import SIDECAR
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._entries import EntryKind
+from fs2od.transfer._whole import lies_inside_a_space
 from fs2od.transfer._words import readable_duration
 
 __all__ = ["QUIET_S", "Following", "NeverComplete", "Shown", "check_that_it_may_end"]
 
 QUIET_S: Final = 2 * 3600.0
 """How long a dataset without a sidecar, which never says that it is complete, is followed while nothing new comes."""
-
-_HEAD_BYTES: Final = 8
-_MEANING: Final = re.compile(r"(?:guid|shareGuid)#([^#]+)#([^#]+)(?:#[^#]+)?")
 
 
 class Shown(NamedTuple):
@@ -111,38 +108,23 @@ class NeverComplete(Fs2odError):
     exit_code = 2
 
 
-def check_that_it_may_end(shared: Dataset, entrance: Entrance, *, most: int) -> None:
+def check_that_it_may_end(shared: Dataset, entrance: Entrance) -> None:
     """Make sure that what is to be followed can ever say that it is complete.
 
     Args:
         shared: The dataset, or what is shared of it.
         entrance: Where it begins.
-        most: Entries in one folder that are still believed.
 
     Raises:
         NeverComplete: It is a single file, or a folder of a dataset whose sidecar is not seen.
-        ConnectionLost, ServiceError, MalformedAnswer: It cannot be listed.
+        ConnectionLost, ServiceError, MalformedAnswer: What lies above it cannot be asked for.
     """
     root = entrance.root
     if root.kind is not EntryKind.FOLDER:
         raise _refusal("a single file")
-    # Some put a dataset, with its sidecar, into a folder of a larger space. With a token, that of the whole is seen.
-    if (
-        _lies_inside_a_space(root.file_id)
-        and not any(each.name == SIDECAR for each in shared.children(root, most=most))
-        and shared.whole(root) is None
-    ):
+    # A sidecar in it would be a copy, whose seal says nothing of what comes here. With a token, that of the whole is seen.
+    if lies_inside_a_space(root.file_id) and shared.whole(root) is None:
         raise _refusal("a folder inside a dataset")
-
-
-def _lies_inside_a_space(file_id: str) -> bool:
-    """Say whether a file id is that of something below the root of its space; not where it is of another form."""
-    try:
-        text = bytes.fromhex(file_id)[_HEAD_BYTES:].decode()
-    except ValueError:
-        return False
-    meaning = _MEANING.fullmatch(text)
-    return meaning is not None and meaning[1] != f"space_{meaning[2]}"
 
 
 def _refusal(what: str) -> NeverComplete:

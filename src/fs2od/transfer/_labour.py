@@ -15,9 +15,10 @@ from fs2od.transfer._large import Dropped, LargeFile
 from fs2od.transfer._mates import Mates
 from fs2od.transfer._partial_files import PartialGone
 from fs2od.transfer._partials import partial_name
+from fs2od.transfer._promises import Promises
 from fs2od.transfer._run import Changed, Run, Wanted
 from fs2od.transfer._setbacks import Setbacks
-from fs2od.transfer._sidecar import Sidecar, pieces_of
+from fs2od.transfer._sidecar import pieces_of
 from fs2od.transfer._small import SmallFile
 from fs2od.transfer._streams import bring_bulk, bring_folder
 from fs2od.transfer._vanished import Vanished
@@ -35,7 +36,7 @@ class Labour:
         self,
         run: Run,
         work: Work,
-        sidecar: Sidecar,
+        promises: Promises,
         mates: Mates,
         setbacks: Setbacks,
         vanished: Vanished,
@@ -44,7 +45,7 @@ class Labour:
     ) -> None:
         self._run = run
         self._work = work
-        self._sidecar = sidecar
+        self._promises = promises
         self._mates = mates
         self._setbacks = setbacks
         self._vanished = vanished
@@ -172,5 +173,5 @@ class Labour:
             return
         self._run.tally.resized(now.size_bytes - wanted.entry.size_bytes)
         entry = Entry(wanted.entry.name, now.kind, now.file_id, now.size_bytes, now.mtime_s)
-        promise = self._sidecar.promise("/".join(wanted.path), entry)
+        promise = self._promises.of(wanted.path, entry)
         self._fetch(Wanted(wanted.folder, entry, None, promise, wanted.changes + 1))

@@ -33,7 +33,7 @@ from fs2od.transfer._early_sidecar import EarlySidecar
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError
 from fs2od.transfer._own_files import OwnFiles, own_path
-from fs2od.transfer._whole import Whole
+from fs2od.transfer._whole import Whole, lies_inside_a_space
 
 __all__ = ["Promise", "Sidecar", "pieces_of"]
 
@@ -48,15 +48,16 @@ Promise = ManifestEntry
 class Sidecar:
     """The manifest as far as its parts can be trusted; empty where there is none.
 
-    A part of a dataset goes by the manifest of the whole, where that is seen; paths here are the part's.
+    A part of a dataset goes by the manifest of the whole, where that is seen; paths here are the part's. A sidecar below the top of a
+    space is a copy: what it says of a file helps where it fits, but it is no word on what has to be there, nor on when all is.
 
     Attributes:
         manifest: What the parts say, by the paths of the whole dataset.
         sealed: Whether the dataset says of itself that it is complete, and the parts are those that it means.
-        is_there: Whether `look` saw a sidecar.
+        is_there: Whether `look` saw a sidecar that is no copy.
         may_grow: Whether there is a folder without a seal: files may still come into it, change, and go.
         trouble: Why what was seen of the manifest could not be used, or not to its end; None where it could be, or where there
-            is none.
+            is none but a copy.
     """
 
     def __init__(self) -> None:
@@ -67,6 +68,7 @@ class Sidecar:
         self.trouble: Fs2odError | None = None
         self._folder: Entry | None = None
         self._whole: Whole | None = None
+        self._is_copy = False
         self._inside: list[Entry] = []
         self._own = OwnFiles()
         self._early: EarlySidecar | None = None
@@ -146,26 +148,28 @@ class Sidecar:
         is_folder = root.kind is EntryKind.FOLDER
         self._folder, self._whole, self._inside, self.trouble = None, None, [], None
         self.is_there, self.may_grow, self._early, self._told = False, is_folder, None, None
+        self._is_copy = is_folder and lies_inside_a_space(root.file_id)
         # Of a root that cannot be listed, whoever lists it for its files says what is wrong.
         with contextlib.suppress(ServiceError, MalformedAnswer):
             if is_folder:
                 found = shared.children(root, most=most) if listing is None else listing.result()
                 listings[root.file_id] = found
                 self._folder = _named(found, SIDECAR)
-            if self._folder is None and above:
+            if above and (self._folder is None or self._is_copy):
                 self._whole = shared.whole(root)
-                self._folder = None if self._whole is None else self._whole.sidecar
+                if self._whole is not None:
+                    self._folder, self._is_copy = self._whole.sidecar, False
         if self._folder is None:
             return listings
-        self.is_there = True
-        self._early = early if self._whole is None else None
+        self.is_there = not self._is_copy
+        self._early = early if self._whole is None and not self._is_copy else None
         self._told = self._early.seal() if self._early is not None else None
         if self._told is not None:
             self.may_grow = False
             return listings
         with self._noting():
             listings[self._folder.file_id] = self._look_inside(shared, most=most)
-            self.may_grow = is_folder and self.may_grow
+            self.may_grow = is_folder and (self.may_grow or self._is_copy)
         return listings
 
     def _look_inside(self, shared: Dataset, *, most: int = MOST_ENTRIES) -> list[Entry]:
@@ -211,7 +215,7 @@ class Sidecar:
         except Interrupted:
             raise
         except Fs2odError as error:
-            self.trouble = error
+            self.trouble = None if self._is_copy else error
             if isinstance(error, ConnectionLost):
                 raise
 
@@ -258,11 +262,12 @@ class Sidecar:
                 raise
             # Taken away for a part that is on its way; the service lists it until it looks at the folder again.
             self.may_grow = True
-        self.sealed = seal == seal_of(self.manifest)
+        fits = seal == seal_of(self.manifest)
+        self.sealed = fits and not self._is_copy
         # Later parts say nothing without the one that is missing. Its files count as not yet verified.
         if max([*by_number, seal.parts if seal is not None else 0]) > self.manifest.parts:
             raise BrokenPart(f"{part_name(self.manifest.parts + 1)} is missing")
-        if seal is not None and not self.sealed:
+        if seal is not None and not fits:
             raise BrokenPart(f"{SEAL} does not fit the parts")
 
 

@@ -114,17 +114,15 @@ class SpaceDataset(Dataset):
             raise UnknownSpace(f"there is nothing at {self.place}") from error
 
     def whole(self, root: Entry) -> Whole | None:
-        """Return the dataset that the folder or file is a part of: what the nearest sidecar above it speaks of."""
+        """Return the dataset that the folder or file is a part of, by the sidecar in the space's root: any other is a copy."""
         path = self.place.path
-        while self._whole is None and path:
-            path = path.rpartition("/")[0]
+        if self._whole is None and path:
             # A token for the part alone shows nothing above it.
             with contextlib.suppress(ServiceError):
-                sidecar = self._at(f"{path}/{SIDECAR}")
+                sidecar = self._at(SIDECAR)
                 is_file = root.kind is EntryKind.FILE
-                inside = self.place.path[len(path) :].lstrip("/")
-                above, _, name = inside.rpartition("/")
-                folder = above if is_file else inside
+                above, _, name = path.rpartition("/")
+                folder = above if is_file else path
                 self._whole = Whole(sidecar, f"{folder}/" if folder else "", name if is_file else None)
         return self._whole
 

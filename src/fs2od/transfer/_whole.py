@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from fs2od.transfer._entries import Entry
 
-__all__ = ["Whole"]
+__all__ = ["Whole", "lies_inside_a_space"]
+
+_HEAD_BYTES: Final = 8
+_MEANING: Final = re.compile(r"(?:guid|shareGuid)#([^#]+)#([^#]+)(?:#[^#]+)?")
 
 
 @dataclass(frozen=True)
@@ -32,3 +37,13 @@ class Whole:
         inside = path[len(self.folder) :]
         is_inside = path.startswith(self.folder) and (self.file is None or inside == self.file)
         return inside if is_inside else None
+
+
+def lies_inside_a_space(file_id: str) -> bool:
+    """Say whether a file id is that of something below the root of its space; not where it is of another form."""
+    try:
+        text = bytes.fromhex(file_id)[_HEAD_BYTES:].decode()
+    except ValueError:
+        return False
+    meaning = _MEANING.fullmatch(text)
+    return meaning is not None and meaning[1] != f"space_{meaning[2]}"
