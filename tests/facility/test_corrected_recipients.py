@@ -15,6 +15,7 @@ from tests.facility.test_onboarding import NAME, plain
 from fs2od.configuration import Mail
 from fs2od.facility.deciding import correction, told_so_far
 from fs2od.facility.journal import Announcement, Facts, Record, Step
+from fs2od.node.zone.memberships import GROUP_USER
 from fs2od.onedata.ids import TokenId
 
 MAIL = Mail(sender="desk@example.org", to=("archive@example.org",))
@@ -131,6 +132,27 @@ async def test_an_address_that_is_taken_out_loses_its_invite_and_gets_another_on
     assert world.history(NAME).count("invite") == 1
 
 
+async def test_the_completion_is_told_also_where_an_owner_lets_the_facility_invite_nobody(world: World) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        done, zone = world.records()[NAME].done, world.node.zone
+        facility = zone.users.by_username("admin").id
+        for group in (done[Step.OWNERS], done[Step.MEMBERS]):
+            zone.memberships.remove(GROUP_USER, group, facility)
+        added = METADATA.replace("alex@example.org", "[alex@example.org, new@example.org]")
+        (folder / "SPA.yml").write_text(added)
+        await world.until(one_pass, lambda: "may not" in (world.rows()[NAME].stuck or ""))
+        (folder / ".running").unlink()
+        await world.until(one_pass, lambda: _completions(world) == 1, step_s=30)
+        for _ in range(3):
+            world.clock.move(hours=1)
+            await one_pass()
+    assert _completions(world) == 1
+    assert world.rows()[NAME].state == "needs you"
+    assert world.records()[NAME].told
+
+
 async def test_killed_anywhere_the_corrected_address_is_written_to_once_with_one_invite(world: World) -> None:
     folder = world.dataset(running=True)
     async with world.facility().opened() as one_pass:
@@ -162,3 +184,7 @@ async def test_killed_anywhere_the_corrected_address_is_written_to_once_with_one
 
 def _is_told(world: World, number: int) -> bool:
     return world.history(NAME).count("announced") == number + 1 and len(world.subjects()) == number + 1
+
+
+def _completions(world: World) -> int:
+    return sum("is complete" in each["Subject"] for each in world.letters())

@@ -174,6 +174,8 @@ def test_what_is_to_be_sealed_anew_is_waited_for_after_everything_else_until_it_
     record = announced(phase=Phase.COMPLETE, completed_at=NOW, told="s", sidecar="2 to seal")
     assert decided(replace(record, told=""), seen) == TellComplete(1)
     assert decided(record, seen) == CheckSidecar(1)
+    refused = Problem(ProblemKind.REFUSED, "no", NOW)
+    assert decided(replace(record, told="", trouble=refused), seen) == CheckSidecar(1), "not held back for ever"
     assert decided(replace(record, phase=Phase.FINISHING), seen) == CheckImport(1)
     waiting = replace(record, next_attempt_at=NOW + timedelta(seconds=2))
     assert decided(waiting, seen) is None

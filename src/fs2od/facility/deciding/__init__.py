@@ -27,7 +27,15 @@ from fs2od.facility.deciding._actions import (
     described,
 )
 from fs2od.facility.deciding._correction import Correction, correction, told_so_far
-from fs2od.facility.deciding._decide import Rules, data_signature, decide, due_at, next_action, quiet_at
+from fs2od.facility.deciding._decide import (
+    Rules,
+    data_signature,
+    decide,
+    due_at,
+    is_completion_untold,
+    next_action,
+    quiet_at,
+)
 from fs2od.facility.deciding._links import OPEN, brought_about, rule_in_words, rule_of, terms_of
 from fs2od.facility.deciding._passing_over import CLOSED_FOLDER, Unheeded, passed_over, standing, to_be_told
 from fs2od.facility.deciding._pauses import QUICK_TRIES, pause_after_setback
@@ -70,6 +78,7 @@ __all__ = [
     "decide",
     "described",
     "due_at",
+    "is_completion_untold",
     "next_action",
     "passed_over",
     "pause_after_setback",

@@ -36,7 +36,7 @@ from fs2od.facility.metadata import publication_of
 from fs2od.facility.watching import Look, Sighting
 from fs2od.onedata.roles import bundles_fingerprint
 
-__all__ = ["Rules", "data_signature", "decide", "due_at", "next_action", "quiet_at"]
+__all__ = ["Rules", "data_signature", "decide", "due_at", "is_completion_untold", "next_action", "quiet_at"]
 
 _CHECK_EVERY = timedelta(seconds=0.5)
 _FILES_PER_SECOND = 20_000
@@ -95,6 +95,8 @@ def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: da
         or _importing(record, sighting, rules, watch, now)
         or _sidecar(record, sighting, rules, now)
         or links
+        # What Onedata refuses, such as an invite, is tried for ever: checksums are not held back by that.
+        or (_sealing(record, sighting) if _is_refused(record) else None)
         or _keeping(record, sighting, rules)
         or _rights(record)
         or _sealing(record, sighting)
@@ -133,6 +135,10 @@ def data_signature(sighting: Sighting) -> str:
 
 def _is_held(record: Record) -> bool:
     return record.problem is not None and record.problem.kind in STRUCTURAL
+
+
+def _is_refused(record: Record) -> bool:
+    return record.trouble is not None and record.trouble.kind is ProblemKind.REFUSED
 
 
 def _imports_another(record: Record) -> bool:
@@ -261,7 +267,9 @@ def _telling(record: Record, rules: Rules) -> Action | None:
     """Announce it to whom the metadata file names by now, before they hear of the completion."""
     if correction(record, rules.configuration.mail) is not None:
         return AnnounceAgain(record.id)
-    complete = record.phase is Phase.COMPLETE
-    if complete and record.tally is not None and record.told != record.tally.signature:
-        return TellComplete(record.id)
-    return None
+    return TellComplete(record.id) if is_completion_untold(record) else None
+
+
+def is_completion_untold(record: Record) -> bool:
+    """Say whether a dataset is complete, and nobody was told so; pure."""
+    return record.phase is Phase.COMPLETE and record.tally is not None and record.told != record.tally.signature

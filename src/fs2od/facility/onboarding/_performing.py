@@ -35,6 +35,7 @@ from fs2od.facility.deciding import (
     Take,
     TellComplete,
     TellFolder,
+    is_completion_untold,
     told_so_far,
 )
 from fs2od.facility.journal import Facts, Journal, Phase, Problem, ProblemKind, Record, Step
@@ -180,10 +181,16 @@ class Performer:
 
     async def _tell(self, scene: Scene, action: AnnounceAgain | TellComplete) -> None:
         announcer = Announcer(self.journal, self.clock)
-        if isinstance(action, AnnounceAgain):
-            await announcer.announce_again(scene)
-        else:
+        if isinstance(action, TellComplete):
             await announcer.tell_complete(scene)
+            return
+        try:
+            await announcer.announce_again(scene)
+        except (Forbidden, NotFound, Rejected):
+            # An owner may have taken the right to invite from us: the completion is told all the same.
+            if is_completion_untold(scene.record):
+                await announcer.tell_complete(scene)
+            raise
 
     async def _keep(self, scene: Scene, action: GiveRights | SetLinks | Publish) -> None:
         match action:
