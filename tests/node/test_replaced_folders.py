@@ -12,7 +12,8 @@ import pytest
 from tests.node.scan_scene import Clock
 from tests.node.test_imports import World, opened, support
 
-from fs2od.errors import StorageReplaced
+from fs2od.errors import StorageBusy, StorageReplaced
+from fs2od.node.panel.roots import note_roots
 from fs2od.node.panel.support import ImportConfig
 from fs2od.node.running import Node, open_node
 from fs2od.node.settings import NodeSettings
@@ -278,3 +279,27 @@ def test_a_link_is_no_folder_to_import(world: World) -> None:
     link.symlink_to(world.root)
     with pytest.raises(errors.ServiceError, match="it is a link: name the folder that it leads to"):
         world.node.provider.storages.add_posix("link", str(link), imported=True, readonly=True)
+
+
+def test_a_start_waits_for_a_file_server_that_is_away_once_and_not_for_each_storage(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storages, indexes = world.node.provider.storages, world.node.provider.indexes
+    (tmp_path / "disk").mkdir()
+    storages.add_posix("disk", str(tmp_path / "disk"))
+    forget(world.node)
+    asked: list[object] = []
+
+    def silent(place: Path) -> Path:
+        asked.append(place)
+        raise StorageBusy(f"the folder {place} does not answer")
+
+    with monkeypatch.context() as away:
+        away.setattr("fs2od.node.panel.storages.resolved", silent)
+        note_roots(storages, indexes)
+        assert len(asked) == 1
+        assert world.force().status == "failed"
+    assert len(storages.unnoted()) == 2
+    note_roots(storages, indexes)
+    assert storages.unnoted() == []
+    assert world.force().status == "completed"

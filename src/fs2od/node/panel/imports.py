@@ -14,7 +14,7 @@ from fs2od.node.clock import Clock
 from fs2od.node.index import Indexes, SpaceIndex
 from fs2od.node.index.closing import close_earlier
 from fs2od.node.index.scans import ScanEnd, ScanRecord, begin_scan, end_scan, last_scan, undeliverable
-from fs2od.node.panel.roots import note_roots
+from fs2od.node.panel.roots import note_root
 from fs2od.node.panel.scanning import Counts, ScanRules, ScanStopped, scan
 from fs2od.node.panel.storages import StorageRecord, Storages
 from fs2od.node.panel.support import Support, Supports
@@ -266,7 +266,7 @@ class Imports:
     def _storage(self, support: Support) -> StorageRecord:
         found = self._storages.get(support.storage)
         if found.root is None and found.type == "posix":
-            note_roots(self._storages, self._indexes)
+            note_root(self._storages, self._indexes, support.storage)
             found = self._storages.get(support.storage)
         return found
 

@@ -14,7 +14,7 @@ import msgspec
 from cryptography import x509
 from msgspec import structs
 
-from fs2od.errors import StorageError
+from fs2od.errors import StorageBusy, StorageError
 from fs2od.node.clock import Clock
 from fs2od.node.panel.bounds import Bounds
 from fs2od.node.panel.overlaps import found_in, overlap, resolved, seen_through, told
@@ -297,6 +297,7 @@ class Storages:
 
         Raises:
             NotFound: There is none.
+            StorageBusy: Its folder does not answer.
         """
         record = self.get(storage)
         if record.root is not None or isinstance(record.place, Bucket):
@@ -304,6 +305,8 @@ class Storages:
         try:
             resolved(record.place)  # nobody waits for a file server that is away
             root = noted_root(record.place, kept_out=self._bounds.kept_out)
+        except StorageBusy:
+            raise
         except StorageError as error:
             _log.warning("storage '%s' cannot be used: %s", record.name, error)
             return
