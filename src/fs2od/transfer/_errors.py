@@ -14,6 +14,7 @@ Fs2odError
     |-- Forbidden           the link or the token gives no access
     |   |-- Withheld        the link shows it and does not give it: it is for members
     |   `-- TokenRefused    the access token has ended, was revoked, or is not for this place: get another one
+    |-- Lost                it is listed, and its bytes are nowhere any more: whoever made them may have them
     |-- NotFound            there is no such thing, or no longer
     `-- RangeRefused        there are fewer bytes than were asked for
 ```
@@ -29,6 +30,7 @@ __all__ = [
     "FileChanged",
     "Forbidden",
     "LinkLeftOut",
+    "Lost",
     "MalformedAnswer",
     "NeverReached",
     "NotFound",
@@ -96,6 +98,12 @@ class Withheld(Forbidden):
 
 class TokenRefused(Forbidden):
     """The access token has ended, was revoked, or is not for this place: get another one, then run the same command."""
+
+
+class Lost(ServiceError):
+    """It is listed, and its bytes are nowhere any more: trying again would not help. Whoever made them may have them."""
+
+    exit_code = 6
 
 
 class NotFound(ServiceError):

@@ -7,7 +7,16 @@ import json
 from typing import Final, Mapping, NoReturn
 
 from fs2od.errors import Fs2odError
-from fs2od.transfer._errors import Busy, Forbidden, MalformedAnswer, NotFound, RangeRefused, ServiceError, Withheld
+from fs2od.transfer._errors import (
+    Busy,
+    Forbidden,
+    Lost,
+    MalformedAnswer,
+    NotFound,
+    RangeRefused,
+    ServiceError,
+    Withheld,
+)
 from fs2od.transfer._http import Answer
 
 __all__ = ["raise_refusal", "refusal_of", "said_of"]
@@ -28,6 +37,7 @@ _PLAIN_ERRNOS: Final[Mapping[str, tuple[type[ServiceError], str]]] = {
     "eacces": (Withheld, _NO_ACCESS),
     "eperm": (Withheld, _NO_ACCESS),
     "enoent": (NotFound, _GONE),
+    "enodata": (Lost, "it is lost: the site that had it ended before it was copied"),
 }
 _BUSY_ERRNOS: Final = frozenset({"ebusy", "eagain", "etimedout"})
 

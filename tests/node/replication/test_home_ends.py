@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from tests.node.replication.scenes import FILES, Scene, open_bucket_scene, open_scene
 
+from fs2od.node.index import replicas
 from fs2od.node.panel.granted import ending
+from fs2od.portal.members._copies import Counting
 from fs2od.testing.radosgw import Radosgw
 
 
@@ -86,6 +88,29 @@ async def test_what_was_not_copied_is_told_before_and_is_never_called_replicated
     await write(scene, "late.mrc", b"brought again")
     assert (await read(scene, "late.mrc"))[1] == b"brought again"
     assert await scene.status(requirement) == "fulfilled"
+
+
+async def test_what_is_lost_counts_nowhere_as_being_there(scene: Scene) -> None:
+    await scene.require(f"storageId={scene.storage}")
+    scene.look()
+    (scene.dataset.folder / "deep" / "late.mrc").write_bytes(b"not copied yet")
+    scene.world.rescan(scene.dataset.space)
+    await end_home(scene)
+    there, whole = sum(map(len, FILES.values())), sum(map(len, FILES.values())) + len(b"not copied yet")
+    supports, provider = scene.centre.node_provider.supports, scene.centre.node_provider
+    assert supports.occupancy_bytes(scene.dataset.space) == there
+    with provider.indexes.using(scene.dataset.space) as index:
+        assert replicas.lost(index, scene.storage) == replicas.Lost(1, whole - there)
+    for path, lost in (("", 14), ("deep", 14), ("deep/late.mrc", 14), ("a.mrc", 0)):
+        located = provider.access.locate(scene.owner.caller, scene.world.id_of(scene.dataset, path))
+        (share,) = provider.sources.distribution(located)
+        assert share.size_bytes == located.entry.size_bytes - lost
+    _, refused, _ = await read(scene, "deep/late.mrc")
+    assert b'"enodata"' in refused
+    (counted,) = Counting(provider).of(scene.dataset.space, 0).values()
+    assert (counted.size_bytes, counted.copied_bytes, counted.copied_files) == (whole, there, counted.files - 1)
+    await write(scene, "deep/late.mrc", b"brought again!")
+    assert supports.occupancy_bytes(scene.dataset.space) == whole
 
 
 async def test_a_copy_of_an_earlier_state_is_never_given_for_the_file(scene: Scene) -> None:

@@ -147,6 +147,14 @@ class Sum:
     replicated_bytes: int
 
 
+@dataclass(frozen=True)
+class Lost:
+    """How many files and bytes never came, in their present state, to a home that inherited the others."""
+
+    files: int
+    size_bytes: int
+
+
 def lacking(
     index: SpaceIndex, storage: StorageId, *, top: int = ROOT, after: int = 0, settled_ns: int, now_s: int, limit: int
 ) -> list[Lacking]:
@@ -222,14 +230,25 @@ def inherits(index: SpaceIndex, home: StorageId) -> bool:
         return db.execute("SELECT 1 FROM replica WHERE storage = ? LIMIT 1", (home,)).fetchone() is not None
 
 
-def lost(index: SpaceIndex, home: StorageId, *, top: int = ROOT) -> bool:
-    """Say whether a file at or below `top`, in its present state, never came to a home that inherited the others."""
-    narrowed = "AND ?1 > 0" if top == ROOT else "AND e.id IN below"
-    query = f"""{"" if top == ROOT else _BELOW} SELECT EXISTS (SELECT 1 FROM replica AS r JOIN entry AS e ON e.id = r.entry
-        WHERE r.storage = ?2 AND ifnull(r.checked, 0) = 0 AND r.size = e.size AND r.mtime_ns = e.mtime_ns
-        AND r.ctime_ns = e.ctime_ns AND r.inode = e.inode {narrowed})"""
+def lost(index: SpaceIndex, home: StorageId, *, top: int = ROOT) -> Lost:
+    """Return how many files at or below `top`, in their present state, never came to a home that inherited the others."""
+    return index.kept(_lost, (home, top))
+
+
+def _lost(index: SpaceIndex, asked: tuple[StorageId, int]) -> Lost:
+    home, top = asked
+    query = """SELECT 1 FROM replica WHERE storage = ? AND ifnull(checked, 0) = 0 LIMIT 1"""
     with index.database.reading() as db:
-        return bool(db.execute(query, (top, home)).fetchone()[0])
+        # What lies below is looked for only where something is lost at all.
+        if db.execute(query, (home,)).fetchone() is None:
+            return Lost(0, 0)
+        narrowed = "AND ?1 > 0" if top == ROOT else "AND e.id IN below"
+        query = f"""{"" if top == ROOT else _BELOW} SELECT count(*), total(e.size)
+            FROM replica AS r JOIN entry AS e ON e.id = r.entry
+            WHERE r.storage = ?2 AND ifnull(r.checked, 0) = 0 AND r.size = e.size AND r.mtime_ns = e.mtime_ns
+            AND r.ctime_ns = e.ctime_ns AND r.inode = e.inode {narrowed}"""
+        files, size_bytes = db.execute(query, (top, home)).fetchone()
+    return Lost(int(files), int(size_bytes))
 
 
 def holders(index: SpaceIndex, row: int) -> list[Held]:

@@ -7,7 +7,7 @@ the state that is registered (fs2od.node.provider.sources).
 
 from __future__ import annotations
 
-from fs2od.node.index import Indexes
+from fs2od.node.index import Indexes, replicas
 from fs2od.node.index.arrivals import arrived_bytes
 from fs2od.node.index.schema import ROOT
 from fs2od.node.panel.bounds import Bounds
@@ -76,10 +76,13 @@ class Homes:
             return [SpaceId(row[0]) for row in db.execute("SELECT DISTINCT space FROM support ORDER BY space")]
 
     def occupancy_bytes(self, space: SpaceId) -> int:
-        """Return how many bytes the registered files of a space have."""
+        """Return how many bytes the registered files of a space have at home; those of lost ones are not there."""
+        home = self.support(space)
         with self._indexes.using(space) as index:
             root = index.get(ROOT)
-        return root.size_bytes if root else 0
+            if root is None or home is None:
+                return root.size_bytes if root else 0
+            return root.size_bytes - replicas.lost(index, home.storage).size_bytes
 
     def arrived_bytes(self, space: SpaceId) -> int:
         """Return how many bytes are there of files of a space that are not whole yet, and registered as empty."""

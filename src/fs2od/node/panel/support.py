@@ -282,10 +282,11 @@ class Supports:
     def occupancy_bytes(self, space: SpaceId) -> int:
         """Return how many bytes of a space lie on the storage that supports it here."""
         with self._indexes.using(space) as index:
+            storage = self.get(space).storage
             if not self.is_home(space):
-                return replicas.occupied_bytes(index, self.get(space).storage)
+                return replicas.occupied_bytes(index, storage)
             root = index.get(ROOT)
-        return root.size_bytes if root else 0
+            return root.size_bytes - replicas.lost(index, storage).size_bytes if root else 0
 
     def is_home(self, space: SpaceId) -> bool:
         """Say whether the space is at home on the storage that supports it here."""

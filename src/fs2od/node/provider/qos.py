@@ -140,7 +140,7 @@ class QosRequirements:
                 return "fulfilled"  # what it was about is gone
             is_met = all(is_complete(index, demand.storage.id, top=top.row) for demand in wanted)
             home = self._replicator.home(requirement.space)
-            is_met = is_met and (home is None or not lost(index, home.id, top=top.row))
+            is_met = is_met and (home is None or not lost(index, home.id, top=top.row).files)
         return "fulfilled" if is_met else "pending"
 
     def events(

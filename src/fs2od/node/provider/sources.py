@@ -35,6 +35,10 @@ class Files(Protocol):
         ...
 
 
+class _Lost(FileNotFoundError):
+    """The file never came, in its present state, to the home that inherited its space."""
+
+
 @dataclass(frozen=True)
 class HomeTree:
     """The files of a space where they are at home, for reading.
@@ -112,8 +116,8 @@ class HomeTree:
             entry = index.lookup(path.split("/"))
             if entry is None or entry.kind is not Kind.FILE:
                 return None
-            if replicas.lost(index, self.record.id, top=entry.row):
-                raise FileNotFoundError(errno.ENOENT, "its home ended before it was copied here", path)
+            if replicas.lost(index, self.record.id, top=entry.row).files:
+                raise _Lost(errno.ENOENT, "its home ended before it was copied here", path)
             held = [each for each in replicas.holders(index, entry.row) if each.storage == self.record.id]
             known = replicas.registered(index, entry.row)
             if not held or known is None:
@@ -194,7 +198,7 @@ class Sources:
         is soon given up, and left alone for a minute.
 
         Raises:
-            PosixError: enoent, it is not on any storage any more.
+            PosixError: enoent, it is not on any storage any more; enodata, it is lost: its home ended before it was copied.
             StorageError: It cannot be read.
         """
         home, copies = self.of_space(located.space), self._copies(located.space, located.entry)
@@ -223,7 +227,7 @@ class Sources:
             try:
                 return self._from_elsewhere([] if _is_gone(home, error) else elsewhere, error)
             except FileNotFoundError as gone:
-                raise errors.posix("enoent") from gone
+                raise errors.posix("enodata" if isinstance(gone, _Lost) else "enoent") from gone
 
     def own_copy(self, located: Located) -> str | None:
         """Return where the asked provider's own storage has a checked copy of a file in its registered state, if it has.
@@ -249,9 +253,10 @@ class Sources:
         for storage in self._homes.storages(located.space):
             if storage.id == home.id:
                 with self._indexes.using(located.space) as index:
-                    is_lost = entry.kind is Kind.FILE and replicas.lost(index, home.id, top=entry.row)
+                    lost = replicas.lost(index, home.id, top=entry.row)
+                is_lost = entry.kind is Kind.FILE and lost.files > 0
                 found.append(
-                    Share(storage, 0 if is_lost else entry.size_bytes, None if is_lost else f"/{located.path}")
+                    Share(storage, entry.size_bytes - lost.size_bytes, None if is_lost else f"/{located.path}")
                 )
             elif entry.kind is Kind.DIRECTORY:
                 with self._indexes.using(located.space) as index:

@@ -113,7 +113,8 @@ class Counting:
                 files - (sidecar.files if sidecar else 0),
                 size_bytes - (sidecar.size_bytes if sidecar else 0),
             )
-            return Copies(files, size_bytes, files, size_bytes)
+            lost = replicas.lost(index, storage.id)
+            return Copies(files, size_bytes, files - lost.files, size_bytes - lost.size_bytes)
         replicator = self._provider.replicator
         found = replicas.counts(index, storage.id)
         less = replicas.Sum(0, 0, 0, 0) if sidecar is None else replicas.counts(index, storage.id, top=sidecar.row)
@@ -187,6 +188,15 @@ def said_of(at: AtSite, language: Language) -> str:
     if copies is None:
         return language.text("The copies are being counted.")
     sizes = {"files": language.files(copies.files), "size": language.bytes(copies.size_bytes)}
+    if at.stage == "home" and copies.copied_files < copies.files:
+        there = language.plural(
+            "%(done)s of %(count)s file", "%(done)s of %(count)s files", copies.files, done=copies.copied_files
+        )
+        return language.text(
+            "It is at home here: %(files)s, %(size)s. The rest is lost: its former site ended before it was copied.",
+            files=there,
+            size=language.bytes(copies.copied_bytes),
+        )
     if at.stage == "home":
         return language.text("It is at home here: %(files)s, %(size)s.", **sizes)
     if at.stage == "ready":
