@@ -7,14 +7,15 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from tests.facility.conftest import OnePass, World
+from tests.facility.conftest import METADATA, OnePass, World
 from tests.facility.test_running import real_time, wait_for_letters
 
 from fs2od.client import open_share
 from fs2od.facility import DatasetRow
 from fs2od.facility.hashing._reading import Budget
+from fs2od.facility.journal import Step
 from fs2od.manifests import MANIFEST, SEAL, SIDECAR, SUMS, Manifest, parse_part, parse_seal, seal_of
-from fs2od.onedata.ids import FileId
+from fs2od.onedata.ids import FileId, SpaceId
 
 NAME = "20261103_P2"
 
@@ -54,6 +55,62 @@ async def completed(world: World, one_pass: OnePass) -> DatasetRow:
     await world.until(one_pass, world.is_in("complete", NAME))
     await world.until(one_pass, lambda: world.records()[NAME].sidecar.endswith("sealed"))
     return world.rows()[NAME]
+
+
+def mode_for_others(world: World) -> int:
+    with world.node.provider.indexes.using(SpaceId(world.records()[NAME].done[Step.SPACE])) as index:
+        return {each.name: each.mode & 0o7 for each in index.children(1, limit=20)}["SPA.yml"]
+
+
+def listed(folder: Path) -> set[str]:
+    parts = sorted((folder / SIDECAR / MANIFEST).glob("*.jsonl"))
+    return {path for path, _ in Manifest(parse_part(part.read_bytes()) for part in parts).items()}
+
+
+async def test_a_metadata_file_that_was_closed_stays_so_when_others_are_published_later(world: World) -> None:
+    folder = world.dataset(running=True)
+    async with world.facility().opened(checksums=True) as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        await completed(world, one_pass)
+    before, told = world.records()[NAME], world.history(NAME)
+    open_handed = world.configuration(publish={"metadata_file": True})
+    async with world.facility(configuration=open_handed).opened(checksums=True) as one_pass:
+        for _ in range(5):
+            world.clock.move(hours=7)
+            await one_pass()
+        assert world.history(NAME) == told
+        # Written anew, it is closed again.
+        (folder / "SPA.yml").unlink()
+        (folder / "SPA.yml").write_text(METADATA + "More: true\n")
+        await world.until(one_pass, lambda: "closed" in world.history(NAME))
+    after = world.records()[NAME]
+    assert (after.phase, after.tally) == (before.phase, before.tally)
+    assert mode_for_others(world) == 0
+    assert "SPA.yml" not in listed(folder)
+
+
+async def test_a_published_metadata_file_is_a_file_like_any_other_until_it_is_closed_for_good(world: World) -> None:
+    folder = world.dataset(running=True)
+    open_handed = world.configuration(publish={"metadata_file": True})
+    async with world.facility(configuration=open_handed).opened(checksums=True) as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+        assert (await completed(world, one_pass)).files == 4
+    assert mode_for_others(world) == 0o4
+    assert "SPA.yml" in listed(folder)
+    async with world.facility().opened(checksums=True) as one_pass:
+        await world.until(
+            one_pass, lambda: world.records()[NAME].closed != "" and world.rows()[NAME].files == 3, step_s=60
+        )
+        await world.until(one_pass, lambda: "SPA.yml" not in listed(folder), step_s=60)
+        await world.until(one_pass, lambda: world.records()[NAME].sidecar.endswith("sealed"), step_s=60)
+    assert mode_for_others(world) == 0
+    told = world.history(NAME)
+    async with world.facility(configuration=open_handed).opened(checksums=True) as one_pass:
+        for _ in range(5):
+            world.clock.move(hours=7)
+            await one_pass()
+    assert world.history(NAME) == told
+    assert mode_for_others(world) == 0
 
 
 async def test_whoever_has_the_link_finds_whole_parts_sums_and_seal(world: World) -> None:

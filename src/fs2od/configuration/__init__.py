@@ -19,6 +19,7 @@ from fs2od.configuration._sections import (
     Replication,
     Smtp,
     Watch,
+    closed_names,
 )
 from fs2od.configuration._sign_in import SignIn
 from fs2od.configuration._sites import SiteStorage
@@ -41,6 +42,7 @@ __all__ = [
     "SiteStorage",
     "Smtp",
     "Watch",
+    "closed_names",
     "example",
     "judged",
     "load_configuration",

@@ -27,6 +27,7 @@ __all__ = [
     "Publish",
     "Smtp",
     "Watch",
+    "closed_names",
 ]
 
 FileName = Annotated[
@@ -200,7 +201,9 @@ class Publish(Section):
         default=("InstrumentName", "DATA_emMicroscopeId"), description="Where the instrument's name stands, by rank."
     )
     metadata_file: bool = Field(
-        default=False, description="Show the metadata file itself through public links. Members always see it."
+        default=False,
+        description="Show the metadata file itself through public links, of datasets that appear from then on: it stays closed "
+        "where it was closed, and false closes it everywhere. Members always see it.",
     )
 
 
@@ -389,7 +392,7 @@ class Configuration(Section):
     @property
     def closed_names(self) -> frozenset[str]:
         """The names of metadata files, which no public link may show, nor copies that have them in their names."""
-        return closed_names(self.publish, self.watch)
+        return closed_names(self.watch, metadata_file=self.publish.metadata_file)
 
     @model_validator(mode="after")
     def _watches_differ(self) -> Configuration:
@@ -409,10 +412,10 @@ class _Watched(BaseModel):
     metadata_files: tuple[FileName, ...] = METADATA_FILES
 
 
-def closed_names(publish: Publish, watches: Iterable[Watch | _Watched]) -> frozenset[str]:
+def closed_names(watches: Iterable[Watch | _Watched], *, metadata_file: bool) -> frozenset[str]:
     """Return the names of files that are not published, nor copies named after them; pure."""
     closed = {ACCESS_FILE_NAME}
-    if not publish.metadata_file:
+    if not metadata_file:
         closed.update(METADATA_FILES, *(each.metadata_files for each in watches))
     return frozenset(closed)
 
@@ -438,7 +441,7 @@ class NodeConfiguration(BaseModel):
     @property
     def closed_names(self) -> frozenset[str]:
         """The names of files that no public link may show, not even for the moment in which they are new."""
-        return closed_names(self.publish, self.watch)
+        return closed_names(self.watch, metadata_file=self.publish.metadata_file)
 
     @property
     def page_language(self) -> str:

@@ -191,7 +191,7 @@ class Passes:
 
     async def _count(self, record: Record) -> None:
         watch = self._rules.watch(record.root)
-        uncounted = uncounted_names(self._configuration, watch) if watch else Uncounted()
+        uncounted = uncounted_names(record, self._configuration, watch) if watch else Uncounted()
         tally = await self._surveys.look(record.id, record.path, uncounted)
         if tally is not None and record.next_step is not None and record.tally != tally:
             # Wanted for the first mail only, and written down with it.

@@ -66,6 +66,6 @@ def _sighting(folder: SeenFolder, record: Record | None, rules: Rules, now: date
     if record is None or record.facts is None or watch is None:
         return sighting
     try:
-        return replace(sighting, tally=Survey(folder.path, uncounted_names(rules.configuration, watch)).look())
+        return replace(sighting, tally=Survey(folder.path, uncounted_names(record, rules.configuration, watch)).look())
     except OSError:
         return sighting

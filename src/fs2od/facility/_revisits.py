@@ -122,7 +122,7 @@ class Revisits:
         if watch is None:
             return None
         if known.survey is None:
-            known.survey = Survey(record.path, uncounted_names(self.configuration, watch))
+            known.survey = Survey(record.path, uncounted_names(record, self.configuration, watch))
         now_ns = int(self.clock().timestamp() * 1e9)
         try:
             # A folder that was replaced, or is not mounted, is for the passes to report.

@@ -39,6 +39,7 @@ from fs2od.facility.deciding._decide import (
 from fs2od.facility.deciding._links import OPEN, brought_about, rule_in_words, rule_of, terms_of
 from fs2od.facility.deciding._passing_over import CLOSED_FOLDER, Unheeded, passed_over, standing, to_be_told
 from fs2od.facility.deciding._pauses import QUICK_TRIES, pause_after_setback
+from fs2od.facility.deciding._privacy import closed_names_of, shows_metadata_file
 from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "TellFolder",
     "Unheeded",
     "brought_about",
+    "closed_names_of",
     "correction",
     "data_signature",
     "decide",
@@ -86,6 +88,7 @@ __all__ = [
     "reconcile",
     "rule_in_words",
     "rule_of",
+    "shows_metadata_file",
     "standing",
     "terms_of",
     "to_be_told",

@@ -30,6 +30,7 @@ from fs2od.facility.deciding._actions import (
 )
 from fs2od.facility.deciding._correction import correction
 from fs2od.facility.deciding._links import terms_of
+from fs2od.facility.deciding._privacy import shows_metadata_file
 from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
 from fs2od.facility.journal import TO_SEAL, Phase, ProblemKind, Record, Step, parts_in
 from fs2od.facility.metadata import publication_of
@@ -256,7 +257,7 @@ def _keeping(record: Record, sighting: Sighting, rules: Rules) -> Action | None:
     complete = record.phase is Phase.COMPLETE
     if complete and record.continuous and not sighting.folder.running:
         return SetContinuous(record.id, on=False)
-    if record.closed != sighting.folder.fingerprint and not rules.configuration.publish.metadata_file:
+    if record.closed != sighting.folder.fingerprint and not shows_metadata_file(record, rules.configuration):
         return CloseMetadata(record.id)
     if publication_of(record, rules.configuration.facility).fingerprint != record.done[Step.PUBLISHED]:
         return Publish(record.id)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from fs2od.configuration import Configuration, Watch
 from fs2od.errors import Fs2odError, Interrupted, StateError, StorageError
-from fs2od.facility.deciding import STRUCTURAL, Rules
+from fs2od.facility.deciding import STRUCTURAL, Rules, closed_names_of, shows_metadata_file
 from fs2od.facility.hashing._publishing import Publisher
 from fs2od.facility.hashing._reading import Budget, be_gentle
 from fs2od.facility.hashing._rounds import Round, Vanished
@@ -88,7 +88,7 @@ class Hashing:
         """
         self._rules = Rules(configuration)
         self._settings = configuration.checksums
-        self._closed = configuration.closed_names
+        self._configuration = configuration
         self._journal = journal
         self._clock = clock
         self._appeared = appeared
@@ -209,10 +209,11 @@ class Hashing:
         # The passes see to it that these numbers are those of the folder which is meant.
         storage = PosixStorage(record.path, root=Root(str(record.path), record.device, record.inode, record.generation))
         sidecar = Sidecar(record.path, self._journal.pass_fault_point, inode=record.inode)
-        excluded = frozenset({SIDECAR, watch.running_file, *watch.metadata_files})
+        hidden = () if shows_metadata_file(record, self._configuration) else watch.metadata_files
+        excluded = frozenset({SIDECAR, watch.running_file, *hidden})
         return Round(
             record=record,
-            walk=Walk(storage, excluded, self._closed),
+            walk=Walk(storage, excluded, closed_names_of(record, self._configuration)),
             storage=storage,
             store=self._store,
             publisher=Publisher(record.id, self._store, sidecar, self._clock),

@@ -146,6 +146,8 @@ class Round:
         self._count()
 
     def _is_gone(self, path: str) -> bool:
+        if self.walk.leaves_out(path):
+            return True  # it was published before, and no link delivers it any more
         try:
             return not stat.S_ISREG(os.lstat(self.record.path / path).st_mode)
         except (FileNotFoundError, NotADirectoryError):

@@ -63,6 +63,12 @@ class Walk:
         self.unread += 1
         self.unread_name = self.unread_name or path
 
+    def leaves_out(self, path: str) -> bool:
+        """Say whether a file is none of the dataset's data by its name; pure."""
+        names = path.split("/")
+        is_ours = names[0] in self.excluded or not NEVER_IMPORTED.isdisjoint(names)
+        return is_ours or resembles(names[-1], self.closed)
+
     def _is_data(self, folder: str, seen: Seen) -> bool:
         if seen.name in NEVER_IMPORTED or (not folder and seen.name in self.excluded):
             return False

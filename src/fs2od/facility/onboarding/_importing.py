@@ -11,7 +11,14 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from fs2od.configuration import Configuration, Watch
-from fs2od.facility.deciding import Rules, data_signature, pause_after_setback, quiet_at
+from fs2od.facility.deciding import (
+    Rules,
+    closed_names_of,
+    data_signature,
+    pause_after_setback,
+    quiet_at,
+    shows_metadata_file,
+)
 from fs2od.facility.journal import TO_SEAL, Journal, Phase, Problem, ProblemKind, Record, Step, parts_in
 from fs2od.facility.metadata import NEVER_IMPORTED
 from fs2od.facility.onboarding._imported import Imported, imported, lack
@@ -202,12 +209,14 @@ def importing_again(record: Record) -> Record:
     return replace(record, import_ended=False, imported="") if record.import_ended else record
 
 
-def uncounted_names(configuration: Configuration, watch: Watch) -> Uncounted:
+def uncounted_names(record: Record, configuration: Configuration, watch: Watch) -> Uncounted:
     """Return what lies in a dataset's folder and does not count as its data: links do not deliver it, or it is ours."""
-    hidden = () if configuration.publish.metadata_file else watch.metadata_files
-    return Uncounted(frozenset({SIDECAR, watch.running_file, *hidden}), NEVER_IMPORTED, configuration.closed_names)
+    hidden = () if shows_metadata_file(record, configuration) else watch.metadata_files
+    return Uncounted(
+        frozenset({SIDECAR, watch.running_file, *hidden}), NEVER_IMPORTED, closed_names_of(record, configuration)
+    )
 
 
 def _uncounted(scene: Scene) -> Uncounted:
     watch = Rules(scene.configuration).watch(scene.record.root)
-    return uncounted_names(scene.configuration, watch) if watch else Uncounted()
+    return uncounted_names(scene.record, scene.configuration, watch) if watch else Uncounted()
