@@ -105,6 +105,16 @@ def test_copies_begin_where_a_support_token_is_granted(
     assert wish["providerId"] == centre.node_provider.record.id
 
 
+def test_a_site_that_became_the_home_is_said_to_be_it(world: ServedWorld, user: Shell, dataset: Dataset) -> None:
+    site = world.site("odd")
+    world.also_support(dataset.space, site.node_provider)
+    assert user.run("use", "grid 7", "--site", "odd").exit_code == 0
+    wait_until(lambda: copied(user), 60)
+    world.node.provider.supports.end(dataset.space)
+    said = user.run("use", "grid 7").output
+    assert "odd: it is at home there, so nothing has to be copied" in said, said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -82,7 +82,7 @@ def use(
         if support_token:
             return await _handed_over(member, provider, space, days)
         if site is None:
-            return await _standing(provider, space, sites)
+            return await _standing(member, provider, space, sites)
         wanted = site_called(sites, site)
         if stop:
             return await _stopped(provider, space, wanted)
@@ -138,19 +138,22 @@ async def _handed_over(member: Member, provider: Oneprovider, space: SpaceId, da
     return {"spaceId": space, "supportToken": made.reveal(), "validUntil": until.valid_until_s}, [made.reveal()]
 
 
-async def _standing(provider: Oneprovider, space: SpaceId, sites: Sequence[SiteDetails]) -> tuple[object, list[str]]:
+async def _standing(
+    member: Member, provider: Oneprovider, space: SpaceId, sites: Sequence[SiteDetails]
+) -> tuple[object, list[str]]:
     wishes, copies = await provider.spaces.wishes(space), (await provider.spaces.replication(space)).copies
+    lent = frozenset((await member.zone.spaces.get(space)).providers)
     names: dict[ProviderId | None, str] = {each.provider_id: each.name for each in sites}
     document = {
         "spaceId": space,
         "wishes": [json.loads(wire.write(each)) for each in wishes],
         "copies": [json.loads(wire.write(each)) for each in copies],
     }
-    lines = [_wish_line(each, names.get(each.provider_id, ""), copies) for each in wishes]
+    lines = [_wish_line(each, names.get(each.provider_id, ""), copies, lent) for each in wishes]
     return document, list(dict.fromkeys(lines)) or ["it is wanted at no other site"]
 
 
-def _wish_line(wish: WishDetails, name: str, copies: Sequence[CopiesOnStorage]) -> str:
+def _wish_line(wish: WishDetails, name: str, copies: Sequence[CopiesOnStorage], lent: frozenset[ProviderId]) -> str:
     if wish.provider_id is None:
         return "wanted at whichever site gives storage by a support token"
     if wish.qos_requirement_id is None:
@@ -158,6 +161,8 @@ def _wish_line(wish: WishDetails, name: str, copies: Sequence[CopiesOnStorage]) 
     for each in copies:
         if each.provider_id == wish.provider_id:
             return _copies_line(name, each)
+    if wish.provider_id in lent:
+        return f"{name}: it is at home there, so nothing has to be copied"
     return f"{name}: lends it no storage any more, so nothing is copied"
 
 
