@@ -208,6 +208,17 @@ def test_a_space_is_mirrored_with_a_token(world: ServedWorld, tmp_path: Path) ->
     assert shown(tmp_path / "out") == tree(dataset.folder)
 
 
+def test_a_folder_that_has_the_name_of_the_mirrors_own_is_named_when_it_is_left_out(
+    world: ServedWorld, tmp_path: Path
+) -> None:
+    dataset, said = world.dataset(world.administrator, {"a": b"1", f"{STATE}/checked/x": b"2"}), list[str]()
+    options = Options(token=AccessToken(world.administrator.token.reveal), ca_file=str(world.ca), say=said.append)
+    place = SpacePlace(world.node.settings.zone_url, dataset.space)
+    report = Mirror(place, tmp_path / "out", options).run()
+    assert (report.exit_code, set(shown(tmp_path / "out"))) == (0, {"a"})
+    assert said == [f"{STATE} of the dataset is left out, for a mirror keeps its own there: fs2od download brings it"]
+
+
 def test_damaged_lines_of_the_ledger_are_passed_over(tmp_path: Path) -> None:
     first = KeptLedger(tmp_path, "first")
     first.remember("a", ("s", 1, 2, 3))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Callable, Final
 
 from fs2od.errors import Fs2odError, Interrupted, StorageError, StorageMissing
+from fs2od.manifests import MIRROR_STATE
 from fs2od.manifests import folder_name as plain_name
 from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._breaking_off import breaking_off
@@ -161,6 +162,7 @@ class _Course:
         self._unmatched: tuple[str, ...] = ()
         self._ledger = ledger
         self._crew = crew
+        self._has_named = False
         self._following = Following(options.follow_quiet_s, say=options.say)
         rate = options.limit_rate
         self._limit = RateLimit(rate, clock=time.monotonic, sleep=self._ending.sleep) if rate else None
@@ -257,6 +259,7 @@ class _Course:
         options = self._options
         # Where this fails, what the pass before has counted stands.
         known = self._looked(entrance)
+        self._name_what_is_never_mirrored(known.get(entrance.root.file_id, []))
         if options.follow and known:
             self._following.announce(has_sidecar=self._sidecar.is_there)
         self._brought |= self._tally.paths
@@ -277,6 +280,17 @@ class _Course:
         self._ledger.flush()
         destination.sync()
         self._look()
+
+    def _name_what_is_never_mirrored(self, listed: list[Entry]) -> None:
+        """Say once that a mirror leaves out what has the name of its own state: what lies there is data of somebody."""
+        say = self._options.say
+        if self._crew is None or self._has_named or say is None:
+            return
+        if any(each.name == MIRROR_STATE for each in listed):
+            say(
+                f"{MIRROR_STATE} of the dataset is left out, for a mirror keeps its own there: fs2od download brings it"
+            )
+            self._has_named = True
 
     def _looked(self, entrance: Entrance) -> dict[str, list[Entry]]:
         """Look at the manifest, and return the listings this took.
