@@ -71,8 +71,10 @@ def put(
     """Put FILES and folders into TARGET: a space by its name or id, and a folder in it, such as "results/run 3".
 
     A file appears under its name once it is whole and its checksum agrees. One that is there already is kept when it is
-    the same, and left alone when it is another one, which is said; --replace replaces it. Links to folders are left out, and
-    so is what a mirrored dataset brought into a folder: fs2od-sidecar and .fs2od-mirror. That is said, and no failure.
+    the same, and left alone when it is another one, which is said; --replace replaces it.
+
+    Links to folders and links that lead nowhere are left out, and so is what a mirrored dataset brought into a folder:
+    fs2od-sidecar and .fs2od-mirror. That is said, and no failure.
 
     A service that is away is waited for, which is said, and so is a token that has ended in its file.
     """

@@ -107,7 +107,7 @@ def out(
 ) -> None:
     """Put what is in FOLDER into TARGET, a space or a folder in it; exit code 0 only when every checksum agrees.
 
-    What is put and what is left out is as for fs2od put: links to folders are left out, and told. A
+    What is put and what is left out is as for fs2od put: links to folders and to nowhere are left out, and told. A
     service that is away is waited for, and so is a token that has ended in its file, for a day.
     """
     from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `fs2od --help` quick

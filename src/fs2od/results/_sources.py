@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,9 @@ from fs2od.manifests import MANIFEST, MIRROR_STATE, SEAL, SIDECAR
 from fs2od.results._marks import is_mark
 
 __all__ = ["LeftOut", "Source", "Sources", "gather"]
+
+
+_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +133,10 @@ class _Walk:
         try:
             facts = entry.stat()
         except OSError as error:
-            reason = "a link that leads nowhere" if entry.is_symlink() else f"cannot be read ({error.strerror})"
-            self._left_out.append(LeftOut(entry.path, reason))
+            # Nothing of it can be put, today or later: jobs leave such links behind, and their folders would be kept for ever.
+            leads_nowhere = entry.is_symlink() and error.errno in _NOWHERE
+            reason = "a link that leads nowhere" if leads_nowhere else f"cannot be read ({error.strerror})"
+            self._left_out.append(LeftOut(entry.path, reason, by_rule=leads_nowhere))
             return
         if stat.S_ISDIR(facts.st_mode):
             self._left_out.append(LeftOut(entry.path, "a link to a folder", by_rule=True))
