@@ -19,6 +19,7 @@ from fs2od.onedata.errors import Forbidden, NotFound, Rejected, ServiceError
 from fs2od.onedata.ids import ProviderId, SpaceId
 from fs2od.onedata.tokens import DataPath, DataReadonly, Ip, Time, Token
 from fs2od.storage.s3 import S3Settings
+from fs2od.storage.s3._bucket import client_of
 from fs2od.testing.radosgw import Radosgw
 from fs2od.testing.world import Person, ServedWorld, serve_world
 
@@ -107,6 +108,27 @@ def test_a_store_behind_a_private_authority_is_added_by_naming_it(
         "storage", "add", "d", "--posix", str(tmp_path / "disk"), "--store-ca", str(radosgw.ca), **place
     )
     assert (wrong.exit_code, "--store-ca belongs to --s3" in wrong.output) == (2, True)
+
+
+def test_a_bucket_that_keeps_versions_is_told_when_it_is_added_and_later(
+    world: ServedWorld, tmp_path: Path, radosgw: Radosgw
+) -> None:
+    operator, own = Shell(world, tmp_path, world.administrator), radosgw.bucket()
+    place = {"FS2OD_PROVIDER": world.node.settings.provider_url}
+    secret = tmp_path / "s3.secret"
+    secret.write_text(own.secret_key)
+    client = client_of(own)
+    client.put_bucket_versioning(Bucket=own.bucket, VersioningConfiguration={"Status": "Enabled"})
+    where = ("--s3", own.endpoint, "--bucket", own.bucket, "--access-key", own.access_key)
+    added = operator.run("storage", "add", "objects", *where, "--secret-file", str(secret), **place)
+    assert (added.exit_code, "the bucket keeps versions" in added.stderr) == (0, True), added.output
+    (shown,) = [each for each in operator.json("storage", "list", **place) if each["name"] == "objects"]
+    assert shown["keepsVersions"] is True
+    client.put_bucket_versioning(Bucket=own.bucket, VersioningConfiguration={"Status": "Suspended"})
+    client.close()
+    assert operator.run("storage", "check", shown["id"], **place).exit_code == 0
+    (shown,) = [each for each in operator.json("storage", "list", **place) if each["name"] == "objects"]
+    assert "keepsVersions" not in shown
 
 
 def test_a_support_token_is_handed_over_and_granted(world: ServedWorld, tmp_path: Path) -> None:

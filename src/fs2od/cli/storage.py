@@ -18,6 +18,11 @@ from fs2od.onedata.ids import StorageId
 
 __all__ = ["storage"]
 
+_KEEPS_VERSIONS = (
+    "the bucket keeps versions: what is removed from it can still be read there and takes room, until the store's own rules remove it. "
+    "Switch its versioning off, or have its lifecycle rules end old versions"
+)
+
 
 @click.group(
     epilog="Examples:\n\n  fs2od storage add scratch --posix /data/scratch --provider https://localhost:8446"
@@ -103,8 +108,15 @@ def add(
         )
         return await panel.storages.add_s3(name, request)
 
-    made = Speaker.of(token_file, ca_file).at_panel(provider_url, added)
-    click.echo(json.dumps({"id": made}) if as_json else made)
+    async def added_and_seen(panel: Onepanel) -> wire.StorageDetails:
+        return await panel.storages.get(await added(panel))
+
+    made = Speaker.of(token_file, ca_file).at_panel(provider_url, added_and_seen)
+    if made.keeps_versions is True:
+        click.echo(_KEEPS_VERSIONS, err=True)
+        click.echo(json.dumps({"id": made.id, "keepsVersions": True}) if as_json else made.id)
+    else:
+        click.echo(json.dumps({"id": made.id}) if as_json else made.id)
 
 
 @storage.command("list")

@@ -219,6 +219,16 @@ def try_place(place: Place, credentials: Credentials, *, readonly: bool, only_pu
         raise errors.error_of("storageTestFailed", said, {"operation": failure.operation})
 
 
+def keeps_versions(place: Place, credentials: Credentials, *, only_public: bool) -> bool:
+    """Say whether what is removed there stays as a version: in a bucket that is set so, and says it."""
+    if isinstance(place, Path):
+        return False
+    from fs2od.storage.s3 import S3Storage  # noqa: PLC0415 - its library takes a moment to load
+
+    storage = opened_at(place, credentials, only_public=only_public)
+    return isinstance(storage, S3Storage) and storage.keeps_versions()
+
+
 def failure_of(storage: StorageRecord) -> Failure | None:
     """Try whether a storage works where it is, and return what stands against it; None if it does."""
     if isinstance(storage.place, Path):

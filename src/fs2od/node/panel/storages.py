@@ -25,6 +25,7 @@ from fs2od.node.panel.storage_records import (
     Place,
     StorageRecord,
     failure_of,
+    keeps_versions,
     only_public_at,
     seal,
     storage_record,
@@ -45,10 +46,14 @@ _COLUMNS = "id, provider, name, type, mount_point, details, secret, imported, re
 
 @dataclass(frozen=True)
 class Trial:
-    """What trying a storage showed, and when. Without a failure it can be used."""
+    """What trying a storage showed, and when. Without a failure it can be used.
+
+    With `keeps_versions`, what is removed from it can still be read by whoever reads its bucket, and takes room.
+    """
 
     at_s: int
     failure: Failure | None
+    keeps_versions: bool = False
 
 
 class Storages:
@@ -146,7 +151,7 @@ class Storages:
         )
         with self._database.writing() as db:
             db.execute(f"INSERT INTO storage ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-        self._noted(storage, None)
+        self._noted(storage, None, keeps_versions=not readonly and self._keeps_versions(place, credentials))
         return storage
 
     def _require_free(
@@ -257,7 +262,7 @@ class Storages:
         values = (msgspec.json.encode(bucket).decode(), seal(self._keys, storage, credentials), storage)
         with self._database.writing() as db:
             db.execute("UPDATE storage SET details = ?, secret = ? WHERE id = ?", values)
-        self._noted(storage, None)
+        self._noted(storage, None, keeps_versions=not record.readonly and self._keeps_versions(bucket, credentials))
 
     def move_directory(self, storage: StorageId, mount_point: str) -> None:
         """Find a directory's files at a path from now on, in the directory that stands there now; also where it was at that path before.
@@ -343,14 +348,20 @@ class Storages:
             NotFound: There is none.
         """
         record = self.get(storage)
-        return self._noted(storage, failure_of(record))
+        failure = failure_of(record)
+        is_asked = failure is None and not record.readonly
+        kept = is_asked and self._keeps_versions(record.place, record.credentials)
+        return self._noted(storage, failure, keeps_versions=kept)
 
     def trial(self, storage: StorageId) -> Trial | None:
         """Return what trying a storage showed when that was last done since the node started; None if it was not."""
         return self._trials.get(storage)
 
-    def _noted(self, storage: StorageId, failure: Failure | None) -> Trial:
-        found = self._trials[storage] = Trial(self._clock.now_s(), failure)
+    def _keeps_versions(self, place: Place, credentials: Credentials) -> bool:
+        return keeps_versions(place, credentials, only_public=only_public_at(place, self._bounds.named))
+
+    def _noted(self, storage: StorageId, failure: Failure | None, *, keeps_versions: bool = False) -> Trial:
+        found = self._trials[storage] = Trial(self._clock.now_s(), failure, keeps_versions)
         return found
 
     def remove(self, storage: StorageId) -> None:

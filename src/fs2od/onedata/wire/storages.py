@@ -116,7 +116,10 @@ StorageChanges = dict[str, PosixStorageChange | S3StorageChange]
 
 
 class StorageDetails(Document, frozen=True, kw_only=True):
-    """GET N/provider/storages/{id}. The second half depends on `type`; `qos_parameters` holds the ids as well, keys are masked."""
+    """GET N/provider/storages/{id}. The second half depends on `type`; `qos_parameters` holds the ids as well, keys are masked.
+
+    `keeps_versions` is an fs2od node's own: true where a bucket was found to keep what is removed.
+    """
 
     id: StorageId
     name: str
@@ -139,6 +142,7 @@ class StorageDetails(Document, frozen=True, kw_only=True):
     secret_key: str | UnsetType = UNSET
     verify_server_certificate: bool | UnsetType = UNSET
     ca_certificates: str | UnsetType = UNSET
+    keeps_versions: bool | UnsetType = UNSET
 
 
 class StorageIds(Document, frozen=True, kw_only=True):

@@ -95,6 +95,7 @@ def _document(shown: Shown) -> dict[str, Any]:
         "free_bytes": shown.room.free_bytes,
         "total_bytes": shown.room.total_bytes,
         "tried": None if trial is None else datetime.fromtimestamp(trial.at_s, UTC).isoformat().replace("+00:00", "Z"),
+        "keeps_versions": None if trial is None else trial.keeps_versions,
         "works": None if trial is None else failure is None,
         "problem": None if failure is None else f"{failure.operation}: {failure.reason}",
     }

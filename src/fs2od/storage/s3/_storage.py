@@ -50,6 +50,14 @@ class S3Storage(Storage):
         self._client.close()
         self._copies.close()
 
+    def keeps_versions(self) -> bool:
+        """Say whether the bucket keeps what is removed or replaced, as a version that still takes room. False where the store does not say."""
+        try:
+            with self._mapped(""):
+                return bool(self._client.get_bucket_versioning(**self._bucket).get("Status") == "Enabled")
+        except (StorageError, OSError):
+            return False
+
     def stat(self, path: str) -> Seen:
         """Return the facts of an object, or of the directory that objects make."""
         key = self._key(path)

@@ -95,7 +95,7 @@ def _storages(provider: Oneprovider) -> list[Endpoint]:
 
     def get(call: Call) -> Answer:
         require_cluster(provider, call, "cluster_view")
-        return json_answer(_details(provider.storages.get(StorageId(call.path("id")))))
+        return json_answer(_details(provider, provider.storages.get(StorageId(call.path("id")))))
 
     def change(call: Call) -> Answer:
         require_cluster(provider, call, "cluster_update")
@@ -116,7 +116,9 @@ def _storages(provider: Oneprovider) -> list[Endpoint]:
             qos_parameters=None if wanted.qos_parameters is UNSET else wanted.qos_parameters,
         )
         return json_answer(
-            _details(provider.storages.get(storage), verified=provider.storages.tried(storage).failure is None)
+            _details(
+                provider, provider.storages.get(storage), verified=provider.storages.tried(storage).failure is None
+            )
         )
 
     def remove(call: Call) -> Answer:
@@ -224,7 +226,7 @@ def _moved(provider: Oneprovider, record: StorageRecord, wanted: wire.S3StorageC
     provider.storages.move_bucket(record.id, bucket, credentials)
 
 
-def _details(record: StorageRecord, *, verified: bool | None = None) -> wire.StorageDetails:
+def _details(provider: Oneprovider, record: StorageRecord, *, verified: bool | None = None) -> wire.StorageDetails:
     details = wire.StorageDetails(
         id=record.id,
         name=record.name,
@@ -238,8 +240,11 @@ def _details(record: StorageRecord, *, verified: bool | None = None) -> wire.Sto
     )
     if not isinstance(record.place, Bucket):
         return structs.replace(details, mount_point=str(record.place), root_uid=0, root_gid=0)
+    trial = provider.storages.trial(record.id)
+    is_said = trial is not None and trial.keeps_versions and not provider.zone.settings.plain
     return structs.replace(
         details,
+        keeps_versions=True if is_said else UNSET,
         hostname=record.place.endpoint,
         bucket_name=record.place.name,
         region=record.place.region or UNSET,
