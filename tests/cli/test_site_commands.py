@@ -285,7 +285,10 @@ def test_what_is_granted_is_listed_and_its_size_changed(tmp_path: Path, *, plain
         refused = operator.run("support", "resize", dataset.space, "2M", **place)
         assert isinstance(refused.exception, Rejected)
         assert str(refused.exception) == "grid 7 uses 3.00 MB here: it cannot have less than that"
-        assert "at least 1000000" in str(operator.run("support", "resize", small.space, "5k", **place).exception)
+        assert refused.exception.exit_code == 9
+        least = operator.run("support", "resize", small.space, "5k", **place).exception
+        assert isinstance(least, Rejected)
+        assert ("at least 1000000" in str(least), least.exit_code) == (True, 2)
         lines = operator.run("support", "granted", **place).stdout.splitlines()
         assert lines == [
             f"{small.space}        0 B of   10.0 MB  on {small.storage}  class averages",

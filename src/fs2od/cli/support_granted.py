@@ -71,12 +71,28 @@ async def _granted(panel: Onepanel) -> list[tuple[wire.SupportDetails, int]]:
     return sorted(sized, key=lambda pair: (-pair[1], pair[0].name))
 
 
+class _InUse(Rejected):
+    """What should be taken away is in use."""
+
+    exit_code = 9
+
+
+class _NoSize(Rejected):
+    """No space can have such a size."""
+
+    exit_code = 2
+
+
 def _clearer(error: Rejected, support: wire.SupportDetails, size_bytes: int) -> Rejected:
     """Say what is in the way of a size; services only say that it is too low, or what the lowest would be."""
-    if error.error_id != "badValueTooLow" or size_bytes >= support.space_occupancy:
+    if error.error_id not in {"badValueTooLow", "badValueTooHigh"}:
         return error
-    said = f"{support.name} uses {human_bytes(support.space_occupancy)} here: it cannot have less than that"
-    return Rejected(error.error_id, said, details=error.details, status=error.status, request_id=error.request_id)
+    kind: type[Rejected] = _NoSize
+    said = error.description
+    if size_bytes < support.space_occupancy:
+        kind = _InUse
+        said = f"{support.name} uses {human_bytes(support.space_occupancy)} here: it cannot have less than that"
+    return kind(error.error_id, said, details=error.details, status=error.status, request_id=error.request_id)
 
 
 def _facts(support: wire.SupportDetails, size_bytes: int) -> dict[str, Any]:
