@@ -264,6 +264,16 @@ async def test_a_dataset_whose_space_is_gone_is_not_held_back_by_its_links(world
     assert "links stay as they are" in said_of_links(world)
 
 
+async def test_links_are_closed_also_while_the_dataset_s_folder_is_not_in_order(world: World) -> None:
+    record, zone = await onboarded(world), world.node.zone
+    (world.watched / NAME).rename(world.folder / "elsewhere")
+    async with world.facility(configuration=world.configuration(watch={"link": "members"})).opened() as one_pass:
+        await world.until(one_pass, lambda: "links" in world.history(NAME) and "import" in world.history(NAME))
+    assert world.rows()[NAME].state == "needs you"
+    with pytest.raises(ServiceError):
+        zone.shares.public(ShareId(record.done[Step.SHARE]), GUEST)
+
+
 def said_of_links(world: World) -> str:
     with world.database() as database:
         return [each.said for each in Datasets(database).history(NAME) if each.kind == "links"][-1]

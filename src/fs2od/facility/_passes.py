@@ -18,9 +18,10 @@ from fs2od.errors import Fs2odError, StateError, StorageError
 from fs2od.facility._onedata_access import OnedataAccess
 from fs2od.facility._passing_over import PassingOver
 from fs2od.facility._refused_mail import all_unreached
-from fs2od.facility.deciding import STRUCTURAL, EndImport, Rules, Take, described, due_at, next_action, reconcile
+from fs2od.facility.deciding import STRUCTURAL, Rules, Take, described, due_at, next_action, reconcile
 from fs2od.facility.journal import Journal, Phase, ProblemKind, Record, Wish
 from fs2od.facility.onboarding import (
+    ApartAction,
     Connect,
     FolderTrouble,
     LocalAction,
@@ -252,24 +253,21 @@ class Passes:
                     record = self._journal.get(dataset)
                 sighting = self._sighting(record)
                 action = next_action(record, sighting, self._rules, self._clock())
-                if isinstance(action, EndImport):
-                    await self._attempt(action, sighting)
-                    return
-                if action is None or sighting is None:
+                if action is None or (sighting is None and not isinstance(action, ApartAction)):
                     return
                 if isinstance(action, LocalAction):
                     await self._performer.perform_local(action, sighting)
                 elif not await self._attempt(action, sighting):
                     return
 
-    async def _attempt(self, action: OnedataAction | EndImport, sighting: Sighting | None) -> bool:
+    async def _attempt(self, action: OnedataAction | ApartAction, sighting: Sighting | None) -> bool:
         """Carry out an action; `False`: it did not work out, and there is nothing more to do for the dataset now."""
         reached = await self._onedata.reached()
         if reached is None:
             return False
         try:
-            if isinstance(action, EndImport):
-                await self._performer.end_import(action, reached[0])
+            if isinstance(action, ApartAction):
+                await self._performer.perform_apart(action, reached[0])
             elif sighting is not None:
                 await self._performer.perform(action, sighting, *reached)
         except (StorageError, StateError):

@@ -77,7 +77,7 @@ def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: da
     """Decide what to do next for one dataset; None: nothing now. It is never two things, so that each is written down."""
     watch = rules.watch(record.root)
     if _is_held(record):
-        return EndImport(record.id) if _imports_another(record) and not _is_resting(record, now) else None
+        return None if _is_resting(record, now) else _while_held(record, watch)
     if sighting is None or watch is None:
         return None
     if record.reread or sighting.folder.metadata != record.metadata:
@@ -108,7 +108,8 @@ def due_at(record: Record, sighting: Sighting | None, rules: Rules, now: datetim
     """Return the next moment after `now` at which time alone could bring something; None: only when something moves."""
     watch = rules.watch(record.root)
     if _is_held(record):
-        return record.next_attempt_at if _imports_another(record) and _is_resting(record, now) else None
+        waits = _is_resting(record, now) and _while_held(record, watch) is not None
+        return record.next_attempt_at if waits else None
     if sighting is None or watch is None:
         return None
     moments = []
@@ -140,6 +141,14 @@ def _is_held(record: Record) -> bool:
 
 def _is_refused(record: Record) -> bool:
     return record.trouble is not None and record.trouble.kind is ProblemKind.REFUSED
+
+
+def _while_held(record: Record, watch: Watch | None) -> Action | None:
+    """Do what needs no folder: links are closed also where data are delivered from elsewhere, and nothing else is imported."""
+    links = None if watch is None else _links(record, watch)
+    end = EndImport(record.id) if _imports_another(record) else None
+    # In turns, so that neither waits for ever for the other one.
+    return (links or end) if record.attempts % 2 else (end or links)
 
 
 def _imports_another(record: Record) -> bool:

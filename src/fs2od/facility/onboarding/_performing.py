@@ -61,10 +61,13 @@ from fs2od.facility.watching import SeenFolder, Sighting, Surveys, Tally
 from fs2od.onedata.errors import Forbidden, NotFound, Rejected
 from fs2od.onedata.roles import bundles_fingerprint
 
-__all__ = ["LocalAction", "OnedataAction", "Performer"]
+__all__ = ["ApartAction", "LocalAction", "OnedataAction", "Performer"]
 
 LocalAction = Adopt | Hold | Release | Identify | ReadMetadata | NoteRunning | Reopen
 """What needs nothing from Onedata, and so is done while it is away."""
+
+ApartAction = EndImport | SetLinks
+"""What needs Onedata, and no folder."""
 
 OnedataAction = (
     Take
@@ -77,7 +80,6 @@ OnedataAction = (
     | CheckImport
     | CloseMetadata
     | GiveRights
-    | SetLinks
     | Publish
     | AnnounceAgain
     | TellComplete
@@ -148,20 +150,26 @@ class Performer:
                 await importer.check(scene, sighting)
             case CloseMetadata():
                 await self._close(scene, importer)
-            case GiveRights() | SetLinks() | Publish():
-                await self._keep(scene, action)
+            case GiveRights():
+                await self._give_rights(scene)
+            case Publish():
+                await self._publish(scene)
             case AnnounceAgain() | TellComplete():
                 await self._tell(scene, action)
             case _:
                 assert_never(action)
 
-    async def end_import(self, action: EndImport, services: Services) -> None:
-        """Let the provider import nothing more, whatever stands in the folder's place.
+    async def perform_apart(self, action: ApartAction, services: Services) -> None:
+        """Carry out what needs no folder, whatever stands in its place.
 
         Raises:
             Fs2odError: As `perform`.
         """
-        await Importer(self.journal, self.surveys, self.clock).end(self.journal.get(action.dataset), services)
+        record = self.journal.get(action.dataset)
+        if isinstance(action, EndImport):
+            await Importer(self.journal, self.surveys, self.clock).end(record, services)
+        else:
+            await self._set_links(record, services)
 
     def _scene(self, dataset: int, sighting: Sighting, services: Services, groups: Groups) -> Scene:
         record = self.journal.get(dataset)
@@ -191,15 +199,6 @@ class Performer:
             if is_completion_untold(scene.record):
                 await announcer.tell_complete(scene)
             raise
-
-    async def _keep(self, scene: Scene, action: GiveRights | SetLinks | Publish) -> None:
-        match action:
-            case GiveRights():
-                await self._give_rights(scene)
-            case SetLinks():
-                await self._set_links(scene)
-            case _:
-                await self._publish(scene)
 
     async def _done(self, scene: Scene, step: Step, outcome: Outcome) -> None:
         record = progressed(scene.record, step, outcome)
@@ -232,15 +231,15 @@ class Performer:
         done = {**scene.record.done, Step.MEMBERS_RIGHTS: bundles_fingerprint()}
         await self._write(replace(scene.record, done=done), "rights", said)
 
-    async def _set_links(self, scene: Scene) -> None:
+    async def _set_links(self, record: Record, services: Services) -> None:
         try:
-            record, said = await set_links_of_today(scene)
+            after, said = await set_links_of_today(record, self.configuration, services)
         except (Forbidden, Rejected):
             # Known no longer, so that it is asked for anew, and the trouble goes, also when the configuration is set back.
-            if scene.record.links is not None:
-                await self._write(replace(scene.record, links=None))
+            if record.links is not None:
+                await self._write(replace(record, links=None))
             raise
-        set_now = replace(record, attempts=0, trouble=None, next_attempt_at=None)
+        set_now = replace(after, attempts=0, trouble=None, next_attempt_at=None)
         await self._write(set_now, *(("links", said) if said else ()))
 
     async def _publish(self, scene: Scene) -> None:

@@ -281,7 +281,7 @@ async def close_metadata_files(scene: Scene) -> None:
 async def _share(scene: Scene) -> Outcome:
     name, space, services = scene.record.unique_name, scene.space, scene.services
     # The rule first, for all links to come: a link is never open for longer than it may be, not even for a moment.
-    terms = _terms(scene)
+    terms = _terms(scene.record, scene.configuration)
     await _close_links(scene, terms)
     root = (await services.provider.spaces.get(space)).file_id
     found = await find_share(services, space, name) if scene.look_first else None
@@ -290,8 +290,8 @@ async def _share(scene: Scene) -> Outcome:
     return Outcome(share, f"public link {url}", {"root_file": root, "share_url": url, "links": terms})
 
 
-def _terms(scene: Scene) -> LinkTerms:
-    watch = Rules(scene.configuration).watch(scene.record.root)
+def _terms(record: Record, configuration: Configuration) -> LinkTerms:
+    watch = Rules(configuration).watch(record.root)
     return OPEN if watch is None else terms_of(watch)
 
 
@@ -305,7 +305,7 @@ async def _close_links(scene: Scene, terms: LinkTerms) -> None:
                 raise error_of("notSupported", _PUBLIC_ONLY) from error
 
 
-async def set_links_of_today(scene: Scene) -> tuple[Record, str]:
+async def set_links_of_today(record: Record, configuration: Configuration, services: Services) -> tuple[Record, str]:
     """Let the links of a dataset work as the configuration says now, but for what was changed by hand and is configured as before.
 
     Returns the record after it, and a sentence for the history; empty: all is as it was.
@@ -314,14 +314,14 @@ async def set_links_of_today(scene: Scene) -> tuple[Record, str]:
         Rejected: notSupported: this Onedata knows public links only, and others are configured.
         Forbidden: The facility may not say it any more, and the link is to be closed and still there.
     """
-    record, terms, zone = scene.record, _terms(scene), scene.services.zone
+    space, terms, spaces = SpaceId(record.done[Step.SPACE]), _terms(record, configuration), services.zone.spaces
     try:
-        stands = await zone.spaces.link_rule(scene.space)
+        stands = await spaces.link_rule(space)
         rule = brought_about(stands, record.links, terms, record.detected_at)
         if rule != stands:
-            await zone.spaces.set_link_rule(scene.space, rule)
+            await spaces.set_link_rule(space, rule)
     except (Forbidden, NotFound) as error:
-        if terms != OPEN and await _has_link(scene):
+        if terms != OPEN and await _has_link(record, services):
             if isinstance(error, NotFound):
                 raise error_of("notSupported", _PUBLIC_ONLY) from error
             raise
@@ -337,9 +337,9 @@ async def set_links_of_today(scene: Scene) -> tuple[Record, str]:
     return replace(record, links=terms), f"{said}{also}"
 
 
-async def _has_link(scene: Scene) -> bool:
+async def _has_link(record: Record, services: Services) -> bool:
     try:
-        await scene.services.provider.shares.get(ShareId(scene.record.done[Step.SHARE]))
+        await services.provider.shares.get(ShareId(record.done[Step.SHARE]))
     except NotFound:
         return False
     except Forbidden:
