@@ -219,6 +219,17 @@ def test_a_folder_that_has_the_name_of_the_mirrors_own_is_named_when_it_is_left_
     assert said == [f"{STATE} of the dataset is left out, for a mirror keeps its own there: fs2od download brings it"]
 
 
+def test_what_an_inherited_dataset_lost_is_named_as_lost(world: ServedWorld, tmp_path: Path) -> None:
+    owner, site = world.person(), world.site("second")
+    dataset = world.dataset(owner, {"a": b"1", "late": b"22"})
+    world.also_support(dataset.space, site.node_provider)
+    world.node.provider.supports.end(dataset.space)
+    options = Options(token=AccessToken(owner.token.reveal), ca_file=str(world.ca))
+    report = Mirror(SpacePlace(world.node.settings.zone_url, dataset.space), tmp_path / "out", options).run()
+    assert report.exit_code == 6
+    assert "2 could not be fetched: a: it is lost: the site that had it ended before it was copied" in report.summary()
+
+
 def test_damaged_lines_of_the_ledger_are_passed_over(tmp_path: Path) -> None:
     first = KeptLedger(tmp_path, "first")
     first.remember("a", ("s", 1, 2, 3))
