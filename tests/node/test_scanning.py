@@ -7,6 +7,8 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +16,9 @@ import pytest
 from tests.node.scan_scene import RULES, SPACE, Clock, Spy, World, indexes, world
 
 from fs2od.errors import StorageError, StorageMissing
+from fs2od.manifests import resembles
 from fs2od.node.index import Indexes, SpaceIndex
-from fs2od.node.index.closing import closed_files
+from fs2od.node.index.closing import close_earlier, closed_files
 from fs2od.node.index.visits import FolderState
 from fs2od.node.panel.lookahead import may_pass_over
 from fs2od.node.panel.scanning import Counts, ScanRules, scan
@@ -499,4 +502,23 @@ def test_what_was_registered_before_its_name_was_closed_is_closed_by_the_next_sc
         expected = {"SPA.yml": 0o660, "below/SPA.yml~": 0o660, "a.mrc": 0o664}
         assert modes_after(index, tree, 2, {"SPA.yml"}) == expected
         assert [entry.name for entry in closed_files(index, {"SPA.yml"})] == ["SPA.yml", "SPA.yml~"]
+    indexes.close()
+
+
+def test_two_at_once_close_earlier_names_without_a_quarrel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "SPA.yml~").write_text("x")
+    together = threading.Barrier(2, timeout=10)
+
+    def judged(name: str, names: AbstractSet[str]) -> bool:
+        together.wait()
+        return resembles(name, names)
+
+    indexes = Indexes(tmp_path / "state", limit=1)
+    with indexes.using(SPACE) as index, ThreadPoolExecutor(2) as both:
+        assert modes_after(index, tmp_path / "tree", 1, set()) == {"SPA.yml~": 0o664}
+        monkeypatch.setattr("fs2od.node.index.closing.resembles", judged)
+        for done in [both.submit(close_earlier, index, {"SPA.yml"}) for _ in range(2)]:
+            done.result()
+        assert [entry.mode for entry in index.children(1, limit=9)] == [0o660]
     indexes.close()

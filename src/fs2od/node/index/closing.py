@@ -28,7 +28,8 @@ def close_earlier(index: SpaceIndex, names: AbstractSet[str]) -> None:
         ]
     with index.database.writing(durable=False) as db:
         db.executemany("UPDATE entry SET mode = mode & ~7 WHERE id = ?", [(row,) for row in rows])
-        db.executemany("INSERT INTO closed_name VALUES (?)", [(name,) for name in new])
+        # A scan that begins and the start of the node may both do this.
+        db.executemany("INSERT OR IGNORE INTO closed_name VALUES (?)", [(name,) for name in new])
 
 
 def closed_files(index: SpaceIndex, names: AbstractSet[str]) -> list[Entry]:
