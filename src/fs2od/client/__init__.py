@@ -20,7 +20,6 @@ from fs2od.client._public import OpenShare, open_share
 from fs2od.client._reading import FileReader, SharedData
 from fs2od.client._renewals import Renewal
 from fs2od.client._retries import Retries, Tries, is_transient
-from fs2od.client._trust import tls_context
 from fs2od.client.panel import Onepanel
 from fs2od.client.provider import Oneprovider
 from fs2od.client.zone import Onezone
@@ -54,5 +53,4 @@ __all__ = [
     "is_transient",
     "open_share",
     "parse_share_link",
-    "tls_context",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -22,9 +23,10 @@ from fs2od.client._origins import redirect_target
 from fs2od.client._proxies import ProxyOf, by_way_of
 from fs2od.client._renewals import Renewal, has_ended
 from fs2od.client._retries import Retries, Tries
-from fs2od.client._trust import tls_context
+from fs2od.errors import ConfigurationError
 from fs2od.onedata.errors import MalformedAnswer, OnedataError, Unauthorized
 from fs2od.onedata.tokens import Token
+from fs2od.trust import trusting
 
 __all__ = ["Answer", "Connection", "Observer", "Request", "Timeouts"]
 
@@ -172,7 +174,7 @@ class Connection:
         self._chance = chance
         self._reached: set[str] = set()
         # A bare transport and no httpx.AsyncClient, which would keep cookies, read the environment and judge redirects.
-        self._transport = transport or by_way_of(proxy_of, tls_context(ca_file))
+        self._transport = transport or by_way_of(proxy_of, _trusting(ca_file))
 
     async def __aenter__(self) -> Self:
         return self
@@ -308,6 +310,13 @@ class Connection:
             await response.aclose()
         secrets = (*request.secrets, token.reveal()) if token else request.secrets
         raise error_in(response, body, request.operation.service, secrets=secrets, now=self._clock())
+
+
+def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return trusting(None if ca_file is None else str(ca_file))
+    except OSError as error:
+        raise ConfigurationError(f"{ca_file} cannot be read as certificates ({error.strerror or error})") from error
 
 
 def _host(url: str) -> str:

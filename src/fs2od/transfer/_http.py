@@ -19,7 +19,7 @@ from fs2od.transfer._connections import Connections, Origin
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NeverReached, UntrustedCertificate
 from fs2od.transfer._proxies import Proxies, Proxy
 from fs2od.transfer._tls import TlsConnection
-from fs2od.transfer._trust import trusting
+from fs2od.trust import trusting
 
 __all__ = ["Answer", "Http", "Proxies", "Timeouts", "is_loopback"]
 
@@ -141,7 +141,10 @@ class Http:
         Raises:
             UntrustedCertificate: `ca_file` cannot be read, or holds no certificates.
         """
-        self._context = trusting(ca_file)
+        try:
+            self._context = trusting(ca_file)
+        except OSError as error:
+            raise UntrustedCertificate(f"the certificates in {ca_file} cannot be read") from error
         self.timeouts = timeouts or Timeouts()
         self._proxies = proxies or Proxies()
         self._connections = Connections()

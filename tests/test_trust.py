@@ -1,4 +1,4 @@
-"""Whose certificates the client trusts: read once, and anew when a file changes."""
+"""Whose certificates are trusted: read once, and anew when a file changes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fs2od.client import tls_context
 from fs2od.node.certificates import LocalCertificate, ensure_certificate
+from fs2od.trust import trusting
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,12 @@ def test_authorities_are_read_once_until_their_file_changes(
     file, new = tmp_path / "ca.pem", tmp_path / "new.pem"
     file.write_bytes(before.read_bytes())
     monkeypatch.setenv("SSL_CERT_FILE", str(file if is_systems else after))
-    asked = None if is_systems else file
-    first = tls_context(asked)
-    assert tls_context(asked) is first
+    asked = None if is_systems else str(file)
+    first = trusting(asked)
+    assert trusting(asked) is first
     assert _der(before) in _held(first)
     new.write_bytes(after.read_bytes())
     new.replace(file)
-    second = tls_context(asked)
+    second = trusting(asked)
     assert _der(after) in _held(second)
     assert _der(before) not in _held(second)
