@@ -98,7 +98,7 @@ class _Walk:
 
     def sources(self) -> Sources:
         files = tuple(self._files[path] for path in sorted(self._files))
-        return Sources(files, tuple(sorted(self._folders)), tuple(self._left_out))
+        return Sources(files, tuple(sorted(self._folders)), tuple(sorted(self._left_out, key=lambda each: each.file)))
 
     def _folder(self, top: Path, path: str) -> None:
         if path and not self._is_named(top, path):

@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from tests.node.replication.buckets import Objects
 from tests.node.replication.scenes import FILES, Scene, open_bucket_scene, open_scene
-from tests.node.replication.silent_folders import silent_folder
 from tests.node.replication.test_transfers import order, seen
 
 from fs2od.errors import StorageBusy
@@ -19,6 +18,7 @@ from fs2od.node.panel.storage_records import Bucket, Credentials, seal
 from fs2od.onedata.ids import StorageId
 from fs2od.storage.s3 import S3Settings
 from fs2od.testing.network import Proxy, Refuse
+from fs2od.testing.silent_folders import silent_folder
 
 
 @pytest.fixture
