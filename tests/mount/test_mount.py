@@ -229,18 +229,28 @@ def test_a_read_fails_with_eio_when_the_service_stays_away(site: Site, tmp_path:
         assert raised.value.errno == errno.EIO
 
 
-def test_a_waiting_reader_can_be_killed_and_the_mount_ends(site: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", [1, -1], ids=["who came first", "who came later"])
+@pytest.mark.parametrize("is_young", [True, False], ids=["of a file just written", "of an old file"])
+def test_a_waiting_reader_can_be_killed_and_the_mount_ends(
+    site: Site, tmp_path: Path, is_young: bool, order: int
+) -> None:
     behind, published = site
+    if not is_young:
+        age(behind, published)
     with mounted(published.link, tmp_path / "m", behind.world.ca, "--wait", "3600") as mount:
         (mount.point / "big.mrc").stat()
         with away(behind):
-            killed, left = (
-                subprocess.Popen(
-                    ["cat", str(mount.point / "big.mrc")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            readers = []
+            for _ in range(2):
+                readers.append(
+                    subprocess.Popen(
+                        ["cat", str(mount.point / "big.mrc")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                    )
                 )
-                for _ in range(2)
-            )
-            wait_until(lambda: len(behind.proxy.struck()) > 0, LONGEST_S)
+                wait_until(lambda: len(behind.proxy.struck()) > 0, LONGEST_S)
+                wait_until(lambda: _waits_for_the_mount(readers[-1].pid), LONGEST_S)
+                time.sleep(0.3)
+            killed, left = readers[::order]
             killed.kill()
             assert killed.wait(LONGEST_S) == -signal.SIGKILL
             assert left.poll() is None
@@ -249,6 +259,12 @@ def test_a_waiting_reader_can_be_killed_and_the_mount_ends(site: Site, tmp_path:
             assert left.wait(LONGEST_S) != 0
             assert time.monotonic() - began_s < LONGEST_S
         assert not os.path.ismount(mount.point)
+
+
+def _waits_for_the_mount(process: int) -> bool:
+    """Say whether a process is in a call of the kernel that opens a file or reads from it."""
+    call, *arguments = Path(f"/proc/{process}/syscall").read_text().split()
+    return (call == "0" and arguments[0] != "0x0") or call == "257"
 
 
 def test_a_reader_can_be_killed_while_not_even_the_manifest_has_come(site: Site, tmp_path: Path) -> None:

@@ -172,11 +172,16 @@ class Answers(pyfuse3.Operations):
         number = self._numbered()
         handle = self._handles[number] = Handle(node.path, node.entry, ctx.pid)
         state = node.entry.state()
-        # What the kernel keeps of the bytes holds as long as the file is the same one. Of a file that is opened for the first time it
-        # keeps none: to have it drop them would make the opener wait, beyond any signal, for whoever reads already.
+        # What the kernel keeps of the bytes holds as long as the file is the same one; of one that is opened first it keeps none.
         is_same = not node.shown or (node.shown == state and not handle.age)
         node.shown = state
-        return pyfuse3.FileInfo(fh=number, keep_cache=is_same)
+        if not is_same:
+            try:
+                await self._dropped(inode, ctx.pid)
+            except pyfuse3.FUSEError:
+                del self._handles[number]
+                raise
+        return pyfuse3.FileInfo(fh=number, keep_cache=True)
 
     async def read(self, fh: int, off: int, size: int) -> bytes:
         handle = self._handles[fh]
@@ -244,6 +249,24 @@ class Answers(pyfuse3.Operations):
                 await has_come.wait()
                 return
             self._waiting.check(process)
+
+    async def _dropped(self, inode: int, process: int) -> None:
+        """Let the kernel drop what it keeps of a file's bytes.
+
+        If it was left to do so while it opens the file, the opener would wait, beyond any signal, for whoever reads already.
+        """
+        dropped = Future[None]()
+
+        def drop() -> None:
+            with suppress(OSError):  # it knows nothing of the file any more
+                pyfuse3.invalidate_inode(inode)
+            dropped.set_result(None)
+
+        threading.Thread(target=drop, name="fs2od-drop", daemon=True).start()
+        try:
+            await self._ended(dropped, process)
+        except Fs2odError as error:
+            failed(error)
 
     async def _listed(self, call: Callable[[], T], process: int) -> T:
         """Return what `call` returns, unless the process that wants it is killed before."""

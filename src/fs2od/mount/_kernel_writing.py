@@ -50,8 +50,14 @@ class WritingAnswers(Answers):
             self._read[opened.fh] = node
             return opened
         handle = await self._done(lambda: self._writer.open(node, flags, ctx.pid), ctx.pid)
+        number = self._kept(handle)
+        try:
+            await self._dropped(inode, ctx.pid)
+        except pyfuse3.FUSEError:
+            await self.release(number)
+            raise
         # What is appended goes where the file really ends, which the kernel need not know.
-        return pyfuse3.FileInfo(fh=self._kept(handle), keep_cache=False, direct_io=handle.appends)
+        return pyfuse3.FileInfo(fh=number, keep_cache=True, direct_io=handle.appends)
 
     async def create(
         self, parent_inode: int, name: bytes, mode: int, flags: int, ctx: pyfuse3.RequestContext
