@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import os
 import socket
 import ssl
 from typing import Any, Callable, Final, cast
@@ -46,6 +47,17 @@ class TlsConnection(http.client.HTTPConnection):
         super().connect()
         # Of a socket, the library uses only what `_TlsStream` has.
         self.sock = cast("socket.socket", _TlsStream(self.sock, self._context, self._service))
+
+    def _tunnel(self) -> None:
+        plain = self.sock
+        try:
+            super()._tunnel()  # type: ignore[misc]  # typeshed does not know it
+        except BaseException:
+            # Up to Python 3.11.2 at least, the library leaves the answer of a proxy that refuses open, and with it the connection.
+            handle = plain.detach()
+            if handle >= 0:
+                os.close(handle)
+            raise
 
 
 class _TlsStream:
