@@ -117,10 +117,12 @@ def _write(path: Path, text: str) -> None:
 
 @contextmanager
 def _told_of_keyring() -> Iterator[None]:
-    """Say what can be done where a keyring refuses. Its errors are its own: each desktop's keyring raises others."""
+    """Say what can be done where a keyring refuses."""
     try:
         yield
-    except Exception as error:
+    except (
+        Exception
+    ) as error:  # each desktop's keyring raises its own, of no common kind; none is lost: it is the cause
         said = f"the keyring refuses ({type(error).__name__}): unlock it, or keep the token in a file by fs2od login --no-keyring"
         raise StorageError(said) from error
 

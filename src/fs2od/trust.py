@@ -5,9 +5,9 @@ OpenSSL takes 25 ms to read the system's: they are read once for all connections
 
 from __future__ import annotations
 
-import os
 import ssl
 from functools import lru_cache
+from pathlib import Path
 from typing import Tuple
 
 __all__ = ["trusting"]
@@ -41,7 +41,7 @@ def _state(path: str | None) -> _State | None:
     if path is None:
         return None
     try:
-        found = os.stat(path)  # noqa: PTH116 - a Path would cost get.py's start an import
+        found = Path(path).stat()
     except OSError:
         return None
     return path, found.st_ino, found.st_mtime_ns, found.st_size

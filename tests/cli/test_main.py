@@ -164,19 +164,17 @@ def test_plan_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def said_into(output: int, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fs2od", *arguments]
+    return subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+
+
 @pytest.mark.parametrize("arguments", [["config", "example"], ["--version"], ["download", "--help"]])
 def test_a_reader_that_leaves_the_pipe_is_no_error(arguments: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "fs2od", *arguments],
-            stdout=writing,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = said_into(writing, arguments)
     finally:
         os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
@@ -185,14 +183,7 @@ def test_a_reader_that_leaves_the_pipe_is_no_error(arguments: list[str]) -> None
 @pytest.mark.parametrize("arguments", [["config", "example"], ["--version"], ["download", "--help"]])
 def test_output_that_cannot_be_written_is_one_clear_line(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "fs2od", *arguments],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = said_into(full.fileno(), arguments)
     assert (done.returncode, done.stderr) == (
         7,
         "fs2od: standard output cannot be written (No space left on device)\n",

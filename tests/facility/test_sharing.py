@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tests.facility.test_interruptions import KillAt, Killed
 from fs2od.configuration import Configuration
 from fs2od.facility import Datasets
 from fs2od.facility.journal import Journal, Phase, Record, Step
-from fs2od.node.running import open_node
+from fs2od.node.running import Node, open_node
 from fs2od.node.settings import NodeSettings
 from fs2od.node.zone.callers import GUEST, Caller
 from fs2od.node.zone.link_rules import Rule
@@ -284,6 +285,16 @@ def test_a_link_that_ends_before_its_embargo_is_no_configuration(world: World) -
         world.configuration(watch={"embargo_days": 30, "link_days": 30})
 
 
+@contextlib.contextmanager
+def plain_world(folder: Path, clock: Clock, transport: Callable[[Node], Both]) -> Iterator[World]:
+    """Yield a world whose node has no extension of ours."""
+    settings = NodeSettings(folder / "node", zone_domain=ZONE, provider_domain=PROVIDER, plain=True)
+    with open_node(settings) as node:
+        node.ensure_administrator(folder / "token")
+        (folder / "watched").mkdir()
+        yield World(folder, node, transport(node), folder / "token", clock)
+
+
 class Federation(Both):
     """The node, as what it is not: built from Onedata's own source."""
 
@@ -299,11 +310,8 @@ class Federation(Both):
 async def test_the_letter_of_a_federation_s_dataset_says_how_its_web_interface_takes_the_tokens(
     tmp_path: Path, clock: Clock
 ) -> None:
-    settings = NodeSettings(tmp_path / "node", zone_domain=ZONE, provider_domain=PROVIDER, plain=True)
-    with open_node(settings) as node:
-        node.ensure_administrator(tmp_path / "token")
-        (tmp_path / "watched").mkdir()
-        world = World(tmp_path, node, Federation(node), tmp_path / "token", clock)
+    with plain_world(tmp_path, clock, Federation) as world:
+        node = world.node
         async with node.working():
             record = await onboarded(world)
         (letter,) = world.letters()
@@ -327,11 +335,8 @@ def stuck(world: World) -> str:
 
 
 async def test_where_links_cannot_be_closed_none_is_made(tmp_path: Path, clock: Clock) -> None:
-    settings = NodeSettings(tmp_path / "node", zone_domain=ZONE, provider_domain=PROVIDER, plain=True)
-    with open_node(settings) as node:
-        node.ensure_administrator(tmp_path / "token")
-        (tmp_path / "watched").mkdir()
-        world = World(tmp_path, node, Both(node), tmp_path / "token", clock)
+    with plain_world(tmp_path, clock, Both) as world:
+        node = world.node
         world.dataset(running=True)
         configuration = world.configuration(watch={"embargo_days": 1})
         async with node.working(), world.facility(configuration=configuration).opened() as one_pass:
@@ -344,11 +349,8 @@ async def test_where_links_cannot_be_closed_none_is_made(tmp_path: Path, clock: 
 async def test_where_links_cannot_be_closed_later_that_is_said_and_data_still_come(
     tmp_path: Path, clock: Clock
 ) -> None:
-    settings = NodeSettings(tmp_path / "node", zone_domain=ZONE, provider_domain=PROVIDER, plain=True)
-    with open_node(settings) as node:
-        node.ensure_administrator(tmp_path / "token")
-        (tmp_path / "watched").mkdir()
-        world = World(tmp_path, node, Both(node), tmp_path / "token", clock)
+    with plain_world(tmp_path, clock, Both) as world:
+        node = world.node
         async with node.working():
             record = await onboarded(world)
             # As an earlier version left it, where nothing is to be closed.

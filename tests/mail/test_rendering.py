@@ -190,7 +190,7 @@ def test_a_link_token_or_command_that_cannot_stand_in_a_mail_is_named_but_not_sh
     news: DatasetNews, changes: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(LetterError, match=reason) as caught:
-        render(replace(news, **changes), event="announced")  # type: ignore[arg-type]  # all of these are texts  # only texts are changed
+        render(replace(news, **changes), event="announced")  # type: ignore[arg-type]  # only texts are changed
     assert "secret" not in str(caught.value)
 
 

@@ -9,16 +9,21 @@ import ssl
 import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
+import pytest
+
 from fs2od.node.clock import Clock
 from fs2od.onedata.ids import ShareId
+from fs2od.storage import PosixStorage
 from fs2od.testing.world import Dataset, Person, ServedWorld, serve_world
 
+FEW = {"a/one": b"1" * 1000, "a/two": b"2" * 2000, "b/three": b"3" * 3000, "four": b"4"}
 HOSTILE = {
     "plain.mrc": b"movie" * 1000,
     "empty": b"",
@@ -169,3 +174,33 @@ def run(*line: str, folder: Path, may_fail: bool = False) -> subprocess.Complete
         sys.stderr.write((done.stdout + done.stderr)[-3000:].decode(errors="replace"))
     assert may_fail or done.returncode == 0, (line, done.returncode)
     return done
+
+
+class Meanwhile:
+    """Does something when a file has been read in part."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        self.harm = threading.Event()
+        self.opened = 0
+        original = PosixStorage.open
+
+        def open_(storage: PosixStorage, path: str) -> object:
+            self.opened += 1
+            if path.endswith(name):
+                self.harm.wait(20)
+            return original(storage, path)
+
+        monkeypatch.setattr(PosixStorage, "open", open_)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArchiveSite]:
+    """A dataset that no test changes."""
+    with archive_site(tmp_path_factory.mktemp("shown"), HOSTILE) as site:
+        yield site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[ArchiveSite]:
+    with archive_site(tmp_path, FEW) as site:
+        yield site

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import http.client
 import io
-import json
 import os
 import sqlite3
 import stat
 import tarfile
-import threading
 import zipfile
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,28 +16,15 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.node.archive_site import HOSTILE, ArchiveSite, archive_site, query
+from tests.node.archive_site import FEW, HOSTILE, ArchiveSite, Meanwhile, archive_site, query, shown, site
 from tests.node.scan_scene import Clock
 
 from fs2od.node.provider.archives.plans import SEGMENT
-from fs2od.storage import PosixStorage
 from fs2od.testing.world import write_files
 
+__all__ = ["shown", "site"]
+
 MIB = 1 << 20
-FEW = {"a/one": b"1" * 1000, "a/two": b"2" * 2000, "b/three": b"3" * 3000, "four": b"4"}
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArchiveSite]:
-    """A dataset that no test changes."""
-    with archive_site(tmp_path_factory.mktemp("shown"), HOSTILE) as site:
-        yield site
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[ArchiveSite]:
-    with archive_site(tmp_path, FEW) as site:
-        yield site
 
 
 @pytest.fixture(scope="module")
@@ -306,23 +290,6 @@ def test_a_file_that_vanished_unseen_is_said(site: ArchiveSite) -> None:
     assert site.present("tar").status == 200
 
 
-class Meanwhile:
-    """Does something when a file has been read in part."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        self.harm = threading.Event()
-        self.opened = 0
-        original = PosixStorage.open
-
-        def open_(storage: PosixStorage, path: str) -> object:
-            self.opened += 1
-            if path.endswith(name):
-                self.harm.wait(20)
-            return original(storage, path)
-
-        monkeypatch.setattr(PosixStorage, "open", open_)
-
-
 @pytest.mark.parametrize("format_", ["tar", "zip"])
 @pytest.mark.parametrize("harm", ["grow", "replace", "share"])
 def test_what_changes_while_it_is_read_cuts_the_answer(
@@ -452,61 +419,6 @@ def test_plain_knows_none_of_this(tmp_path: Path) -> None:
         assert site.ask("/download/secret/set.zip").status == 404
         for path in ("archive", "bulk"):
             assert site.ask(f"{site.base}/{path}", method="POST", body=b"{}").status == 404
-
-
-def test_a_bulk_has_exactly_the_files_that_were_asked_for_in_that_order(shown: ArchiveSite) -> None:
-    wanted = [*reversed(HOSTILE), "plain.mrc"]
-    answer = shown.bulk(wanted)
-    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/x-tar")
-    assert "Content-Length" not in answer.headers
-
-    with tarfile.open(fileobj=io.BytesIO(answer.body)) as archive:
-        assert archive.getnames() == wanted
-    assert answer.tar() == HOSTILE
-
-
-def test_a_bulk_names_what_it_cannot_give(site: ArchiveSite) -> None:
-    (site.folder / "link").symlink_to("a/one")
-    (site.folder / "out").symlink_to("b")
-    site.add("gone", b"gone")
-    site.rescan()
-    (site.folder / "gone").unlink()
-    odd = ["nowhere", "../four", "a", "", "/four", "a/../four", "x/" * 3000, "gone", "out", "a/\0", "ü\n"]
-    found = site.bulk(["four", *odd, "a/two", "link"]).tar()
-
-    missing = json.loads(found.pop(".fs2od-missing"))
-    assert found == {"four": FEW["four"], "a/two": FEW["a/two"], "link": FEW["a/one"]}
-    assert [path for path, _ in missing] == odd
-    assert {reason for _, reason in missing} == {"does not exist or may not be read", "is no file", "cannot be read"}
-
-
-def test_a_bulk_gives_a_file_as_it_is_now(site: ArchiveSite) -> None:
-    site.add("four", b"longer than it was")
-    assert site.bulk(["four"]).tar() == {"four": b"longer than it was"}
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [(b"", 400), (b"[]", 400), (b'{"paths": [1]}', 400), (b'{"paths": "a"}', 400), (b'{"paths": ["\\ud800"]}', 400), (b"\xff", 400),
-     (b'{"paths": [' + b",".join([b'"a"'] * 20_001) + b"]}", 413), (b" " * 9 * MIB, 413)],
-)  # fmt: skip
-def test_a_bulk_request_that_is_none_is_refused(site: ArchiveSite, body: bytes, status: int) -> None:
-    answer = site.ask(f"{site.base}/bulk", method="POST", body=body)
-    assert (answer.status, answer.text.count("\n")) == (status, 1)
-
-
-def test_an_ended_share_cuts_a_bulk(site: ArchiveSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(4):
-        site.add(f"large {number}", bytes(10 * MIB))
-    site.rescan()
-    meanwhile = Meanwhile(monkeypatch, "large 3")
-    body = b'{"paths": ["large 0", "large 1", "large 2", "large 3"]}'
-    with site.opened(f"{site.base}/bulk", method="POST", body=body) as answer:
-        answer.read(MIB)
-        site.world.node.zone.shares.end(site.owner.caller, site.share)
-        meanwhile.harm.set()
-        with pytest.raises(http.client.IncompleteRead):
-            answer.read()
 
 
 def test_the_content_location_is_an_address_on_the_same_origin(shown: ArchiveSite) -> None:

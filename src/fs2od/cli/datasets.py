@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -96,12 +97,8 @@ def passed_over(*, data: Path, as_json: bool) -> None:
 @_JSON
 def show(*, name: str, data: Path, as_json: bool) -> None:
     """Show the dataset NAME with its history, step by step."""
-    with closing(_opened(data)) as database:
-        found = Datasets(database)
-        try:
-            row, history = found.get(name), found.history(name)
-        except KeyError as error:
-            raise UnknownDataset(f"there is no dataset called {name}: see `fs2od datasets`") from error
+    with _known(name, data) as found:
+        row, history = found.get(name), found.history(name)
     if as_json:
         document = {"dataset": msgspec.to_builtins(row), "history": msgspec.to_builtins(history)}
         click.echo(json.dumps(document))
@@ -118,11 +115,8 @@ def show(*, name: str, data: Path, as_json: bool) -> None:
 @_DATA
 def retry(*, name: str, data: Path) -> None:
     """Let the facility try the dataset NAME again at once."""
-    with closing(_opened(data)) as database:
-        try:
-            Datasets(database).retry(name, datetime.now(UTC))
-        except KeyError as error:
-            raise UnknownDataset(f"there is no dataset called {name}: see `fs2od datasets`") from error
+    with _known(name, data) as found:
+        found.retry(name, datetime.now(UTC))
     click.echo(f"{name} is tried again with the facility's next look", err=True)
 
 
@@ -136,12 +130,19 @@ def accept(*, name: str, data: Path) -> None:
     else's. Accept it if it is the same data all the same: put back from a backup, or edited while it was away. Those who have
     the dataset's link and tokens then see what is in the folder.
     """
+    with _known(name, data) as found:
+        found.accept(name, datetime.now(UTC))
+    click.echo(f"the folder of {name} is accepted with the facility's next look", err=True)
+
+
+@contextmanager
+def _known(name: str, data: Path) -> Iterator[Datasets]:
+    """Yield the datasets to one who asks for one of them."""
     with closing(_opened(data)) as database:
         try:
-            Datasets(database).accept(name, datetime.now(UTC))
+            yield Datasets(database)
         except KeyError as error:
             raise UnknownDataset(f"there is no dataset called {name}: see `fs2od datasets`") from error
-    click.echo(f"the folder of {name} is accepted with the facility's next look", err=True)
 
 
 def _opened(data: Path) -> Database:

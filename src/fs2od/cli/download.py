@@ -84,8 +84,8 @@ def download(
     that HTTPS_PROXY names is used.
     """
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
-    from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name  # noqa: PLC0415 - keeps `--help` quick
 
     if dry_run and verify:
         raise click.UsageError("--dry-run and --verify exclude each other")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from fs2od.cli.hosts import bracketed
+from fs2od.cli.hosts import address_option, bracketed
 from fs2od.cli.operator import operator_service
 from fs2od.cli.running import announce, run, set_up_logging
 from fs2od.client import Connection
@@ -56,7 +56,7 @@ _PREPARED_WITHIN_S = 20.0
 @click.option(
     "--host", default="localhost", show_default=True, callback=bracketed, help="The host name of the operator's page."
 )
-@click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@address_option
 @click.option(
     "--tls",
     type=click.Path(path_type=Path, file_okay=False),

@@ -6,7 +6,7 @@ from ipaddress import IPv6Address
 
 import click
 
-__all__ = ["bracketed"]
+__all__ = ["address_option", "bracketed", "public_host_option"]
 
 
 def bracketed(_: click.Context, __: click.Parameter, host: str) -> str:
@@ -16,3 +16,13 @@ def bracketed(_: click.Context, __: click.Parameter, host: str) -> str:
     except ValueError:
         return host
     return f"[{host}]"
+
+
+public_host_option = click.option(
+    "--host",
+    default="localhost",
+    show_default=True,
+    callback=bracketed,
+    help="The public host name, as it stands in links.",
+)
+address_option = click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")

@@ -81,8 +81,8 @@ def mirror(
         raise click.UsageError(
             "--delete asks at a terminal, and there is none: add --yes, or look first with --dry-run"
         )
-    from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.transfer import Mirror, Options, UntrustedCertificate  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import Mirror, Options, UntrustedCertificate  # noqa: PLC0415 - keeps `--help` quick
 
     access = access_of(zone_url, token_file, ca_file, text=place)
     again = going_on()
@@ -129,7 +129,7 @@ def _remove(chosen: Mirror, stop: threading.Event, *, asks: bool) -> None:
 
 
 def _show(extras: list[Extra]) -> None:
-    from fs2od.transfer import EntryKind, readable_size, shown_path  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.transfer import EntryKind, readable_size, shown_path  # noqa: PLC0415 - keeps `--help` quick
 
     if not extras:
         return

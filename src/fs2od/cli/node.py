@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio.to_thread
 import click
 
-from fs2od.cli.hosts import bracketed
+from fs2od.cli.hosts import address_option, public_host_option
 from fs2od.cli.reception import read_reception
 from fs2od.cli.running import NODE_PORT, announce, run, set_up_logging
 from fs2od.cli.shown_certificates import Addresses, authority_file, node_certificate
@@ -52,14 +52,8 @@ class Ports:
     show_default=True,
     help="The zone's port; the provider's is the next one, further sites' follow. 0 takes any.",
 )
-@click.option(
-    "--host",
-    default="localhost",
-    show_default=True,
-    callback=bracketed,
-    help="The public host name, as it stands in links.",
-)
-@click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@public_host_option
+@address_option
 @click.option(
     "--asn-database",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -38,7 +38,7 @@ def progress_bar(beginning: str) -> Iterator[Callable[[Far], None] | None]:
     from rich import progress as bars  # noqa: PLC0415 - slow to import
     from rich.console import Console  # noqa: PLC0415 - slow to import
 
-    from fs2od.transfer import readable_duration, readable_size  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.transfer import readable_duration, readable_size  # noqa: PLC0415 - keeps `--help` quick
 
     columns = (
         bars.TextColumn("{task.fields[files]}"),

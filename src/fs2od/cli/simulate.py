@@ -50,8 +50,7 @@ def simulate(
     FOLDER must be new or empty. It gets its metadata file within the first second, and holds a running file as long
     as the acquisition goes on.
     """
-    # NumPy and Pillow are wanted only when the command really runs: `fs2od --help` stays quick.
-    from fs2od.testing import microscope  # noqa: PLC0415 - see above
+    from fs2od.testing import microscope  # noqa: PLC0415 - NumPy and Pillow are slow to load: `--help` needs none
 
     like = microscope.Session(name=name or folder.resolve().name or "simulated", experimenter_email=email, seed=seed)
     session = microscope.Session.of_files(file_count, total_bytes=_size_bytes(size), like=like)

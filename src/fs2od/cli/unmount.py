@@ -32,8 +32,8 @@ _NOT_SENT = 4
 )
 def unmount(*, mountpoint: Path, spool: Path | None, wait_s: float) -> None:
     """Take the mount at MOUNTPOINT away, also one that is in use or whose process is dead, and say what was not sent."""
-    from fs2od.mount import clear_spools, is_served  # noqa: PLC0415 - keeps `fs2od --help` quick
-    from fs2od.mount import unmount as take_away  # noqa: PLC0415 - keeps `fs2od --help` quick
+    from fs2od.mount import clear_spools, is_served  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.mount import unmount as take_away  # noqa: PLC0415 - keeps `--help` quick
 
     take_away(mountpoint)
     top = spool or kept_folder("unsent")

@@ -14,7 +14,7 @@ import click
 
 from fs2od.cli.children import Child, run_children
 from fs2od.cli.first_configuration import first_configuration
-from fs2od.cli.hosts import bracketed
+from fs2od.cli.hosts import address_option, public_host_option
 from fs2od.cli.running import NODE_PORT, announce, run, set_up_logging
 from fs2od.errors import StorageMissing
 
@@ -44,14 +44,8 @@ __all__ = ["node_arguments", "up"]
     show_default=True,
     help="The portal's port; the next two are the provider's and the operator's page's.",
 )
-@click.option(
-    "--host",
-    default="localhost",
-    show_default=True,
-    callback=bracketed,
-    help="The public host name, as it stands in links.",
-)
-@click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@public_host_option
+@address_option
 @click.option(
     "--asn-database",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -21,6 +21,6 @@ def start_in_utf8() -> None:
     if sys.getfilesystemencoding() == "utf-8" or sys.flags.utf8_mode:
         return
     try:
-        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - ourselves
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - no shell, and ourselves
     except (OSError, ValueError) as error:
         raise ConfigurationError("names cannot be written as they are in this locale: set PYTHONUTF8=1") from error

@@ -142,7 +142,9 @@ def _filled(environment: Environment, name: str, news: object) -> str:
         raise ConfigurationError(f"the mail template {name}: {error.message}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"the mail template {name} is not UTF-8: save it as UTF-8") from error
-    except Exception as error:
+    except (
+        Exception
+    ) as error:  # a template is a facility's own program and may raise anything; none is lost: it is the cause
         raise ConfigurationError(f"the mail template {name}, line {_line_of(error)}: {error}") from error
 
 

@@ -134,7 +134,7 @@ class SmtpTransport:
             else _PlainClient(local_hostname=name, timeout=silence_s)
         )
         # smtplib compares certificates with the constructor's host only; given there, it connects before the watch can start.
-        client._host = self._settings.host  # noqa: SLF001 - see above
+        client._host = self._settings.host  # noqa: SLF001 - there is no open way
         return client
 
     def _greet(self, client: smtplib.SMTP) -> None:

@@ -24,7 +24,7 @@ def description_html(text: str, *, first_heading: int = 3) -> Markup:
     for token in tokens:
         _harden_links(token.children or ())
     # The renderer escapes everything that is text: HTML is disabled, so no token carries markup of the author's.
-    return Markup(_PARSER.renderer.render(tokens, _PARSER.options, {}))  # noqa: S704 - see above
+    return Markup(_PARSER.renderer.render(tokens, _PARSER.options, {}))  # noqa: S704 - the renderer escapes all text
 
 
 def _allowed(link: str) -> bool:

@@ -274,7 +274,7 @@ class _HtmlTexts:
         return self._filled(text, {"num": number, "count": number, **values})
 
     def _filled(self, text: str, values: dict[str, object]) -> Markup:
-        return Markup(text) % self.language.shown(values)  # noqa: S704 - see above
+        return Markup(text) % self.language.shown(values)  # noqa: S704 - a text of ours; % escapes the values
 
 
 def _on(commands: Sequence[Command], system: str) -> list[Command]:
@@ -295,7 +295,7 @@ def _time(language: Language, when: datetime, form: Literal["long", "short", "cl
     """Return a moment in UTC, which the script turns into the reader's zone."""
     text = escape(language.moment(when)) if form == "long" else when.strftime(_FORMS[form])
     # Digits and our own words only; a page may hold a thousand of these.
-    return Markup(f'<time datetime="{_iso(when)}" data-form="{form}">{text}</time>')  # noqa: S704 - see above
+    return Markup(f'<time datetime="{_iso(when)}" data-form="{form}">{text}</time>')  # noqa: S704 - digits and our own words
 
 
 def _at(moment_s: int) -> datetime:

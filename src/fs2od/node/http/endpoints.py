@@ -45,7 +45,7 @@ _QUESTIONS = frozenset(
 _HEADERS = "fs2od.headers"
 _log = logging.getLogger(__name__)
 # For names of requests, which are no secrets: the kernel is asked for random bytes once.
-_NAMES = random.Random()  # noqa: S311 - see above
+_NAMES = random.Random()  # noqa: S311 - names are no secrets
 
 
 @dataclass(frozen=True)

@@ -171,8 +171,7 @@ def opened_at(
     """Return the storage at a place, or the folder `below` it; `hurried` gives up soon where it does not answer."""
     if isinstance(place, Path):
         return _directory(place, below, None, frozenset())
-    # Here and not above: its library takes a moment to load, and most nodes have no bucket.
-    from fs2od.storage.s3 import S3Settings  # noqa: PLC0415 - see above
+    from fs2od.storage.s3 import S3Settings  # noqa: PLC0415 - its library takes a moment to load
 
     settings = S3Settings(
         endpoint=place.endpoint,

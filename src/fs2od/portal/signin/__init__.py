@@ -46,7 +46,7 @@ def sign_in_routes(desk: Desk) -> list[BaseRoute]:
 def _provider_routes(desk: Desk) -> list[BaseRoute]:
     if not desk.settings.providers:
         return []
-    # Speaking to providers of identities takes an HTTP client and JOSE, a tenth of all that a node loads: most have none.
-    from fs2od.portal.signin._provider_pages import ProviderPages  # noqa: PLC0415
+    # Speaking to providers of identities takes an HTTP client and JOSE, a tenth of all that a node loads.
+    from fs2od.portal.signin._provider_pages import ProviderPages  # noqa: PLC0415 - slow to load, and most have none
 
     return ProviderPages.of(desk).routes()

@@ -52,7 +52,7 @@ class _Judging:
 def confine(client: Any) -> None:  # noqa: ANN401 - the library makes its classes at run time
     """Let a client of the library reach public addresses only; it has connected to none yet."""
     session = client._endpoint.http_session  # noqa: SLF001 - it has no open way; an attribute that is gone ends here, before any connection
-    session._manager.pool_classes_by_scheme = _POOLS  # noqa: SLF001 - it has no open way, as above
+    session._manager.pool_classes_by_scheme = _POOLS  # noqa: SLF001 - it has no open way
 
     def send(request: Any, **_: object) -> Any:  # noqa: ANN401 - the library's
         try:

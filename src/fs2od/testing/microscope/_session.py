@@ -122,8 +122,7 @@ class Session:
         Raises:
             ConfigurationError: So many files, or so many bytes in so many files, cannot be a session.
         """
-        # `_layout` needs this class: a module-level import would be a circle.
-        from fs2od.testing.microscope._layout import laid_out, sized  # noqa: PLC0415 - see above
+        from fs2od.testing.microscope._layout import laid_out, sized  # noqa: PLC0415 - it needs this class: a circle
 
         if not _SMALLEST <= count <= _LARGEST:
             msg = f"A session has {_SMALLEST} to {_LARGEST:,} files, not {count:,}."
