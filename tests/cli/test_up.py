@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from tests.nobody import as_nobody
 
 from fs2od.cli.main import fs2od
-from fs2od.errors import StorageMissing
+from fs2od.errors import ConfigurationError, StorageMissing
 
 
 @pytest.mark.parametrize("closed", ["parent", "itself"])
@@ -32,3 +32,28 @@ def test_a_watched_folder_that_is_not_there_is_one_clear_line(tmp_path: Path) ->
     done = CliRunner().invoke(fs2od, ["up", "--data", str(tmp_path / "state"), "--watch", str(watched)])
     assert isinstance(done.exception, StorageMissing)
     assert f"the watched folder {watched} is not there: make it" in str(done.exception)
+
+
+@pytest.mark.parametrize("below", ["", "node", "linked"])
+def test_our_own_folder_is_not_watched(tmp_path: Path, below: str) -> None:
+    home = tmp_path / "state"
+    (home / "node").mkdir(parents=True)
+    (home / "linked").symlink_to("node")
+    done = CliRunner().invoke(fs2od, ["up", "--data", str(home), "--watch", str(home / below)])
+    assert isinstance(done.exception, ConfigurationError)
+    assert "watch one that datasets are written to" in str(done.exception)
+    assert not (home / "fs2od.toml").exists()
+
+
+def test_a_facility_does_not_watch_its_own_folder(tmp_path: Path) -> None:
+    home = tmp_path / "state"
+    home.mkdir()
+    configuration, token = tmp_path / "fs2od.toml", tmp_path / "token"
+    token.write_text("token")
+    configuration.write_text(
+        f'[onedata]\nzone = "https://localhost:1"\nprovider = "https://localhost:2"\ntoken_file = "{token}"\nprovision = true\n'
+        f'[facility]\nname = "Facility"\ncontact = "desk@example.org"\n[mail]\nsender = "facility@example.org"\n[[watch]]\npath = "{home}"\n'
+    )
+    done = CliRunner().invoke(fs2od, ["facility", "--config", str(configuration), "--data", str(home), "--once"])
+    assert isinstance(done.exception, ConfigurationError)
+    assert f"the watched folder {home} is fs2od's own" in str(done.exception)

@@ -14,6 +14,7 @@ import click
 from fs2od.cli.hosts import address_option, bracketed
 from fs2od.cli.operator import operator_service
 from fs2od.cli.running import announce, run, set_up_logging
+from fs2od.cli.watched import require_apart
 from fs2od.client import Connection
 from fs2od.configuration import Configuration, judged, load_configuration
 from fs2od.facility import Facility
@@ -113,6 +114,8 @@ def facility(
         watch=watch,
     )
     home = data.absolute()
+    for each in configuration.watch:
+        require_apart(each.path, home)
     daemon = _daemon(configuration, home, _faults(fault_at, fault_counter), named_in=_named_in(config, watch))
     if once:
         asyncio.run(daemon.once())

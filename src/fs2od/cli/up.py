@@ -16,6 +16,7 @@ from fs2od.cli.children import Child, run_children
 from fs2od.cli.first_configuration import first_configuration
 from fs2od.cli.hosts import address_option, public_host_option
 from fs2od.cli.running import NODE_PORT, announce, run, set_up_logging
+from fs2od.cli.watched import require_apart
 from fs2od.errors import StorageMissing
 
 __all__ = ["node_arguments", "up"]
@@ -88,6 +89,7 @@ def up(
             "is not there: make it" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
         )
         raise StorageMissing(f"the watched folder {watched} {wrong}, or name another with --watch") from error
+    require_apart(watched, home)
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
