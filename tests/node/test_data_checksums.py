@@ -7,6 +7,8 @@ import zlib
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from fs2od.manifests import Digester, Gone, ManifestEntry, dump_part, part_name
 from fs2od.node.index import Entry
 from fs2od.node.provider.checksums import Checksums
@@ -165,6 +167,46 @@ async def test_what_the_sidecar_says_comes_before_what_was_read(world: World) ->
     sums(world).remember_crc32(dataset.space, {entry.row: (2, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, 8)})
     assert sums(world).crc32(dataset.space, entry_of(world, dataset, "a")) == 8
     assert known(world, dataset, "a") is None
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["earlier", "gone"])
+async def test_what_was_computed_here_stands_against_what_is_said_of_an_earlier_state(
+    world: World, *, is_gone: bool
+) -> None:
+    alex = world.person()
+    dataset = world.results(alex)
+
+    async def put(path: str, content: bytes) -> None:
+        url, params = f"/data/{dataset.space}/path/{path}", {"create_parents": "true"}
+        answer = await world.provider.put(url, headers=alex.headers, params=params, content=content)
+        assert answer.status_code == 201, answer.text
+
+    await put("a", b"one")
+    earlier = at_another_time(listed(dataset, "a", content=b"two"), -1)
+    part = dump_part(1, [], [Gone("a")]) if is_gone else dump_part(1, [earlier])
+    await put(f"fs2od-sidecar/manifest/{part_name(1)}", part)
+    sums(world).load(dataset.space)
+    assert known(world, dataset, "a") == sha256(b"one").digest()
+
+
+async def test_what_is_said_of_a_later_state_is_known_as_soon_as_that_is_registered(world: World) -> None:
+    dataset = world.dataset(world.person(), {"a": b"one"})
+    file, entry = dataset.folder / "a", entry_of(world, dataset, "a")
+    read = (entry.size_bytes, entry.mtime_ns, entry.ctime_ns, file.stat().st_ino, zlib.crc32(b"one"))
+    sums(world).remember_crc32(dataset.space, {entry.row: read})
+    later = at_another_time(listed(dataset, "a", content=b"two"), 1)
+    write_part(dataset, 1, dump_part(1, [later]))
+    world.rescan(dataset.space)
+    sums(world).load(dataset.space)
+    assert known(world, dataset, "a") is None
+    file.write_bytes(b"two")
+    os.utime(file, ns=(later.mtime_ns, later.mtime_ns))
+    world.rescan(dataset.space)
+    assert known(world, dataset, "a") == sha256(b"two").digest()
+
+
+def at_another_time(entry: ManifestEntry, seconds: int) -> ManifestEntry:
+    return entry._replace(mtime_ns=entry.mtime_ns + seconds * 1_000_000_000)
 
 
 async def test_twenty_thousand_files_are_taken_in_at_once(world: World) -> None:

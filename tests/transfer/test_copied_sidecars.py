@@ -1,5 +1,6 @@
 """Results that hold a copy of a dataset's sidecar: it vouches for nothing there, and the node knows what was put."""
 
+import os
 import ssl
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from fs2od.testing.world import ServedWorld, wait_until, write_files
 from fs2od.transfer import AccessToken, Download, Options, Patience, Place, SpacePlace, parse_link
 
 QUICK = Patience(tries=4, first_pause_s=0.01, longest_pause_s=0.05)
+NS = 1_000_000_000
 PART = f"{SIDECAR}/{MANIFEST}/000001.jsonl"
 
 
@@ -26,11 +28,11 @@ class Desk:
         self.dataset = world.results(self.alex)
         self.options = Options(ca_file=str(world.ca), patience=QUICK, token=AccessToken(self.alex.token.reveal))
 
-    def put(self, below: str) -> None:
+    def put(self, below: str, only: str = "**/*") -> None:
         top = self.world.id_of(self.dataset, "")
         headers = {"X-Auth-Token": self.alex.token.reveal()}
         with httpx.Client(headers=headers, verify=ssl.create_default_context(cafile=str(self.world.ca))) as client:
-            for path in [path for path in self.home.rglob("*") if path.is_file()]:
+            for path in [path for path in self.home.glob(only) if path.is_file()]:
                 url = f"{self.world.node.settings.provider_url}/api/v3/oneprovider/data/{top}/path"
                 url += f"/{below}{path.relative_to(self.home)}?create_parents=true"
                 assert client.put(url, content=path.read_bytes()).status_code == 201
@@ -71,11 +73,12 @@ def test_results_that_hold_a_copied_sidecar_come_whole_and_are_compared(
         download = Download(place, tmp_path / f"out{number}", desk.options)
         for report in (download.run(), download.run()):
             assert (report.exit_code, report.sealed) == (0, False), report.summary()
-            assert report.summary().endswith("all intact")
+            assert report.summary().endswith("all intact"), report.summary()
         checked = download.verify()
         assert (checked.exit_code, checked.files_done) == (0, len(files)), checked.summary()
         (tmp_path / f"out{number}" / "my.star").write_bytes(b"MINE")
-        assert download.verify().exit_code == 8
+        checked = download.verify()
+        assert checked.exit_code == 8, checked.summary()
 
 
 def test_nothing_is_missed_in_a_part_of_results_for_what_a_copied_sidecar_above_it_says(
@@ -88,12 +91,24 @@ def test_nothing_is_missed_in_a_part_of_results_for_what_a_copied_sidecar_above_
     assert (report.exit_code, report.files_intact, report.sealed) == (0, 1, False), report.summary()
 
 
-def test_what_a_sidecar_does_not_vouch_for_is_compared_with_what_the_node_knows(desk: Desk, tmp_path: Path) -> None:
-    write_files(desk.home, {"Grids/a.xml": b"raw"})
-    extend_sidecar(desk.home, seal=True)
-    write_files(desk.home, {"maps/my.star": b"mine"})
-    # The manifest is of another state of the one, and has not heard of the other.
+@pytest.mark.parametrize("is_earlier", [False, True], ids=["of-that-second", "of-an-earlier-one"])
+def test_what_a_sidecar_does_not_vouch_for_is_compared_with_what_the_node_knows(
+    desk: Desk, tmp_path: Path, *, is_earlier: bool
+) -> None:
+    write_files(desk.home, {"Grids/a.xml": b"raw", "maps/my.star": b"mine"})
     desk.put("")
-    report = Download(desk.place(""), tmp_path / "out", desk.options).run()
+    # The manifest is of another state of the one, and has not heard of the other.
+    put_s = (desk.dataset.folder / "Grids/a.xml").stat().st_mtime_ns // NS
+    (desk.home / "maps/my.star").unlink()
+    os.utime(desk.home / "Grids/a.xml", ns=(0, (put_s - 9 * is_earlier) * NS))
+    extend_sidecar(desk.home, seal=True)
+    desk.put("", f"{SIDECAR}/**/*")
+    download = Download(desk.place(""), tmp_path / "out", desk.options)
+    report = download.run()
     assert (report.exit_code, report.sealed) == (0, True), report.summary()
-    assert report.summary().endswith("all intact")
+    assert report.summary().endswith("all intact"), report.summary()
+    # It is the bytes that were compared, and by what they are now.
+    (tmp_path / "out/Grids/a.xml").write_bytes(b"RAW")
+    again = download.run()
+    assert (again.exit_code, again.files_fetched) == (0, 1), again.summary()
+    assert (tmp_path / "out/Grids/a.xml").read_bytes() == b"raw"

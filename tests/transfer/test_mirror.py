@@ -268,8 +268,8 @@ def test_a_live_acquisition_is_followed_until_it_is_complete(site: Site, tmp_pat
     finally:
         stop.set()
         running.join(LONGEST_S)
-    assert [report.exit_code for report in reports] == [0]
-    assert reports[0].sealed
+    (report,) = reports
+    assert (report.exit_code, report.sealed) == (0, True), (report.summary(), report.failures)
     assert shown(tmp_path / "out") == published.files()
 
 

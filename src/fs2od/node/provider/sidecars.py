@@ -33,7 +33,19 @@ SELECT folder.id, folder.files, (SELECT max(id) FROM entry), EXISTS (SELECT 1 FR
     FROM entry AS sidecar JOIN entry AS folder ON folder.parent = sidecar.id AND folder.name = ?
     WHERE sidecar.parent = ? AND sidecar.name = ?
 """
-_KNOW = f"INSERT OR REPLACE INTO checksum (entry, {_FACTS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+# What was read here of the state that is registered stands against what is said of an earlier one: nobody else knows it. A later
+# one may be about to be registered.
+_KNOW = f"""
+INSERT INTO checksum (entry, {_FACTS}) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (entry) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = NULL, inode = NULL,
+    sha256 = excluded.sha256, crc32 = excluded.crc32, piece_bytes = excluded.piece_bytes, pieces = excluded.pieces
+    WHERE excluded.mtime_ns >= checksum.mtime_ns OR NOT EXISTS (
+        SELECT 1 FROM entry WHERE id = checksum.entry AND size = checksum.size AND mtime_ns = checksum.mtime_ns
+        AND ctime_ns = checksum.ctime_ns AND inode = checksum.inode
+    )
+"""
+# Nor does it end with what the facility no longer sees: somebody may have put it there anew.
+_GONE = "DELETE FROM checksum WHERE entry = ? AND ctime_ns IS NULL"
 _AHEAD = f"INSERT OR REPLACE INTO checksum_ahead (path, {_FACTS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _log = logging.getLogger(__name__)
 
@@ -185,7 +197,7 @@ class _Taking:
         with self.index.database.writing() as db:
             rows = _Rows(db)
             for gone in part.gone:
-                db.execute("DELETE FROM checksum WHERE entry = ?", (rows.of(gone.path),))
+                db.execute(_GONE, (rows.of(gone.path),))
                 db.execute("DELETE FROM checksum_ahead WHERE path = ?", (gone.path,))
             db.execute("INSERT OR REPLACE INTO manifest_part SELECT id FROM entry WHERE id = ?", (row,))
 
