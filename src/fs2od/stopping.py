@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["SAME_S", "Requests", "stay_deaf", "stopping"]
+__all__ = ["SAME_S", "Requests", "answering", "stay_deaf", "stopping"]
 
 SAME_S = 1.0
 """Signals within so long say the same: `timeout`, batch systems and shells signal a process, and then its whole group."""
@@ -91,6 +91,21 @@ def stopping(numbers: Iterable[int] = _POLITE, *, insist: bool = True) -> Iterat
             for number, handler in before:
                 signal.signal(number, handler)
         os.close(writing)
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """Let a signal end the block at once, within one of `stopping`: who waits for a person's answer looks at no event.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or a polite kill came.
+    """
+    before = [(number, signal.signal(number, signal.default_int_handler)) for number in _POLITE]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def stay_deaf(numbers: Iterable[int]) -> None:

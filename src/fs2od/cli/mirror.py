@@ -24,7 +24,7 @@ from fs2od.cli.bringing import (
 from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
-from fs2od.stopping import stopping
+from fs2od.stopping import answering, stopping
 
 if TYPE_CHECKING:
     from fs2od.transfer import Extra, Mirror
@@ -124,8 +124,16 @@ def mirror(
 def _remove(chosen: Mirror, stop: threading.Event, *, asks: bool) -> None:
     extras = chosen.extras(stop)
     _show(extras)
-    if extras and (not asks or click.confirm("Remove them?", err=True)):
+    if extras and (not asks or _agreed()):
         chosen.remove(extras)
+
+
+def _agreed() -> bool:
+    try:
+        with answering():
+            return click.confirm("Remove them?", err=True)
+    except click.Abort:
+        raise Interrupted from None
 
 
 def _show(extras: list[Extra]) -> None:
