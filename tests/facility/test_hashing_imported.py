@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.facility.conftest import METADATA, OnePass, World
-from tests.facility.test_running import real_time, wait_for_letters
+from tests.facility.test_running import real_time, wait_for, wait_for_letters
 
 from fs2od.client import open_share
 from fs2od.facility import DatasetRow
@@ -219,7 +219,7 @@ async def test_a_single_pass_that_is_interrupted_ends_soon(world: World, monkeyp
 
     monkeypatch.setattr(Budget, "spend", spend)
     running = asyncio.create_task(world.facility(configuration=slow).once())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await reading.wait()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -233,17 +233,9 @@ async def test_the_daemon_makes_checksums_by_itself(world: World) -> None:
     await wait_for_letters(world, 1)
     (folder / ".running").unlink()
     await wait_for_letters(world, 2)
-    await exists(folder / SIDECAR / SEAL)
-    async with asyncio.timeout(30):
-        while not world.records()[NAME].sidecar.endswith("sealed"):  # noqa: ASYNC110 - another task's journal
-            await asyncio.sleep(0.05)
+    await wait_for(world, (folder / SIDECAR / SEAL).exists, "seal")
+    await wait_for(world, lambda: world.records()[NAME].sidecar.endswith("sealed"), "scan for the seal")
     stop.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await running
     assert parse_part((folder / SIDECAR / MANIFEST / "000001.jsonl").read_bytes()).size_bytes == 303
-
-
-async def exists(path: Path) -> None:
-    async with asyncio.timeout(30):
-        while not path.exists():  # noqa: ASYNC110, ASYNC240 - another thread's file, on a local disk
-            await asyncio.sleep(0.05)

@@ -82,6 +82,6 @@ def test_only_the_thread_that_reads_becomes_gentle() -> None:
     before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert niceness == [19]
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

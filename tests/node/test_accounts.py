@@ -39,14 +39,14 @@ def test_two_first_sign_ins_at_one_moment_make_one_account(scene: Scene) -> None
     found, start = [], threading.Barrier(4)
 
     def sign_in() -> None:
-        start.wait(10)
+        start.wait(60)
         found.append(scene.person(KIM))
 
     threads = [threading.Thread(target=sign_in) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(found) == 4
     assert len(set(found)) == 1
     assert len(scene.accounts.list(scene.world.administrator.caller)) == 2

@@ -40,7 +40,7 @@ def test_of_two_at_one_moment_one_gets_in(scene: Scene) -> None:
     secret, taken, start = scene.ask(), [], threading.Barrier(4)
 
     def take() -> None:
-        start.wait(10)
+        start.wait(60)
         with contextlib.suppress(NotFound):
             taken.append(scene.links.take(secret, peer=""))
 
@@ -48,7 +48,7 @@ def test_of_two_at_one_moment_one_gets_in(scene: Scene) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(taken) == 1
 
 

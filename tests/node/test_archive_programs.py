@@ -119,14 +119,14 @@ class Cutting:
             self._threads.append(thread)
 
     def _carry(self, client: socket.socket) -> None:
-        with client, socket.create_connection(self._target, timeout=20) as server:
-            client.settimeout(20)
+        with client, socket.create_connection(self._target, timeout=60) as server:
+            client.settimeout(60)
             up = threading.Thread(target=_copy, args=(client, server, 1 << 62))
             up.start()
             _copy(server, client, self._limit_bytes)
             for end in (client, server):
                 _shut(end)
-            up.join(20)
+            up.join(60)
 
     @contextmanager
     def carrying(self) -> Iterator[Cutting]:
@@ -137,9 +137,9 @@ class Cutting:
         finally:
             self._listening.shutdown(socket.SHUT_RDWR)
             self._listening.close()
-            thread.join(20)
+            thread.join(60)
             for other in self._threads:
-                other.join(20)
+                other.join(60)
 
 
 def _copy(source: socket.socket, target: socket.socket, limit_bytes: int) -> None:

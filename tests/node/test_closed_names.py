@@ -66,7 +66,7 @@ def test_what_was_registered_before_its_name_was_closed_is_closed_by_the_next_sc
 def test_two_at_once_close_earlier_names_without_a_quarrel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "SPA.yml~").write_text("x")
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=60)
 
     def judged(name: str, names: AbstractSet[str]) -> bool:
         together.wait()

@@ -385,12 +385,12 @@ async def test_a_cancelled_answer_closes_its_file_only_after_the_read_under_way(
     def hang(read: int) -> None:
         if read == 3:
             reading.set()
-            may_go_on.wait(20)
+            may_go_on.wait(60)
             was_closed.append(opened.closed)
 
     opened.before_read = hang
     task = asyncio.create_task(send_to_nobody(opened))
-    await asyncio.to_thread(reading.wait, 20)
+    await asyncio.to_thread(reading.wait, 60)
     task.cancel()
     await asyncio.sleep(0.05)
     may_go_on.set()

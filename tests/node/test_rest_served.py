@@ -21,12 +21,12 @@ def served(tmp_path: Path) -> Iterator[ServedWorld]:
 @pytest.fixture
 def http(served: ServedWorld) -> Iterator[httpx.Client]:
     context = ssl.create_default_context(cafile=str(served.ca))
-    with httpx.Client(verify=context, trust_env=False, timeout=10) as client:
+    with httpx.Client(verify=context, trust_env=False, timeout=60) as client:
         yield client
 
 
 def test_nobody_is_served_who_does_not_trust_the_authority(served: ServedWorld) -> None:
-    with httpx.Client(trust_env=False, timeout=10) as client, pytest.raises(httpx.ConnectError, match="certificate"):
+    with httpx.Client(trust_env=False, timeout=60) as client, pytest.raises(httpx.ConnectError, match="certificate"):
         client.get(f"{served.node.settings.zone_url}/api/v3/onezone/health")
 
 

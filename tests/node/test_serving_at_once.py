@@ -46,7 +46,7 @@ async def served(application: ASGIApp) -> AsyncIterator[int]:
 def received(port: int, request: bytes) -> list[bytes]:
     """Return what comes until the service closes the connection, as it comes."""
     found = []
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(request)
         while part := connection.recv(1 << 20):
             found.append(part)

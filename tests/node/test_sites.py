@@ -176,7 +176,7 @@ def test_a_site_added_while_the_node_runs_is_served_at_once(tmp_path: Path) -> N
         world.also_support(dataset.space, site.node_provider)
         url = f"{site.node_provider.record.url}/api/v3/oneprovider/data/{world.id_of(dataset, 'a.txt')}/content"
         context = ssl.create_default_context(cafile=str(world.ca))
-        with httpx.Client(verify=context, trust_env=False, timeout=20) as client:
+        with httpx.Client(verify=context, trust_env=False, timeout=60) as client:
             assert client.get(url, headers=owner.headers).content == FILES["a.txt"]
         assert site.node_provider.record.domain.startswith("localhost:")
 

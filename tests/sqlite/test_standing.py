@@ -102,17 +102,17 @@ def test_an_answer_from_before_a_commit_never_counts_after_it(database: Database
         found = look(name)
         if look.times == 1:
             is_reading.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
         return found
 
     standing = Standing(database, ask)
     slow = threading.Thread(target=standing.get, args=("one",))
     slow.start()
-    assert is_reading.wait(10)
+    assert is_reading.wait(60)
     put(database, "one", 2)
     assert standing.get("one") == 2
     go_on.set()
-    slow.join(10)
+    slow.join(60)
     assert standing.get("one") == 2
 
 
@@ -134,5 +134,5 @@ def test_threads_that_ask_while_others_write_see_what_they_wrote(database: Datab
             wrong.append((size, seen))
     written.set()
     for reader in readers:
-        reader.join(10)
+        reader.join(60)
     assert not wrong

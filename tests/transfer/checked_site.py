@@ -28,7 +28,7 @@ from fs2od.transfer import (
     parse_link,
 )
 
-__all__ = ["BIG", "BUSY", "CUT", "FEW", "MTIME_S", "QUICK", "REFUSED", "Site", "honest", "site", "spoil"]
+__all__ = ["BIG", "BUSY", "CUT", "FEW", "MTIME_S", "QUICK", "REFUSED", "Site", "honest", "site", "spoil", "stop_now"]
 
 
 BIG = random.Random(7).randbytes(3 * PIECE_BYTES + 12_345)
@@ -111,6 +111,14 @@ CUT = Reply(200, {"Content-Length": "1000"}, (b"{",))
 
 
 FEW = {f"{number}.mrc": bytes([number]) * 1000 for number in range(6)}
+
+
+def stop_now(stop: threading.Event) -> None:
+    """Ask a download to stop, and return when it has noticed: the thread that waits for that has ended."""
+    stop.set()
+    for thread in threading.enumerate():
+        if thread.name == "fs2od-stop":
+            thread.join()
 
 
 def spoil(data: bytes) -> bytes:

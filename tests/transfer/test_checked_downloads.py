@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.transfer.checked_site import BIG, MTIME_S, QUICK, Site, honest, site
+from tests.transfer.checked_site import BIG, MTIME_S, QUICK, Site, honest, site, stop_now
 
 from fs2od.errors import IntegrityFailure, StorageError
 from fs2od.manifests import MANIFEST, PIECE_BYTES, SIDECAR, Digester, dump_part
@@ -95,8 +95,7 @@ def test_what_was_brought_is_not_brought_again_after_an_interruption(site: Site,
         nonlocal asked
         asked += 1
         if asked == (3 if promised else 4):
-            stop.set()
-            threading.Event().wait(0.5)  # until that has been noticed
+            stop_now(stop)
         return honest(site, request)
 
     site.share.answers["content of id-big.mrc"] = stop_at_the_third_piece
@@ -120,8 +119,7 @@ def stopped_when_asked_for_the(nth: int, site: Site) -> Report:
         nonlocal asked
         asked += 1
         if asked == nth:
-            stop.set()
-            threading.Event().wait(0.5)  # until that has been noticed
+            stop_now(stop)
         return honest(site, request)
 
     site.share.answers["content of id-big.mrc"] = stop_then

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.transfer.checked_site import BIG, QUICK, Site, honest, site
+from tests.transfer.checked_site import BIG, QUICK, Site, honest, site, stop_now
 
 from fs2od.manifests import PIECE_BYTES
 from fs2od.testing.network import Reply, Request
@@ -34,8 +34,7 @@ def test_what_an_earlier_run_brought_of_a_file_is_not_counted_again(site: Site) 
         nonlocal asked
         asked += 1
         if asked == 4:
-            stop.set()
-            threading.Event().wait(0.5)  # until that has been noticed
+            stop_now(stop)
         return honest(site, request)
 
     site.share.answers["content of id-big.mrc"] = stop_at_the_third_piece

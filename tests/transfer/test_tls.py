@@ -31,7 +31,7 @@ def service(certificate: LocalCertificate, answer: Answering, *, host: str = "lo
                 plain, _ = listening.accept()
             except OSError:
                 return
-            plain.settimeout(10)
+            plain.settimeout(60)
             try:
                 with context.wrap_socket(plain, server_side=True) as connection:
                     connection.recv(65536)
@@ -88,7 +88,7 @@ def test_what_came_before_a_connection_fell_silent_is_given_first(certificate: L
 
     def answer(connection: ssl.SSLSocket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + _BODY[:300_000])
-        given_up.wait(10)
+        given_up.wait(60)
 
     room = memoryview(bytearray(1_000_000))
     http = Http(ca_file=str(certificate.ca), timeouts=Timeouts(stall_s=0.5))
@@ -116,7 +116,7 @@ def test_a_thread_that_waits_for_bytes_is_released(certificate: LocalCertificate
     def answer(connection: ssl.SSLSocket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + bytes(10))
         waits.set()
-        released.wait(10)
+        released.wait(60)
 
     failures: list[Fs2odError] = []
 
@@ -130,9 +130,9 @@ def test_a_thread_that_waits_for_bytes_is_released(certificate: LocalCertificate
     with service(certificate, answer) as url, closing(Http(ca_file=str(certificate.ca))) as http:
         thread = threading.Thread(target=ask)
         thread.start()
-        assert waits.wait(10)
+        assert waits.wait(60)
         http.abort()
-        thread.join(10)
+        thread.join(60)
         released.set()
         assert not thread.is_alive()
     assert isinstance(failures[0], (ConnectionLost, Interrupted))

@@ -33,7 +33,7 @@ def test_what_nobody_foresaw_ends_the_walk_and_is_raised(thread: str) -> None:
             met.set()
             raise ZeroDivisionError("unforeseen")
         if len(path) >= 2:
-            met.wait(10)
+            met.wait(60)
         return entries
 
     ending = Ending(lambda: aborted.append(True))
