@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sqlite3
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -125,6 +128,30 @@ async def test_stopped_in_the_middle_it_goes_on_where_it_was(world: World) -> No
     await wait_for_letters(world, 2)
     stop.set()
     await running
+
+
+async def test_stopped_while_a_thread_writes_it_ends_well_and_goes_on_from_there(world: World) -> None:
+    writing, stop = threading.Event(), asyncio.Event()
+    facility = Facility(
+        world.configuration(watch={"settle": "200 ms", "data_settle": "200 ms"}),
+        data=world.state,
+        connect=world.connection,
+        fault_point=lambda name: writing.set() if name == "journal add: before" else None,
+    )
+    running = asyncio.create_task(facility.run(stop))
+    await facility.prepared.wait()
+    with contextlib.closing(sqlite3.connect(world.state / DATABASE_NAME, check_same_thread=False)) as other:
+        # The thread that writes the new dataset down waits in SQLite, beyond the end of the task that it works for.
+        other.execute("BEGIN IMMEDIATE")
+        folder = world.dataset(running=True)
+        assert await asyncio.to_thread(writing.wait, 60)
+        stop.set()
+        later = threading.Timer(1, other.rollback)
+        later.start()
+        await running
+        later.join()
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", folder.name))
 
 
 async def test_a_second_daemon_on_one_folder_says_so_and_leaves(world: World) -> None:

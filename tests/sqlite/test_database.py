@@ -127,6 +127,44 @@ def test_opened_twice_by_us_and_once_by_another_process_nothing_is_lost(tmp_path
     fresh.close()
 
 
+@pytest.mark.parametrize("seconds", [10.0, 0.01], ids=["waited for", "left to its thread"])
+def test_closed_while_a_thread_writes_it_keeps_what_is_written_and_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr("fs2od.sqlite._database._BUSY_TIMEOUT_S", seconds)
+    database = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    begun = threading.Event()
+    # One statement that lasts: SQLite works on it without Python's lock.
+    many = "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 300000)"
+
+    def write() -> None:
+        with database.writing() as db:
+            db.execute("INSERT INTO thing (name, size) VALUES ('first', 1)")
+            begun.set()
+            db.execute(f"INSERT INTO thing (name, size) {many} SELECT i, 1 FROM n")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert begun.wait(60)
+    database.close()
+    thread.join()
+    with pytest.raises(StateError, match="was closed"):
+        _put(database, "late")
+    again = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    assert len(_names(again)) == 300_001
+    again.close()
+
+
+def test_closed_while_it_is_read_it_is_read_to_the_end_and_nothing_stays_open(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
+    _put(database, "one")
+    with database.reading() as db:
+        database.close()
+        assert [row["name"] for row in db.execute("SELECT name FROM thing")] == ["one"]
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        db.execute("SELECT 1")
+
+
 def test_threads_read_while_another_writes(tmp_path: Path) -> None:
     database = Database(tmp_path / "a.db", Schema("things", (FIRST,)))
     failures: list[BaseException] = []

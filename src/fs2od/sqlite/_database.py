@@ -46,6 +46,7 @@ class Database:
         self.path = path
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_IDLE_READERS)
         self._write_lock = threading.Lock()
+        self._closed = threading.Event()
         self._is_waiting_for_disk = True
         self.commits = 0
         """How many transactions were committed since it was opened: what was read is still so while this stands still."""
@@ -80,6 +81,8 @@ class Database:
                     self._idle.put_nowait(connection)
                 except queue.Full:
                     connection.close()
+                if self._closed.is_set():
+                    self._close_idle()
 
     @contextmanager
     def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
@@ -92,11 +95,14 @@ class Database:
         Raises:
             StorageFull: No space left; nothing of this transaction was kept.
             StateInUse: Another process held the database for longer than ten seconds.
+            StateError: It was closed; nothing was written.
         """
         with self._wrapped(), self._write_lock:
-            self._wait_for_disk(durable)
-            self._writer.execute("BEGIN IMMEDIATE")
+            if self._closed.is_set():
+                raise StateError(f"{self.path} was closed: nothing more is written")
             try:
+                self._wait_for_disk(durable)
+                self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
                 self._writer.execute("COMMIT")
                 self.commits += 1
@@ -105,15 +111,30 @@ class Database:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+            finally:
+                if self._closed.is_set():
+                    self._writer.close()
 
     def close(self) -> None:
-        """Close every idle connection. Callers make sure that no `reading` or `writing` is under way."""
+        """Close it, when a transaction that is under way has ended: threads outlive the tasks that wait for them.
+
+        Python's SQLite brings the whole process down when a connection is closed that another thread is using. So what is still
+        being used, by readers or by a transaction that lasts for very long, is closed by its user.
+        """
+        self._closed.set()
+        self._close_idle()
+        if self._write_lock.acquire(timeout=_BUSY_TIMEOUT_S):
+            try:
+                self._writer.close()
+            finally:
+                self._write_lock.release()
+
+    def _close_idle(self) -> None:
         while True:
             try:
                 self._idle.get_nowait().close()
             except queue.Empty:
-                break
-        self._writer.close()
+                return
 
     def _wait_for_disk(self, wanted: bool) -> None:
         if wanted != self._is_waiting_for_disk:
