@@ -134,10 +134,10 @@ def site(path: Path) -> Iterator[Site]:
 CONTENT = bytes(range(256)) * 4
 
 
-def wait_for(condition: Callable[[], bool], within_s: float = 20) -> None:
+def wait_for(condition: Callable[[], bool], within_s: float = 60) -> None:
     until = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < until
+        assert time.monotonic() < until, f"it did not come about within {within_s} s"
         time.sleep(0.01)
 
 

@@ -24,10 +24,10 @@ from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
 
 
-def wait_for(condition: Callable[[], bool], within_s: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], within_s: float = 60) -> None:
     until = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < until
+        assert time.monotonic() < until, f"it did not come about within {within_s} s"
         time.sleep(0.01)
 
 

@@ -87,10 +87,10 @@ class Facility:
         )
         if process.exitcode is None:
             process.terminate()
-        process.join(30)
+        process.join(120)
         # What is killed behind its last mail was killed, too.
         lived = process.exitcode == 0
-        assert lived or process.exitcode == -signal.SIGKILL
+        assert lived or process.exitcode == -signal.SIGKILL, f"fault point {fault_at}: exit code {process.exitcode}"
         process.close()
         return lived
 
@@ -100,7 +100,10 @@ class Facility:
 
 def _is_at_work(pid: int) -> bool:
     """Say whether a process has come so far that it obeys a polite signal."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # killed behind the mail, and reaped
     caught = next((int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:")), 0)
     return bool(caught >> (signal.SIGTERM - 1) & 1)
 

@@ -20,7 +20,7 @@ def test_a_letter_comes_from_the_running_node_and_signs_in(tmp_path: Path) -> No
 
             page = http.get(f"{portal}/sign-in").text
             assert press("/sign-in/mail", page, address="alex@example.org", next="/account") == 200
-            letter = wait_for(lambda: next(iter(system.mails()), None), within_s=20, what="the letter")
+            letter = wait_for(lambda: next(iter(system.mails()), None), within_s=60, what="the letter")
             (link,) = re.findall(rf"^{portal}(/sign-in/link/\S+)$", letter.text, re.MULTILINE)
             assert letter.message["Subject"].startswith("Your link to sign in")
             assert press(link, http.get(portal + link).text) == 303

@@ -16,7 +16,8 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -41,12 +42,11 @@ def wait_for(look: Callable[[], Found | None], *, within_s: float = 60, what: st
         TimeoutError: There was none within the time.
     """
     end = time.monotonic() + within_s
-    while time.monotonic() < end:
-        found = look()
-        if found:
-            return found
+    while not (found := look()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} did not come within {within_s} s")
         time.sleep(_POLL_S)
-    raise TimeoutError(f"{what} did not come within {within_s} s")
+    return found
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -112,12 +112,12 @@ class System:
         """What the processes said on stderr."""
         return (self.home / "stderr.log").read_text(errors="replace")
 
-    def start(self, *more: str, within_s: float = 60, env: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+    def start(self, *more: str, within_s: float = 120, env: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         """Start `fs2od up` and return its ready line."""
         arguments = ["up", "--data", str(self.data), "--watch", str(self.watched), "--port", str(self.port), "--json"]
         return self._start([*arguments, *more], within_s, env)
 
-    def start_node(self, *more: str, within_s: float = 60) -> Mapping[str, Any]:
+    def start_node(self, *more: str, within_s: float = 120) -> Mapping[str, Any]:
         """Start `fs2od node` alone and return its ready line."""
         arguments = ["node", "--data", str(self.data / "node"), "--port", str(self.port), "--json"]
         return self._start([*arguments, *more], within_s, None)
@@ -133,13 +133,14 @@ class System:
         self.facts = json.loads(self._ready_line(within_s))
         return self.facts
 
-    def stop(self, *, within_s: float = 30) -> int | None:
+    def stop(self, *, within_s: float = 60) -> int | None:
         """Stop it as Ctrl-C does and return its exit code."""
         if self.process is None:
             return None
         self.process.send_signal(signal.SIGINT)
         try:
-            code = self.process.wait(within_s)
+            with self._explained():
+                code = self.process.wait(within_s)
         finally:
             self._close()
         return code
@@ -156,12 +157,15 @@ class System:
         files = sorted((self.data / "outbox").glob("*.eml"))
         return [_mail(path.read_bytes()) for path in files]
 
-    def wait_for_mail(self, count: int = 1, *, within_s: float = 60) -> Mail:
+    def wait_for_mail(self, count: int = 1, *, within_s: float = 120) -> Mail:
         """Return the mail number `count` (from 1), once it lies in the outbox."""
-        mails = wait_for(
-            lambda: found if len(found := self.mails()) >= count else None, within_s=within_s, what="the mail"
-        )
-        return mails[count - 1]
+
+        def look() -> list[Mail] | None:
+            found = self.mails()
+            return found if len(found) >= count else None
+
+        with self._explained():
+            return wait_for(look, within_s=within_s, what=f"mail {count}")[count - 1]
 
     def record(self, session: microscope.Session, name: str, *, mails: int = 1) -> Path:
         """Let a microscope write a dataset, as fast as the disk allows, and return its folder.
@@ -206,7 +210,17 @@ class System:
                 raise RuntimeError(f"fs2od ended with {self.process.returncode}: {self.log[-2000:]}")
             return line if line.endswith(b"\n") else None
 
-        return wait_for(look, within_s=within_s, what="the ready line")
+        with self._explained():
+            return wait_for(look, within_s=within_s, what="the ready line")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Let what does not come in time be told with what the processes said last."""
+        try:
+            yield
+        except (TimeoutError, subprocess.TimeoutExpired) as error:
+            error.add_note(f"they said: {self.log[-2000:]}")
+            raise
 
     def _close(self) -> None:
         if self.process is not None and self.process.stdout is not None:

@@ -30,7 +30,7 @@ from fs2od.testing.world import open_world, write_files
 LARGE = os.urandom(1_000_000)
 ODD = "sub dir+č/a&b%25=?#\n'\".mrc"
 LIFETIME_S = 2
-LONGEST_S = 15.0
+LONGEST_S = 60.0
 
 
 @pytest.fixture
