@@ -22,6 +22,7 @@ from fs2od.manifests import PIECE_BYTES
 from fs2od.testing.ports import free_ports
 from fs2od.testing.small_disks import may_mount, small_disk
 from fs2od.testing.world import ServedWorld
+from fs2od.transfer import bundle
 
 BIG_BYTES = 96 << 20
 big = partial(noise, BIG_BYTES)
@@ -172,6 +173,21 @@ def test_a_file_larger_than_this_account_may_write_is_a_matter_of_the_disk(
     assert confined.returncode == 7
     assert "larger than files may be here" in confined.stderr
     assert download.run().returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("mirror", "--delete", "--yes"), ("download",), ("stage", "in"), ("get.py",)],
+    ids=["mirror", "download", "stage in", "get.py"],
+)
+def test_an_empty_folder_as_of_an_unset_variable_is_wrong_usage(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "get.py").write_text(bundle())
+    front = (sys.executable, "get.py") if words == ("get.py",) else (sys.executable, "-m", "fs2od", *words)
+    command = [*front, "https://localhost:1/share/1a2b", ""]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LONGEST_S, check=False)
+    assert said.returncode == 2, said.stderr
+    assert "it is empty" in said.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["get.py"]
 
 
 @pytest.mark.parametrize("link", ["", "https://zone.example.org/", "http://zone.example.org/share/abc"])

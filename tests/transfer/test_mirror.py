@@ -178,6 +178,17 @@ def test_a_list_of_files_is_mirrored_and_nothing_else_is_touched(
     assert {"Grids/002.mrc", "Grids/mine.mrc"} <= shown(out).keys()
 
 
+def test_what_a_list_of_files_leaves_out_is_not_removed(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    out = tmp_path / "out"
+    options = Options(only=("Grids/001.mrc", "SPA.yml", "mine/listed"), ca_file=str(behind.world.ca))
+    for name in ("top.txt", "Grids/old.mrc", "mine/listed/old.mrc", "mine/other.mrc"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text("x")
+    mirror = Mirror(parse_link(published.link), out, options)
+    assert [each.path for each in mirror.extras()] == [("mine", "listed", "old.mrc")]
+
+
 def test_nothing_is_removed_when_something_is_missing(site: Site, tmp_path: Path) -> None:
     behind, _ = site
     mirror = mirror_of(site, tmp_path / "out")

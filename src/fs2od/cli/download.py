@@ -8,6 +8,7 @@ import click
 
 from fs2od.cli.access_options import access_options
 from fs2od.cli.bringing import (
+    Folder,
     bringing_options,
     interrupted,
     only,
@@ -37,7 +38,7 @@ __all__ = ["download"]
     "  fs2od download 'my space/grid2' /scratch/grid2 --token-file job.token"
 )
 @click.argument("link")
-@click.argument("dest", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.argument("dest", required=False, type=Folder())
 @access_options
 @bringing_options
 @click.option("--dry-run", is_flag=True, help="Say how much would come, and how long it would take; write nothing.")

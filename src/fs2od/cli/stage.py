@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options, wait_option
-from fs2od.cli.bringing import FILES_FROM_OPTION
+from fs2od.cli.bringing import FILES_FROM_OPTION, Folder
 from fs2od.errors import ConfigurationError
 
 __all__ = ["stage"]
@@ -25,7 +25,7 @@ def stage() -> None:
 
 @stage.command("in")
 @click.argument("place")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=Folder())
 @access_options
 @THROUGH_PROVIDER_OPTION
 @click.option("-j", "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="The most connections.")

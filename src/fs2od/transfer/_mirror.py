@@ -45,7 +45,7 @@ class Mirror:
             options: As for a download.
         """
         given = options or Options()
-        self._selection = Selection(given.include, given.exclude)
+        self._selection = Selection(given.include, given.exclude, given.only)
         self._place = place
         self._path = Path(destination)
         # A dataset that holds a folder of that name must not tell us what we found right.

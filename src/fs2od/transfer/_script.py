@@ -84,7 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="get.py", description=said, epilog=_EPILOG)
     add = parser.add_argument
     add("link", metavar="LINK", help="the link to the dataset; or a space, with a token")
-    add("dest", metavar="DEST", nargs="?", help="the folder to fill; by default one named after the dataset")
+    add(
+        "dest",
+        metavar="DEST",
+        nargs="?",
+        type=_folder,
+        help="the folder to fill; by default one named after the dataset",
+    )
     add("--ca", metavar="FILE", help="certificates (PEM) to trust besides the system's")
     add(
         "--token-file",
@@ -111,6 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--dry-run", action="store_true", help="say how much would come, and how long it would take")
     what.add_argument("--verify", action="store_true", help="check the files that are here, and fetch nothing")
     return parser
+
+
+def _folder(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError('it is empty, as a variable that is not set: "." is the current folder')
+    return text
 
 
 def _text_of(parse: Callable[[str], float]) -> Callable[[str], str]:
