@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from fs2od.configuration import Configuration, example, load_configuration, mail_transport, settings_reference
+from fs2od.configuration import (
+    Configuration,
+    example,
+    load_configuration,
+    load_node_configuration,
+    mail_transport,
+    settings_reference,
+)
 from fs2od.configuration._complaints import complaints
 from fs2od.configuration._documents import _sections
 from fs2od.configuration._values import duration_text, size_text
@@ -114,6 +121,16 @@ def test_everything_has_a_default_except_what_must_be_known(tmp_path: Path) -> N
 def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert old in SMALLEST
     assert said in complaint(tmp_path, SMALLEST.replace(old, new))
+
+
+def test_a_metadata_file_that_gets_an_invite_token_is_not_published(tmp_path: Path) -> None:
+    text = f"{SMALLEST}[publish]\nmetadata_file = true\n[access]\nwrite_to_metadata = true\n"
+    found = complaint(tmp_path, text)
+    assert "publish.metadata_file: with access.write_to_metadata, everybody who has the link would read" in found
+    with pytest.raises(ConfigurationError, match="everybody who has the link would read the members' invite token"):
+        load_node_configuration(tmp_path / "fs2od.toml")
+    for allowed in (text.replace("metadata_file = true", ""), text.replace("write_to_metadata = true", "")):
+        loaded(tmp_path, allowed)
 
 
 @pytest.mark.parametrize("line", ["foo = 1", 'settle = "1 fortnight"', 'metadata_files = ["a/b"]', 'glob = "**"'])

@@ -203,7 +203,7 @@ class Publish(Section):
     metadata_file: bool = Field(
         default=False,
         description="Show the metadata file itself through public links, of datasets that appear from then on: it stays closed "
-        "where it was closed, and false closes it everywhere. Members always see it.",
+        "where it was closed, or an invite token was written into it, and false closes it everywhere. Members always see it.",
     )
 
 
@@ -288,7 +288,8 @@ class Access(Section):
 
     file: bool = Field(default=True, description="Write fs2od-access.yml (mode 0600) into the dataset's folder.")
     write_to_metadata: bool = Field(
-        default=False, description="Also write it into the metadata file, keeping its comments, order and mode."
+        default=False,
+        description="Also write it into the metadata file, keeping its comments, order and mode; not with publish.metadata_file.",
     )
     tag: str = Field(
         default="Onedata2",
@@ -401,9 +402,22 @@ class Configuration(Section):
         return self
 
     @model_validator(mode="after")
+    def _no_token_is_published(self) -> Configuration:
+        _require_unpublished_token(self.publish, self.access)
+        return self
+
+    @model_validator(mode="after")
     def _sites_differ(self) -> Configuration:
         require_different(self.site)
         return self
+
+
+def _require_unpublished_token(publish: Publish, access: Access) -> None:
+    if publish.metadata_file and access.write_to_metadata:
+        raise ValueError(
+            "publish.metadata_file: with access.write_to_metadata, everybody who has the link would read the members' "
+            "invite token: set one of the two to false"
+        )
 
 
 class _Watched(BaseModel):
@@ -437,6 +451,7 @@ class NodeConfiguration(BaseModel):
     site: tuple[Site, ...] = Field(default=(), max_length=64)
     watch: tuple[_Watched, ...] = ()
     publish: Publish = Field(default_factory=Publish)
+    access: Access = Field(default_factory=Access)
 
     @property
     def closed_names(self) -> frozenset[str]:
@@ -447,6 +462,11 @@ class NodeConfiguration(BaseModel):
     def page_language(self) -> str:
         """The language of pages for everybody."""
         return self.pages.language or (self.mail.language if self.mail else "en")
+
+    @model_validator(mode="after")
+    def _no_token_is_published(self) -> NodeConfiguration:
+        _require_unpublished_token(self.publish, self.access)
+        return self
 
     @model_validator(mode="after")
     def _sites_differ(self) -> NodeConfiguration:

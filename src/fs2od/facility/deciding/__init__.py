@@ -39,7 +39,7 @@ from fs2od.facility.deciding._decide import (
 from fs2od.facility.deciding._links import OPEN, brought_about, rule_in_words, rule_of, terms_of
 from fs2od.facility.deciding._passing_over import CLOSED_FOLDER, Unheeded, passed_over, standing, to_be_told
 from fs2od.facility.deciding._pauses import QUICK_TRIES, pause_after_setback
-from fs2od.facility.deciding._privacy import closed_names_of, shows_metadata_file
+from fs2od.facility.deciding._privacy import TOKEN_WRITTEN, closed_names_of, shows_metadata_file
 from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "OPEN",
     "QUICK_TRIES",
     "STRUCTURAL",
+    "TOKEN_WRITTEN",
     "Action",
     "Adopt",
     "AnnounceAgain",

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from fs2od.errors import StorageError
-from fs2od.facility.deciding import Rules, correction
+from fs2od.facility.deciding import TOKEN_WRITTEN, Rules, correction
 from fs2od.facility.journal import Announcement, Journal, Phase, Record, Step
 from fs2od.facility.metadata import (
     AccessInformation,
@@ -22,7 +22,7 @@ from fs2od.facility.metadata import (
 )
 from fs2od.facility.onboarding._letters import announced_letter, complete_letter
 from fs2od.facility.onboarding._setbacks import FolderTrouble
-from fs2od.facility.onboarding._steps import Outcome, Scene, owners_invite, progressed
+from fs2od.facility.onboarding._steps import Outcome, Scene, close_metadata_files, owners_invite, progressed
 from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import ShareId, TokenId
 from fs2od.onedata.tokens import Token
@@ -175,15 +175,27 @@ class Announcer:
         settings, file = scene.configuration.access, scene.folder.metadata
         if not settings.write_to_metadata or file is None:
             return Outcome("off", "metadata file left as it is")
+        closed = scene.record.closed or await self._closed_for_token(scene)
         path = scene.folder.path / file.name
         try:
             information = await self._information(scene)
             await asyncio.to_thread(write_into_metadata, path, information, tag=settings.tag)
         except NotWritable as error:
-            return Outcome("not writable", f"metadata file left as it is: {error}")
+            return Outcome("not writable", f"metadata file left as it is: {error}", {"closed": closed})
         except (MetadataProblem, StorageError) as error:
             raise FolderTrouble(str(error)) from error
-        return Outcome("written", f"access information written into {file.name}")
+        return Outcome(TOKEN_WRITTEN, f"access information written into {file.name}", {"closed": closed})
+
+    async def _closed_for_token(self, scene: Scene) -> str:
+        """Close a metadata file that was to be public when the dataset appeared, before a token is in it."""
+        await close_metadata_files(scene)
+        closed = scene.folder.fingerprint
+        # Written down at once: it stays closed also if we are killed before we know whether the token was written.
+        said = "metadata file closed to public links: an invite token is written into it"
+        await asyncio.to_thread(
+            self.journal.write, replace(scene.record, closed=closed), kind="closed", said=said, now=self.clock()
+        )
+        return closed
 
     async def _information(self, scene: Scene) -> AccessInformation:
         return AccessInformation(
