@@ -312,6 +312,7 @@ async def test_when_the_space_is_removed_no_part_stays_in_the_store(scene: Scene
     assert scene.uploads() == 0
 
 
+@pytest.mark.timeout(600)
 def test_wherever_the_node_is_killed_index_and_bucket_agree_and_it_goes_on(tmp_path: Path, own: S3Settings) -> None:
     # A dozen processes of a second each: one for every step from the last part on. Each finds what the one before it left.
     store, ended, at, content = client_of(own), None, 0, CONTENT[PART:]

@@ -83,6 +83,7 @@ def killed_at_every_step(folder: Path, own: S3Settings, content: bytes, says_sum
     raise AssertionError("it does not end")
 
 
+@pytest.mark.timeout(600)
 def test_wherever_the_node_is_killed_what_is_a_file_then_was_read_back(tmp_path: Path, own: S3Settings) -> None:
     content = CONTENT[PART:]
     steps = list(killed_at_every_step(tmp_path, own, content, says_sums=False))

@@ -154,6 +154,7 @@ def test_nothing_is_kept_of_a_file_whose_sender_leaves(tmp_path: Path) -> None:
         assert listed(world, dataset) == on_disk(dataset) == {}
 
 
+@pytest.mark.timeout(600)
 def test_index_and_bytes_agree_wherever_the_node_is_killed(tmp_path: Path) -> None:
     # Half a minute: a real process for each of some fifty steps.
     ended = None
