@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from functools import partial
-from typing import Callable, Final
+from typing import Callable, Final, Iterable
 
 from fs2od.errors import Fs2odError, Interrupted, StorageError
 from fs2od.manifests import PIECE_BYTES
@@ -68,6 +68,7 @@ class Errand:
         # Folders whose own failure is told: nobody knows what they show.
         self._unread: set[Names] = set()
         self._filled: dict[Names, Entry] = {}
+        self._has_judged_root = False
         self._promises = Promises(run, sidecar, Sums(sums_url))
         self._crashed: list[BaseException] = []
         self._mates = Mates(run)
@@ -258,7 +259,7 @@ class Errand:
     def _carry_out(self, folder: Names, entry: Entry, plan: Plan) -> list[Entry]:
         """Do what a plan says, but leave the files to the workers; return the folders to enter."""
         tally, disk = self._run.tally, self._run.destination
-        here = [each for each in plan.skip if each.kind is EntryKind.FILE]
+        here = _files(plan.skip)
         refused = [refusal.entry for refusal in plan.refuse if refusal.entry.kind is EntryKind.FILE]
         tally.listed([*here, *refused, *(fetch.entry for fetch in plan.fetch)])
         for refusal in plan.refuse:
@@ -276,7 +277,7 @@ class Errand:
         if plan.fetch and entry.kind is EntryKind.FOLDER:
             self._filled[folder] = entry
         self._get_ready(plan)
-        hand_out = partial(self._hand_out, folder, entry, plan, here)
+        hand_out = partial(self._hand_out, folder, entry, plan)
         self._promises.once_read(partial(self._on_disk, folder, hand_out), len(plan.fetch) + len(here))
         return entered
 
@@ -293,11 +294,15 @@ class Errand:
             return True
         return self._on_disk(path, lambda: self._run.destination.make_folder(path))
 
-    def _hand_out(self, folder: Names, entry: Entry, plan: Plan, here: list[Entry]) -> None:
+    def _hand_out(self, folder: Names, entry: Entry, plan: Plan) -> None:
+        if not folder and entry.kind is EntryKind.FOLDER and not self._has_judged_root:
+            self._has_judged_root = True
+            if self._sidecar.sealed and self._is_outdated(plan):
+                plan = self._brought_up_to_date(entry, plan)
         checks: list[Wanted] = []
         for refusal in plan.refuse:
             self._remember((*folder, refusal.entry.name))
-        for each in here:
+        for each in _files(plan.skip):
             wanted = self._wanted(folder, each)
             if wanted.promise is None:
                 self._run.tally.whole(wanted.path, each.size_bytes, fetched=False, intact=False, under_way=False)
@@ -315,6 +320,41 @@ class Errand:
             self._work.put(checks=checks, large=large, folder=Job("folder", tuple(small), folder=entry))
         else:
             self._work.put(checks=checks, small=small, large=large)
+
+    def _is_outdated(self, plan: Plan) -> bool:
+        """Say whether the root is otherwise listed than its manifest says: the root alone is listed before the seal is looked for.
+
+        What came between the two would be called absent, and what changed in between be taken for what it was.
+        """
+        listed = {each.name: each for each in plan.entries()}
+        folders: set[str] = set()
+        for promise in self._sidecar.promises():
+            top, below, _ = promise.path.partition("/")
+            if below:
+                folders.add(top)
+                continue
+            there = listed.get(top)
+            if self._selection.wants((top,)) if there is None else self._sidecar.promise(top, there) is None:
+                return True
+        return any(self._selection.enters((name,)) for name in folders - listed.keys())
+
+    def _brought_up_to_date(self, root: Entry, plan: Plan) -> Plan:
+        """List the root once more, bring what is new or has changed since it was planned, and return the plan of the rest."""
+        try:
+            listing = self._run.shared.children(root, most=self._limits.folder_entries)
+        except Interrupted:
+            raise
+        except Fs2odError:
+            return plan
+        planned = {each.name: each for each in plan.entries()}
+        refused = {refusal.entry.name for refusal in plan.refuse}
+        fresh = {each.name for each in listing if _differs(each, planned.get(each.name))} - refused
+        for name in fresh & planned.keys():
+            self._run.tally.unlisted(planned[name])
+        now = self._planned((), listing, self._run.destination.scan(()))
+        for folder in self._carry_out((), root, narrowed(now, lambda each: each.name in fresh)):
+            self._new_walk().run(folder, at=(folder.name,))
+        return narrowed(plan, lambda each: each.name not in fresh)
 
     def _make_folders(self, folder: Names) -> None:
         for end in range(1, len(folder) + 1):
@@ -346,3 +386,13 @@ class Errand:
             self._setbacks.failed(path, error)
             return False
         return True
+
+
+def _files(entries: Iterable[Entry]) -> list[Entry]:
+    return [each for each in entries if each.kind is EntryKind.FILE]
+
+
+def _differs(now: Entry, planned: Entry | None) -> bool:
+    """Say whether something is new, or is a file that was another one when it was planned."""
+    is_file = planned is not None and planned.kind is EntryKind.FILE
+    return planned is None or (is_file and now.kind is EntryKind.FILE and now.state() != planned.state())

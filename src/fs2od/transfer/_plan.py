@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Callable, Final, Iterable, Mapping, NamedTuple
+from typing import Callable, Final, Iterable, Iterator, Mapping, NamedTuple
 
 from fs2od.errors import Fs2odError, IntegrityFailure, StorageError
 from fs2od.manifests import MOST_FILE_BYTES, PIECE_BYTES, is_straight, link_fault, target_fault
@@ -71,6 +71,12 @@ class Plan(NamedTuple):
     links: tuple[Entry, ...] = ()
     refuse: tuple[Refusal, ...] = ()
     remove: tuple[str, ...] = ()
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every entry that it says what to do about."""
+        yield from (fetch.entry for fetch in self.fetch)
+        yield from (*self.skip, *self.folders, *self.links)
+        yield from (refusal.entry for refusal in self.refuse)
 
 
 def plan_download(

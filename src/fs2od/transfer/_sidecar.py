@@ -195,8 +195,12 @@ class Sidecar:
                 self._read(shared, self._inside)
             except (IntegrityFailure, NotFound):
                 # Since the look, a part may have been published and the seal taken away for it.
+                seen = _seal_in(self._inside)
                 self._inside = shared.children(self._folder)
                 self._read(shared, self._inside, seal_may_be_gone=True)
+                if self.sealed and _seal_in(self._inside) != seen:
+                    # What is being listed may be older than this seal: the next look sees all that it speaks of.
+                    self.sealed, self.may_grow = False, True
 
     def _took_early(self, told: Seal) -> bool:
         """Take what came early, and say whether the seal fits to it; nothing is kept of it otherwise."""
@@ -220,7 +224,7 @@ class Sidecar:
                 raise
 
     def _read(self, shared: Dataset, inside: list[Entry], *, seal_may_be_gone: bool = False) -> None:
-        seal = next((e for e in inside if e.name == SEAL and e.kind is EntryKind.FILE), None)
+        seal = _seal_in(inside)
         coming = _Coming(shared, [] if seal is None else [seal], self._early)
         manifest = _named(inside, MANIFEST)
         files = shared.children(manifest) if manifest is not None else []
@@ -332,6 +336,10 @@ def pieces_of(promise: Promise | None) -> tuple[str, ...]:
     if promise is None or len(promise.pieces) != len(piece_ranges(promise.size_bytes, PIECE_BYTES)):
         return ()
     return promise.pieces
+
+
+def _seal_in(entries: list[Entry]) -> Entry | None:
+    return next((e for e in entries if e.name == SEAL and e.kind is EntryKind.FILE), None)
 
 
 def _named(entries: list[Entry], name: str) -> Entry | None:
