@@ -175,11 +175,18 @@ def shared(folder: Path) -> Iterator[Radosgw]:
         ready = folder / "ready"
         if not ready.exists():
             with (folder / "guard.log").open("w") as log:
-                subprocess.Popen(
+                guard = subprocess.Popen(
                     [sys.executable, "-m", "fs2od.testing.radosgw", str(folder)],
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                ).returncode = 0  # not waited for: it outlives this process if another one needs it  # fmt: skip
-            _until(ready.exists, "the S3 server", folder / "guard.log")
+                )  # fmt: skip
+            # Each of its steps ends in a while, well or not; together they may take long where others are at work.
+            while not ready.exists() and guard.poll() is None:
+                time.sleep(_LOOKS_EVERY_S)
+            if not ready.exists():
+                raise RuntimeError(
+                    f"the S3 server did not start: {(folder / 'guard.log').read_text(errors='replace')[-1000:]}"
+                )
+            guard.returncode = 0  # not waited for: it outlives this process if another one needs it
         fcntl.flock(starting, fcntl.LOCK_UN)
         told = json.loads(ready.read_text())
         yield Radosgw(Path(told["home"]), told["port"], told["tls_port"], Path(told["ca"]))
