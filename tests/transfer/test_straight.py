@@ -25,7 +25,10 @@ from fs2od.testing.world import serve_world
 from fs2od.transfer import (
     STATE,
     AccessToken,
+    Busy,
+    ConnectionLost,
     Download,
+    Entry,
     MalformedAnswer,
     Mirror,
     Options,
@@ -34,6 +37,7 @@ from fs2od.transfer import (
     Timeouts,
     parse_link,
 )
+from fs2od.transfer._answers import Content
 from fs2od.transfer._options import opened_dataset
 from fs2od.transfer._store import Addressed, Store, address_in
 
@@ -166,7 +170,7 @@ def test_what_the_store_does_not_give_rightly_comes_through_the_provider(
     if isinstance(fault, Refuse):
         assert len(centre.proxy.exchanges) == (2 if fault.status == 403 else 1), "it is left alone"
     if not isinstance(fault, FlipBit):
-        assert len(said) == 1
+        assert len(said) == 1, said
         assert "bytes come through the provider instead" in said[0]
     assert "X-Amz" not in "".join(said)
 
@@ -193,6 +197,36 @@ def test_a_store_that_failed_is_tried_again_after_a_while(centre: Centre) -> Non
                     view = memoryview(bytearray(1000))
                     assert bytes(view[: content.read_into(view)]) == BIG[5 : 5 + len(view)]
     assert len(centre.proxy.exchanges) == 2
+
+
+def test_what_breaks_off_is_said_also_where_the_store_was_left_without_a_word_meanwhile(centre: Centre) -> None:
+    centre.proxy.strike(Cut(1000), when=anything)
+    said: list[str] = []
+    with opened_dataset(centre.place, centre.options(), time.sleep) as dataset, ExitStack() as stack:
+        assert isinstance(dataset, SpaceDataset)
+        asks = iter([dataset._store_address, busy])
+
+        def ask(file: Entry, start: int, count: int) -> Addressed | None:
+            return next(asks)(file, start, count)
+
+        store = Store(dataset.http, ask, say=said.append)
+        file = dataset.stat("big.mrc")
+        content = store.opened(stack, file, 0, 2 << 20)
+        assert content is not None
+        assert store.opened(stack, file, 2 << 20, 2 << 20) is None
+        assert said == []
+        with pytest.raises(ConnectionLost):
+            read_all(content)
+    assert ["bytes come through the provider instead" in line for line in said] == [True], said
+
+
+def read_all(content: Content) -> None:
+    while content.read_into(memoryview(bytearray(1000))):
+        pass
+
+
+def busy(_: Entry, __: int, ___: int) -> Addressed | None:
+    raise Busy("no time")
 
 
 @pytest.mark.parametrize("wait_s", [1.0, 60.0])

@@ -76,6 +76,7 @@ class Store:
         self._works = False
         self._is_tried = False
         self._not_before_s = 0.0
+        self._told_until_s = 0.0
         self._said: set[str] = set()
 
     def opened(self, stack: contextlib.ExitStack, file: Entry, start: int, count: int) -> Content | None:
@@ -170,9 +171,10 @@ class Store:
         with self._lock:
             self._works = False
             now_s = self._clock()
-            # Others that fail beside the first one have nothing new to say.
-            is_news = bool(why) and why not in self._said and now_s >= self._not_before_s and not self._http.has_ended
+            # Others that fail beside the first one have nothing new to say; after one that was left without a word, they have.
+            is_news = bool(why) and why not in self._said and now_s >= self._told_until_s and not self._http.has_ended
             self._not_before_s = max(self._not_before_s, now_s + for_s)
+            self._told_until_s = self._not_before_s if is_news else self._told_until_s
             self._said.add(why)
         if is_news:
             self._say(f"{why}; bytes come through the provider instead")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +26,8 @@ __all__ = [
 ]
 
 _POLL_S = 0.02
+_DROP_BYTES = 4 << 10
+_DROP_S = 0.5
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -61,6 +64,18 @@ class Stall(Fault):
     def after(self, reply: Reply) -> Reply:
         """Let the first bytes through, then wait."""
         return replace(reply, body=_stalled(reply.body, self.after_bytes, self.longest_s))
+
+
+@dataclass(frozen=True)
+class Held(Fault):
+    """After so many bytes the body comes in drops until it is let go: whoever reads is in the middle of it, and does not give up."""
+
+    after_bytes: int
+    until: threading.Event
+
+    def after(self, reply: Reply) -> Reply:
+        """Hold the rest back."""
+        return replace(reply, body=_held(reply.body, self.after_bytes, self.until))
 
 
 @dataclass(frozen=True)
@@ -180,6 +195,20 @@ def _stalled(body: Iterable[bytes], after_bytes: int, longest_s: float) -> Itera
         time.sleep(_POLL_S)  # nothing is to come; the silence is bounded by `longest_s`
         yield b""  # lets the server look whether it ends
     raise Broken("nobody waited any longer")
+
+
+def _held(body: Iterable[bytes], after_bytes: int, until: threading.Event) -> Iterator[bytes]:
+    sent = 0
+    for block in body:
+        at = 0
+        while at < len(block):
+            free = len(block) if until.is_set() else max(_DROP_BYTES, after_bytes - sent)
+            part = block[at : at + free]
+            yield part
+            at += len(part)
+            sent += len(part)
+            if sent >= after_bytes:
+                until.wait(_DROP_S)
 
 
 def _first(body: Iterable[bytes], count: int) -> Iterator[bytes]:
