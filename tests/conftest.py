@@ -1,14 +1,15 @@
-"""What holds for all tests: which begin first, and where coverage is measured."""
+"""What holds for all tests: which begin first, where coverage is measured, and what is shown of those that fail."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import islice
 
 import coverage
 import pytest
+from tests.explained import explained
 
 # Many processes, browsers, bad networks, very much of something and whatever is given more time go again over what other tests
 # cover already, and tracing doubles their work.
@@ -67,3 +68,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
             return (yield)
         finally:
             measuring.start()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the downloads and commands of a failed test have said."""
+    report = yield
+    if report.failed and call.excinfo is not None:
+        report.sections += explained(call.excinfo.value)
+    return report
