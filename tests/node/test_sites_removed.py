@@ -97,5 +97,5 @@ def test_its_port_is_let_go_while_the_others_go_on(tmp_path: Path) -> None:
                     return True
                 return False
 
-            wait_until(is_gone, 20)
+            wait_until(is_gone, 60)
             assert client.get(f"{world.node.settings.provider_url}/api/v3/onepanel/configuration").status_code == 200

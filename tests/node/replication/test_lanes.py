@@ -17,6 +17,8 @@ from fs2od.node.settings import ReplicationSettings
 from fs2od.onedata.ids import SpaceId, StorageId
 from fs2od.testing.world import wait_until
 
+LONGEST_S = 60.0
+
 
 class Worked:
     """Lanes whose turns last until they are let go, one after the other."""
@@ -32,7 +34,7 @@ class Worked:
         self.lanes.add(key(name), is_urgent=is_urgent)
 
     def has_begun(self, *names: str) -> bool:
-        wait_until(lambda: len(self.begun) >= len(names), 10)
+        wait_until(lambda: len(self.begun) >= len(names), LONGEST_S)
         return self.begun == list(names)
 
     def end_turn(self) -> None:
@@ -110,7 +112,7 @@ def test_what_is_urgent_comes_first_and_presses_those_in_its_way_alone(two: Work
     assert not two.lanes.is_pressed(key("x2"), urgently=True)
     for _ in range(3):
         two.end_turn()
-    wait_until(lambda: len(two.begun) > 3, 10)
+    wait_until(lambda: len(two.begun) > 3, LONGEST_S)
     assert two.begun[2:4] == ["a1", "c1"]
 
 
@@ -124,7 +126,7 @@ def test_whoever_asks_again_during_a_turn_has_another_one_and_waits_once(one: Wo
         one.end_turn()
     assert one.has_begun("a1", "b1", "a1")
     one.end_turn()
-    assert one.lanes.wait(SpaceId("a"), 10)
+    assert one.lanes.wait(SpaceId("a"), LONGEST_S)
     assert one.begun == ["a1", "b1", "a1"]
 
 
@@ -148,6 +150,6 @@ def test_a_turn_that_fails_unexpectedly_gives_its_place_to_the_next(caplog: pyte
     lanes = Lanes(work, [Pass(copying, SystemClock())])
     lanes.add(key("a1"))
     lanes.add(key("b1"))
-    wait_until(lambda: len(begun) == 2, 10)
+    wait_until(lambda: len(begun) == 2, LONGEST_S)
     lanes.close()
     assert "ended unexpectedly" in caplog.text

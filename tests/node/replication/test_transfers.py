@@ -288,7 +288,7 @@ def test_who_asked_is_told_of_the_end() -> None:
         thread.start()
         call_back(f"http://127.0.0.1:{server.server_port}/done?x=1", TransferId("t1"), trusted={"127.0.0.1"})
         thread.join(30)
-    wait_until(lambda: told == [b'{"transferId": "t1"}'], 10)
+    wait_until(lambda: told == [b'{"transferId": "t1"}'], 60)
 
 
 # A status, and the hello of a TLS server, each with more to come.
