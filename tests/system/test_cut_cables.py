@@ -92,6 +92,10 @@ def place(tmp_path_factory: pytest.TempPathFactory, radosgw: Radosgw) -> Iterato
         yield Laid(node, site, user, system, dataset, token, facility, bucket, store, results, link)
 
 
+SLOW_MEGABITS_S = 2
+"""So slow that nothing ends before everything is in the middle, whatever that takes on a busy machine."""
+
+
 def holds_in_the_middle(process: subprocess.Popen[str], folder: Path) -> None:
     """Let a command work until some of its bytes have come, and stand still then, until the others are as far."""
     wait_for(lambda: is_in_the_middle(folder), what=f"the first bytes in {folder}")
@@ -124,7 +128,8 @@ def mounted_here(
 def test_what_people_run_waits_while_their_cable_is_cut_and_ends_whole(place: Laid, tmp_path: Path) -> None:
     write_files(tmp_path / "made", {f"run/{number}.star": SOME.randbytes(LARGE) for number in range(3)})
     got = {name: tmp_path / name for name in ("download", "mirror", "stage")}
-    with mounted_here(place, tmp_path, "--cache", str(tmp_path / "cache")) as (point, _):
+    with mounted_here(place, tmp_path, "--cache", str(tmp_path / "cache")) as (point, _), ExitStack() as slowly:
+        slowly.enter_context(place.user.slowed(SLOW_MEGABITS_S))
         reader = Reading(point / "Grids" / "0.mrc")
         space = place.dataset.space
         running: dict[str, subprocess.Popen[str]] = {}
@@ -145,6 +150,7 @@ def test_what_people_run_waits_while_their_cable_is_cut_and_ends_whole(place: La
                     process.send_signal(signal.SIGCONT)
                 time.sleep(CUT_S)
                 unfinished = [name for name, process in running.items() if process.poll() is None]
+            slowly.close()
             for name, process in running.items():
                 ends_well(process, name)
             reader.join(LONGEST_S)
@@ -170,7 +176,8 @@ def test_what_people_bring_back_waits_while_their_cable_is_cut_and_ends_whole(pl
     results, before = place.results.folder, size_of(place.results.folder)
     cache = ("--cache", str(tmp_path / "cache"), "--spool", str(tmp_path / "unsent"))
     running: dict[str, subprocess.Popen[str]] = {}
-    with mounted_here(place, tmp_path, *cache, of=place.results) as (point, mount):
+    with mounted_here(place, tmp_path, *cache, of=place.results) as (point, mount), ExitStack() as slowly:
+        slowly.enter_context(place.user.slowed(SLOW_MEGABITS_S))
         try:
             running["stage"] = place.member("stage", "out", str(tmp_path / "made"), f"{place.results.space}/staged")
             wait_for(lambda: size_of(results) > before + 100_000, what="the first bytes of stage out")
@@ -183,6 +190,7 @@ def test_what_people_bring_back_waits_while_their_cable_is_cut_and_ends_whole(pl
                 running["stage"].send_signal(signal.SIGCONT)
                 time.sleep(CUT_S)
                 unfinished = [name for name, process in running.items() if process.poll() is None]
+            slowly.close()
             for name, process in running.items():
                 ends_well(process, name)
         finally:

@@ -24,7 +24,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from fs2od.testing.late_packets import tap
@@ -52,7 +52,9 @@ class Cable:
 class Host:
     """A network namespace with an address."""
 
-    def __init__(self, address: str, device: str, namespace: int, switch: int, port: str, late_by: str) -> None:
+    def __init__(
+        self, address: str, device: str, namespace: int, switch: int, port: str, late_by: str, cable: Cable
+    ) -> None:
         self.address = address
         self.device = device
         self.late_by = late_by
@@ -60,6 +62,7 @@ class Host:
         self._namespace = namespace
         self._switch = switch
         self._port = port
+        self._cable = cable
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -81,6 +84,24 @@ class Host:
             yield
         finally:
             self._plug("up")
+
+    @contextmanager
+    def slowed(self, megabits_s: float) -> Iterator[None]:
+        """Have a cable with a bandwidth carry less in both directions: what is begun meanwhile is in the middle for long."""
+        self._shape(replace(self._cable, megabits_s=megabits_s))
+        try:
+            yield
+        finally:
+            self._shape(self._cable)
+
+    def _shape(self, cable: Cable) -> None:
+        with _inside(self._switch):
+            _limit(self._port, cable)
+        with _inside(self._namespace):
+            if (cable.delay_ms or cable.loss_percent) and self.late_by != _CARRIED:
+                _delay(self.device, cable)
+            else:
+                _limit(self.device, cable)
 
     def _plug(self, state: str) -> None:
         with _inside(self._switch):
@@ -155,7 +176,8 @@ class Network:
                 _delay(device, cable)
             elif cable.megabits_s:
                 _limit(device, cable)
-        return Host(address, device, namespace, self._switch, port, "netem" if self._has_netem else _CARRIED)
+        late_by = "netem" if self._has_netem else _CARRIED
+        return Host(address, device, namespace, self._switch, port, late_by, cable)
 
     def _namespace(self) -> int:
         """Return the handle of a new network namespace, which goes with the network."""
@@ -223,11 +245,11 @@ def _wired(namespace: int, device: str, switch: int, port: str) -> None:
 def _delay(device: str, cable: Cable) -> None:
     late = ["delay", f"{cable.delay_ms}ms", "loss", f"{cable.loss_percent}%", "limit", str(_QUEUE_PACKETS)]
     rate = ["rate", f"{cable.megabits_s}mbit"] if cable.megabits_s else []
-    _run("tc", "qdisc", "add", "dev", device, "root", "netem", *late, *rate)
+    _run("tc", "qdisc", "replace", "dev", device, "root", "netem", *late, *rate)
 
 
 def _limit(device: str, cable: Cable) -> None:
-    _run("tc", "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{cable.megabits_s}mbit",
+    _run("tc", "qdisc", "replace", "dev", device, "root", "tbf", "rate", f"{cable.megabits_s}mbit",
          "burst", "64kb", "latency", "200ms")  # fmt: skip
 
 
