@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from fs2od.cli.hosts import address_option, bracketed
+from fs2od.cli.hosts import address_option, public_host, with_port
 from fs2od.cli.operator import operator_service
 from fs2od.cli.running import announce, run, set_up_logging
 from fs2od.cli.watched import require_apart
@@ -55,7 +55,7 @@ _PREPARED_WITHIN_S = 20.0
     help="The port of the operator's page. 0 takes any.",
 )
 @click.option(
-    "--host", default="localhost", show_default=True, callback=bracketed, help="The host name of the operator's page."
+    "--host", default="localhost", show_default=True, callback=public_host, help="The host name of the operator's page."
 )
 @address_option
 @click.option(
@@ -121,7 +121,7 @@ def facility(
         asyncio.run(daemon.once())
         return
     socket = listen(port, address=address)
-    origin = configuration.network.public_operator or f"https://{host}:{socket.getsockname()[1]}"
+    origin = configuration.network.public_operator or f"https://{with_port(host, socket.getsockname()[1])}"
 
     async def work(stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from fs2od.cli.hosts import with_port
 from fs2od.configuration import Network
 from fs2od.node.certificates import ServerCertificate, ensure_certificate
 from fs2od.node.given_certificates import given_authority, given_certificate, is_for
@@ -29,7 +30,7 @@ class Addresses:
     def of(cls, network: Network, host: str, ports: tuple[int, int]) -> Addresses:
         """Return the public addresses, or where it listens; pure."""
         if network.public_zone is None or network.public_provider is None:
-            return cls(f"{host}:{ports[0]}", f"{host}:{ports[1]}", host)
+            return cls(with_port(host, ports[0]), with_port(host, ports[1]), host)
         provider = urlsplit(network.public_provider)
         return cls(urlsplit(network.public_zone).netloc, provider.netloc, provider.hostname or host)
 

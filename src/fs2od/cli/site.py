@@ -10,7 +10,7 @@ import click
 from msgspec import structs
 
 from fs2od.cli.administering import SIZE, Speaker, panel_options, speaker_options
-from fs2od.cli.hosts import bracketed
+from fs2od.cli.hosts import public_host
 from fs2od.cli.site_members import COMMANDS
 from fs2od.cli.site_removing import remove
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
@@ -32,7 +32,7 @@ def site() -> None:
 
 @site.command()
 @click.argument("name")
-@click.option("--host", default="", callback=bracketed, help="Its public host name; by default the node's.")
+@click.option("--host", default="", callback=public_host, help="Its public host name; by default the node's.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Its port; by default the next free one.")
 @zone_options
 @speaker_options
