@@ -11,7 +11,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Callable, Collection, Final, Iterator
+from typing import Callable, Collection, Final, Iterable, Iterator
 
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.transfer._descent import Descent
@@ -24,6 +24,7 @@ from fs2od.transfer._partials import PartialName
 __all__ = ["Destination", "Keeps", "Spares", "kind_of"]
 
 _NOT_ON_THE_WAY: Final = {errno.ELOOP, errno.ENAMETOOLONG}
+_NO_SUCH_NAME: Final = {errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
 _ENTRY_KINDS: Final = {
     stat.S_IFREG: EntryKind.FILE,
     stat.S_IFDIR: EntryKind.FOLDER,
@@ -149,6 +150,24 @@ class Destination:
                     return inside.names()
             except FileNotFoundError:
                 return []
+
+    def identities(self, folder: Names, names: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """Return what tells things in a folder from all others on this machine, by the names under which the disk finds them.
+
+        Raises:
+            StorageError: The folder cannot be read, or a link or a file stands on the way.
+        """
+        found = {}
+        with told(), self.opened(folder) as inside:
+            for name in names:
+                try:
+                    facts = inside.stat(name)
+                except OSError as error:
+                    if error.errno not in _NO_SUCH_NAME:
+                        raise
+                else:
+                    found[name] = (facts.st_dev, facts.st_ino)
+        return found
 
     def make_folder(self, folder: Names) -> bool:
         """Make sure that a folder is there, and say whether it is new.

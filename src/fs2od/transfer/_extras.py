@@ -8,6 +8,7 @@ import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import AbstractSet as Set
 from typing import Callable, Final, Iterator
 
 from fs2od.errors import Fs2odError
@@ -18,6 +19,7 @@ from fs2od.transfer._destination import Destination, Keeps, Spares, kind_of
 from fs2od.transfer._disk import told
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present
 from fs2od.transfer._partials import partials_of
+from fs2od.transfer._plan import folded, name_fault
 from fs2od.transfer._run import Ending
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._walk import DownloadLimits, Walk
@@ -54,13 +56,12 @@ def find_extras(
         listed = {entry.name: entry for entry in listing}
         partials = [each for group in partials_of(present.keys() - listed.keys()).values() for each in group]
         beside = {name for each in partials for name in (str(each), each.notes)}
-        for name, there in present.items():
-            path = (*folder, name)
-            # What has the name of something else in the dataset is the download's affair, which refuses to replace it.
-            if path != (STATE,) and name not in beside and name not in listed:
-                extras = list(_extras(destination, selection, path, there))
-                with lock:
-                    found.extend(extras)
+        # What has the name of something else in the dataset is the download's affair, which refuses to replace it.
+        strange = present.keys() - listed.keys() - beside - ({STATE} if not folder else set())
+        for name in strange - _called_otherwise(destination, folder, strange, listed.keys() - present.keys()):
+            extras = list(_extras(destination, selection, (*folder, name), present[name]))
+            with lock:
+                found.extend(extras)
         return [each for each in listing if each.kind is EntryKind.FOLDER and selection.enters((*folder, each.name))]
 
     def failed(_: Names, __: Entry, error: Fs2odError) -> None:
@@ -101,6 +102,24 @@ def remove_folder(path: Path, *, keeps: Keeps | None = None, spares: Spares | No
     if path.parent.is_dir():
         with Destination(path.parent) as parent:
             parent.remove_all((path.name,), keeps, spares)
+
+
+def _called_otherwise(destination: Destination, folder: Names, strange: Set[str], missing: Set[str]) -> Set[str]:
+    """Return those of some names in a folder that are how the disk calls what is listed under names that it does not show.
+
+    A disk may fold case, or compose letters in its own way, and keep the name that stood there. Whether it does, only it knows:
+    it finds what it calls otherwise also under the listed name, as the same thing. Some mounts make up numbers for what they
+    find; there, names that a disk may fold are believed to mean the same.
+    """
+    if not strange:
+        return set()
+    asked = [name for name in missing if name_fault(name) is None]
+    found = destination.identities(folder, asked)
+    if not found:
+        return set()
+    same, alike = set(found.values()), set(map(folded, found))
+    there = destination.identities(folder, strange)
+    return {name for name in strange if there.get(name) in same or folded(name) in alike}
 
 
 def _extras(destination: Destination, selection: Selection, path: Names, there: Present) -> Iterator[Extra]:

@@ -12,7 +12,7 @@ from fs2od.transfer._entries import Entry, EntryKind, Present
 from fs2od.transfer._errors import LinkLeftOut
 from fs2od.transfer._partials import PartialName, partial_name, partials_of
 
-__all__ = ["Fetch", "Plan", "Refusal", "narrowed", "plan_download"]
+__all__ = ["Fetch", "Plan", "Refusal", "folded", "name_fault", "narrowed", "plan_download"]
 
 _LONGEST_NAME: Final = 255
 # Signs with a meaning in paths there, what is dropped from a name's end, and the names of devices.
@@ -98,7 +98,7 @@ def plan_download(
     """
     entries = list(listing)
     partials = partials_of(present.keys() - {entry.name for entry in entries})
-    draft = _Draft(depth, on_windows, _folded if folds_case else _as_it_is, present, partials)
+    draft = _Draft(depth, on_windows, folded if folds_case else _as_it_is, present, partials)
     for entry in entries:
         draft.place(entry)
     return draft.plan()
@@ -223,7 +223,7 @@ def _fault(entry: Entry, depth: int, on_windows: bool) -> Fs2odError | None:
         _WINDOWS.search(entry.name) or (entry.target and _WINDOWS.search(entry.target.replace("/", "")))
     ):
         return StorageError("Windows knows no such name")
-    reason = _name_fault(entry.name)
+    reason = name_fault(entry.name)
     if reason:
         return IntegrityFailure(reason)
     if entry.kind is EntryKind.SYMLINK:
@@ -232,7 +232,8 @@ def _fault(entry: Entry, depth: int, on_windows: bool) -> Fs2odError | None:
     return IntegrityFailure(reason) if reason else None
 
 
-def _name_fault(name: str) -> str | None:
+def name_fault(name: str) -> str | None:
+    """Return why no disk should be given a name, or None."""
     if name in {"", ".", ".."} or "/" in name or "\0" in name:
         return "its name would lead out of its folder"
     try:
@@ -284,5 +285,6 @@ def _as_it_is(name: str) -> str:
     return name
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return what is the same of names that differ only in case, or in how their letters are composed."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

@@ -1,0 +1,37 @@
+"""Disks that take several names for one: what is in the dataset stays in its mirror, whatever the disk calls it."""
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from fs2od.testing.folding_disks import Folding, folding_disk
+from fs2od.testing.network import HostileShare, listed
+from fs2od.transfer import Mirror, Options, parse_link
+
+COMPOSED = "Grön.mrc"
+APART = unicodedata.normalize("NFD", COMPOSED)
+
+
+@pytest.mark.parametrize(
+    ("folding", "there", "name"),
+    [(Folding.CASE, "movie.MRC", "Movie.mrc"), (Folding.FORM_D, APART, COMPOSED)],
+    ids=["case", "form D"],
+)
+def test_what_the_disk_calls_otherwise_is_no_extra(tmp_path: Path, folding: Folding, there: str, name: str) -> None:
+    disk, behind = tmp_path / "disk", tmp_path / "behind"
+    disk.mkdir()
+    behind.mkdir()
+    (behind / there).write_bytes(b"old")
+    with (
+        HostileShare([listed(name, 4), listed("plain", 1)], {name: b"mnew", "plain": b"p"}) as share,
+        folding_disk(disk, behind, folding),
+    ):
+        mirror = Mirror(parse_link(share.link), disk, Options())
+        assert mirror.run().exit_code == 0
+        assert (behind / there).read_bytes() == b"mnew"
+        (disk / "mine").write_bytes(b"x")
+        extras = mirror.extras()
+        assert [each.path for each in extras] == [("mine",)]
+        mirror.remove(extras)
+    assert sorted(each.name for each in behind.iterdir()) == sorted([".fs2od-mirror", there, "plain"])
