@@ -19,7 +19,7 @@ from fs2od.manifests import (
     part_name,
     seal_of,
 )
-from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
+from fs2od.testing.network import Broken, HostileShare, Reply, Request, listed, reply_of
 from fs2od.transfer import (
     Download,
     Options,
@@ -107,7 +107,15 @@ REFUSED = reply_of({"error": {"id": "forbidden"}}, status=403)
 BUSY = reply_of(b"", status=503)
 
 
-CUT = Reply(200, {"Content-Length": "1000"}, (b"{",))
+class _Broken:
+    """A body that ends too early, and its connection with it, so that nobody waits for more; as often as it is asked for."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"{"
+        raise Broken("cut")
+
+
+CUT = Reply(200, {"Content-Length": "1000"}, _Broken())
 
 
 FEW = {f"{number}.mrc": bytes([number]) * 1000 for number in range(6)}

@@ -24,7 +24,6 @@ from fs2od.testing.downloading import command, single_file
 from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
 from fs2od.transfer import (
     NotFound,
-    Timeouts,
 )
 
 __all__ = ["site"]
@@ -198,7 +197,7 @@ def test_a_check_names_what_a_list_names_and_the_manifest_does_not(site: Site) -
     assert report.summary().endswith("typo.mrc: it was asked for, and the manifest does not name it")
 
 
-IMPATIENT = replace(QUICK, exclude=(SIDECAR,), timeouts=Timeouts(2.0, 0.3))
+DATA_ONLY = replace(QUICK, exclude=(SIDECAR,))
 
 
 @pytest.mark.parametrize("name", ["000002.jsonl", SEAL])
@@ -216,7 +215,7 @@ def test_a_download_says_when_it_could_not_check(site: Site, name: str, answer: 
         whole = {"Content-Length": str(len(site.share.contents[name]))}
         answer = replace(answer, headers=whole) if answer is CUT else answer
         site.share.answers[f"content of id-{name}"] = lambda _: answer
-    report = site.run(IMPATIENT)
+    report = site.run(DATA_ONLY)
     assert (report.exit_code, report.failures, report.sealed) == (code, (), False)
     assert report.files_intact == (6 if name == SEAL else 3)
     assert site.found() == FEW
@@ -230,7 +229,7 @@ def test_a_manifest_that_cannot_be_listed_is_told(site: Site, folder: str, answe
     site.offer(FEW)
     site.promise(FEW)
     site.share.answers[f"children of id-{folder}"] = lambda _: answer
-    report = site.run(IMPATIENT)
+    report = site.run(DATA_ONLY)
     assert (report.exit_code, report.files_intact) == (code, 0)
     assert site.found() == FEW
     assert "checked by size only; the manifest cannot be used: " in report.summary()

@@ -12,7 +12,6 @@ from fs2od.manifests import (
 from fs2od.testing.network import Reply, Request, reply_of
 from fs2od.transfer import (
     ConnectionLost,
-    Timeouts,
     report_lines,
 )
 
@@ -73,7 +72,7 @@ def test_a_download_that_follows_reads_the_disk_again_once_the_dataset_is_comple
     assert site.found() == {"a.mrc": b"a" * 1000, "big.mrc": BIG}
 
 
-FOLLOWING = replace(QUICK, follow=True, follow_every_s=0.02, timeouts=Timeouts(2.0, 0.3))
+FOLLOWING = replace(QUICK, follow=True, follow_every_s=0.02)
 
 
 @pytest.mark.parametrize("answer", [BUSY, CUT], ids=["503", "cut"])
