@@ -4,12 +4,14 @@ import os
 import random
 import shutil
 import signal
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from fs2od.manifests import PIECE_BYTES, SIDECAR
@@ -199,12 +201,23 @@ def test_nothing_is_removed_when_something_is_missing(site: Site, tmp_path: Path
     assert (tmp_path / "out" / "mine.txt").exists()
 
 
+def nothing_is_undeliverable(site: Site) -> None:
+    """Let the facility say so; else a link that leads out may be one of the dataset's."""
+    behind, published = site
+    world, root = behind.world, behind.world.id_of(published.dataset)
+    url = f"{world.node.settings.provider_url}/api/v3/oneprovider/data/{root}/metadata/json"
+    with httpx.Client(verify=ssl.create_default_context(cafile=world.ca), trust_env=False) as client:
+        said = {"fs2od": {"undeliverable": 0, "undeliverable_names": []}}
+        client.put(url, json=said, headers=world.administrator.headers).raise_for_status()
+
+
 def test_a_link_in_the_mirror_is_removed_and_not_followed(site: Site, tmp_path: Path) -> None:
     mirror = mirror_of(site, tmp_path / "out")
     assert mirror.run().code == 0
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "x").write_text("x")
     (mirror.out / "link").symlink_to(tmp_path / "precious")
+    nothing_is_undeliverable(site)
     assert mirror.run("--delete", "--yes").code == 0
     assert (tmp_path / "precious" / "x").exists()
     assert not (mirror.out / "link").is_symlink()

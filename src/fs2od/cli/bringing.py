@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -142,13 +142,13 @@ def quiet(text: str | None, *, follow: bool) -> float | None:
         raise click.BadParameter(str(error), param_hint="--until-quiet") from error
 
 
-def rehearse(estimate: Estimate, *, as_json: bool) -> None:
-    """Say what would come, and end with the exit code of it if that is not 0."""
+def rehearse(estimate: Estimate, *, as_json: bool, more: Mapping[str, object] | None = None) -> None:
+    """Say what would come, with what JSON is to say besides, and end with the exit code of it if that is not 0."""
     from fs2od.transfer import estimate_line  # noqa: PLC0415 - keeps `--help` quick
 
     code = estimate.exit_code
     if as_json:
-        code = last_word(json.dumps(estimate.document()), code)
+        code = last_word(json.dumps({**estimate.document(), **(more or {})}), code)
     else:
         click.echo(estimate_line(estimate), err=True)
     if code:

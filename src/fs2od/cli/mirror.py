@@ -107,8 +107,7 @@ def mirror(
     try:
         with stopping() as stop:
             if dry_run:
-                rehearse(chosen.estimate(stop), as_json=as_json)
-                _show(chosen.extras(stop) if delete else [])
+                _rehearse(chosen, stop, delete=delete, as_json=as_json)
                 return
             try_place_of(report_file, dest)
             with progress_bar("listing") as show_plainly:
@@ -122,10 +121,20 @@ def mirror(
     tell(report, dest, again=again, report_file=report_file, as_json=as_json)
 
 
+def _rehearse(chosen: Mirror, stop: threading.Event, *, delete: bool, as_json: bool) -> None:
+    from fs2od.transfer import extras_document  # noqa: PLC0415 - keeps `--help` quick
+
+    estimate = chosen.estimate(stop)
+    # Nothing would be removed when something does not come.
+    extras = chosen.extras(stop) if delete and not estimate.exit_code else []
+    rehearse(estimate, as_json=as_json, more={"extras": extras_document(extras)} if delete else None)
+    _show(extras)
+
+
 def _remove(chosen: Mirror, stop: threading.Event, *, asks: bool) -> None:
     extras = chosen.extras(stop)
     _show(extras)
-    if extras and (not asks or _agreed()):
+    if any(not each.why_kept for each in extras) and (not asks or _agreed()):
         chosen.remove(extras)
 
 
@@ -138,14 +147,24 @@ def _agreed() -> bool:
 
 
 def _show(extras: list[Extra]) -> None:
-    from fs2od.transfer import EntryKind, readable_size, shown_path  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import readable_size  # noqa: PLC0415 - keeps `--help` quick
 
-    if not extras:
-        return
-    files, size = sum(each.files for each in extras), sum(each.size_bytes for each in extras)
-    click.echo(f"not in the dataset: {files:,} files, {readable_size(size)}:", err=True)
+    going = [each for each in extras if not each.why_kept]
+    if going:
+        files, size = sum(each.files for each in going), sum(each.size_bytes for each in going)
+        click.echo(f"not in the dataset: {files:,} files, {readable_size(size)}:", err=True)
+        _show_each(going)
+    kept = [each for each in extras if each.why_kept]
+    if kept:
+        click.echo("kept, as the dataset may have these, which nobody can deliver:", err=True)
+        _show_each(kept)
+
+
+def _show_each(extras: list[Extra]) -> None:
+    from fs2od.transfer import EntryKind, shown_path  # noqa: PLC0415 - keeps `--help` quick
+
     for each in extras[:_MOST_SHOWN]:
         more = f"/ ({each.files:,} files)" if each.kind is EntryKind.FOLDER else ""
-        click.echo(f"  {shown_path(each.path)}{more}", err=True)
+        click.echo(f"  {shown_path(each.path)}{more}{each.why_kept and f': {each.why_kept}'}", err=True)
     if len(extras) > _MOST_SHOWN:
         click.echo(f"  … and {len(extras) - _MOST_SHOWN:,} more", err=True)

@@ -26,7 +26,7 @@ from fs2od.transfer._errors import (
     UntrustedCertificate,
     Withheld,
 )
-from fs2od.transfer._extras import STATE, Extra, remove_folder
+from fs2od.transfer._extras import STATE, Extra, extras_document, remove_folder
 from fs2od.transfer._following import NeverComplete
 from fs2od.transfer._http import Timeouts
 from fs2od.transfer._ledger import KeptLedger, Ledger
@@ -139,6 +139,7 @@ __all__ = [
     "Withheld",
     "bundle",
     "estimate_line",
+    "extras_document",
     "folder_name",
     "given_token",
     "is_link",

@@ -61,7 +61,17 @@ class Present(NamedTuple):
 
 
 def shown_path(names: Names) -> str:
-    """Return a path as a person may safely see it: on one line, without control characters, and not endless."""
+    r"""Return a path as a person may safely see it: on one line, without control characters, and not endless.
+
+    A byte that is not UTF-8 is written out: "bad\xff".
+    """
     text = "/".join(name.replace("/", "\N{FRACTION SLASH}") for name in names) or "."
-    plain = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    plain = "".join(c if c.isprintable() else _written_out(c) for c in text)
     return plain if len(plain) <= _LONGEST_SHOWN else plain[: _LONGEST_SHOWN - 1] + "…"
+
+
+def _written_out(character: str) -> str:
+    # How Python holds a byte of a name that is not UTF-8.
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape", "surrogatepass").decode()

@@ -6,10 +6,10 @@ import contextlib
 import os
 import stat
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import AbstractSet as Set
-from typing import Callable, Final, Iterator
+from typing import Callable, Final, Iterator, Sequence
 
 from fs2od.errors import Fs2odError
 from fs2od.manifests import MIRROR_STATE
@@ -17,32 +17,43 @@ from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._descent import Descent
 from fs2od.transfer._destination import Destination, Keeps, Spares, kind_of
 from fs2od.transfer._disk import told
-from fs2od.transfer._entries import Entry, EntryKind, Names, Present
+from fs2od.transfer._doubts import Doubts
+from fs2od.transfer._entries import Entry, EntryKind, Names, Present, shown_path
 from fs2od.transfer._partials import partials_of
 from fs2od.transfer._plan import folded, name_fault
 from fs2od.transfer._run import Ending
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._walk import DownloadLimits, Walk
 
-__all__ = ["STATE", "Extra", "find_extras", "remove_extras", "remove_folder"]
+__all__ = ["STATE", "Extra", "extras_document", "find_extras", "remove_extras", "remove_folder"]
 
 STATE: Final = MIRROR_STATE
+_MOST_TOLD: Final = 100
 
 
 @dataclass(frozen=True)
 class Extra:
-    """Something that the dataset has not: a file, a link, or a folder with all that is in it."""
+    """Something that the dataset does not list: a file, a link, or a folder with all that is in it.
+
+    Attributes:
+        path: Where it is, name by name.
+        kind: What it is.
+        files: How many files it is.
+        size_bytes: What they take.
+        why_kept: Why it may be the dataset's all the same and is not removed, in a few words; "" for what is to go.
+    """
 
     path: Names
     kind: EntryKind
     files: int
     size_bytes: int
+    why_kept: str = ""
 
 
 def find_extras(
     dataset: Dataset, destination: Destination, selection: Selection, limits: DownloadLimits, ending: Ending
 ) -> list[Extra]:
-    """Return what is in the folder and not in the dataset; what the selection leaves out is not looked at.
+    """Return what is in the folder and not listed in the dataset; what the selection leaves out is not looked at.
 
     Raises:
         Fs2odError: Not everything could be listed: nothing may be removed.
@@ -59,7 +70,9 @@ def find_extras(
         # What has the name of something else in the dataset is the download's affair, which refuses to replace it.
         strange = present.keys() - listed.keys() - beside - ({STATE} if not folder else set())
         for name in strange - _called_otherwise(destination, folder, strange, listed.keys() - present.keys()):
-            extras = list(_extras(destination, selection, (*folder, name), present[name]))
+            path, there = (*folder, name), present[name]
+            why_kept = doubts.about(path, there)
+            extras = [replace(each, why_kept=why_kept) for each in _extras(destination, selection, path, there)]
             with lock:
                 found.extend(extras)
         return [each for each in listing if each.kind is EntryKind.FOLDER and selection.enters((*folder, each.name))]
@@ -70,6 +83,7 @@ def find_extras(
     root = dataset.root()
     if root.kind is not EntryKind.FOLDER:
         return []
+    doubts = Doubts(dataset.metadata(root))
     Walk(dataset, ending, limits, visit=visit, failed=failed).run(root)
     ending.check()
     if failures:
@@ -78,14 +92,33 @@ def find_extras(
 
 
 def remove_extras(destination: Destination, extras: list[Extra]) -> None:
-    """Remove what was found.
+    """Remove what was found, but for what is to be kept.
 
     Raises:
         StorageError: Something cannot be removed.
     """
     for extra in extras:
-        destination.remove_all(extra.path)
+        if not extra.why_kept:
+            destination.remove_all(extra.path)
     destination.sync()
+
+
+def extras_document(extras: Sequence[Extra]) -> dict[str, object]:
+    """Return what JSON says of what was found: counts of what would go, and the first paths of it and of what is kept."""
+    going = [each for each in extras if not each.why_kept]
+    kept = [each for each in extras if each.why_kept]
+    return {
+        "files": sum(each.files for each in going),
+        "bytes": sum(each.size_bytes for each in going),
+        "count": len(going),
+        "paths": [_told_path(each) for each in going[:_MOST_TOLD]],
+        "kept_count": len(kept),
+        "kept": [{"path": _told_path(each), "reason": each.why_kept} for each in kept[:_MOST_TOLD]],
+    }
+
+
+def _told_path(extra: Extra) -> str:
+    return f"{shown_path(extra.path)}{'/' if extra.kind is EntryKind.FOLDER else ''}"
 
 
 def remove_folder(path: Path, *, keeps: Keeps | None = None, spares: Spares | None = None) -> None:

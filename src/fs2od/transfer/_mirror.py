@@ -78,7 +78,7 @@ class Mirror:
         return Download(self._place, self._path, self._options).estimate(stop)
 
     def extras(self, stop: threading.Event | None = None) -> list[Extra]:
-        """Return what is in the folder and not in the dataset now.
+        """Return what is in the folder and not listed in the dataset now.
 
         Raises:
             Fs2odError: Not everything could be listed.
@@ -91,7 +91,7 @@ class Mirror:
                 return find_extras(dataset, destination, self._selection, self._options.limits, ending)
 
     def remove(self, extras: list[Extra]) -> None:
-        """Remove what `extras` found. Call it only after a run whose exit code was 0.
+        """Remove what `extras` found, but for what is to be kept. Call it only after a run whose exit code was 0.
 
         Raises:
             StorageError: Something cannot be removed.

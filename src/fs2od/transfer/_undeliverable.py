@@ -12,7 +12,7 @@ from typing import Final, Mapping
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._entries import Entry, shown_path
 
-__all__ = ["Undeliverable", "says_complete", "undeliverable_in", "undeliverable_of"]
+__all__ = ["Undeliverable", "says_complete", "told_of", "undeliverable_in", "undeliverable_of"]
 
 _OWN: Final = "fs2od"
 _MOST_NAMES: Final = 100
@@ -65,13 +65,22 @@ def undeliverable_of(body: bytes, *, is_wanted: bool) -> Undeliverable:
         body: The metadata, as they were sent.
         is_wanted: Whether the whole dataset was asked for.
     """
+    count, names = told_of(body) or (0, ())
+    return Undeliverable(count, tuple(map(_shown, names)), is_wanted) if count else Undeliverable()
+
+
+def told_of(body: bytes) -> tuple[int, tuple[str, ...]] | None:
+    r"""Return how many cannot be delivered, and some of them as they were told, which is not fit to be shown; None where nothing is said.
+
+    A name is a path with its bytes that are no UTF-8 written out, and the reason behind it: "Grids/bad\xff.tiff (name is not UTF-8)".
+    """
     own = _own(body)
     count, names = own.get("undeliverable"), own.get("undeliverable_names")
-    if not isinstance(count, int) or isinstance(count, bool) or count <= 0:
-        return Undeliverable()
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        return None
     told = [each for each in names if isinstance(each, str)] if isinstance(names, list) else []
     # Of as many names as there are to be, a few do.
-    return Undeliverable(count, tuple(_shown(each) for each in told[: min(count, _MOST_NAMES)]), is_wanted)
+    return count, tuple(told[: min(count, _MOST_NAMES)])
 
 
 def says_complete(body: bytes) -> bool:
