@@ -86,6 +86,17 @@ class Access:
             raise ConfigurationError(said)
         return self.token
 
+    def for_zone(self, zone_url: str) -> AccessToken:
+        """Return the token of a command that speaks to this zone as somebody.
+
+        Raises:
+            ConfigurationError: None was given.
+            Forbidden: It is of another zone: whoever has it there could use it at its own.
+        """
+        token = self.required()
+        token.require_of(zone_url)
+        return token
+
     def announcing(self, show: Callable[[Shown], None] | None) -> Callable[[Shown], None]:
         """Return a function that shows progress as `show` does, and says in time that the token is about to end."""
         notice = EndNotice(self.token)

@@ -61,7 +61,12 @@ class Speaker:
         return cls(access)
 
     def at_zone(self, url: str, ask: Callable[[Onezone], Awaitable[Done]]) -> Done:
-        """Return what a zone answers."""
+        """Return what a zone answers.
+
+        Raises:
+            Forbidden: The token is of another zone.
+        """
+        self.access.for_zone(url)
 
         async def run() -> Done:
             async with connection_of(self.access) as connection:

@@ -16,7 +16,7 @@ from fs2od.onedata.errors import OnedataError
 from fs2od.onedata.tokens import Token
 from fs2od.transfer import AccessToken, Proxies, readable_duration
 
-__all__ = ["connection_of", "through"]
+__all__ = ["connection_of", "require_of", "through"]
 
 _MOMENT_S = 0.5
 _LONGEST_TRY_S = 150.0
@@ -41,6 +41,16 @@ def connection_of(access: Access, *, wait_s: float | None = None) -> Connection:
         retries=None if wait_s is None else Retries.waiting(wait_s),
         pausing=_told_once(wait_s),
     )
+
+
+def require_of(shown: Token, zone_url: str) -> None:
+    """Make sure that a token is of the zone that a command speaks to, before it goes there.
+
+    Raises:
+        Forbidden: It is of another zone: whoever has it there could use it at its own.
+        ConfigurationError: It is no token.
+    """
+    AccessToken(shown.reveal).require_of(zone_url)
 
 
 def through(proxies: Proxies) -> ProxyOf:

@@ -61,10 +61,12 @@ async def member_at(access: Access, *, wait_s: float | None = None) -> AsyncIter
 
     Raises:
         ConfigurationError: There is no token, or nobody says of which zone.
+        Forbidden: The token is of another zone.
     """
-    token = Token(access.required().text())
+    access.required()
     if access.zone_url is None:
         raise ConfigurationError("the token does not say of which zone it is: give --zone")
+    token = Token(access.for_zone(access.zone_url).text())
     async with connection_of(access, wait_s=wait_s) as connection:
         yield Member(connection, Onezone(connection, access.zone_url), token, access.prefer)
 

@@ -17,7 +17,7 @@ import click
 from msgspec import UNSET
 
 from fs2od.cli.caveats import Restrictions, caveat_options, caveats_of
-from fs2od.cli.connecting import through
+from fs2od.cli.connecting import require_of, through
 from fs2od.cli.job_token import job
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.client import Connection, Onezone
@@ -174,6 +174,7 @@ def verify(*, zone_url: str, ca_file: Path | None, token_file: Path | None, as_j
             return await zone.tokens.verify_identity(shown)
         return await zone.tokens.verify_access(shown, allow_data_access_caveats=True)
 
+    require_of(shown, zone_url)
     found = _asked(_Zone(zone_url, ca_file), None, ask)
     _print({"subject": {"type": found.subject.type, "id": found.subject.id}, "ttl": found.ttl}, as_json=as_json)
 
@@ -226,6 +227,8 @@ async def _named(zone: Onezone, name: str) -> wire.NamedTokenDetails:
 
 def _asked(where: _Zone, shown: Token | None, ask: Callable[[Onezone], Awaitable[T]]) -> T:
     proxy_of = through(proxies_of(os.environ))
+    if shown is not None:
+        require_of(shown, where.url)
 
     async def run() -> T:
         async with Connection(token=shown, ca_file=where.ca_file, proxy_of=proxy_of) as connection:

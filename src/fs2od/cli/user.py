@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import click
 
-from fs2od.cli.connecting import through
+from fs2od.cli.connecting import require_of, through
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.client import Connection, Onepanel, Onezone
 from fs2od.errors import ConfigurationError
@@ -120,6 +120,7 @@ def block(*, who: str, undo: bool, zone_url: str, token_file: Path, ca_file: Pat
 
 def _run(work: Work[Done], zone_url: str, token_file: Path, ca_file: Path | None) -> Done:
     token = _token(token_file)
+    require_of(token, zone_url)
     proxy_of = through(proxies_of(os.environ))
 
     async def connected() -> Done:

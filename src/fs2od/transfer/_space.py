@@ -18,7 +18,7 @@ from fs2od.transfer._dataset import MOST_ENTRIES, Dataset
 from fs2od.transfer._early_sidecar import EarlySidecar
 from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._entries import Entry, EntryKind
-from fs2od.transfer._errors import ConnectionLost, Forbidden, MalformedAnswer, NotFound, ServiceError, TokenRefused
+from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError, TokenRefused
 from fs2od.transfer._http import Answer, Proxies, Timeouts
 from fs2od.transfer._links import SpacePlace, UnknownSpace
 from fs2od.transfer._patience import Patience, patiently
@@ -82,8 +82,7 @@ class SpaceDataset(Dataset):
         super().__init__(
             token=token, ca_file=ca_file, timeouts=timeouts, patience=patience, sleep=sleep, proxies=proxies
         )
-        if not token.is_of(place.zone_url):
-            raise Forbidden(f"the access token is of {token.zone or 'another zone'}, not of {place.zone_url}")
+        token.require_of(place.zone_url)
         self.place = place
         self._held = token
         self._prefer = prefer

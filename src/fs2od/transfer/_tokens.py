@@ -12,7 +12,7 @@ from typing import Callable, Final, Mapping
 from urllib.parse import urlsplit
 
 from fs2od.errors import ConfigurationError
-from fs2od.transfer._errors import TokenRefused
+from fs2od.transfer._errors import Forbidden, TokenRefused
 
 __all__ = ["AccessToken", "given_token"]
 
@@ -72,6 +72,15 @@ class AccessToken:
     def is_of(self, zone_url: str) -> bool:
         """Say whether a zone is the one that the token is of, so that it may be shown there."""
         return self.zone is not None and self.zone == urlsplit(zone_url).hostname
+
+    def require_of(self, zone_url: str) -> None:
+        """Make sure of the same, before the token goes there.
+
+        Raises:
+            Forbidden: It is of another zone, or does not say of which.
+        """
+        if not self.is_of(zone_url):
+            raise Forbidden(f"the access token is of {self.zone or 'another zone'}, not of {zone_url}")
 
     @property
     def can_be_replaced(self) -> bool:
