@@ -91,7 +91,7 @@ def test_what_came_before_a_connection_fell_silent_is_given_first(certificate: L
         given_up.wait(60)
 
     room = memoryview(bytearray(1_000_000))
-    http = Http(ca_file=str(certificate.ca), timeouts=Timeouts(stall_s=0.5))
+    http = Http(ca_file=str(certificate.ca), timeouts=Timeouts(stall_s=2.0))
     with service(certificate, answer) as url, closing(http), http.opened("GET", url) as opened:
         assert opened.read_into(room) == 300_000
         assert room[:300_000] == _BODY[:300_000]

@@ -47,8 +47,8 @@ def test_one_press_brings_it_there_and_the_page_says_when_all_is_there(site: Sit
     replicator = site.scene.world.node.sites.replicator
     replicator.start_due()
     replicator.wait(site.scene.space, 30)
-    expect(page.get_by_text("All of it: 2 files, 6 B, each copy checked.", exact=True)).to_be_visible(timeout=15_000)
-    expect(bar).to_have_count(0, timeout=15_000)
+    expect(page.get_by_text("All of it: 2 files, 6 B, each copy checked.", exact=True)).to_be_visible(timeout=60_000)
+    expect(bar).to_have_count(0, timeout=60_000)
     expect(page.get_by_role("button", name="No longer needed here")).to_be_focused()
     page.get_by_role("listitem").filter(has_text="centre").get_by_role("link", name="Token for a job here").click()
     expect(page.get_by_text("The job runs at centre")).to_be_visible()

@@ -82,9 +82,9 @@ def test_new_datasets_appear_without_a_reload(desk: Desk, browser: Browser) -> N
     page.evaluate("window.untouched = true")
     expect(page.locator("#rows")).to_contain_text("No datasets yet")
     desk.world.add("20261105_A", Phase.ACQUIRING)
-    expect(page.locator("#rows")).to_contain_text("20261105_A", timeout=15_000)
+    expect(page.locator("#rows")).to_contain_text("20261105_A", timeout=60_000)
     desk.world.add("20261103_P2", Phase.SEEN, problem=needs_you("SPA.yml line 7: expected a mapping"))
-    expect(page.locator("#stuck")).to_contain_text("SPA.yml line 7", timeout=15_000)
+    expect(page.locator("#stuck")).to_contain_text("SPA.yml line 7", timeout=60_000)
     assert page.evaluate("window.untouched")
 
 

@@ -109,7 +109,7 @@ def test_what_is_ticked_stays_ticked_while_the_list_is_renewed(site: Site, brows
     tick(page, "Atlas")
     write_files(site.dataset.folder, {"Later/new.mrc": b"n"})
     site.world.rescan(site.dataset.space)
-    expect(page.locator("#listing")).to_contain_text("Later", timeout=20_000)
+    expect(page.locator("#listing")).to_contain_text("Later", timeout=60_000)
     expect(page.get_by_role("checkbox", name="Select Atlas")).to_be_checked()
     expect(page.locator("[data-chosen]")).to_have_text("1 file, 20.0 kB")
 
