@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fs2od.testing.network import HostileShare, Reply, Request, listed, reply_of
-from fs2od.transfer import Download, Entry, EntryKind, Options, parse_link
+from fs2od.transfer import Download, Entry, EntryKind, Mirror, Options, parse_link
 from fs2od.transfer import _leftovers as leftovers
 from fs2od.transfer._partials import PartialName, partial_name
 
@@ -70,3 +70,50 @@ def test_what_belongs_to_no_file_that_is_whole_here_stays(
     other = str(partial_of("c"))
     begun_by_another(share, tmp_path, other)
     assert run(share, tmp_path) == {"a", "b", other}
+
+
+GONE = partial_name("gone.mrc", "0123456789ab", etag="tag")
+LEFT = {str(GONE), GONE.notes}
+
+
+def left_by_another(out: Path) -> None:
+    """Leave what nobody goes on with, something of a file that is listed, and a folder of such a name."""
+    for name in (*LEFT, str(partial_of("a")._replace(state="0" * 12))):
+        (out / name).write_bytes(b"x")
+    (out / str(GONE._replace(stem="mine"))).mkdir()
+
+
+def test_what_is_left_of_a_file_that_is_no_more_is_named_and_a_mirror_removes_it(
+    share: HostileShare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "_ABANDONED_NS", 0)
+    left_by_another(tmp_path)
+    mirror = Mirror(parse_link(share.link), tmp_path, Options(exclude=("b",)))
+    report = mirror.run()
+    assert (report.exit_code, set(report.leftovers)) == (0, LEFT)
+    said = "; 2 unfinished files here are of nothing in the dataset: gone.mrc.0123456789ab-"
+    assert said in report.summary()
+    assert said in report.summary(names=0)
+    assert report.document("out")["leftovers"] == sorted(LEFT)
+    extras = mirror.extras()
+    assert {each.path[-1] for each in extras if not each.why_kept} == LEFT
+    mirror.remove(extras)
+    assert {each.name for each in tmp_path.iterdir()} == {"a", ".fs2od-mirror", str(GONE._replace(stem="mine"))}
+    assert mirror.run().leftovers == ()
+
+
+def test_a_pattern_that_leaves_a_file_out_leaves_what_is_left_of_it(
+    share: HostileShare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "_ABANDONED_NS", 0)
+    left_by_another(tmp_path)
+    mirror = Mirror(parse_link(share.link), tmp_path, Options(exclude=("gone.*",)))
+    assert (mirror.run().leftovers, mirror.extras()) == ((), [])
+    mirror = Mirror(parse_link(share.link), tmp_path, Options(exclude=("*.tmp",)))
+    assert {each.path[-1] for each in mirror.extras()} == LEFT
+
+
+def test_what_somebody_may_still_write_of_it_is_neither_named_nor_removed(share: HostileShare, tmp_path: Path) -> None:
+    left_by_another(tmp_path)
+    mirror = Mirror(parse_link(share.link), tmp_path, Options())
+    assert (mirror.run().leftovers, mirror.extras()) == ((), [])

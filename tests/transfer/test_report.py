@@ -14,6 +14,7 @@ from fs2od.transfer import (
     FileReport,
     LinkEnded,
     Report,
+    extras_document,
     readable_size,
     shown_path,
 )
@@ -148,3 +149,4 @@ def test_the_manual_names_exactly_the_keys_of_the_json() -> None:
     states = ["intact", "size", "failed", "withheld", "left out", "gone"]
     assert documented("One of the files") == [*files[0].document(), *states]
     assert documented("What --dry-run says") == list(Estimate(0, 0, 0, 0, 0.0).document())
+    assert documented("The extras") == list(extras_document([]))

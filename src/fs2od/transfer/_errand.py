@@ -15,7 +15,7 @@ from fs2od.transfer._entries import Entry, EntryKind, Names, Present
 from fs2od.transfer._errors import NotFound
 from fs2od.transfer._labour import Labour
 from fs2od.transfer._large import LargeFile
-from fs2od.transfer._leftovers import clear_leftovers
+from fs2od.transfer._leftovers import clear_leftovers, leftovers_among
 from fs2od.transfer._link_making import LinkMaking
 from fs2od.transfer._mates import Mates
 from fs2od.transfer._plan import Plan, narrowed, plan_download
@@ -244,7 +244,15 @@ class Errand:
     def _visit(self, folder: Names, entry: Entry, listing: list[Entry]) -> list[Entry]:
         self._work.wait_for_room()
         self._promises.wait_for_room()
-        return self._carry_out(folder, entry, self._planned(folder, listing, self._run.destination.scan(folder)))
+        present = self._run.destination.scan(folder)
+        self._note_leftovers(folder, listing, present)
+        return self._carry_out(folder, entry, self._planned(folder, listing, present))
+
+    def _note_leftovers(self, folder: Names, listing: list[Entry], present: dict[str, Present]) -> None:
+        listed = {each.name for each in listing}
+        for name, begun in leftovers_among(self._run.destination, folder, present.keys() - listed, listed).items():
+            if self._selection.wants((*folder, begun)):
+                self._run.tally.left_over((*folder, name))
 
     def _planned(self, folder: Names, listing: list[Entry], present: dict[str, Present]) -> Plan:
         wanted = [each for each in listing if self._wants(folder, each)]

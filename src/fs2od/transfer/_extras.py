@@ -19,6 +19,7 @@ from fs2od.transfer._destination import Destination, Keeps, Spares, kind_of
 from fs2od.transfer._disk import told
 from fs2od.transfer._doubts import Doubts
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present, shown_path
+from fs2od.transfer._leftovers import leftovers_among
 from fs2od.transfer._partials import partials_of
 from fs2od.transfer._plan import folded, name_fault
 from fs2od.transfer._run import Ending
@@ -64,17 +65,24 @@ def find_extras(
 
     def visit(folder: Names, _: Entry, listing: list[Entry]) -> list[Entry]:
         present = destination.scan(folder)
-        listed = {entry.name: entry for entry in listing}
-        partials = [each for group in partials_of(present.keys() - listed.keys()).values() for each in group]
-        beside = {name for each in partials for name in (str(each), each.notes)}
-        # What has the name of something else in the dataset is the download's affair, which refuses to replace it.
-        strange = present.keys() - listed.keys() - beside - ({STATE} if not folder else set())
-        for name in strange - _called_otherwise(destination, folder, strange, listed.keys() - present.keys()):
+        listed = {entry.name for entry in listing}
+        strange = present.keys() - listed - ({STATE} if not folder else set())
+        left = leftovers_among(destination, folder, strange, listed)
+        partials = [each for group in partials_of(strange).values() for each in group]
+        # What has the name of something else in the dataset is the download's affair, which refuses to replace it, and so are
+        # partial files that somebody may go on with.
+        strange -= {name for each in partials for name in (str(each), each.notes)} - left.keys()
+        for name in strange - _called_otherwise(destination, folder, strange, listed - present.keys()):
             path, there = (*folder, name), present[name]
+            if name not in left:
+                extras = list(_extras(destination, selection, path, there))
+            else:
+                # A pattern that means a file means what is left of it.
+                is_meant = selection.wants((*folder, left[name]))
+                extras = [Extra(path, there.kind, 1, there.size_bytes)] if is_meant else []
             why_kept = doubts.about(path, there)
-            extras = [replace(each, why_kept=why_kept) for each in _extras(destination, selection, path, there)]
             with lock:
-                found.extend(extras)
+                found.extend(replace(each, why_kept=why_kept) for each in extras)
         return [each for each in listing if each.kind is EntryKind.FOLDER and selection.enters((*folder, each.name))]
 
     def failed(_: Names, __: Entry, error: Fs2odError) -> None:

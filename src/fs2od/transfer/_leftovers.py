@@ -1,19 +1,24 @@
-"""What a process that was killed left beside files that another one brought: removed by the survivor."""
+"""What processes that were killed left: beside files that another one brought, removed by the survivor, and of files that are no more."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import Final, Mapping
+import stat
+import time
+from typing import Final, Iterable, Mapping
 
 from fs2od.errors import Fs2odError
+from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, Names
-from fs2od.transfer._partials import partials_of
-from fs2od.transfer._plan import plan_download
+from fs2od.transfer._partials import partial_name, partials_of
+from fs2od.transfer._plan import folded, name_fault, plan_download
 from fs2od.transfer._run import Run
 
-__all__ = ["clear_leftovers"]
+__all__ = ["clear_leftovers", "leftovers_among"]
 
 _UNTOUCHED_NS: Final = 60_000_000_000
+# By this machine's clock, from which the disk's may differ by some minutes: whoever only looks writes nothing to ask for that.
+_ABANDONED_NS: Final = 600_000_000_000
 
 
 def clear_leftovers(run: Run, filled: Mapping[Names, Entry], *, most: int) -> None:
@@ -49,3 +54,34 @@ def _clear(run: Run, path: Names, folder: Entry, *, most: int) -> None:
         is_untouched = now_ns - max(facts.st_mtime_ns, facts.st_ctime_ns) >= _UNTOUCHED_NS
         if is_untouched and not whole.isdisjoint(partials_of([name])):
             disk.remove((*path, name))
+
+
+def leftovers_among(disk: Destination, folder: Names, names: Iterable[str], listed: Iterable[str]) -> dict[str, str]:
+    """Return which names are of partial files, or their notes, that nobody goes on with, each with the name that the file was to get.
+
+    No run goes on with what the dataset does not list any more, for it was renamed or removed. Long names are cut off. Who may still be writing to
+    it is told by time: whoever is at work writes more often than every ten minutes, and who finds it taken away begins again.
+
+    Args:
+        disk: Where they lie.
+        folder: Their folder.
+        names: What stands there and is not listed.
+        listed: What is listed there.
+    """
+    abandoned: dict[str, str] = {}
+    there = set(names)
+    partials = partials_of(there)
+    if not partials:
+        return abandoned
+    # A disk may compose letters in its own way.
+    stems = {folded(partial_name(name, "").stem) for name in listed if name_fault(name) is None}
+    for stem, group in partials.items():
+        found = () if folded(stem) in stems else there & {name for each in group for name in (str(each), each.notes)}
+        for name in sorted(found):
+            # Whoever was still at work may have taken it away just now.
+            with contextlib.suppress(Fs2odError):
+                facts = disk.facts((*folder, name))
+                untouched_ns = time.time_ns() - max(facts.st_mtime_ns, facts.st_ctime_ns)
+                if stat.S_ISREG(facts.st_mode) and untouched_ns >= _ABANDONED_NS:
+                    abandoned[name] = stem
+    return abandoned

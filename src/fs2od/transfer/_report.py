@@ -186,6 +186,7 @@ class Report:
         unmatched: The patterns of what to bring, if nothing at all matches any of them.
         left_behind: Paths of files that this run brought while it followed, and that were renamed or removed in the dataset
             since. They stay.
+        leftovers: Paths of what earlier runs left unfinished of files that the dataset does not have, or has no more. They stay.
         files: Every file, if that was asked for.
     """
 
@@ -208,6 +209,7 @@ class Report:
     undeliverable: Undeliverable = field(default_factory=Undeliverable)
     unmatched: tuple[str, ...] = ()
     left_behind: tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = ()
     files: tuple[FileReport, ...] = ()
 
     @property
@@ -280,7 +282,9 @@ class Report:
             line = f"{line}; the manifest cannot be used{to_its_end}: {self.manifest_error}"
         if self.gone:
             line = f"{line}; {_gone(self.gone)} renamed or removed while the dataset grew"
-        return f"{line}; {_left_behind(self.left_behind, max(1, names))}" if self.left_behind else line
+        if self.left_behind:
+            line = f"{line}; {_left_behind(self.left_behind, max(1, names))}"
+        return f"{line}; {_left_over(self.leftovers, max(1, names))}" if self.leftovers else line
 
     def document(self, folder: str) -> dict[str, object]:
         """Return it as JSON has it.
@@ -308,6 +312,7 @@ class Report:
             ],
             "renamed_or_removed": list(self.gone),
             "no_longer_in_dataset": list(self.left_behind),
+            "leftovers": list(self.leftovers),
             "for_members_only": ["/".join(failure.path) for failure in self.withheld],
             "links_left_out": [{"path": "/".join(failure.path), "reason": failure.reason} for failure in self.left_out],
             "undeliverable": self.undeliverable.count,
@@ -339,10 +344,20 @@ def _named(failures: tuple[Failure, ...], names: int) -> str:
 
 
 def _left_behind(paths: tuple[str, ...], names: int) -> str:
-    is_one, more = len(paths) == 1, len(paths) - names
-    shown = ", ".join(shown_path(tuple(path.split("/"))) for path in paths[:names])
+    is_one = len(paths) == 1
     count = f"{len(paths):,} file{' that stands here is' if is_one else 's that stand here are'}"
-    return f"{count} no longer in the dataset: {shown}{f', and {more:,} more' if more > 0 else ''}"
+    return f"{count} no longer in the dataset: {_first(paths, names)}"
+
+
+def _left_over(paths: tuple[str, ...], names: int) -> str:
+    said = "unfinished file here is" if len(paths) == 1 else "unfinished files here are"
+    return f"{len(paths):,} {said} of nothing in the dataset: {_first(paths, names)}"
+
+
+def _first(paths: tuple[str, ...], names: int) -> str:
+    more = len(paths) - names
+    shown = ", ".join(shown_path(tuple(path.split("/"))) for path in paths[:names])
+    return f"{shown}{f', and {more:,} more' if more > 0 else ''}"
 
 
 def no_match(patterns: tuple[str, ...]) -> str:

@@ -37,6 +37,7 @@ class Tally:
         self._listed = False
         self._failures: list[Failure] = []
         self._gone: list[str] = []
+        self._leftovers: set[str] = set()
         self._settled: set[Names] = set()
         self._files: dict[str, FileReport] | None = {} if with_files else None
         self._marks: list[tuple[float, int]] = []
@@ -143,6 +144,11 @@ class Tally:
             if self._files is not None and not is_folder:
                 self._files[shown] = FileReport(shown, "gone", 0, fetched=False)
 
+    def left_over(self, path: Names) -> None:
+        """Take note of a partial file of nothing that is listed any more, or of its notes."""
+        with self._lock:
+            self._leftovers.add("/".join(path))
+
     def is_settled(self, path: Names) -> bool:
         """Say whether something failed or is gone."""
         with self._lock:
@@ -199,6 +205,7 @@ class Tally:
                 files_intact=self._files_intact,
                 files_beside=self._files_beside,
                 gone=tuple(sorted(self._gone)),
+                leftovers=tuple(sorted(self._leftovers)),
                 unchecked=tuple(sorted(self._unchecked)),
                 sealed=sealed,
                 files=tuple(files),
