@@ -16,7 +16,7 @@ from fs2od.cli.access import say
 from fs2od.cli.going_on import for_shell
 from fs2od.cli.stage import out
 from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageError
-from fs2od.mount import mounted_in, unmount, unsent_in
+from fs2od.mount import unmount_own, unsent_in
 from fs2od.results import Mark, Sources, gather, is_mark, mark, marks_in
 from fs2od.transfer import Descent, remove_folder, shown_path
 
@@ -61,7 +61,7 @@ def marked(folder: Path, target: str, command: list[str]) -> Iterator[str]:
 
 
 def clean_folder(folder: Path, *, anyway: bool = False) -> None:
-    """Unmount what is mounted in a folder, and remove it; results that were not brought back are kept where they are, and told.
+    """Take fs2od's mounts in a folder away, and remove it; results that were not brought back are kept where they are, and told.
 
     Args:
         folder: The folder; it need not exist.
@@ -69,9 +69,10 @@ def clean_folder(folder: Path, *, anyway: bool = False) -> None:
 
     Raises:
         ConfigurationError: It is no job's folder.
-        StorageError: Something cannot be unmounted or removed, or lies on another file system.
+        StorageError: Something else is mounted in it, and nothing is removed; or something cannot be unmounted or removed.
     """
-    path = _emptied_of_mounts(folder)
+    path = _path_of(folder)
+    _take_mounts_away(path)
     kept: list[_Left] = []
     try:
         remove_folder(path, keeps=None if anyway else _keeping(path.parent, kept))
@@ -91,10 +92,11 @@ def clean_sent(folder: Path, sent: Sources, own_mark: str) -> None:
         ConfigurationError: It is no job's folder.
         StorageError: As of `clean_folder`; or a file is new, or has changed.
     """
-    path = _emptied_of_mounts(folder)
+    path = _path_of(folder)
     changed = gather([folder], nameless=True).unlike(sent)
     if changed:
         raise _changed_meanwhile(folder, changed)
+    _take_mounts_away(path)
     remove_sent(path, sent, own_mark)
 
 
@@ -131,17 +133,30 @@ def _changed_meanwhile(folder: Path, changed: list[str]) -> StorageError:
     )
 
 
-def _emptied_of_mounts(folder: Path) -> Path:
+def _path_of(folder: Path) -> Path:
     path = folder.parent.resolve() / folder.name
     homes = {each for home in (Path.home(), Path.home().resolve()) for each in (home, *home.parents)}
     if len(path.parts) < _LEAST_DEPTH or folder.name in {"", ".", ".."} or path in homes:
         raise ConfigurationError(f"{folder} is not a job's folder: it is not removed")
-    for point in mounted_in(path):
-        unmount(point)
-    left = mounted_in(path)
-    if left:
-        raise StorageError(f"{_shown(left[0])} is still mounted: nothing is removed")
     return path
+
+
+def _take_mounts_away(path: Path) -> None:
+    """Take fs2od's mounts in a folder away: what is in them is at the service, or in a spool.
+
+    Raises:
+        StorageError: Something else is mounted there. What is in that may be nowhere else, or, as with a folder mounted twice,
+            somebody's who knows of no job.
+    """
+    left = unmount_own(path)
+    others = [each for each in left if not each.is_own]
+    if others:
+        top = others[-1]
+        more = f", and {len(others) - 1:,} more" if len(others) > 1 else ""
+        what = f"{for_shell([top.kind])} is mounted on {_shown(top.path)}{more}, which is not fs2od's"
+        raise StorageError(f"{what}: nothing is removed. Unmount it yourself once nothing in it is needed")
+    if left:
+        raise StorageError(f"{_shown(left[0].path)} is still mounted: nothing is removed")
 
 
 def _keeping(top: Path, kept: list[_Left], own_mark: str = "") -> Callable[[Descent, Collection[str]], bool]:

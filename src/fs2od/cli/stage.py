@@ -134,12 +134,13 @@ def out(
 @click.argument("folder")
 @click.option("--anyway", is_flag=True, help="Remove also results that were not brought back.")
 def clean(*, folder: str, anyway: bool) -> None:
-    """Unmount what is mounted in FOLDER, and remove it with all that is in it. It need not exist any more.
+    """Take fs2od's mounts in FOLDER away, and remove it with all that is in it. It need not exist any more.
 
     Results that stage out began to bring back and did not, and what a mount could not send, are kept where they are: one line
     says where, and the command that brings them back. The exit code is 0 then, too.
 
-    A folder in it that is still another file system is left as it is, and named: exit code 7.
+    Where anything else is mounted, on it or in it, nothing is removed, and that is named: exit code 7. Whoever mounted it
+    unmounts it. A folder in it that is another file system all the same is left as it is, and named: exit code 7, too.
 
     A path that ends in a slash is refused: "/scratch/fs2od/$JOB" is one when there is no JOB, and holds everybody's jobs.
     """

@@ -4,13 +4,14 @@ Only `Mount.run` needs pyfuse3 (the extra `fs2od[mount]`) and the system's FUSE;
 """
 
 from fs2od.mount._blocks import BlockStore
-from fs2od.mount._machine import Finding, check_machine, unmount
+from fs2od.mount._machine import Finding, check_machine
 from fs2od.mount._mount import Mount, MountOptions, NotMountable, NotSent
-from fs2od.mount._points import mounted_in
+from fs2od.mount._points import MountPoint, mounted_in
 from fs2od.mount._reading import Handle, Reader
 from fs2od.mount._spool import Kept, clear_spools, is_served, kept_in
 from fs2od.mount._spool_folder import unsent_in
 from fs2od.mount._tree import Node, Tree
+from fs2od.mount._unmounting import unmount, unmount_own
 
 __all__ = [
     "BlockStore",
@@ -19,6 +20,7 @@ __all__ = [
     "Kept",
     "Mount",
     "MountOptions",
+    "MountPoint",
     "Node",
     "NotMountable",
     "NotSent",
@@ -30,5 +32,6 @@ __all__ = [
     "kept_in",
     "mounted_in",
     "unmount",
+    "unmount_own",
     "unsent_in",
 ]

@@ -1,24 +1,21 @@
-"""What a machine needs so that a user can mount, and how a mount is taken away."""
+"""What a machine needs so that a user can mount."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fs2od.errors import StorageError
 from fs2od.mount._spool import kept_in
 
-__all__ = ["Finding", "check_machine", "set_read_ahead", "unmount"]
+__all__ = ["Finding", "check_machine", "set_read_ahead"]
 
 _DEVICE = Path("/dev/fuse")
 _CONFIGURATION = Path("/etc/fuse.conf")
 _READ_AHEAD_KB = 1024
-_LONGEST_S = 20
 
 
 @dataclass(frozen=True)
@@ -120,25 +117,3 @@ def set_read_ahead(mountpoint: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def unmount(mountpoint: Path) -> None:
-    """Take a mount away, also one whose process is dead, and one that is in use: who uses it gets errors.
-
-    Raises:
-        StorageError: It cannot be taken away.
-    """
-    words = ["umount", "-l"] if os.geteuid() == 0 else ["fusermount3", "-u", "-z"]
-    try:
-        done = subprocess.run(  # noqa: S603 - words of ours
-            [*words, "--", str(mountpoint)] if words[0] != "umount" else [*words, str(mountpoint.absolute())],
-            capture_output=True,
-            text=True,
-            timeout=_LONGEST_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise StorageError(f"{mountpoint} cannot be unmounted: {words[0]} did not run") from error
-    if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise StorageError(f"{mountpoint} cannot be unmounted: {said[-1] if said else words[0]}")

@@ -13,13 +13,13 @@ from fs2od.client import Connection
 from fs2od.errors import Fs2odError, StorageError
 from fs2od.mount._blocks import BlockStore
 from fs2od.mount._fetching import Fetching
-from fs2od.mount._machine import unmount
 from fs2od.mount._promises import Promises
 from fs2od.mount._reading import Reader
 from fs2od.mount._remote import Remote
 from fs2od.mount._spool import Spool, clear_spools
 from fs2od.mount._spool_links import shown_in
 from fs2od.mount._tree import Tree
+from fs2od.mount._unmounting import unmount
 from fs2od.mount._waiting import Waiting
 from fs2od.mount._writing import Writer
 from fs2od.onedata.ids import FileId

@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fs2od.mount import unmount
+import pytest
 
-__all__ = ["Mounted", "mounted"]
+from fs2od.mount import mounted_in, unmount
+from fs2od.testing.small_disks import may_mount
+
+__all__ = ["Mounted", "mounted", "unanswered"]
 
 _LONGEST_S = 60.0
 
@@ -74,6 +77,28 @@ def mounted(place: str, folder: Path, ca: Path, *more: str) -> Iterator[Mounted]
             found.close()
             if _is_mount(found.point):
                 unmount(found.point)
+
+
+@contextmanager
+def unanswered(point: Path, kind: str = "fuse.fs2od") -> Iterator[Path]:
+    """Yield a mount point, made where it is missing, of a FUSE of some kind for which no process ever answers; users without the right skip the test.
+
+    It may be taken away meanwhile, or moved with what it is in.
+    """
+    if not may_mount():
+        pytest.skip("only root can mount what nobody answers for")
+    with suppress(FileExistsError):  # with no question to what may be mounted there already
+        point.mkdir(parents=True)
+    device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        told = f"fd={device},rootmode=40000,user_id=0,group_id=0"
+        words = ["/usr/bin/mount", "-i", "-t", kind, "-o", told, f"{point.name}-of-{os.getpid()}", str(point)]
+        subprocess.run(words, pass_fds=[device], check=True)
+        yield point
+    finally:
+        os.close(device)  # from now on it is a dead one
+        for each in mounted_in(point):  # not where a link stands by now
+            subprocess.run(["/usr/bin/umount", "-l", str(each.path)], check=True)
 
 
 def _is_mount(point: Path) -> bool:
