@@ -437,6 +437,17 @@ def test_a_root_that_goes_away_during_a_scan_fails_it_and_removes_nothing(world:
     assert len(world.paths()) == 20
 
 
+def test_folders_are_gone_into_in_the_order_of_their_registration(world: World) -> None:
+    """So the rows of their files come at the end of the sorted index, where they cost least."""
+    for number in range(500):
+        world.write(f"disc/square{number}/data/movie")
+    assert world.scan(storage=PosixStorage(world.root)).created == 1501
+    with world.index.database.reading() as db:
+        parents = [row[0] for row in db.execute("SELECT parent FROM entry WHERE kind = 'REG' ORDER BY id")]
+    assert len(parents) == 500
+    assert parents == sorted(parents)
+
+
 def test_a_large_folder_that_a_second_process_looks_at_is_followed(world: World) -> None:
     for number in range(3000):
         world.write(f"large/movie{number}", b"1" * (number % 7))

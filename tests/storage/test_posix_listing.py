@@ -160,7 +160,7 @@ def test_names_of_the_greatest_length_fit_into_a_request(root: Path) -> None:
     handle = os.open(root, os.O_RDONLY)
     try:
         with closing(Assistant()) as assistant:
-            requests = [assistant.ask(handle, names) for _ in range(9)]
+            requests = [assistant.ask(handle, names) for _ in range(17)]
             answers = [assistant.answer(request) for request in requests]
     finally:
         os.close(handle)

@@ -19,7 +19,7 @@ __all__ = ["Assistant"]
 _ALONE = 100
 # Their answers fit into the socket together: so the assistant always comes round to reading, and neither side waits for
 # the other in a circle.
-_IN_FLIGHT = 4
+_IN_FLIGHT = 8
 # Asking and hearing the answer takes as long as looking at so many.
 _FEW = 20
 _LONGEST_S = 60.0

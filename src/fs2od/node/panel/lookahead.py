@@ -29,7 +29,7 @@ _TOGETHER, _TOGETHER_ENTRIES = 32, 400
 # As much as the largest transaction takes, so that listing goes on while it is written.
 _WAITING = 64
 # How many directories are opened before the first of them is read.
-_BEGUN = 4
+_BEGUN = 8
 _POLL_S = 0.2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -85,7 +86,9 @@ class _Scan:
         self._counts = counts
         self._stop = stop
         self._registration = Registration(index, number=number, rules=rules, counts=counts, now_s=clock.now_s())
-        self._ways: list[Iterator[Visit]] = [self._visits("folder.entry = ?", ROOT, "", -1)]
+        # The deepest first, so few are in memory; of one depth in the order of their rows: then nearly all new rows come at the
+        # end of the sorted index, where SQLite takes them without a search.
+        self._ways: list[tuple[int, int, Iterator[Visit]]] = [(1, 0, self._visits("folder.entry = ?", ROOT, "", -1))]
         self._waiting: list[Looked] = []
         self._ended: list[Visit] = []
         self._seal: Batch | None = None
@@ -136,9 +139,9 @@ class _Scan:
 
     def _feed(self, ahead: Lookahead) -> None:
         while self._ways and ahead.in_flight < _AHEAD:
-            visit = next(self._ways[-1], None)
+            visit = next(self._ways[0][-1], None)
             if visit is None:
-                self._ways.pop()
+                heapq.heappop(self._ways)
             else:
                 ahead.submit(visit)
 
@@ -174,7 +177,7 @@ class _Scan:
             self._registration.pass_over(visit)
         has_more = outcome is Outcome.PASSED_OVER or (outcome is Outcome.LISTED and (visit.deeper or not visit.fresh))
         if has_more and visit.depth + 1 < self._rules.max_depth:
-            self._ways.append(self._below(visit))
+            heapq.heappush(self._ways, (-visit.depth, visit.row, self._below(visit)))
 
     def _remove_vanished(self, visit: Visit) -> None:
         missing = list(self._registration.not_seen(visit))
