@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fs2od.testing.network import HostileShare, Reply, listed, reply_of
-from fs2od.transfer import EntryKind, Extra, Mirror, Options, extras_document, parse_link, shown_path
+from fs2od.transfer import Busy, EntryKind, Extra, Mirror, Options, Patience, extras_document, parse_link, shown_path
 
 METADATA = "/api/v3/onezone/shares/data/root/metadata/json"
 LATIN = os.fsdecode(b"bad\xff.tiff")
@@ -69,6 +69,15 @@ def test_what_nobody_can_deliver_is_kept_as_far_as_it_can_be_told(
 ) -> None:
     with offered(answer) as share:
         assert judged(share, tmp_path) == (ALL - kept, kept)
+
+
+def test_nothing_is_found_while_nobody_answers_what_cannot_be_delivered(tmp_path: Path) -> None:
+    options = Options(patience=Patience(tries=2, first_pause_s=0.01, longest_pause_s=0.01))
+    with offered(reply_of({}, status=503)) as share:
+        mirror = Mirror(parse_link(share.link), tmp_path, options)
+        assert mirror.run().exit_code == 0
+        with pytest.raises(Busy):
+            mirror.extras()
 
 
 def test_the_command_says_what_it_keeps_and_a_rehearsal_holds_all_of_it(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError
 from fs2od.transfer._http import Answer, Http, Proxies, Timeouts
-from fs2od.transfer._patience import News, Patience, Tries, patiently
+from fs2od.transfer._patience import News, Patience, Tries, may_pass, patiently
 from fs2od.transfer._refusals import raise_refusal, said_of
 from fs2od.transfer._steady import FileState
 from fs2od.transfer._store import Store
@@ -160,11 +160,15 @@ class Dataset(abc.ABC):
             return False
         return True
 
-    def metadata(self, entry: Entry) -> bytes:
+    def metadata(self, entry: Entry, *, needed: bool = False) -> bytes:
         """Return the JSON metadata of a file or folder as they were sent; b"" where there are none that can be had.
 
         They are not what a dataset is read for, so that what goes wrong with them alone does not count, and is soon given up.
+
+        Raises:
+            ConnectionLost, Busy: They are `needed`, and do not come.
         """
+        tries = self._patience.tries if needed else min(_FEW_TRIES, self._patience.tries)
 
         def ask() -> bytes:
             with self._opened(f"/{quote(entry.file_id, safe='')}/metadata/json", headers={}) as answer:
@@ -173,10 +177,12 @@ class Dataset(abc.ABC):
                 return answer.read_all(_MOST_METADATA_BYTES)
 
         try:
-            return patiently(ask, replace(self._patience, tries=min(_FEW_TRIES, self._patience.tries)), self._sleep)
+            return patiently(ask, replace(self._patience, tries=tries), self._sleep)
         except Interrupted:
             raise
-        except Fs2odError:
+        except Fs2odError as error:
+            if needed and may_pass(error):
+                raise
             return b""
 
     def children(self, folder: Entry, *, most: int = MOST_ENTRIES) -> list[Entry]:

@@ -91,7 +91,8 @@ def find_extras(
     root = dataset.root()
     if root.kind is not EntryKind.FOLDER:
         return []
-    doubts = Doubts(dataset.metadata(root))
+    # What nobody has told is kept less than what was told: without an answer, nothing may be removed.
+    doubts = Doubts(dataset.metadata(root, needed=True))
     Walk(dataset, ending, limits, visit=visit, failed=failed).run(root)
     ending.check()
     if failures:
