@@ -274,6 +274,23 @@ def test_each_file_is_the_affair_of_one(tmp_path: Path) -> None:
         assert min(len(mine), len(others)) > 50
 
 
+def test_nothing_is_left_to_who_only_looks_again_later(site: Site, tmp_path: Path) -> None:
+    """Who follows may have no mind to bring what another wants, or no right to."""
+    behind, published = site
+    link, out, stop = parse_link(published.link), tmp_path / "out", threading.Event()
+    of_grids = Options(follow=True, follow_every_s=3600.0, include=("Grids",), ca_file=str(behind.world.ca))
+    following = threading.Thread(target=lambda: Mirror(link, out, of_grids).run(stop=stop))
+    following.start()
+    try:
+        wait_until(lambda: len(list(out.glob("Grids/*.mrc"))) == 120, LONGEST_S)
+        ended = mirror_of(site, out).run()
+    finally:
+        stop.set()
+        following.join(LONGEST_S)
+    assert ended.code == 0, ended.said
+    assert shown(out) == published.files()
+
+
 def test_a_live_acquisition_is_followed_until_it_is_complete(site: Site, tmp_path: Path) -> None:
     behind, published = site
     stop = threading.Event()

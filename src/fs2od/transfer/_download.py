@@ -368,6 +368,9 @@ class _Course:
                 return
             if missed is None and self._following.is_over(self._shown(entrance)):
                 return
+            if self._crew is not None:
+                # Others would leave files to us that we have no mind to bring, or may not.
+                self._crew.wait()
             self._ending.sleep(self._options.follow_every_s)
             lost = None
             try:
