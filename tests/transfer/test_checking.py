@@ -102,6 +102,34 @@ def test_a_check_goes_by_the_manifest_that_was_downloaded_where_the_dataset_has_
     assert (report.exit_code, report.files_total, report.files_intact) == (0, 1, 1)
 
 
+def test_a_check_of_what_grows_compares_what_was_promised_since_and_counts_what_is_not(site: Site) -> None:
+    site.offer({"a": b"a", "late": b"b", "later": b"c"})
+    site.promise({"a": b"a"})
+    assert site.run().exit_code == 0
+    (site.out / "late").write_bytes(b"X")
+    report = site.download().verify()
+    assert (report.exit_code, report.files_total, report.files_unpromised) == (0, 1, 2)
+    words = "1 of 1 files, 1 B, all intact; 2 more here could not be compared: the dataset has no checksums of them yet"
+    assert report.summary() == words
+    assert report.document("out")["files_unpromised"] == 2
+    site.promise({"a": b"a", "late": b"b"}, parts=2)
+    report = site.download().verify()
+    assert [str(failure) for failure in report.failures] == [
+        "late: differs from its checksum and is newer: bytes 0 to 0"
+    ]
+    assert (report.exit_code, report.files_total, report.files_unpromised) == (8, 2, 1)
+    # What is not asked about is not counted, and neither is anything where the dataset is complete.
+    assert site.download(replace(QUICK, include=("a",))).verify().files_unpromised == 0
+
+
+def test_a_check_of_a_complete_dataset_says_nothing_of_what_else_lies_here(site: Site) -> None:
+    site.offer({"a": b"a"})
+    site.promise({"a": b"a"}, sealed=True)
+    assert site.run().exit_code == 0
+    (site.out / "notes.txt").write_text("mine")
+    assert site.download().verify().summary().endswith("1 of 1 files, 1 B, all intact")
+
+
 def test_a_check_says_what_is_wrong_and_not_that_it_could_not_be_fetched(site: Site) -> None:
     site.offer({"a": b"a", "b": b"b"})
     site.promise({"a": b"a", "b": b"b"}, sealed=True)
@@ -155,7 +183,7 @@ def test_a_check_takes_the_manifest_of_the_dataset_where_the_one_here_is_damaged
     report = site.download(replace(QUICK, say=said.append)).verify()
     if (sealed, hurt, name) == (False, unlink, "000003.jsonl"):
         # Without a seal nobody knows that there was a further part.
-        assert (report.exit_code, report.files_intact, said) == (0, 4, [])
+        assert (report.exit_code, report.files_intact, said) == (0, 5, [])
         return
     assert [str(failure) for failure in report.failures] == ["5.mrc: it is not here"]
     assert (report.exit_code, report.files_intact, report.sealed) == (6, 5, sealed)

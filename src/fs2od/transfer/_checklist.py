@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Callable, Iterator, Optional
+from typing import AbstractSet as Set
+from typing import Callable, Iterable, Iterator, Optional
 
 from fs2od.errors import Fs2odError, IntegrityFailure, Interrupted
 from fs2od.manifests import SIDECAR, SUMS
 from fs2od.transfer._belonging import is_of_another
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
+from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._errors import NotFound
 from fs2od.transfer._patience import Patience
 from fs2od.transfer._sidecar import Promise, Sidecar
 from fs2od.transfer._sums import Sums
 
-__all__ = ["Checklist", "checklist"]
+__all__ = ["Checklist", "checklist", "with_what_came_since"]
 
 Say = Optional[Callable[[str], None]]
 
@@ -28,11 +30,13 @@ class Checklist:
         promises: One for each file.
         is_sealed: Whether they are those of a complete dataset.
         trouble: Why the manifest could not be used to its end; None where it could be, or where there is none.
+        unpromised: How many files stand in the folder of which nobody knows what they must be, while the dataset is not complete.
     """
 
     promises: tuple[Promise, ...]
     is_sealed: bool = False
     trouble: Fs2odError | None = None
+    unpromised: int = 0
 
 
 def checklist(
@@ -93,6 +97,50 @@ def checklist(
     return replace(here, trouble=IntegrityFailure(f"{here.trouble}; the dataset's own: {there}"))
 
 
+def with_what_came_since(
+    known: Checklist,
+    standing: Callable[[Set[str]], Set[str]],
+    shared: Dataset,
+    *,
+    most: int,
+) -> Checklist:
+    """Return the same with what a dataset that is not complete has promised since of files that stand here already.
+
+    Args:
+        known: What the manifest in the folder says, or the share's own.
+        standing: Returns which files stand here besides those that it is given.
+        shared: The share, given up soon: as much as is known here is returned then.
+        most: Entries in one folder of the share that are still believed.
+
+    Raises:
+        Interrupted: Everything is to end.
+        StorageError: The folder cannot be read.
+    """
+    if known.is_sealed:
+        return known
+    besides = standing({each.path for each in known.promises})
+    if not besides:
+        return known
+    further = tuple(each for each in _promised_since(shared, most=most) if each.path in besides)
+    return replace(known, promises=(*known.promises, *further), unpromised=len(besides) - len(further))
+
+
+def _promised_since(shared: Dataset, *, most: int) -> Iterable[Promise]:
+    try:
+        return list(_looked(shared, shared.entrance(most=most), most=most).promises())
+    except Interrupted:
+        raise
+    except Fs2odError:
+        return ()  # that the share cannot be asked was said
+
+
+def _looked(shared: Dataset, entrance: Entrance, *, most: int) -> Sidecar:
+    sidecar, above = Sidecar(), entrance.goes_by_the_whole
+    sidecar.look(shared, entrance.root, most=most, listing=entrance.listing, early=entrance.early, above=above)
+    sidecar.read(shared)
+    return sidecar
+
+
 def _lists(here: Sidecar, destination: Destination) -> Iterator[Promise]:
     """Yield what the list of checksums in the folder must be, if there is one: others will check by it."""
     promise, there = here.list_promise(), destination.scan((SIDECAR,)).get(SUMS)
@@ -120,10 +168,7 @@ def _asked(
 ) -> Checklist:
     """Return what the share says: by its manifest, that of the dataset it is a part of, or the node's list of checksums."""
     entrance = shared.entrance(most=most)
-    sidecar = Sidecar()
-    above = entrance.goes_by_the_whole
-    sidecar.look(shared, entrance.root, most=most, listing=entrance.listing, early=entrance.early, above=above)
-    sidecar.read(shared)
+    sidecar = _looked(shared, entrance, most=most)
     if sidecar.is_there:
         return Checklist(tuple(sidecar.promises()), sidecar.sealed, sidecar.trouble)
     sums = Sums(entrance.sums_url)

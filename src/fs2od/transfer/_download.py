@@ -16,7 +16,7 @@ from fs2od.manifests import MIRROR_STATE
 from fs2od.manifests import folder_name as plain_name
 from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._breaking_off import breaking_off
-from fs2od.transfer._checklist import checklist
+from fs2od.transfer._checklist import checklist, with_what_came_since
 from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
@@ -36,6 +36,7 @@ from fs2od.transfer._report import Estimate, Progress, Report
 from fs2od.transfer._run import Ending, Run
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._sidecar import Sidecar
+from fs2od.transfer._standing import standing_besides
 from fs2od.transfer._tally import Tally
 from fs2od.transfer._undeliverable import Undeliverable, says_complete, undeliverable_in
 from fs2od.transfer._verification import Verification
@@ -210,12 +211,19 @@ class _Course:
                 sleep=self._sleep,
                 say=self._options.say,
             )
+            known = with_what_came_since(
+                known,
+                lambda promised: standing_besides(promised, destination, self._selection, self._ending),
+                impatient,
+                most=self._options.limits.folder_entries,
+            )
             self._tally = Tally(with_files=self._options.with_files)
             verification = Verification(self._surroundings(destination), known.promises, self._selection)
             verification.run(min(self._options.jobs, os.cpu_count() or 1), self._look)
             self._name_unmet("it was asked for, and the manifest does not name it")
             self._unmatched = self._selection.unmatched
-        return replace(self._report(began_s, trouble=known.trouble, sealed=known.is_sealed), is_check=True)
+        report = self._report(began_s, trouble=known.trouble, sealed=known.is_sealed)
+        return replace(report, is_check=True, files_unpromised=known.unpromised)
 
     def _impatient(self) -> Dataset:
         """Return the dataset for questions that may stay without an answer."""

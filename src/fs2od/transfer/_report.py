@@ -182,6 +182,8 @@ class Report:
         bytes_straight: Of the bytes that this run brought, those that a store sent past the provider.
         sealed: Whether the dataset says of itself that it is complete.
         is_check: Whether files were only looked at: then nothing was to be fetched.
+        files_unpromised: Of a check: files that stand in the folder and were not compared, for the dataset is not complete and has no
+            checksums of them so far.
         undeliverable: What the dataset has besides, by its facility's word, and nobody can deliver. It is no failure.
         unmatched: The patterns of what to bring, if nothing at all matches any of them.
         left_behind: Paths of files that this run brought while it followed, and that were renamed or removed in the dataset
@@ -206,6 +208,7 @@ class Report:
     bytes_straight: int = 0
     sealed: bool = False
     is_check: bool = False
+    files_unpromised: int = 0
     undeliverable: Undeliverable = field(default_factory=Undeliverable)
     unmatched: tuple[str, ...] = ()
     left_behind: tuple[str, ...] = ()
@@ -275,6 +278,8 @@ class Report:
         for failures, said in ((self.missing, came_not), (self.withheld, "for members only"), (self.left_out, links)):
             if failures:
                 line = f"{line}; {len(failures):,} {said}{_named(failures, names)}"
+        if self.files_unpromised:
+            line = f"{line}; {self.files_unpromised:,} more here could not be compared: the dataset has no checksums of them yet"
         if lacking.count:
             line = f"{line}; {lacking.said(names=max(1, names))}"
         if self.manifest_error is not None:
@@ -301,6 +306,7 @@ class Report:
             "files_present": self.files_present,
             "files_intact": self.files_intact,
             "files_by_size": self.files_by_size,
+            "files_unpromised": self.files_unpromised,
             "bytes_done": self.bytes_done,
             "bytes_fetched": self.bytes_fetched,
             "bytes_straight_from_store": self.bytes_straight,
