@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Generator, Iterator
@@ -11,7 +12,7 @@ import coverage
 import pytest
 from tests.explained import explained
 
-# Many processes, browsers, bad networks, very much of something and whatever is given more time go again over what other tests
+# Beside further cases of one test: many processes, browsers, bad networks, very much of something and whatever is given more time go again over what other tests
 # cover already, and tracing doubles their work.
 _UNMEASURED = (
     "tests/facility/test_sealing_anew.py::test_killed_anywhere",
@@ -50,16 +51,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = dealt
 
 
+def pytest_collection_finish() -> None:
+    """Let Python not search thousands of collected tests again each time that it looks for garbage: they stay to the end."""
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Let it know them again: Hypothesis, where no test loaded it before, looks among them for who holds its random numbers."""
+    gc.unfreeze()
+
+
 def _given_s(item: pytest.Item) -> float:
     given = item.get_closest_marker("timeout")
     return float(given.args[0]) if given else 0.0
+
+
+def _is_further_case(item: pytest.Item) -> bool:
+    """Say whether a test is another case of one that is measured: with other values it goes the same ways.
+
+    Parameters of fixtures are no such cases: they choose between storages and other parts, each with code of its own.
+    """
+    case = getattr(item, "callspec", None)
+    if case is None:
+        return False
+    marks = [mark.args[0] for mark in item.iter_markers("parametrize")]
+    names = {name.strip() for each in marks for name in (each.split(",") if isinstance(each, str) else each)}
+    return any(index for name, index in case.indices.items() if name in names)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Measure no coverage where it would tell nothing new."""
     measuring = coverage.Coverage.current()
-    if measuring is None or not (item.nodeid.startswith(_UNMEASURED) or _given_s(item)):
+    if measuring is None or not (item.nodeid.startswith(_UNMEASURED) or _given_s(item) or _is_further_case(item)):
         return (yield)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(_FOR_CHILDREN, raising=False)
