@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,8 +21,13 @@ Answering = Callable[[ssl.SSLSocket], None]
 
 
 @contextmanager
-def service(certificate: LocalCertificate, answer: Answering, *, host: str = "localhost") -> Iterator[str]:
-    """Answer each connection's first request, then close it without TLS's own goodbye; yield the address."""
+def service(
+    certificate: LocalCertificate, answer: Answering, *, host: str = "localhost", late_s: float = 0
+) -> Iterator[str]:
+    """Answer each connection's first request, then close it without TLS's own goodbye; yield the address.
+
+    It shakes hands as late as from so far away.
+    """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate.certificate, certificate.key)
 
@@ -32,6 +38,7 @@ def service(certificate: LocalCertificate, answer: Answering, *, host: str = "lo
             except OSError:
                 return
             plain.settimeout(60)
+            time.sleep(late_s)
             try:
                 with context.wrap_socket(plain, server_side=True) as connection:
                     connection.recv(65536)
@@ -63,6 +70,16 @@ def test_an_answer_arrives_whole_from_a_connection_that_closes(certificate: Loca
         connection.sendall(f"HTTP/1.1 200 OK\r\n{length}Connection: close\r\n\r\n".encode() + _BODY)
 
     with service(certificate, answer) as url:
+        assert read(url, certificate.ca) == _BODY
+
+
+def test_an_answer_that_trickles_in_from_far_away_arrives_whole(certificate: LocalCertificate) -> None:
+    def answer(connection: ssl.SSLSocket) -> None:
+        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(_BODY)}\r\n\r\n".encode())
+        for first in range(0, len(_BODY), 10_007):
+            connection.sendall(_BODY[first : first + 10_007])
+
+    with service(certificate, answer, late_s=0.02) as url:
         assert read(url, certificate.ca) == _BODY
 
 

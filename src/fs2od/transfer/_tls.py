@@ -12,11 +12,17 @@ import io
 import os
 import socket
 import ssl
+import time
 from typing import Any, Callable, Final, cast
 
 __all__ = ["TlsConnection"]
 
 _TAKEN_BYTES: Final = 256 << 10
+# From far away, packets come one by one, and to be woken for each costs more than all that is done with it: what comes within
+# a time that is short beside their way is taken together.
+_FAR_S: Final = 0.01
+_GATHER_S: Final = 0.002
+_SCANT_BYTES: Final = 32 << 10
 
 
 class TlsConnection(http.client.HTTPConnection):
@@ -68,7 +74,9 @@ class _TlsStream:
         self._came, self._goes = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._came, self._goes, server_hostname=service)
         self._room = memoryview(bytearray(_TAKEN_BYTES))
+        self._is_trickling = False
         self._users = 1
+        began_s = time.monotonic()
         try:
             self._shake_hands()
         except BaseException:
@@ -76,6 +84,7 @@ class _TlsStream:
                 self._send()  # why it is refused
             plain.close()
             raise
+        self._is_far = time.monotonic() - began_s > _FAR_S
 
     def settimeout(self, seconds: float) -> None:
         """Wait so long, at most, for each step from now on."""
@@ -96,7 +105,10 @@ class _TlsStream:
             except ssl.SSLWantReadError:
                 if filled:
                     break
-                self._take()
+                if self._is_far and size > _SCANT_BYTES:
+                    self._gather()
+                else:
+                    self._take()
                 continue
             except ssl.SSLEOFError:
                 break  # HTTP knows itself whether something is missing
@@ -130,14 +142,21 @@ class _TlsStream:
                 self._take()
         self._send()
 
-    def _take(self) -> None:
-        """Wait for the next bytes; what TLS itself has to say goes first."""
+    def _gather(self) -> None:
+        """Wait for the next bytes, and a little longer for more of them where little came the last time."""
+        if self._is_trickling:
+            time.sleep(_GATHER_S)
+        self._is_trickling = self._take() < _SCANT_BYTES
+
+    def _take(self) -> int:
+        """Wait for the next bytes, and return how many came; what TLS itself has to say goes first."""
         self._send()
         count = self._plain.recv_into(self._room)
         if count:
             self._came.write(self._room[:count])
         else:
             self._came.write_eof()
+        return count
 
     def _send(self) -> None:
         if self._goes.pending:
