@@ -18,7 +18,9 @@ APART = unicodedata.normalize("NFD", COMPOSED)
     [(Folding.CASE, "movie.MRC", "Movie.mrc"), (Folding.FORM_D, APART, COMPOSED)],
     ids=["case", "form D"],
 )
-def test_what_the_disk_calls_otherwise_is_no_extra(tmp_path: Path, folding: Folding, there: str, name: str) -> None:
+def test_what_the_disk_calls_otherwise_is_brought_once_and_is_no_extra(
+    tmp_path: Path, folding: Folding, there: str, name: str
+) -> None:
     disk, behind = tmp_path / "disk", tmp_path / "behind"
     disk.mkdir()
     behind.mkdir()
@@ -30,6 +32,9 @@ def test_what_the_disk_calls_otherwise_is_no_extra(tmp_path: Path, folding: Fold
         mirror = Mirror(parse_link(share.link), disk, Options())
         assert mirror.run().exit_code == 0
         assert (behind / there).read_bytes() == b"mnew"
+        again = mirror.run()
+        assert (again.exit_code, again.files_fetched, again.files_present) == (0, 0, 2)
+        assert mirror.estimate().files == 0
         (disk / "mine").write_bytes(b"x")
         extras = mirror.extras()
         assert [each.path for each in extras] == [("mine",)]

@@ -18,6 +18,7 @@ from fs2od.transfer._large import LargeFile
 from fs2od.transfer._leftovers import clear_leftovers, leftovers_among
 from fs2od.transfer._link_making import LinkMaking
 from fs2od.transfer._mates import Mates
+from fs2od.transfer._other_names import as_listed
 from fs2od.transfer._plan import Plan, narrowed, plan_download
 from fs2od.transfer._postponed import Postponed
 from fs2od.transfer._promises import Promises
@@ -256,9 +257,8 @@ class Errand:
 
     def _planned(self, folder: Names, listing: list[Entry], present: dict[str, Present]) -> Plan:
         wanted = [each for each in listing if self._wants(folder, each)]
-        return plan_download(
-            wanted, present, depth=len(folder), folds_case=self._folds_case, on_windows=os.name == "nt"
-        )
+        there = as_listed(self._run.destination, folder, present, wanted)
+        return plan_download(wanted, there, depth=len(folder), folds_case=self._folds_case, on_windows=os.name == "nt")
 
     def _wants(self, folder: Names, entry: Entry) -> bool:
         path = (*folder, entry.name)

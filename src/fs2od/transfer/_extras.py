@@ -8,7 +8,6 @@ import stat
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import AbstractSet as Set
 from typing import Callable, Final, Iterator, Sequence
 
 from fs2od.errors import Fs2odError
@@ -20,8 +19,8 @@ from fs2od.transfer._disk import told
 from fs2od.transfer._doubts import Doubts
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present, shown_path
 from fs2od.transfer._leftovers import leftovers_among
+from fs2od.transfer._other_names import called_otherwise
 from fs2od.transfer._partials import partials_of
-from fs2od.transfer._plan import folded, name_fault
 from fs2od.transfer._run import Ending
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._walk import DownloadLimits, Walk
@@ -72,7 +71,7 @@ def find_extras(
         # What has the name of something else in the dataset is the download's affair, which refuses to replace it, and so are
         # partial files that somebody may go on with.
         strange -= {name for each in partials for name in (str(each), each.notes)} - left.keys()
-        for name in strange - _called_otherwise(destination, folder, strange, listed - present.keys()):
+        for name in strange - called_otherwise(destination, folder, strange, listed - present.keys()):
             path, there = (*folder, name), present[name]
             if name not in left:
                 extras = list(_extras(destination, selection, path, there))
@@ -144,24 +143,6 @@ def remove_folder(path: Path, *, keeps: Keeps | None = None, spares: Spares | No
     if path.parent.is_dir():
         with Destination(path.parent) as parent:
             parent.remove_all((path.name,), keeps, spares)
-
-
-def _called_otherwise(destination: Destination, folder: Names, strange: Set[str], missing: Set[str]) -> Set[str]:
-    """Return those of some names in a folder that are how the disk calls what is listed under names that it does not show.
-
-    A disk may fold case, or compose letters in its own way, and keep the name that stood there. Whether it does, only it knows:
-    it finds what it calls otherwise also under the listed name, as the same thing. Some mounts make up numbers for what they
-    find; there, names that a disk may fold are believed to mean the same.
-    """
-    if not strange:
-        return set()
-    asked = [name for name in missing if name_fault(name) is None]
-    found = destination.identities(folder, asked)
-    if not found:
-        return set()
-    same, alike = set(found.values()), set(map(folded, found))
-    there = destination.identities(folder, strange)
-    return {name for name in strange if there.get(name) in same or folded(name) in alike}
 
 
 def _extras(destination: Destination, selection: Selection, path: Names, there: Present) -> Iterator[Extra]:

@@ -9,7 +9,7 @@ import threading
 import time
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, Mapping
 
 from fs2od.errors import Fs2odError
 from fs2od.transfer._dataset import Dataset
@@ -17,6 +17,7 @@ from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present
 from fs2od.transfer._errors import NotFound
 from fs2od.transfer._folders import is_folder
+from fs2od.transfer._other_names import as_listed
 from fs2od.transfer._pace import RateLimit
 from fs2od.transfer._plan import Fetch, plan_download
 from fs2od.transfer._report import Estimate, Failure
@@ -105,8 +106,10 @@ class Rehearsal:
         )
 
     def _visit(self, folder: Names, _: Entry, listing: list[Entry]) -> list[Entry]:
-        present: dict[str, Present] = self._destination.scan(folder) if self._destination is not None else {}
         wanted = [each for each in listing if self._wants((*folder, each.name), each)]
+        present: Mapping[str, Present] = {}
+        if self._destination is not None:
+            present = as_listed(self._destination, folder, self._destination.scan(folder), wanted)
         plan = plan_download(
             wanted, present, depth=len(folder), folds_case=self._folds_case, on_windows=self._on_windows
         )
