@@ -13,7 +13,9 @@ from tests.node.scan_scene import Clock
 from tests.node.test_imports import World, opened, support
 
 from fs2od.errors import StorageBusy, StorageReplaced
+from fs2od.node.panel import overlaps
 from fs2od.node.panel.roots import note_roots
+from fs2od.node.panel.storage_records import Place
 from fs2od.node.panel.support import ImportConfig
 from fs2od.node.running import Node, open_node
 from fs2od.node.settings import NodeSettings
@@ -303,3 +305,23 @@ def test_a_start_waits_for_a_file_server_that_is_away_once_and_not_for_each_stor
     note_roots(storages, indexes)
     assert storages.unnoted() == []
     assert world.force().status == "completed"
+
+
+def test_a_folder_is_imported_without_a_look_at_those_that_are(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A facility imports thousands: each would make the next one dearer, and one that is silent would hold it up."""
+    asked: list[Place] = []
+
+    def told(place: Place) -> Place:
+        asked.append(place)
+        return place
+
+    monkeypatch.setattr(overlaps, "told", told)
+    folder = tmp_path / "next"
+    folder.mkdir()
+    world.node.provider.storages.add_posix("next", str(folder), imported=True, readonly=True)
+    assert asked == [folder]
+    (tmp_path / "copies").mkdir()
+    world.node.provider.storages.add_posix("copies", str(tmp_path / "copies"))
+    assert asked == [folder, tmp_path / "copies", world.root, folder]

@@ -114,8 +114,10 @@ def found_in(place: Place, others: Iterable[StorageRecord], *, imported: bool = 
 
 
 def _is_in_the_way(here: Place, other: StorageRecord, *, imported: bool) -> bool:
+    if imported and other.imported:
+        return False  # not even asked: a facility imports thousands of folders, each by itself, and any may be silent
     there = told(other.place)
-    if not overlap(here, there) or (imported and other.imported):
+    if not overlap(here, there):
         return False
     if not imported or isinstance(here, Bucket) or isinstance(there, Bucket):
         return True
