@@ -30,6 +30,7 @@ from fs2od.facility.deciding import (
     SetLinks,
     Take,
     TellComplete,
+    Withhold,
     brought_about,
     data_signature,
     due_at,
@@ -75,7 +76,7 @@ def announced(**changes: object) -> Record:
     record = Record(
         id=1, root=ROOT, relative="A", name="A", unique_name="A-x", device=1, inode=1, detected_at=NOW - timedelta(hours=1),
         phase=Phase.ACQUIRING, done=dict.fromkeys(ONBOARDING, "x"), facts=FACTS, metadata=FILE,
-        closed=sighting().folder.fingerprint, tally=tally(), links=OPEN,
+        closed=sighting().folder.fingerprint, tally=tally(), links=OPEN, taken_by=RULES.facts,
     )  # fmt: skip
     record = replace(record, **changes)
     published = publication_of(record, CONFIGURATION.facility).fingerprint
@@ -221,6 +222,34 @@ def test_nobody_to_tell_holds_back_the_mail_only() -> None:
     assert decided(record, sighting(count=tally())) == AskImport(1)
 
 
+def test_what_was_taken_by_another_rule_is_read_again_at_once_or_left_out_where_it_cannot_be_read() -> None:
+    for phase in (Phase.ONBOARDING, Phase.ACQUIRING, Phase.FINISHING, Phase.COMPLETE):
+        record = replace(announced(phase=phase, next_attempt_at=NOW + timedelta(hours=1)), taken_by=None)
+        assert decided(record, changed(sighting(), unchanged_since=NOW)) == ReadMetadata(1)
+        other = sighting(file=replace(FILE, size_bytes=101))
+        assert decided(record, changed(other, unchanged_since=NOW)) == Withhold(1)
+        assert decided(record, None) == Withhold(1)
+        lost = Problem(ProblemKind.METADATA_LOST, "it is gone", NOW)
+        assert decided(replace(record, problem=lost), sighting()) == Withhold(1)
+        # Whom to tell is found out where that can be read.
+        people = replace(record, taken_by=replace(RULES.facts, people=""), told="s", next_attempt_at=None)
+        assert decided(people, sighting()) == ReadMetadata(1)
+        assert decided(people, None) is None
+        withdrawn = replace(
+            record, taken_by=RULES.facts, done={**record.done, Step.PUBLISHED: ""}, next_attempt_at=None
+        )
+        for seen in (sighting(), None):
+            assert decided(withdrawn, seen) == Publish(1)
+        assert decided(replace(withdrawn, problem=lost), sighting()) == Publish(1)
+
+
+def test_nobody_is_told_while_whom_to_tell_is_being_found_out() -> None:
+    seen = changed(sighting(file=replace(FILE, size_bytes=101)), unchanged_since=NOW)
+    record = announced(phase=Phase.COMPLETE, completed_at=NOW, closed=seen.folder.fingerprint)
+    assert decided(record, seen) == TellComplete(1)
+    assert decided(replace(record, taken_by=replace(RULES.facts, people="")), seen) is None
+
+
 def test_links_that_were_made_by_another_rule_come_first_and_hold_back_no_data_once_that_failed() -> None:
     record = announced(phase=Phase.COMPLETE, completed_at=NOW, told="s", links=LinkTerms(link_days=9))
     more = sighting(count=tally(FRESH_NS, "more"))
@@ -293,6 +322,7 @@ mixtures = st.builds(
     next_attempt_at=st.sampled_from([None, NOW, NOW + timedelta(hours=1)]),
     told=st.sampled_from(["", "s"]),
     links=st.sampled_from([None, OPEN]),
+    taken_by=st.sampled_from([None, RULES.facts, replace(RULES.facts, people=""), replace(RULES.facts, fields="")]),
     attempts=st.integers(0, 1),
     done=st.integers(0, len(ONBOARDING)).map(lambda count: dict.fromkeys(ONBOARDING[:count], "x") | {Step.PUBLISHED: ""}),
 )  # fmt: skip
@@ -312,7 +342,7 @@ def test_every_mixture_of_facts_has_an_answer_and_the_same_facts_have_the_same(
     action = decided(record, seen)
     assert action == decided(record, seen)
     if seen is None or (record.problem is not None and record.problem.kind in STRUCTURAL):
-        assert action in (None, EndImport(1), SetLinks(1))
+        assert action in (None, EndImport(1), SetLinks(1), Publish(1), Withhold(1))
     if isinstance(action, EndImport):
         assert record.problem is not None
         assert Step.SUPPORT in record.done

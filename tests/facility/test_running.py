@@ -23,7 +23,7 @@ from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, Facility, plan
 from fs2od.facility._passes import Passes
 from fs2od.facility.deciding import OPEN
 from fs2od.facility.journal import Journal, Phase, Record, Step
-from fs2od.facility.metadata import facts_of, publication_of
+from fs2od.facility.metadata import fact_rules, facts_of, publication_of
 from fs2od.facility.watching import look
 from fs2od.onedata.roles import bundles_fingerprint
 from fs2od.sqlite import Database, hold_folder
@@ -446,7 +446,7 @@ def _known_datasets(world: World, count: int) -> None:
             id=0, root=folder_seen.root, relative=folder_seen.relative, name=folder_seen.relative,
             unique_name=folder_seen.relative, device=folder_seen.device, inode=folder_seen.inode, detected_at=now,
             phase=Phase.COMPLETE, done=dict.fromkeys(Step, "x"), facts=facts, metadata=folder_seen.metadata,
-            closed=folder_seen.fingerprint, completed_at=now, links=OPEN,
+            closed=folder_seen.fingerprint, completed_at=now, links=OPEN, taken_by=fact_rules(configuration),
         )  # fmt: skip
         published = publication_of(record, configuration.facility).fingerprint
         journal.add(

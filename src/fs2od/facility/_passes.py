@@ -66,7 +66,7 @@ class Passes:
         self._sightings: Mapping[tuple[str, str], Sighting] = {}
         self._onedata = OnedataAccess(configuration.onedata, journal, connect=connect, clock=clock)
         self._passing_over = PassingOver(journal, configuration.watch)
-        self._idle: dict[int, tuple[Record, Sighting]] = {}
+        self._idle: dict[int, tuple[Record, Sighting | None]] = {}
         """Datasets for which time alone brings nothing to do, as they were then."""
         self._looked_at = clock()
         self.look_s = 0.0
@@ -225,7 +225,7 @@ class Passes:
             return False
         if next_action(record, sighting, self._rules, self._clock()) is not None:
             return True
-        if sighting is not None and due_at(record, sighting, self._rules, self._looked_at) is None:
+        if due_at(record, sighting, self._rules, self._looked_at) is None:
             self._idle[record.id] = (record, sighting)
         return False
 
@@ -253,7 +253,7 @@ class Passes:
                     record = self._journal.get(dataset)
                 sighting = self._sighting(record)
                 action = next_action(record, sighting, self._rules, self._clock())
-                if action is None or (sighting is None and not isinstance(action, ApartAction)):
+                if action is None or (sighting is None and isinstance(action, OnedataAction)):
                     return
                 if isinstance(action, LocalAction):
                     await self._performer.perform_local(action, sighting)

@@ -24,9 +24,10 @@ from fs2od.facility.deciding._actions import (
     Take,
     TellComplete,
     TellFolder,
+    Withhold,
     described,
 )
-from fs2od.facility.deciding._correction import Correction, correction, told_so_far
+from fs2od.facility.deciding._correction import Correction, correction, heard_by_configuration, told_so_far
 from fs2od.facility.deciding._decide import (
     Rules,
     data_signature,
@@ -74,6 +75,7 @@ __all__ = [
     "TellComplete",
     "TellFolder",
     "Unheeded",
+    "Withhold",
     "brought_about",
     "closed_names_of",
     "correction",
@@ -81,6 +83,7 @@ __all__ = [
     "decide",
     "described",
     "due_at",
+    "heard_by_configuration",
     "is_completion_untold",
     "next_action",
     "passed_over",

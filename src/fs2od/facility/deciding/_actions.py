@@ -32,6 +32,7 @@ __all__ = [
     "Take",
     "TellComplete",
     "TellFolder",
+    "Withhold",
     "described",
 ]
 
@@ -70,6 +71,13 @@ class Identify:
 @dataclass(frozen=True, slots=True)
 class ReadMetadata:
     """Read the metadata file, which is new or has changed."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withhold:
+    """Leave out of what is known what is published no longer: the metadata file cannot be read now as it is configured."""
 
     dataset: int
 
@@ -202,6 +210,7 @@ Action: TypeAlias = (
     | Release
     | Identify
     | ReadMetadata
+    | Withhold
     | Take
     | NoteRunning
     | Reopen
@@ -226,6 +235,7 @@ _SAID: dict[type, str] = {
     Release: "go on: the folder is in order again",
     Identify: "note that the same folder was mounted anew, or is watched by another name",
     ReadMetadata: "read the metadata file",
+    Withhold: "leave out what is published no longer",
     NoteRunning: "note that acquisition goes on",
     Reopen: "import what changed after the completion",
     EndImport: "end the import: the folder is not in order",

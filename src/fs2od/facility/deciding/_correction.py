@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from fs2od.configuration import Mail
 from fs2od.facility.journal import Announcement, Facts, Record, Step
 
-__all__ = ["Correction", "correction", "told_so_far"]
+__all__ = ["Correction", "correction", "heard_by_configuration", "told_so_far"]
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,30 @@ def correction(record: Record, mail: Mail) -> Correction | None:
     superseded = tuple(
         each
         for each in record.announcements
-        if (people := _folded(each.addresses) - always) and people.isdisjoint(named)
+        if each.invite and (people := _folded(each.addresses) - always) and people.isdisjoint(named)
     )
     if not (to or cc or bcc or superseded):
         return None
     if not to:
         to, cc, bcc = (cc, (), bcc) if cc else (bcc, (), ())
     return Correction(replace(facts, to=to, cc=cc, bcc=bcc), superseded)
+
+
+def heard_by_configuration(record: Record, before: Facts | None, mail: Mail) -> tuple[Announcement, ...]:
+    """Return the announcements of a dataset, where others are named by now because others are configured; pure.
+
+    Nobody is told for that of what was announced, and no invite ends. What the facts `before` asked for is still to be done.
+    """
+    corrected, waiting = correction(record, mail), correction(replace(record, facts=before), mail)
+    if corrected is None:
+        return record.announcements
+    ending, untold = (waiting.superseded, waiting.facts.addresses) if waiting else ((), ())
+    kept = tuple(
+        replace(each, invite="") if each in corrected.superseded and each not in ending else each
+        for each in record.announcements
+    )
+    heard = _without(corrected.facts.addresses, _folded(untold))
+    return (*kept, Announcement(heard, "")) if heard else kept
 
 
 def told_so_far(record: Record) -> tuple[Announcement, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from fs2od.configuration import Configuration, Watch
 from fs2od.facility.deciding._actions import (
@@ -27,13 +28,14 @@ from fs2od.facility.deciding._actions import (
     Take,
     TellComplete,
     TellFolder,
+    Withhold,
 )
 from fs2od.facility.deciding._correction import correction
 from fs2od.facility.deciding._links import terms_of
 from fs2od.facility.deciding._privacy import shows_metadata_file
 from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
-from fs2od.facility.journal import TO_SEAL, Phase, ProblemKind, Record, Step, parts_in
-from fs2od.facility.metadata import publication_of
+from fs2od.facility.journal import TO_SEAL, FactRules, Phase, ProblemKind, Record, Step, parts_in
+from fs2od.facility.metadata import fact_rules, publication_of
 from fs2od.facility.watching import Look, Sighting
 from fs2od.onedata.roles import bundles_fingerprint
 
@@ -57,6 +59,11 @@ class Rules:
         """Return the watch of a root, unless it is watched no longer."""
         return next((watch for watch in self.configuration.watch if str(watch.path) == root), None)
 
+    @cached_property
+    def facts(self) -> FactRules:
+        """By what facts are to be taken."""
+        return fact_rules(self.configuration)
+
 
 def decide(
     look: Look, sightings: Mapping[tuple[str, str], Sighting], records: Iterable[Record], rules: Rules, now: datetime
@@ -76,10 +83,11 @@ def decide(
 def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: datetime) -> Action | None:
     """Decide what to do next for one dataset; None: nothing now. It is never two things, so that each is written down."""
     watch = rules.watch(record.root)
-    if _is_held(record):
-        return None if _is_resting(record, now) else _while_held(record, watch)
-    if sighting is None or watch is None:
-        return None
+    anew = _taking_anew(record, sighting, rules)
+    if anew is not None:
+        return anew
+    if sighting is None or watch is None or _is_held(record):
+        return None if _is_resting(record, now) else _without_folder(record, watch, rules)
     if record.reread or sighting.folder.metadata != record.metadata:
         settled = now - sighting.unchanged_since >= watch.settle
         if settled:
@@ -90,7 +98,9 @@ def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: da
         return TellFolder(record.id)
     links = _links(record, watch)
     return (
-        _onboarding(record)
+        # A description that says what is published no longer stays for nothing: not even for a step that fails.
+        (Publish(record.id) if record.done.get(Step.PUBLISHED) == "" and record.attempts % 2 == 0 else None)
+        or _onboarding(record, rules)
         # Before all else, so that what is to be closed is closed soon; where that failed, data are not held back by it.
         or (links if record.attempts == 0 else None)
         or _importing(record, sighting, rules, watch, now)
@@ -107,11 +117,9 @@ def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: da
 def due_at(record: Record, sighting: Sighting | None, rules: Rules, now: datetime) -> datetime | None:
     """Return the next moment after `now` at which time alone could bring something; None: only when something moves."""
     watch = rules.watch(record.root)
-    if _is_held(record):
-        waits = _is_resting(record, now) and _while_held(record, watch) is not None
+    if sighting is None or watch is None or _is_held(record):
+        waits = _is_resting(record, now) and _without_folder(record, watch, rules) is not None
         return record.next_attempt_at if waits else None
-    if sighting is None or watch is None:
-        return None
     moments = []
     if record.reread or sighting.folder.metadata != record.metadata:
         moments.append(sighting.unchanged_since + watch.settle)
@@ -143,12 +151,23 @@ def _is_refused(record: Record) -> bool:
     return record.trouble is not None and record.trouble.kind is ProblemKind.REFUSED
 
 
-def _while_held(record: Record, watch: Watch | None) -> Action | None:
+def _taking_anew(record: Record, sighting: Sighting | None, rules: Rules) -> Action | None:
+    """Bring what is known up to what is configured; a file that stands as it was read needs no time to settle."""
+    if record.facts is None or record.taken_by == rules.facts:
+        return None
+    if sighting is not None and not _is_held(record) and sighting.folder.metadata == record.metadata:
+        return ReadMetadata(record.id)
+    before = record.taken_by
+    return None if before is not None and before.publishes_as(rules.facts) else Withhold(record.id)
+
+
+def _without_folder(record: Record, watch: Watch | None, rules: Rules) -> Action | None:
     """Do what needs no folder: links are closed also where data are delivered from elsewhere, and nothing else is imported."""
-    links = None if watch is None else _links(record, watch)
+    links = _links(record, watch) if watch is not None and _is_held(record) else None
     end = EndImport(record.id) if _imports_another(record) else None
-    # In turns, so that neither waits for ever for the other one.
-    return (links or end) if record.attempts % 2 else (end or links)
+    wanted = [action for action in (end, links, _publishing(record, rules)) if action is not None]
+    # In turns, so that none waits for ever for another one.
+    return wanted[record.attempts % len(wanted)] if wanted else None
 
 
 def _imports_another(record: Record) -> bool:
@@ -161,12 +180,13 @@ def _is_resting(record: Record, now: datetime) -> bool:
     return record.next_attempt_at is not None and now < record.next_attempt_at
 
 
-def _onboarding(record: Record) -> Action | None:
+def _onboarding(record: Record, rules: Rules) -> Action | None:
     step = record.next_step
     if step is None:
         return None
+    is_unsure = record.taken_by != rules.facts or record.tally is None
     nobody_to_tell = record.problem is not None and record.problem.kind is ProblemKind.RECIPIENTS
-    if step is Step.ANNOUNCED and (nobody_to_tell or record.tally is None):
+    if step is Step.ANNOUNCED and (nobody_to_tell or is_unsure):
         return None
     return Take(record.id, step, look_first=record.begun is step)
 
@@ -268,13 +288,22 @@ def _keeping(record: Record, sighting: Sighting, rules: Rules) -> Action | None:
         return SetContinuous(record.id, on=False)
     if record.closed != sighting.folder.fingerprint and not shows_metadata_file(record, rules.configuration):
         return CloseMetadata(record.id)
-    if publication_of(record, rules.configuration.facility).fingerprint != record.done[Step.PUBLISHED]:
-        return Publish(record.id)
-    return _telling(record, rules)
+    return _publishing(record, rules) or _telling(record, rules)
+
+
+def _publishing(record: Record, rules: Rules) -> Action | None:
+    """Bring what was published up to what is known by now."""
+    published = record.done.get(Step.PUBLISHED)
+    if published is None or record.facts is None:
+        return None
+    is_news = publication_of(record, rules.configuration.facility).fingerprint != published
+    return Publish(record.id) if is_news else None
 
 
 def _telling(record: Record, rules: Rules) -> Action | None:
     """Announce it to whom the metadata file names by now, before they hear of the completion."""
+    if record.taken_by != rules.facts:
+        return None  # whom to tell is being found out
     if correction(record, rules.configuration.mail) is not None:
         return AnnounceAgain(record.id)
     return TellComplete(record.id) if is_completion_untold(record) else None

@@ -16,6 +16,7 @@ __all__ = [
     "ONBOARDING",
     "TO_SEAL",
     "Announcement",
+    "FactRules",
     "Facts",
     "LinkTerms",
     "Phase",
@@ -127,8 +128,24 @@ class Facts(msgspec.Struct, frozen=True):
         return (*self.to, *self.cc, *self.bcc)
 
 
+class FactRules(msgspec.Struct, frozen=True):
+    """Fingerprints of what the configuration said when facts were taken: which values are published, where they stand, whom to tell."""
+
+    fields: str
+    title: str
+    instrument: str
+    people: str
+
+    def publishes_as(self, other: Self) -> bool:
+        """Say whether others publish the same of a metadata file, whomever they tell."""
+        return msgspec.structs.replace(self, people=other.people) == other
+
+
 class Announcement(msgspec.Struct, frozen=True):
-    """A letter that announced a dataset: whom it went to, and the id of the owners' invite that it brought."""
+    """A letter that announced a dataset: whom it went to, and the id of the owners' invite that it brought.
+
+    Without an id it says no more than that nobody of these is to be told: nothing ends when they are named no longer.
+    """
 
     addresses: tuple[str, ...]
     invite: str
@@ -161,6 +178,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """The step that may have taken effect without our knowing."""
     done: dict[Step, str] = msgspec.field(default_factory=dict)
     facts: Facts | None = None
+    taken_by: FactRules | None = None
+    """What was configured when the facts were taken; None: an earlier version took them."""
     metadata: SeenFile | None = None
     """The metadata file as it was when it was last read, well or not."""
     reread: bool = False

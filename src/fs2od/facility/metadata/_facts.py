@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from fs2od.configuration import Configuration, Watch
-from fs2od.facility.journal import Facts
+from fs2od.facility.journal import FactRules, Facts, Record
 from fs2od.mail import parse_recipients
 from fs2od.onedata.wire import JsonValue
 
-__all__ = ["facts_of"]
+__all__ = ["fact_rules", "facts_of", "facts_still_allowed"]
 
 _MOST_CHARACTERS = 500
 _MOST_ITEMS = 50
@@ -34,6 +38,42 @@ def facts_of(metadata: Mapping[str, Any], *, folder: str, configuration: Configu
         cc=_distinct((*cc, *mail.cc)),
         bcc=_distinct((*bcc, *mail.bcc)),
         complaints=(*complaints, *about_cc, *about_bcc),
+    )
+
+
+def fact_rules(configuration: Configuration) -> FactRules:
+    """Return what tells whether facts that were taken earlier are those which the configuration asks for now; pure."""
+    publish, mail = configuration.publish, configuration.mail
+    people = (mail.to, mail.cc, mail.bcc, mail.to_keys, mail.cc_keys, mail.bcc_keys, mail.name_keys)
+    return FactRules(*map(_fingerprint, (publish.fields, publish.title, publish.instrument, people)))
+
+
+def facts_still_allowed(record: Record, configuration: Configuration, watch: Watch | None) -> Facts | None:
+    """Return what is known of a metadata file that cannot be read now, without what is published no longer; pure.
+
+    Whom to tell stays: nobody can say who else would be named.
+    """
+    facts, before, now = record.facts, record.taken_by, fact_rules(configuration)
+    if facts is None:
+        return None
+    title, instrument, publish = facts.title, facts.instrument, configuration.publish
+    # Of what an earlier version took, nobody knows by which rule.
+    if before is not None and before.title != now.title:
+        title = _first_known(facts, publish.title) or record.name
+    if before is not None and before.instrument != now.instrument:
+        named = (watch.instrument if watch else "") or _first_known(facts, publish.instrument)
+        instrument = named or configuration.facility.instrument
+    published = {path: value for path, value in facts.published.items() if path in publish.fields}
+    return replace(facts, title=title, instrument=instrument, published=published)
+
+
+def _fingerprint(rule: object) -> str:
+    return hashlib.blake2s(json.dumps(rule).encode(), digest_size=8).hexdigest()
+
+
+def _first_known(facts: Facts, paths: Iterable[str]) -> str:
+    return next(
+        (str(value) for path in paths if (value := facts.published.get(path)) and not isinstance(value, list)), ""
     )
 
 

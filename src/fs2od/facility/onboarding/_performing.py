@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from fs2od.configuration import Configuration
 from fs2od.facility.deciding import (
+    STRUCTURAL,
     Adopt,
     AnnounceAgain,
     AskImport,
@@ -35,11 +36,20 @@ from fs2od.facility.deciding import (
     Take,
     TellComplete,
     TellFolder,
+    Withhold,
+    heard_by_configuration,
     is_completion_untold,
     told_so_far,
 )
-from fs2od.facility.journal import Facts, Journal, Phase, Problem, ProblemKind, Record, Step
-from fs2od.facility.metadata import MetadataProblem, facts_of, read_metadata
+from fs2od.facility.journal import FactRules, Facts, Journal, Phase, Problem, ProblemKind, Record, Step
+from fs2od.facility.metadata import (
+    MetadataProblem,
+    fact_rules,
+    facts_of,
+    facts_still_allowed,
+    publication_of,
+    read_metadata,
+)
 from fs2od.facility.onboarding._announcing import LINK_ENDED, Announcer
 from fs2od.facility.onboarding._imported import difference
 from fs2od.facility.onboarding._importing import Importer, importing_again
@@ -63,10 +73,10 @@ from fs2od.onedata.roles import bundles_fingerprint
 
 __all__ = ["ApartAction", "LocalAction", "OnedataAction", "Performer"]
 
-LocalAction = Adopt | Hold | Release | Identify | ReadMetadata | NoteRunning | Reopen
+LocalAction = Adopt | Hold | Release | Identify | ReadMetadata | Withhold | NoteRunning | Reopen
 """What needs nothing from Onedata, and so is done while it is away."""
 
-ApartAction = EndImport | SetLinks
+ApartAction = EndImport | SetLinks | Publish
 """What needs Onedata, and no folder."""
 
 OnedataAction = (
@@ -80,7 +90,6 @@ OnedataAction = (
     | CheckImport
     | CloseMetadata
     | GiveRights
-    | Publish
     | AnnounceAgain
     | TellComplete
 )
@@ -114,6 +123,8 @@ class Performer:
                 await self._write(importing_again(released), "goes on", "the folder is in order again")
             case Identify(dataset, folder):
                 await self._write(self.journal.get(dataset).found_as(folder))
+            case Withhold(dataset):
+                await self._withhold(self.journal.get(dataset))
             case NoteRunning(dataset):
                 await self._note_running(self.journal.get(dataset))
             case Reopen(dataset):
@@ -152,8 +163,6 @@ class Performer:
                 await self._close(scene, importer)
             case GiveRights():
                 await self._give_rights(scene)
-            case Publish():
-                await self._publish(scene)
             case AnnounceAgain() | TellComplete():
                 await self._tell(scene, action)
             case _:
@@ -166,10 +175,15 @@ class Performer:
             Fs2odError: As `perform`.
         """
         record = self.journal.get(action.dataset)
-        if isinstance(action, EndImport):
-            await Importer(self.journal, self.surveys, self.clock).end(record, services)
-        else:
-            await self._set_links(record, services)
+        match action:
+            case EndImport():
+                await Importer(self.journal, self.surveys, self.clock).end(record, services)
+            case SetLinks():
+                await self._set_links(record, services)
+            case Publish():
+                await self._publish(record, services)
+            case _:
+                assert_never(action)
 
     def _scene(self, dataset: int, sighting: Sighting, services: Services, groups: Groups) -> Scene:
         record = self.journal.get(dataset)
@@ -242,18 +256,23 @@ class Performer:
         set_now = replace(after, attempts=0, trouble=None, next_attempt_at=None)
         await self._write(set_now, *(("links", said) if said else ()))
 
-    async def _publish(self, scene: Scene) -> None:
+    async def _publish(self, record: Record, services: Services) -> None:
         said = "description and metadata, as allowed"
         try:
-            fingerprint = await publish(scene)
+            fingerprint = await publish(record, self.configuration, services)
         except NotFound:
             # Owners may end the link: the dataset goes on for its members. Where more is gone, this fails as well.
-            fingerprint = await publish(scene, link=False)
             said = f"metadata, as allowed; {LINK_ENDED}"
-        done = {**scene.record.done, Step.PUBLISHED: fingerprint}
-        await self._write(
-            replace(scene.record, done=done, attempts=0, trouble=None, next_attempt_at=None), "published", said
-        )
+            try:
+                fingerprint = await publish(record, self.configuration, services, link=False)
+            except (Forbidden, NotFound):
+                # Of a dataset that was put away here and there, nothing is public any more.
+                if record.problem is None or record.problem.kind not in STRUCTURAL:
+                    raise
+                fingerprint = publication_of(record, self.configuration.facility).fingerprint
+                said = "nothing: Onedata does not have it any more"
+        done = {**record.done, Step.PUBLISHED: fingerprint}
+        await self._write(replace(record, done=done, attempts=0, trouble=None, next_attempt_at=None), "published", said)
 
     def _adopt(self, folder: SeenFolder, problem: Problem | None) -> None:
         watch = Rules(self.configuration).watch(folder.root)
@@ -278,14 +297,15 @@ class Performer:
     async def _read(self, record: Record, folder: SeenFolder) -> None:
         if folder.metadata is None:
             return
+        rules, watch = fact_rules(self.configuration), Rules(self.configuration).watch(folder.root)
         try:
             metadata = await asyncio.to_thread(read_metadata, folder.path / folder.metadata.name)
         except MetadataProblem as error:
             malformed = Problem(ProblemKind.METADATA, str(error), self.clock())
-            held = replace(record, metadata=folder.metadata, reread=False, problem=malformed)
-            await self._write(held, "needs you", str(error))
+            known = facts_still_allowed(record, self.configuration, watch)
+            held = replace(record, metadata=folder.metadata, reread=False, problem=malformed, facts=known)
+            await self._write(self._by_rules(record, held, rules), "needs you", str(error))
             return
-        watch = Rules(self.configuration).watch(folder.root)
         facts = facts_of(metadata, folder=record.name, configuration=self.configuration, watch=watch)
         problem = None if facts.to else self._nobody(record, facts)
         phase = Phase.ONBOARDING if record.phase is Phase.SEEN else record.phase
@@ -298,10 +318,37 @@ class Performer:
             phase=phase,
             announcements=told_so_far(record),
         )
+        read = self._by_rules(record, read, rules)
+        if (facts, folder.metadata, False) == (record.facts, record.metadata, record.reread):
+            await self._write(read)  # others are configured, and nothing of it concerns this one
+            return
         said = "; ".join((f"{folder.metadata.name} read", *facts.complaints))
         await self._write(
             read, "metadata" if problem is None else "needs you", said if problem is None else problem.said
         )
+
+    async def _withhold(self, record: Record) -> None:
+        before, rules = record.taken_by, fact_rules(self.configuration)
+        known = facts_still_allowed(record, self.configuration, Rules(self.configuration).watch(record.root))
+        # Read as soon as that is possible: what is listed since then, and whom to tell, is not known.
+        withheld = replace(record, facts=known, reread=True)
+        rules = replace(rules, people=before.people if before else "")
+        said = "what is published no longer is left out; the metadata file is read as soon as it can be"
+        event = ("metadata", said) if known != record.facts else ()
+        await self._write(self._by_rules(record, withheld, rules), *event)
+
+    def _by_rules(self, before: Record, after: Record, rules: FactRules) -> Record:
+        """Return a dataset whose facts were taken by other rules perhaps: what they change is published soon, and nobody is told."""
+        if before.taken_by == rules:
+            return after
+        after = replace(after, taken_by=rules)
+        if Step.PUBLISHED in after.done and after.facts != before.facts:
+            after = replace(after, done={**after.done, Step.PUBLISHED: ""}, attempts=0, next_attempt_at=None)
+        if after.metadata != before.metadata or (before.taken_by and before.taken_by.people == rules.people):
+            return after
+        # Where the facts stayed as they were, they name those whom an earlier configuration named.
+        named = None if after.facts == before.facts else before.facts
+        return replace(after, announcements=heard_by_configuration(after, named, self.configuration.mail))
 
     def _nobody(self, record: Record, facts: Facts) -> Problem | None:
         if Step.ANNOUNCED in record.done:

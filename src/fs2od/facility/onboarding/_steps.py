@@ -348,24 +348,28 @@ async def _has_link(record: Record, services: Services) -> bool:
 
 
 async def _published(scene: Scene) -> Outcome:
-    return Outcome(await publish(scene), "description and metadata, as allowed")
+    return Outcome(
+        await publish(scene.record, scene.configuration, scene.services), "description and metadata, as allowed"
+    )
 
 
-async def publish(scene: Scene, *, link: bool = True) -> str:
+async def publish(record: Record, configuration: Configuration, services: Services, *, link: bool = True) -> str:
     """Publish what may be published, and return its fingerprint.
 
     Args:
-        scene: The dataset.
+        record: The dataset.
+        configuration: Whose facility's words are published with it.
+        services: Where.
         link: Whether there is a link, which is described; else only the metadata are published.
 
     Raises:
         NotFound: The link is not there, or what it leads to.
     """
-    publication = publication_of(scene.record, scene.configuration.facility)
+    publication = publication_of(record, configuration.facility)
     if link:
-        share = ShareId(scene.record.done[Step.SHARE])
-        await scene.services.provider.shares.change(share, description=publication.description)
-    await scene.services.provider.files.json_metadata.put(FileId(scene.record.root_file), publication.metadata)
+        share = ShareId(record.done[Step.SHARE])
+        await services.provider.shares.change(share, description=publication.description)
+    await services.provider.files.json_metadata.put(FileId(record.root_file), publication.metadata)
     return publication.fingerprint
 
 
