@@ -12,8 +12,8 @@ import coverage
 import pytest
 from tests.explained import explained
 
-# Beside further cases of one test: many processes, browsers, bad networks, very much of something and whatever is given more time go again over what other tests
-# cover already, and tracing doubles their work.
+# Beside further cases of one test: many processes, browsers, bad networks, very much of something and whatever is given more
+# time go again over what other tests cover already, and tracing doubles their work.
 _UNMEASURED = (
     "tests/facility/test_sealing_anew.py::test_killed_anywhere",
     "tests/mount/test_large_folders.py",

@@ -69,9 +69,13 @@ def test_the_command_starts_without_what_it_does_not_need(arguments: list[str]) 
                 "numpy",
             ),
         ),
+        *(
+            (name, ("fs2od.mail", "jinja2", "pydantic"))
+            for name in ("distribution", "site", "support", "transfer", "use")
+        ),
     ],
 )
-def test_a_service_loads_nothing_that_only_others_use(service: str, others: tuple[str, ...]) -> None:
+def test_a_service_or_command_loads_nothing_that_only_others_use(service: str, others: tuple[str, ...]) -> None:
     script = f"import sys\nimport fs2od.cli.{service}\nprint([name for name in {others!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"

@@ -13,7 +13,7 @@ import msgspec
 
 from fs2od.errors import ConfigurationError, Fs2odError
 from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, DatasetRow, Datasets
-from fs2od.mail import human_bytes, human_count
+from fs2od.quantities import human_bytes, human_count
 from fs2od.sqlite import Database
 
 __all__ = ["datasets"]

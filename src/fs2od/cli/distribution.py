@@ -14,9 +14,9 @@ from fs2od.cli.access_options import access_options
 from fs2od.cli.member import Member, asked
 from fs2od.cli.placed import placed
 from fs2od.cli.zone_options import JSON_OPTION
-from fs2od.mail import human_bytes
 from fs2od.onedata import wire
 from fs2od.onedata.ids import ProviderId
+from fs2od.quantities import human_bytes
 
 __all__ = ["distribution"]
 

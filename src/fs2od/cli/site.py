@@ -14,10 +14,10 @@ from fs2od.cli.hosts import public_host
 from fs2od.cli.site_members import COMMANDS
 from fs2od.cli.site_removing import remove
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
-from fs2od.mail import human_bytes
 from fs2od.onedata import wire
 from fs2od.onedata.ids import StorageId
 from fs2od.onedata.wire.sites import SiteDetails
+from fs2od.quantities import human_bytes
 
 __all__ = ["site"]
 

@@ -11,9 +11,9 @@ from fs2od.cli.support_ending import ending_of, said_of
 from fs2od.cli.zone_options import zone_options
 from fs2od.client import Onepanel
 from fs2od.errors import Interrupted, StateInUse
-from fs2od.mail import human_bytes
 from fs2od.onedata import wire
 from fs2od.onedata.wire.sites import SupportEnding
+from fs2od.quantities import human_bytes
 
 __all__ = ["remove"]
 

@@ -14,12 +14,12 @@ from fs2od.cli.support_ending import end
 from fs2od.cli.support_granted import granted, resize
 from fs2od.cli.zone_options import CA_OPTION, JSON_OPTION, zone_options
 from fs2od.client import Onezone
-from fs2od.mail import human_bytes
 from fs2od.onedata import wire
 from fs2od.onedata.ids import SpaceId, StorageId
 from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import InviteToken, InviteType, Time
 from fs2od.onedata.wire.sites import SupportAskedDetails
+from fs2od.quantities import human_bytes
 
 __all__ = ["support"]
 

@@ -11,11 +11,11 @@ from fs2od.cli.administering import Speaker, panel_options
 from fs2od.cli.zone_options import JSON_OPTION
 from fs2od.client import Onepanel
 from fs2od.errors import Interrupted
-from fs2od.mail import human_bytes, human_count
 from fs2od.onedata import wire
 from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import SpaceId
 from fs2od.onedata.wire.sites import SupportEnding
+from fs2od.quantities import human_bytes, human_count
 
 __all__ = ["end", "ending_of", "said_of"]
 

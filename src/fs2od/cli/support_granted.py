@@ -11,10 +11,10 @@ import click
 from fs2od.cli.administering import SIZE, Speaker, panel_options
 from fs2od.cli.zone_options import JSON_OPTION
 from fs2od.client import Onepanel
-from fs2od.mail import human_bytes
 from fs2od.onedata import wire
 from fs2od.onedata.errors import Rejected
 from fs2od.onedata.ids import ProviderId, SpaceId
+from fs2od.quantities import human_bytes
 
 __all__ = ["granted", "resize"]
 

@@ -11,10 +11,10 @@ import click
 
 from fs2od.client import Oneprovider, is_transient
 from fs2od.errors import Fs2odError
-from fs2od.mail import human_bytes
 from fs2od.onedata import wire
 from fs2od.onedata.errors import OnedataError
 from fs2od.onedata.ids import TransferId
+from fs2od.quantities import human_bytes
 
 __all__ = ["ENDED", "TransferFailed", "how_far", "required_completed", "shown_progress", "until_ended"]
 

@@ -18,13 +18,13 @@ from fs2od.cli.member import Member, asked
 from fs2od.cli.zone_options import JSON_OPTION
 from fs2od.client import Oneprovider
 from fs2od.errors import ConfigurationError
-from fs2od.mail import human_bytes
 from fs2od.onedata import wire
 from fs2od.onedata.errors import Conflict
 from fs2od.onedata.ids import ProviderId, SpaceId
 from fs2od.onedata.tokens import InviteToken, InviteType, Time
 from fs2od.onedata.wire.copies import CopiesOnStorage, WishDetails
 from fs2od.onedata.wire.sites import SiteDetails
+from fs2od.quantities import human_bytes
 from fs2od.transfer import readable_duration
 
 __all__ = ["use"]

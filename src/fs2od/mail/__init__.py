@@ -6,7 +6,6 @@ from fs2od.mail._errors import LetterError
 from fs2od.mail._folder import FolderTransport
 from fs2od.mail._letters import Attachment, Letter
 from fs2od.mail._news import CA_FILE, TOKEN_FILE, DatasetEvent, DatasetNews
-from fs2od.mail._numbers import human_bytes, human_count
 from fs2od.mail._outbox import (
     OUTBOX_SCHEMA_SQL,
     DeliveryPass,
@@ -57,8 +56,6 @@ __all__ = [
     "SupportEvent",
     "SupportNews",
     "Transport",
-    "human_bytes",
-    "human_count",
     "parse_mailbox",
     "parse_recipients",
     "pause_after",

@@ -23,7 +23,7 @@ from jinja2 import (
 from fs2od.errors import ConfigurationError
 from fs2od.mail._lines import one_line
 from fs2od.mail._news import DatasetEvent, DatasetNews, checked
-from fs2od.mail._numbers import human_bytes, human_count
+from fs2od.quantities import human_bytes, human_count
 
 __all__ = ["Rendered", "fill", "notice", "rehearse", "render", "spoken"]
 

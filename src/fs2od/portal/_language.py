@@ -10,8 +10,8 @@ from gettext import NullTranslations
 from babel import Locale
 from babel.dates import format_date
 
-from fs2od.mail import human_bytes, human_count
 from fs2od.portal._sentences import Sentence
+from fs2od.quantities import human_bytes, human_count
 
 __all__ = ["ENGLISH", "Language"]
 

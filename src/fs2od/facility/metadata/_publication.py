@@ -11,8 +11,8 @@ from typing import Any
 
 from fs2od.configuration import FacilitySection
 from fs2od.facility.journal import Phase, Record
-from fs2od.mail import human_bytes, human_count
 from fs2od.onedata.wire import JsonObject
+from fs2od.quantities import human_bytes, human_count
 
 __all__ = ["Publication", "available_until", "publication_of"]
 

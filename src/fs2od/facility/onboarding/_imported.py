@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from fs2od.client import Oneprovider
 from fs2od.facility.watching import Tally, Uncounted
-from fs2od.mail import human_bytes, human_count
 from fs2od.onedata.ids import FileId
+from fs2od.quantities import human_bytes, human_count
 
 __all__ = ["Imported", "difference", "imported", "lack"]
 

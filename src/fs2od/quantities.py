@@ -1,4 +1,4 @@
-"""Numbers as people read them: the same in mails and on pages."""
+"""Numbers as people read them: the same in mails, on pages and in what commands print."""
 
 from __future__ import annotations
 

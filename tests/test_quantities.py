@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fs2od.mail import human_bytes, human_count
+from fs2od.quantities import human_bytes, human_count
 
 
 @pytest.mark.parametrize(
