@@ -70,6 +70,12 @@ def mounted(place: str, folder: Path, ca: Path, *more: str) -> Iterator[Mounted]
     try:
         found.wait()
         yield found
+    except Exception as error:
+        # Programs are told a number only; the mount says why.
+        with suppress(subprocess.TimeoutExpired):
+            found.end()
+        error.add_note(f"the mount said: {found.said_after}")
+        raise
     finally:
         try:
             found.end()
