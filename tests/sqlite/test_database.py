@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,30 @@ def test_an_older_schema_is_migrated_with_its_data(tmp_path: Path) -> None:
     with new.reading() as db:
         assert [tuple(row) for row in db.execute("SELECT * FROM thing")] == [("kept", 1, "grey")]
     new.close()
+
+
+def test_who_opens_an_older_database_while_another_one_migrates_it_finds_that_done(tmp_path: Path) -> None:
+    Database(tmp_path / "a.db", Schema("things", (FIRST,))).close()
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor() as threads:
+        opening = threads.submit(Database, tmp_path / "a.db", Schema("things", (FIRST, SECOND)))
+        wait([opening], timeout=0.5)  # by then it waits for its turn
+        for statement in (SECOND, "PRAGMA user_version = 2", "COMMIT"):
+            other.execute(statement)
+        opening.result().close()
+    other.close()
+
+
+def test_a_step_may_be_any_script(tmp_path: Path) -> None:
+    script = f"""-- first; the table
+    {FIRST}; INSERT INTO thing VALUES ('a;b', 1); -- a value; with one
+    CREATE TRIGGER counts AFTER INSERT ON thing BEGIN UPDATE thing SET size = 7; UPDATE thing SET size = size + 1; END;
+    INSERT INTO thing VALUES ('c', 1) /* no more; */"""
+    database = Database(tmp_path / "a.db", Schema("things", (script,)))
+    with database.reading() as db:
+        assert [tuple(row) for row in db.execute("SELECT * FROM thing")] == [("a;b", 8), ("c", 8)]
+    database.close()
 
 
 def test_a_newer_schema_is_refused_and_left_untouched(tmp_path: Path) -> None:

@@ -153,17 +153,25 @@ class Database:
         return connection
 
     def _migrate(self, schema: Schema) -> None:
+        if self._version(schema) == schema.version:
+            return
+        # All steps in one transaction: whole or not at all, and the disk is waited for once, not for each of them.
+        self._writer.execute("BEGIN IMMEDIATE")
+        # Asked again now that nobody else can write: another process may have taken the same steps while we waited.
+        for step in schema.steps[self._version(schema) :]:
+            for statement in _statements(step):
+                self._writer.execute(statement)
+        self._writer.execute(f"PRAGMA user_version = {schema.version}")
+        self._writer.execute("COMMIT")
+
+    def _version(self, schema: Schema) -> int:
         found = int(self._writer.execute("PRAGMA user_version").fetchone()[0])
         if found > schema.version:
             raise StateTooNew(
                 f"{self.path} was written by a newer fs2od (version {found} of its {schema.name}, this fs2od knows "
                 f"{schema.version}): start the newer fs2od, nothing was changed"
             )
-        if found < schema.version:
-            # All steps in one transaction: whole or not at all, and the disk is waited for once, not for each of them.
-            # executescript commits on its own, so the transaction is part of the script.
-            steps = "\n;".join(schema.steps[found:])
-            self._writer.executescript(f"BEGIN IMMEDIATE;\n{steps}\n;PRAGMA user_version = {schema.version};\nCOMMIT;")
+        return found
 
     @contextmanager
     def _wrapped(self) -> Iterator[None]:
@@ -175,6 +183,17 @@ class Database:
             if isinstance(error, sqlite3.IntegrityError):
                 raise
             raise StateError(f"{self.path} is damaged ({error}): restore it from a copy") from error
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script: SQLite's own way to run one commits before it begins."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += f"{piece};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    yield statement  # what is left after the last one: nothing, or a comment
 
 
 def _make_private(path: Path) -> None:
