@@ -24,7 +24,8 @@ from fs2od.facility._passes import Passes
 from fs2od.facility.deciding import OPEN
 from fs2od.facility.journal import Journal, Phase, Record, Step
 from fs2od.facility.metadata import fact_rules, facts_of, publication_of
-from fs2od.facility.watching import look
+from fs2od.facility.onboarding import Groups, OnedataAction, Performer, Services
+from fs2od.facility.watching import Sighting, look
 from fs2od.onedata.roles import bundles_fingerprint
 from fs2od.sqlite import Database, hold_folder
 
@@ -80,6 +81,31 @@ async def test_it_works_by_itself_until_it_is_told_to_stop(world: World) -> None
     async with asyncio.timeout(60):
         await running
     assert world.rows()[NAME].state == "complete"
+
+
+async def test_what_comes_while_many_are_made_known_does_not_wait_for_all_of_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        world.dataset(f"batch{number:02}")
+    begun: list[str] = []
+    really = Performer.perform
+
+    async def counted(
+        performer: Performer, action: OnedataAction, sighting: Sighting, services: Services, groups: Groups
+    ) -> None:
+        if sighting.folder.relative not in begun:
+            begun.append(sighting.folder.relative)
+            if len(begun) == 2:
+                world.dataset("urgent", running=True)
+        await really(performer, action, sighting, services, groups)
+
+    monkeypatch.setattr(Performer, "perform", counted)
+    one_by_one = world.configuration(watch={"settle": "0 s"}, onedata={"requests_at_once": 1})
+    async with world.facility(configuration=one_by_one).opened() as one_pass:
+        await one_pass()
+    assert begun.index("urgent") == 4
+    assert sorted(begun) == sorted(world.rows())
 
 
 async def test_it_rests_when_it_waits_for_a_person(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ class Facility:
 
         async with self._opened(appeared) as (passes, postman, hashing, whereabouts, revisits):
             tasks = [
-                asyncio.create_task(self._keep_looking(passes, postman, waking)),
+                asyncio.create_task(self._keep_looking(passes, waking)),
                 asyncio.create_task(whereabouts.keep_asking()),
                 asyncio.create_task(revisits.keep_looking()),
                 asyncio.create_task(postman.keep_delivering()),
@@ -166,6 +166,7 @@ class Facility:
                 configuration = self._configuration.model_copy(update={"watch": watches})
                 hashing = Hashing(configuration, journal, clock=self._clock, appeared=appeared)
                 revisits = Revisits(configuration, journal, self._clock, appeared)
+                postman = Postman(journal.outbox, transport, self._clock)
                 passes = Passes(
                     configuration,
                     journal,
@@ -173,11 +174,12 @@ class Facility:
                     clock=self._clock,
                     sidecar=hashing.shown,
                     later=revisits.found,
+                    acted=postman.look_again,
                 )
                 onedata = self._configuration.onedata
                 whereabouts = Whereabouts(onedata, journal, connect=self._connect, clock=self._clock)
                 try:
-                    yield passes, Postman(journal.outbox, transport, self._clock), hashing, whereabouts, revisits
+                    yield passes, postman, hashing, whereabouts, revisits
                 finally:
                     await passes.close()
 
@@ -193,7 +195,7 @@ class Facility:
             self.prepared.set()
         await stop.wait()
 
-    async def _keep_looking(self, passes: Passes, postman: Postman, waking: Waking) -> None:
+    async def _keep_looking(self, passes: Passes, waking: Waking) -> None:
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
@@ -206,7 +208,6 @@ class Facility:
                 _log.warning("a pass broke off: %s", error)
                 await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
                 continue
-            postman.look_again()
             is_new = waking.listen(flat=passes.flat_folders(), deep=passes.deep_folders())
             await asyncio.sleep(max(_SHORTEST_PAUSE_S, _LOOK_SHARE * min(loop.time() - began, passes.look_s)))
             rest_s = self._rest_s(passes)

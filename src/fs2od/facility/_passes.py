@@ -37,6 +37,8 @@ from fs2od.facility.watching import Look, Settling, Sighting, Surveys, Tally, Un
 __all__ = ["Passes"]
 
 _MOST_ACTIONS = 64
+_BETWEEN_LOOKS = 4
+"""How many datasets are carried on between two looks, for each that is worked on at once."""
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +54,7 @@ class Passes:
         clock: Callable[[], datetime],
         sidecar: Callable[[int], str] = lambda _: "",
         later: Callable[[Record], Tally | None] = lambda _: None,
+        acted: Callable[[], None] = lambda: None,
     ) -> None:
         self._configuration = configuration
         self._rules = Rules(configuration)
@@ -60,6 +63,7 @@ class Passes:
         self._clock = clock
         self._sidecar = sidecar
         self._later = later
+        self._acted = acted
         self._settling = Settling()
         self._surveys = Surveys()
         self._performer = Performer(configuration, journal, self._surveys, clock)
@@ -80,23 +84,42 @@ class Passes:
         await self._onedata.reached()
 
     async def one(self) -> None:
-        """Look once, and do everything that can be done now.
+        """Look, and do everything that can be done now.
+
+        Many datasets are carried on some at a time, with a look in between: what comes while thousands are made known does not
+        wait for all of them.
 
         Raises:
             StorageFull: The journal cannot be written; nothing is lost.
             ConfigurationError: The token cannot be read.
         """
         await self._onedata.tidy()
+        at_once = self._configuration.onedata.requests_at_once
+        gate = asyncio.Semaphore(at_once)
+        carried_on: set[int] = set()
+        while True:
+            await self._see()
+            ready = [
+                record for record in self._journal.records() if record.id not in carried_on and self._is_ready(record)
+            ]
+            # What is being written is what people wait for; of the others, whoever came last has waited for nothing so far.
+            ready.sort(key=lambda record: (self._is_running(record), record.id), reverse=True)
+            chosen = [record.id for record in ready[: _BETWEEN_LOOKS * at_once]]
+            if chosen:
+                await _together(self._carry_on_apart(dataset, gate) for dataset in chosen)
+            self._acted()
+            if len(chosen) == len(ready):
+                return
+            carried_on.update(chosen)
+
+    async def _see(self) -> None:
+        """Look once, and take note of what is there."""
         seen = await self._look()
         known = {record.identity for record in self._journal.records()}
         await asyncio.to_thread(self._passing_over.note, seen, known, self._looked_at)
         await self._grant_wishes()
         await self._reconcile(seen)
         await self._survey()
-        ready = [record.id for record in self._journal.records() if self._is_ready(record)]
-        if ready:
-            gate = asyncio.Semaphore(self._configuration.onedata.requests_at_once)
-            await _together(self._carry_on_apart(dataset, gate) for dataset in ready)
 
     def due_at(self) -> datetime | None:
         """Return when the next pass could find something to do that no notice tells of."""
