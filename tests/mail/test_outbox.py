@@ -138,6 +138,23 @@ def test_in_vain_it_is_tried_again_after_each_pause_with_the_same_bytes(
     assert row.message_id.encode() in way.calls[0][0]
 
 
+@pytest.mark.parametrize("attempts", range(12))
+def test_a_clock_that_was_set_back_puts_no_letter_off(
+    open_database: OpenDatabase, now: datetime, attempts: int
+) -> None:
+    enqueue(open_database(), now)
+    outbox, time = Outbox(open_database()), now
+    for _ in range(attempts):
+        outbox.deliver(Scripted(later), time)
+        (row,) = outbox.list_letters()
+        assert row.next_attempt_at is not None
+        tried_at, time = time, row.next_attempt_at
+        assert not outbox.due(tried_at), "it waits for as long as it should"
+        assert outbox.due(tried_at - timedelta(microseconds=1))
+    outbox = Outbox(open_database())
+    assert outbox.deliver(Scripted(Outcome.all_delivered), now - timedelta(days=1)) == DeliveryPass(sent=1)
+
+
 def test_a_refusal_is_shown_and_not_repeated_until_the_operator_asks(
     open_database: OpenDatabase, now: datetime
 ) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from fs2od.configuration import Onedata
 from fs2od.errors import ConfigurationError, Fs2odError
+from fs2od.facility._moments import is_awaited
 from fs2od.facility.journal import Journal
 from fs2od.facility.onboarding import Connect, Groups, Services, provide_groups, read_token
 from fs2od.onedata.errors import OnedataError, Unauthorized
@@ -43,7 +44,7 @@ class OnedataAccess:
         Raises:
             ConfigurationError: The token's file cannot be read, or the groups are not configured.
         """
-        if self.away_until is not None and self._clock() < self.away_until:
+        if self._rests(self._clock()):
             return None
         async with self._opening:
             try:
@@ -59,7 +60,7 @@ class OnedataAccess:
     async def note_away(self, error: Fs2odError) -> None:
         """Give Onedata a rest: longer each time, up to half a minute."""
         now = self._clock()
-        if self.away_until is None or now >= self.away_until:
+        if not self._rests(now):
             self.away_until = now + min(_FIRST_REST * (1 << min(self._times_away, 8)), _LONGEST_REST)
             self._times_away += 1
         if isinstance(error, Unauthorized):
@@ -84,6 +85,9 @@ class OnedataAccess:
         stale, self._stale = self._stale, []
         for services in stale:
             await services.close()
+
+    def _rests(self, now: datetime) -> bool:
+        return self.away_until is not None and is_awaited(self.away_until, now, at_most=_LONGEST_REST)
 
     async def _opened(self) -> tuple[Services, Groups]:
         if self._services is None:

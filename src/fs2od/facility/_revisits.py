@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Callable
@@ -103,6 +104,8 @@ class Revisits:
             known = self._known[record.id] = _Known(record.completed_at, looked_at)
         if known.found is not None:
             return 0.0  # nothing new is learned before this has been dealt with
+        if known.looked_at > now:
+            return math.inf  # a clock that was set back must not put the next look off
         return (now - known.looked_at) / max(interval(now - record.completed_at), _LOOK_SHARE * known.took)
 
     async def _look_at(self, record: Record, now: datetime) -> timedelta:

@@ -138,7 +138,9 @@ class Whereabouts:
         return any(site.provider_id != own for site in sites) or bool(read_whereabouts(self._journal.database))
 
     def _due(self, known: Mapping[int, tuple[datetime, tuple[Supported, ...]]]) -> list[Record]:
-        asked = {dataset: at for dataset, (at, _) in known.items()}
+        now = self._clock()
+        # Before the clock was set back: longer ago than all that was asked since, or these would be asked again and again.
+        asked = {dataset: at if at <= now else _EPOCH for dataset, (at, _) in known.items()}
         under_way = {dataset for dataset, (_, sites) in known.items() if any(site.is_under_way for site in sites)}
         there = [record for record in self._journal.records() if Step.SUPPORT in record.done]
         there.sort(key=lambda record: (record.id not in under_way, asked.get(record.id, _EPOCH)))

@@ -70,6 +70,7 @@ CREATE TABLE mail_recipients (
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -158,11 +159,9 @@ class Outbox:
         return True
 
     def due(self, now: datetime, *, limit: int = 20) -> tuple[LetterRow, ...]:
-        """Return the letters whose time has come, those that wait longest first."""
-        return self._rows(
-            "WHERE state = 'queued' AND next_attempt_at_us <= ? ORDER BY next_attempt_at_us, id LIMIT ?",
-            (_to_us(now), limit),
-        )
+        """Return the letters whose time has come, those that wait longest first. A clock that was set back puts none off."""
+        values = (_to_us(now), _to_us(now), _FIRST_PAUSE // _US, _LONGEST_PAUSE // _US, limit)
+        return self._rows(f"WHERE {_DUE} ORDER BY next_attempt_at_us, id LIMIT ?", values)
 
     def next_attempt_at(self) -> datetime | None:
         """Return when the next letter is due, or `None` when none is waiting."""
@@ -277,6 +276,11 @@ class Outbox:
         return state
 
 
+# The last line is `pause_after`, and nothing for what was not tried yet: whoever would wait longer was written down before the
+# clock was set back.
+_DUE = """state = 'queued' AND (next_attempt_at_us <= ? OR next_attempt_at_us > ?
+    + (attempts > 0) * min(? << min(attempts - 1, 16), ?))"""
+
 # Stored is whether anything waits and whether anybody has it; who was refused stands with the recipients.
 _COUNTS = """SELECT CASE WHEN state = 'sent' AND EXISTS
         (SELECT 1 FROM mail_recipients WHERE letter = mail_letters.id AND state = 'refused')
@@ -332,7 +336,7 @@ def _message_id(letter: Letter, *, key: str, now: datetime) -> str:
 
 
 def _to_us(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // _US
 
 
 def _from_us(moment_us: int | None) -> datetime | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from fs2od.configuration import Configuration, Watch
+from fs2od.facility._moments import is_awaited
 from fs2od.facility.deciding._actions import (
     Action,
     AnnounceAgain,
@@ -32,6 +33,7 @@ from fs2od.facility.deciding._actions import (
 )
 from fs2od.facility.deciding._correction import correction
 from fs2od.facility.deciding._links import terms_of
+from fs2od.facility.deciding._pauses import longest_pause
 from fs2od.facility.deciding._privacy import shows_metadata_file
 from fs2od.facility.deciding._reconcile import STRUCTURAL, reconcile
 from fs2od.facility.journal import TO_SEAL, FactRules, Phase, ProblemKind, Record, Step, parts_in
@@ -123,7 +125,7 @@ def due_at(record: Record, sighting: Sighting | None, rules: Rules, now: datetim
     moments = []
     if record.reread or sighting.folder.metadata != record.metadata:
         moments.append(sighting.unchanged_since + watch.settle)
-    if record.next_attempt_at is not None and record.next_attempt_at > now:
+    if record.next_attempt_at is not None and _is_resting(record, now):
         moments.append(record.next_attempt_at)
     elif record.phase is Phase.FINISHING:
         moments.append(now + _CHECK_EVERY)
@@ -177,7 +179,8 @@ def _imports_another(record: Record) -> bool:
 
 
 def _is_resting(record: Record, now: datetime) -> bool:
-    return record.next_attempt_at is not None and now < record.next_attempt_at
+    longest = longest_pause(record.trouble.kind if record.trouble else None)
+    return record.next_attempt_at is not None and is_awaited(record.next_attempt_at, now, at_most=longest)
 
 
 def _onboarding(record: Record, rules: Rules) -> Action | None:
@@ -227,10 +230,12 @@ def _while_running(record: Record, sighting: Sighting, rules: Rules, now: dateti
 def _ask(record: Record, sighting: Sighting, rules: Rules, now: datetime) -> Action | None:
     if sighting.tally is None or data_signature(sighting) == record.imported:
         return None
+    return None if _was_just_asked(record, sighting, rules, now) else AskImport(record.id)
+
+
+def _was_just_asked(record: Record, sighting: Sighting, rules: Rules, now: datetime) -> bool:
     pause = _import_pause(record, sighting, rules)
-    if record.import_asked_at is not None and now - record.import_asked_at < pause:
-        return None
-    return AskImport(record.id)
+    return record.import_asked_at is not None and is_awaited(record.import_asked_at + pause, now, at_most=pause)
 
 
 def _import_pause(record: Record, sighting: Sighting, rules: Rules) -> timedelta:
@@ -244,10 +249,7 @@ def _import_pause(record: Record, sighting: Sighting, rules: Rules) -> timedelta
 def _sidecar(record: Record, sighting: Sighting, rules: Rules, now: datetime) -> Action | None:
     if not _has_new_sidecar(record, sighting) or record.phase is Phase.FINISHING:
         return None
-    pause = _import_pause(record, sighting, rules)
-    if record.import_asked_at is not None and now - record.import_asked_at < pause:
-        return None
-    return ImportSidecar(record.id)
+    return None if _was_just_asked(record, sighting, rules, now) else ImportSidecar(record.id)
 
 
 def _sealing(record: Record, sighting: Sighting) -> Action | None:

@@ -55,7 +55,8 @@ def standing(
     What was said of things in roots that cannot be read now stands.
     """
     found = {*passed_over(look, known), *(each for each in before if _is_in(each[0], look.missing))}
-    return {each: before.get(each, now) for each in found}
+    # Not later than now: the clock may have been set back.
+    return {each: min(before.get(each, now), now) for each in found}
 
 
 def to_be_told(

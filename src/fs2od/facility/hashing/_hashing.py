@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from fs2od.configuration import Configuration, Watch
 from fs2od.errors import Fs2odError, Interrupted, StateError, StorageError
+from fs2od.facility._moments import is_awaited
 from fs2od.facility.deciding import STRUCTURAL, Rules, closed_names_of, shows_metadata_file
 from fs2od.facility.hashing._publishing import Publisher
 from fs2od.facility.hashing._reading import Budget, be_gentle
@@ -52,13 +53,18 @@ class _Own:
     """What is remembered of a dataset between rounds."""
 
     settling: FileSettling
-    due_at: datetime | None = None
+    rests_from: datetime | None = None
+    rest: timedelta = timedelta(0)
     waiting_since: datetime | None = None
     failures: int = 0
     stage: _Stage | None = None
     """How far the dataset was when the last round that ended had begun."""
     unsealed: Round | None = None
     """The last round, if its seal waits until Onedata has the parts."""
+
+    def is_resting(self, now: datetime) -> bool:
+        """Say whether it is left alone now."""
+        return self.rests_from is not None and is_awaited(self.rests_from + self.rest, now, at_most=self.rest)
 
 
 @dataclass
@@ -179,7 +185,7 @@ class Hashing:
         if own is None:
             own = self._own[record.id] = self._remembered(record, watch)
         turned = own.stage != _stage(record) and not own.failures
-        return own.due_at is None or now >= own.due_at or turned
+        return turned or not own.is_resting(now)
 
     def _remembered(self, record: Record, watch: Watch) -> _Own:
         """Return what to begin with after a start: a complete dataset that was looked at lately has time."""
@@ -188,7 +194,7 @@ class Hashing:
         if record.phase is Phase.COMPLETE and not state.is_unsealed:
             checked_at = state.checked_at
             if checked_at is not None and (record.completed_at is None or checked_at >= record.completed_at):
-                own.due_at, own.stage = checked_at + self._settings.recheck, _stage(record)
+                own.rests_from, own.rest, own.stage = checked_at, self._settings.recheck, _stage(record)
         return own
 
     def _is_workable(self, record: Record) -> bool:
@@ -199,8 +205,7 @@ class Hashing:
         if self._settings.on and watch.sidecar:
             return True
         own = self._own[record.id]
-        own.due_at = self._clock() + self._settings.recheck
-        own.stage = _stage(record)
+        own.rests_from, own.rest, own.stage = self._clock(), self._settings.recheck, _stage(record)
         self._trouble(record.id, "no checksums", f"{_NONE} are made: they are switched off")
         return False
 
@@ -259,7 +264,7 @@ class Hashing:
         del self._turns[record.id]
         complete = record.phase is Phase.COMPLETE and not done.pending
         rest = self._settings.recheck if complete else self._rest(done, own)
-        own.due_at, own.failures, own.stage = self._clock() + rest, 0, _stage(record)
+        own.rests_from, own.rest, own.failures, own.stage = self._clock(), rest, 0, _stage(record)
         own.waiting_since = done.waiting_since
         own.unsealed = done if done.unsealed else None
         if complete:
@@ -278,7 +283,7 @@ class Hashing:
         pause = min(_PAUSE_AFTER_ERROR * (1 << min(own.failures, 10)), _LONGEST_PAUSE)
         own.failures += 1
         own.unsealed = None
-        own.due_at = self._clock() + (self._settings.recheck if lasting else pause)
+        own.rests_from, own.rest = self._clock(), self._settings.recheck if lasting else pause
         own.stage = _stage(failed.record)
 
     def _trouble(self, dataset: int, kind: str, said: str) -> None:

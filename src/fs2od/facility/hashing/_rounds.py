@@ -130,7 +130,9 @@ class Round:
 
     def _count(self) -> None:
         self._waiting = self.store.waiting(self.record.id)
-        self.waiting_since = (self.waiting_since or self.clock()) if self._waiting else None
+        now = self.clock()
+        # Not later than now: the clock may have been set back.
+        self.waiting_since = min(self.waiting_since or now, now) if self._waiting else None
 
     def _find_gone(self) -> Iterator[None]:
         # Counting is enough to see that none is gone; only then each one is looked for.

@@ -18,7 +18,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class FileSettling:
     """Remembers when the files that are new to us were first seen as they are; so many of them at most.
 
-    Other clocks count only for what they show to be long ago: a file server's may be some minutes off.
+    Other clocks count only for what they show to be long ago: a file server's may be some minutes off. Where our own one was
+    set back, time counts anew.
     """
 
     settle: timedelta
@@ -30,7 +31,7 @@ class FileSettling:
         if now - changed >= max(self.settle, _OLD):
             return True
         known = self._since.get(path)
-        if known is None or known[0] != version:
+        if known is None or known[0] != version or known[1] > now:
             if known is not None or len(self._since) < _MOST_FILES:
                 self._since[path] = (version, now)
             return False

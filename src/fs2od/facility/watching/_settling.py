@@ -37,6 +37,7 @@ class Settling:
         after = {}
         for folder in folders:
             file, since = self._since.get(folder.identity, (None, now))
-            after[folder.identity] = (folder.metadata, since if file == folder.metadata else now)
+            # Not later than now: the clock may have been set back.
+            after[folder.identity] = (folder.metadata, min(since, now) if file == folder.metadata else now)
         self._since = after
         return {folder.identity: Sighting(folder, after[folder.identity][1]) for folder in folders}

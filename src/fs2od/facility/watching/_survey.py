@@ -80,7 +80,8 @@ class _Directory:
     def count(self, name: str, status: os.stat_result, now_ns: int, before: tuple[int, int] | None) -> None:
         """Count a file; `before` is what was known of it when its time lay ahead."""
         changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
-        since_ns = before[1] if before is not None and before[0] == changed_ns else min(changed_ns, now_ns)
+        # Never later than now: the clock may have been set back.
+        since_ns = min(before[1] if before is not None and before[0] == changed_ns else changed_ns, now_ns)
         if changed_ns > since_ns:
             self.ahead[name] = (changed_ns, since_ns)
         if now_ns - since_ns < _FRESH_NS:
@@ -140,7 +141,7 @@ class Survey:
         stands = known is not None and known.mtime_ns == status.st_mtime_ns
         # A change in the same clock tick as our look leaves the folder's time as it was.
         if known is None or anew or not stands or known.looked_ns - known.since_ns < 2 * _SECOND_NS:
-            since_ns = known.since_ns if known is not None and stands else min(status.st_mtime_ns, now_ns)
+            since_ns = min(known.since_ns if known is not None and stands else status.st_mtime_ns, now_ns)
             found = _Directory(status.st_mtime_ns, since_ns, now_ns)
             self._read(relative, found, {} if known is None else known.ahead)
             return found
