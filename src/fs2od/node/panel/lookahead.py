@@ -111,7 +111,7 @@ class Lookahead:
         return looked
 
     def close(self) -> None:
-        """End the thread soon; what was seen and not taken is forgotten."""
+        """End the thread soon; what was seen and not taken is forgotten. Called again, it does nothing."""
         self._closed.set()
         self._visits.put(None)
 

@@ -111,6 +111,7 @@ class _Scan:
             self._rows += looked.batch.count
             if self._rows >= self._enough(looked.batch.visit) or len(self._waiting) >= _MOST_WAITING:
                 self._flush()
+        ahead.close()  # its end goes on while the disk is waited for
         self._register_seal()
         self._registration.finish(self._ended, durable=True)
         with self._index.database.reading() as db:
