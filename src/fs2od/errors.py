@@ -6,6 +6,7 @@ Fs2odError
 |-- ConfigurationError    a setting is missing or wrong: the message names the file, the key and what would be right
 |-- StateError            our own state on disk cannot be used
 |   |-- StateTooNew       written by a newer fs2od: use that one
+|   |-- StateTooOld       written by an older fs2od, and only to be looked at: start the service of this one first
 |   `-- StateInUse        another process of ours holds it: stop that one first
 |-- StorageError          the file system or the bucket refused
 |   |-- StorageFull       no space left: make room, then run the same command again
@@ -38,6 +39,7 @@ __all__ = [
     "StateError",
     "StateInUse",
     "StateTooNew",
+    "StateTooOld",
     "StorageBusy",
     "StorageError",
     "StorageFull",
@@ -71,6 +73,10 @@ class StateError(Fs2odError):
 
 class StateTooNew(StateError):
     """The state was written by a newer fs2od; this one leaves it untouched."""
+
+
+class StateTooOld(StateError):
+    """The state was written by an older fs2od; only the service itself brings it up to date."""
 
 
 class StateInUse(StateError):

@@ -17,8 +17,17 @@ import pytest
 from msgspec.structs import replace
 from tests.facility.conftest import METADATA, World
 
+from fs2od.cli.main import fs2od
 from fs2od.configuration import Configuration
-from fs2od.errors import ConfigurationError, Fs2odError, StateInUse, StateTooNew, StorageFull, StorageMissing
+from fs2od.errors import (
+    ConfigurationError,
+    Fs2odError,
+    StateInUse,
+    StateTooNew,
+    StateTooOld,
+    StorageFull,
+    StorageMissing,
+)
 from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, Facility, plan
 from fs2od.facility._passes import Passes
 from fs2od.facility.deciding import OPEN
@@ -27,7 +36,7 @@ from fs2od.facility.metadata import fact_rules, facts_of, publication_of
 from fs2od.facility.onboarding import Groups, OnedataAction, Performer, Services
 from fs2od.facility.watching import Sighting, look
 from fs2od.onedata.roles import bundles_fingerprint
-from fs2od.sqlite import Database, hold_folder
+from fs2od.sqlite import Database, Schema, hold_folder
 
 NAME = "20261103_P2"
 
@@ -226,6 +235,19 @@ async def test_a_state_of_a_newer_version_is_left_untouched(world: World) -> Non
     database.close()
     with pytest.raises(StateTooNew):
         await world.facility().run(asyncio.Event())
+
+
+@pytest.mark.parametrize("command", ["list", "show", "retry", "accept"])
+def test_a_state_of_an_older_version_is_migrated_by_no_command_beside_the_facility(world: World, command: str) -> None:
+    world.state.mkdir()
+    older = Schema(JOURNAL_SCHEMA.name, JOURNAL_SCHEMA.steps[:2])
+    Database(world.state / DATABASE_NAME, older).close()
+    names = [] if command == "list" else ["x"]
+    with pytest.raises(StateTooOld, match="nothing was changed"):
+        fs2od(["datasets", command, *names, "--data", str(world.state)], standalone_mode=False)
+    with pytest.raises(StateTooOld, match="nothing was changed"):
+        plan(world.configuration(), world.state, world.clock())
+    Database(world.state / DATABASE_NAME, older).close()
 
 
 async def test_a_missing_watched_folder_is_one_clear_line(world: World) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fs2od.errors import StateError, StateInUse, StateTooNew, StorageFull, StorageMissing
+from fs2od.errors import StateError, StateInUse, StateTooNew, StateTooOld, StorageFull, StorageMissing
 from fs2od.sqlite import Database, Schema, hold_folder
 from fs2od.testing.small_disks import small_disk
 
@@ -87,6 +87,15 @@ def test_a_step_may_be_any_script(tmp_path: Path) -> None:
     with database.reading() as db:
         assert [tuple(row) for row in db.execute("SELECT * FROM thing")] == [("a;b", 8), ("c", 8)]
     database.close()
+
+
+def test_who_only_looks_leaves_an_older_schema_untouched(tmp_path: Path) -> None:
+    Database(tmp_path / "a.db", Schema("things", (FIRST,))).close()
+    before = (tmp_path / "a.db").read_bytes()
+    with pytest.raises(StateTooOld, match=r"older fs2od \(version 1 of its things, this fs2od knows 2\)"):
+        Database(tmp_path / "a.db", Schema("things", (FIRST, SECOND)), migrate=False)
+    assert (tmp_path / "a.db").read_bytes() == before
+    Database(tmp_path / "a.db", Schema("things", (FIRST,)), migrate=False).close()
 
 
 def test_a_newer_schema_is_refused_and_left_untouched(tmp_path: Path) -> None:

@@ -149,7 +149,8 @@ def _opened(data: Path) -> Database:
     path = data / DATABASE_NAME
     if not path.exists():
         raise ConfigurationError(f"{path} is not there: is {data} the facility's folder of state?")
-    return Database(path, JOURNAL_SCHEMA)
+    # The facility that runs may be an older one, which a migrated journal would lock out at its next start.
+    return Database(path, JOURNAL_SCHEMA, migrate=False)
 
 
 def _print_table(rows: tuple[DatasetRow, ...]) -> None:

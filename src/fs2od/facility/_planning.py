@@ -32,6 +32,7 @@ def plan(configuration: Configuration, data: Path, now: datetime) -> tuple[Plann
 
     Raises:
         StateTooNew: A newer fs2od wrote the state.
+        StateTooOld: An older fs2od wrote it: its next start with this one brings it up to date.
     """
     records = _records(data)
     watches = by_known_names(configuration.watch, {record.root for record in records})
@@ -55,7 +56,7 @@ def _records(data: Path) -> list[Record]:
     path = data / DATABASE_NAME
     if not path.exists():
         return []
-    with contextlib.closing(Database(path, JOURNAL_SCHEMA)) as database:
+    with contextlib.closing(Database(path, JOURNAL_SCHEMA, migrate=False)) as database:
         return list(read_records(database))
 
 

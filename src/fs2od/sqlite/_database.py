@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fs2od.errors import StateError, StateInUse, StateTooNew, StorageFull, StorageMissing
+from fs2od.errors import StateError, StateInUse, StateTooNew, StateTooOld, StorageFull, StorageMissing
 
 _BUSY_TIMEOUT_S = 10.0
 _IDLE_READERS = 8
@@ -42,7 +42,21 @@ class Database:
     Any thread may read at any time; writers take turns. All SQLite errors leave here as `StateError` or `StorageError`.
     """
 
-    def __init__(self, path: Path, schema: Schema) -> None:
+    def __init__(self, path: Path, schema: Schema, *, migrate: bool = True) -> None:
+        """Open it, made if it is missing.
+
+        Args:
+            path: The file.
+            schema: What is read and written.
+            migrate: Whether to bring an older one up to date, which is for the service whose state it is: an older one that
+                still runs would not find its way in it after its next start.
+
+        Raises:
+            StateTooNew: A newer fs2od wrote it; nothing was changed.
+            StateTooOld: An older fs2od wrote it, and it is not to be migrated; nothing was changed.
+            StateError: It is damaged or locked.
+            StorageError: It cannot be opened, or there is no room.
+        """
         self.path = path
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_IDLE_READERS)
         self._write_lock = threading.Lock()
@@ -56,7 +70,7 @@ class Database:
             _make_private(path)
             self._writer = self._connect()
             try:
-                self._migrate(schema)
+                self._migrate(schema, is_allowed=migrate)
             except BaseException:
                 # Closing also rolls back steps that failed half-way, and lets go of the lock.
                 self._writer.close()
@@ -152,9 +166,15 @@ class Database:
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
-    def _migrate(self, schema: Schema) -> None:
-        if self._version(schema) == schema.version:
+    def _migrate(self, schema: Schema, *, is_allowed: bool) -> None:
+        found = self._version(schema)
+        if found == schema.version:
             return
+        if not is_allowed:
+            raise StateTooOld(
+                f"{self.path} was written by an older fs2od (version {found} of its {schema.name}, this fs2od knows "
+                f"{schema.version}): start this fs2od's service on it first, or use the older one; nothing was changed"
+            )
         # All steps in one transaction: whole or not at all, and the disk is waited for once, not for each of them.
         self._writer.execute("BEGIN IMMEDIATE")
         # Asked again now that nobody else can write: another process may have taken the same steps while we waited.
