@@ -16,6 +16,7 @@ from tests.explained import explained
 # time go again over what other tests cover already, and tracing doubles their work.
 _UNMEASURED = (
     "tests/facility/test_sealing_anew.py::test_killed_anywhere",
+    "tests/facility/test_writing_back.py::test_whatever_the_file_says",
     "tests/mount/test_large_folders.py",
     "tests/node/test_archive_layouts.py::test_a_zip_of_more_members",
     "tests/node/test_archive_layouts.py::test_many_members",
@@ -23,6 +24,8 @@ _UNMEASURED = (
     "tests/portal/browser/",
     "tests/system/",
     "tests/transfer/bad_days/",
+    "tests/transfer/test_plan.py::test_every_entry_has_one_fate",
+    "tests/transfer/test_single_file.py",
     "tests/witness/",
 )
 _FOR_CHILDREN = "COVERAGE_PROCESS_CONFIG"
