@@ -10,7 +10,12 @@ from itertools import islice
 
 import coverage
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.explained import explained
+
+# The machine is shared with other tests: how long it takes to make an example or to try it says nothing.
+settings.register_profile("fs2od", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fs2od")
 
 # Beside further cases of one test: many processes, browsers, bad networks, very much of something and whatever is given more
 # time go again over what other tests cover already, and tracing doubles their work.
@@ -57,12 +62,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Let Python not search thousands of collected tests again each time that it looks for garbage: they stay to the end."""
     gc.freeze()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish() -> None:
-    """Let it know them again: Hypothesis, where no test loaded it before, looks among them for who holds its random numbers."""
-    gc.unfreeze()
 
 
 def _given_s(item: pytest.Item) -> float:

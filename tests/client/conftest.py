@@ -16,7 +16,6 @@ import httpx
 import jsonschema
 import pytest
 import trustme
-from hypothesis import settings
 from tests.client.operations import TESTED
 
 from fs2od.client import Connection, Observer, Onepanel, Oneprovider, Onezone, ProxyOf, Renewal, Retries, Timeouts
@@ -40,10 +39,6 @@ UNDESCRIBED_KEYS = {
 HURRIED = Timeouts(
     connect=timedelta(seconds=5), silence=timedelta(milliseconds=150), answer=timedelta(milliseconds=400)
 )
-
-# The machine is shared with other tests: how long one example takes says nothing.
-settings.register_profile("fs2od", deadline=None)
-settings.load_profile("fs2od")
 
 
 @dataclass(frozen=True)
