@@ -58,7 +58,7 @@ def test_a_site_is_added_gets_a_bucket_offers_is_asked_and_grants(
     world: ServedWorld, tmp_path: Path, bucket: S3Settings
 ) -> None:
     olive = world.person("Olive Example")
-    dataset = world.dataset(olive, {"a.txt": b"1"}, name="grid 7")
+    world.dataset(olive, {"a.txt": b"1"}, name="grid 7")
     operator, user = Shell(world, tmp_path, world.administrator), Shell(world, tmp_path, olive)
     added = operator.json("site", "add", "centre")
     place = {"FS2OD_PROVIDER": f"https://{added['domain']}"}
@@ -76,10 +76,10 @@ def test_a_site_is_added_gets_a_bucket_offers_is_asked_and_grants(
     assert operator.json("site", "offer", *offer, **place)["resultsStorageId"] == storage
     assert operator.json("site", "offer", "--results-total", "200T", **place)["resultsTotal"] == 200 * 10**12
     assert "up to 50.0 TB: kept for 90 days" in user.run("site", "list").output
-    request = user.json("support", "request", dataset.space, "--site", "centre", "--size", "2T")["requestId"]
+    request = user.json("support", "request", "grid 7", "--site", "centre", "--size", "2T")["requestId"]
     assert "2.00 TB  centre for grid 7  by Olive Example" in operator.run("support", "list", **place).output
     assert operator.run("support", "approve", request, "--storage", storage, **place).exit_code == 0
-    (answered,) = user.json("support", "list", "--space", dataset.space)
+    (answered,) = user.json("support", "list", "--space", "grid 7")
     assert (answered["state"], answered["supportedSize"]) == ("approved", 2 * 10**12)
     assert operator.run("storage", "remove", storage, **place).exit_code != 0
     assert "through the site only" in operator.run("storage", "direct", storage, **place).output
@@ -139,7 +139,10 @@ def test_a_support_token_is_handed_over_and_granted(world: ServedWorld, tmp_path
     folder = tmp_path / "disk"
     folder.mkdir()
     storage = operator.json("storage", "add", "disk", "--posix", str(folder), **place)["id"]
-    token = user.run("support", "token", space).stdout
+    unknown = user.run("support", "token", "grid 9").exception
+    assert isinstance(unknown, NotFound)
+    assert "the token reaches no space 'grid 9'; it reaches: grid 8" in str(unknown)
+    token = user.run("support", "token", "grid 8").stdout
     granted = operator.run("support", "grant", "--storage", storage, "--size", "5G", given=token, **place)
     assert granted.stdout.strip() == space
     assert world.node.zone.spaces.known(space).supports == {world.node.provider.record.id: 5 * 10**9}

@@ -16,7 +16,8 @@ from fs2od.cli.zone_options import CA_OPTION
 from fs2od.client import Onepanel, Onezone
 from fs2od.errors import ConfigurationError
 from fs2od.onedata.errors import NotFound
-from fs2od.onedata.ids import ProviderId
+from fs2od.onedata.ids import ProviderId, SpaceId, is_entity_id
+from fs2od.onedata.tokens import Token
 from fs2od.onedata.wire.sites import SiteDetails
 from fs2od.transfer import parse_rate
 
@@ -73,6 +74,22 @@ class Speaker:
                 return await ask(Onezone(connection, url))
 
         return asyncio.run(run())
+
+    async def space(self, zone: Onezone, named: str) -> SpaceId:
+        """Return the space that an id, a name or NAME@ID means.
+
+        Raises:
+            NotFound: The token reaches no such space.
+            ConfigurationError: Several have that name, or the token is nobody's access token.
+        """
+        from fs2od.results import space_of  # noqa: PLC0415 - an id needs none of it
+
+        if is_entity_id(named):
+            return SpaceId(named)
+        scope = await zone.tokens.infer_access_token_scope(Token(self.access.required().text()))
+        if scope.data_access_scope is None:
+            raise ConfigurationError("this is not the access token of a person")
+        return space_of(scope.data_access_scope, named)
 
     def at_panel(self, url: str, ask: Callable[[Onepanel], Awaitable[Done]]) -> Done:
         """Return what a site's panel answers."""

@@ -15,9 +15,9 @@ from fs2od.cli.support_granted import granted, resize
 from fs2od.cli.zone_options import CA_OPTION, JSON_OPTION, zone_options
 from fs2od.client import Onezone
 from fs2od.onedata import wire
-from fs2od.onedata.ids import SpaceId, StorageId
+from fs2od.onedata.ids import StorageId
 from fs2od.onedata.pasted import pasted
-from fs2od.onedata.tokens import InviteToken, InviteType, Time
+from fs2od.onedata.tokens import InviteToken, InviteType, Time, Token
 from fs2od.onedata.wire.sites import SupportAskedDetails
 from fs2od.quantities import human_bytes
 
@@ -60,18 +60,19 @@ def request(
     ca_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Ask a site for storage for SPACE, by its id. Its administrators hear of it by mail, and you of their answer."""
+    """Ask a site for storage for SPACE, by its name or id. Its administrators hear of it by mail, and you of their answer."""
+    speaker = Speaker.of(token_file, ca_file, zone_url=zone_url)
 
     async def asked(zone: Onezone) -> str:
         site = site_named(await zone.sites.list(), wanted)
-        return await zone.sites.request(SpaceId(space), site, size_bytes, note=note)
+        return await zone.sites.request(await speaker.space(zone, space), site, size_bytes, note=note)
 
-    made = Speaker.of(token_file, ca_file, zone_url=zone_url).at_zone(zone_url, asked)
+    made = speaker.at_zone(zone_url, asked)
     click.echo(json.dumps({"requestId": made}) if as_json else made)
 
 
 @support.command("list")
-@click.option("--space", help="The requests of this space, with --zone.")
+@click.option("--space", help="The requests of this space, by its name or id, with --zone.")
 @click.option("--zone", "zone_url", envvar="FS2OD_ZONE", show_envvar=True, help="The zone's address.")
 @click.option("--provider", "provider_url", envvar="FS2OD_PROVIDER", show_envvar=True, help="The site's address.")
 @speaker_options
@@ -88,8 +89,7 @@ def list_(
 ) -> None:
     """List requests: a space's (--space and --zone), or those at a site (--provider)."""
     if space is not None and zone_url is not None:
-        speaker = Speaker.of(token_file, ca_file, zone_url=zone_url)
-        found = speaker.at_zone(zone_url, lambda zone: zone.sites.requests(SpaceId(space)))
+        found = _requests_of(space, Speaker.of(token_file, ca_file, zone_url=zone_url), zone_url)
     elif space is None and provider_url is not None:
         found = Speaker.of(token_file, ca_file).at_panel(provider_url, lambda panel: panel.offers.requests())
     else:
@@ -99,6 +99,13 @@ def list_(
         return
     for each in found:
         click.echo(_line(each))
+
+
+def _requests_of(space: str, speaker: Speaker, zone_url: str) -> tuple[SupportAskedDetails, ...]:
+    async def listed(zone: Onezone) -> tuple[SupportAskedDetails, ...]:
+        return await zone.sites.requests(await speaker.space(zone, space))
+
+    return speaker.at_zone(zone_url, listed)
 
 
 @support.command()
@@ -154,12 +161,14 @@ def decline(*, which: str, answer: str, provider_url: str, token_file: Path | No
 @speaker_options
 def token(*, space: str, days: int, zone_url: str, token_file: Path | None, ca_file: Path | None) -> None:
     """Print a token by which any site's administrator can give storage to SPACE. Works with a federation, too."""
-    kind = InviteToken(InviteType.SUPPORT_SPACE, space)
+    speaker = Speaker.of(token_file, ca_file, zone_url=zone_url)
     until = Time(int((datetime.now(UTC) + timedelta(days=days)).timestamp()))
-    made = Speaker.of(token_file, ca_file, zone_url=zone_url).at_zone(
-        zone_url, lambda zone: zone.tokens.create_temporary(kind, caveats=[until])
-    )
-    click.echo(made.reveal())
+
+    async def made(zone: Onezone) -> Token:
+        kind = InviteToken(InviteType.SUPPORT_SPACE, await speaker.space(zone, space))
+        return await zone.tokens.create_temporary(kind, caveats=[until])
+
+    click.echo(speaker.at_zone(zone_url, made).reveal())
 
 
 @support.command()
