@@ -44,11 +44,18 @@ def test_a_mapping_is_returned() -> None:
         (b"a: !!bool maybe\n", "SPA.yml: is no valid YAML"),
         (b"a: !!int ''\n", "SPA.yml: is no valid YAML"),
         (b"a: !!float _\n", "SPA.yml: is no valid YAML"),
+        (b"a: 1\nSample: {Name: 0x" + b"f" * 6000 + b"}\n", "SPA.yml line 2: holds a number of more digits"),
+        (b"a: 1\n? 0o" + b"7" * 6000 + b"\n: [1]\n", "SPA.yml line 2: holds a number of more digits"),
+        (b"a: " + b"9" * 6000, "SPA.yml: is no valid YAML"),
         (b"[" * 5000, "SPA.yml: is nested deeper than 64 levels"),
     ],
 )
 def test_what_cannot_be_used_is_told_with_file_line_and_reason(content: bytes, said: str) -> None:
     assert str(problem(content)).startswith(said)
+
+
+def test_a_long_text_is_no_number() -> None:
+    assert parse_metadata(b"a: " + b"f" * 6000, "SPA.yml") == {"a": "f" * 6000}
 
 
 def test_aliases_that_stand_for_too_much_are_refused_before_they_are_followed() -> None:

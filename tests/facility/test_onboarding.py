@@ -270,6 +270,7 @@ async def test_two_folders_of_one_name_are_two_datasets_with_two_names(world: Wo
         ("User: {Email: [broken\n", "SPA.yml line 2: "),
         ("", "SPA.yml: is empty"),
         ("- just\n- a list\n", "SPA.yml line 1: expected a mapping, found a list"),
+        ("Sample:\n  Name: 0x" + "f" * 6000, "SPA.yml line 2: holds a number of more digits than anything can show"),
         ("a: " + "x" * (1 << 20), "SPA.yml: is larger than 1 MiB"),
     ],
 )

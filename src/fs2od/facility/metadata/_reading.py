@@ -24,6 +24,9 @@ __all__ = ["MetadataProblem", "parse_metadata", "read_file", "read_metadata"]
 _MOST_BYTES = 1 << 20
 _MOST_DEPTH = 64
 _MOST_NODES = 200_000
+_MOST_BITS = 8192
+_LONG = re.compile(r"[0-9A-Fa-fox_:]{1000}")
+"""What a number that no text can be made of looks like: Python says so only for one that is written in tens."""
 _DEEP = re.compile(rf"(?:[\[{{]\s*+){{{_MOST_DEPTH}}}")
 
 
@@ -90,9 +93,24 @@ def parse_metadata(content: bytes, name: str) -> Mapping[str, Any]:
         raise MetadataProblem(name, "is no valid YAML (a value does not fit its type)") from error
     if document is None:
         raise MetadataProblem(name, "is empty")
+    if (long := _LONG.search(text)) and _holds_long_number(document):
+        line = text.count("\n", 0, long.start()) + 1
+        raise MetadataProblem(name, "holds a number of more digits than anything can show", line=line)
     if not isinstance(document, Mapping):
         raise MetadataProblem(name, f"expected a mapping, found {_kind(document)}", line=1)
     return document
+
+
+def _holds_long_number(value: object) -> bool:
+    match value:
+        case int():
+            return value.bit_length() > _MOST_BITS
+        case Mapping():
+            return any(map(_holds_long_number, (*value.keys(), *value.values())))
+        case list() | tuple() | set():
+            return any(map(_holds_long_number, value))
+        case _:
+            return False
 
 
 def _text(content: bytes, name: str) -> str:
