@@ -322,6 +322,7 @@ mixtures = st.builds(
     next_attempt_at=st.sampled_from([None, NOW, NOW + timedelta(hours=1)]),
     told=st.sampled_from(["", "s"]),
     links=st.sampled_from([None, OPEN]),
+    access_at=st.sampled_from([None, NOW - timedelta(minutes=1), NOW + timedelta(minutes=4)]),
     taken_by=st.sampled_from([None, RULES.facts, replace(RULES.facts, people=""), replace(RULES.facts, fields="")]),
     attempts=st.integers(0, 1),
     done=st.integers(0, len(ONBOARDING)).map(lambda count: dict.fromkeys(ONBOARDING[:count], "x") | {Step.PUBLISHED: ""}),

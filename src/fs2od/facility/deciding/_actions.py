@@ -22,6 +22,7 @@ __all__ = [
     "Hold",
     "Identify",
     "ImportSidecar",
+    "LeaveAccess",
     "NoteRunning",
     "Publish",
     "ReadMetadata",
@@ -177,6 +178,13 @@ class GiveRights:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveAccess:
+    """Leave access information in the folder, where there was no room for it before."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetLinks:
     """Let links work for those and then as the configuration says, because it said something else when they were made."""
 
@@ -224,6 +232,7 @@ Action: TypeAlias = (
     | CheckImport
     | CloseMetadata
     | GiveRights
+    | LeaveAccess
     | SetLinks
     | Publish
     | AnnounceAgain
@@ -247,6 +256,7 @@ _SAID: dict[type, str] = {
     CheckImport: "see whether the last import has ended",
     CloseMetadata: "close the metadata file to public links",
     GiveRights: "give owners and members the rights that they get today",
+    LeaveAccess: "leave access information in the folder, if there is room by now",
     SetLinks: "let links work for those and then as the configuration says now",
     Publish: "publish the description and the metadata",
     AnnounceAgain: "announce it to those whom the metadata file names by now",

@@ -20,6 +20,7 @@ from fs2od.facility.deciding._actions import (
     FinishImport,
     GiveRights,
     ImportSidecar,
+    LeaveAccess,
     NoteRunning,
     Publish,
     ReadMetadata,
@@ -112,6 +113,7 @@ def next_action(record: Record, sighting: Sighting | None, rules: Rules, now: da
         or (_sealing(record, sighting) if _is_refused(record) else None)
         or _keeping(record, sighting, rules)
         or _rights(record)
+        or (LeaveAccess(record.id) if record.access_at is not None and now >= record.access_at else None)
         or _sealing(record, sighting)
     )
 
@@ -134,6 +136,8 @@ def due_at(record: Record, sighting: Sighting | None, rules: Rules, now: datetim
             moments.append(quiet_at(record, sighting, watch))
         if data_signature(sighting) != record.imported and record.import_asked_at is not None:
             moments.append(record.import_asked_at + _import_pause(record, sighting, rules))
+    if record.access_at is not None:
+        moments.append(record.access_at)
     if _has_new_sidecar(record, sighting) and record.import_asked_at is not None:
         moments.append(record.import_asked_at + _import_pause(record, sighting, rules))
     # What was due already was decided already; it waits for something else.

@@ -220,6 +220,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """Those whose invites were not ended by a later one. Empty for what was announced by an earlier version."""
     announced_again: int = 0
     """How often it was announced to others, after their addresses had been corrected."""
+    access_at: datetime | None = None
+    """When access information is left again for which there was no room in the folder; None: it lies there, or never will."""
     import_ended: bool = False
     """Whether the provider was told to import nothing more, because the folder is not the dataset's, or not there."""
     other_folder: bool = False

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from fs2od.errors import StorageError
+from fs2od.errors import StorageError, StorageFull
 from fs2od.facility.deciding import TOKEN_WRITTEN, Rules, correction
 from fs2od.facility.journal import Announcement, Journal, Phase, Record, Step
 from fs2od.facility.metadata import (
@@ -30,6 +30,10 @@ from fs2od.onedata.tokens import Token
 __all__ = ["LINK_ENDED", "Announcer"]
 
 LINK_ENDED = "its public link was ended by somebody"
+
+_NO_ROOM = "no room"
+"""What came of leaving access information on a full disk, until there is room."""
+_ROOM_AFTER = timedelta(minutes=5)
 
 # What our own node says that it was built from. It has a page that takes invites, and get.py; a federation does it its own way.
 _OURS = "fs2od"
@@ -51,6 +55,17 @@ class Announcer:
                 await self._done(scene, step, await self._access_tag(scene))
             case _:
                 await self._announce(scene)
+
+    async def leave_access(self, scene: Scene) -> None:
+        """Leave the access information for which there was no room; where there is none now either, it waits on."""
+        record = replace(scene.record, access_at=None)
+        for step, leave in ((Step.ACCESS_FILE, self._access_file), (Step.ACCESS_TAG, self._access_tag)):
+            if record.done.get(step) != _NO_ROOM:
+                continue
+            outcome = await leave(scene)
+            kind, said = ("", "") if outcome.result == _NO_ROOM else (str(step), outcome.said)
+            record = replace(record, done={**record.done, step: outcome.result}, **outcome.changes)
+            await asyncio.to_thread(self.journal.write, record, kind=kind, said=said, now=self.clock())
 
     async def tell_complete(self, scene: Scene) -> None:
         """Write the mail that says that everything is there, in one transaction with the note of it."""
@@ -167,9 +182,16 @@ class Announcer:
             await asyncio.to_thread(write_access_file, scene.folder.path, await self._information(scene))
         except NotWritable as error:
             return Outcome("not writable", f"no access file: {error}; access information stays with the facility")
+        except StorageFull as error:
+            return self._no_room("access file", error)
         except StorageError as error:
             raise FolderTrouble(str(error)) from error
         return Outcome("written", "access file written")
+
+    def _no_room(self, what: str, error: StorageFull, **changes: str) -> Outcome:
+        """Say that nobody waits for what a full disk has no room for: people are told meanwhile."""
+        said = f"no {what} yet: {error}; it is written when there is room"
+        return Outcome(_NO_ROOM, said, {"access_at": self.clock() + _ROOM_AFTER, **changes})
 
     async def _access_tag(self, scene: Scene) -> Outcome:
         settings, file = scene.configuration.access, scene.folder.metadata
@@ -182,6 +204,8 @@ class Announcer:
             await asyncio.to_thread(write_into_metadata, path, information, tag=settings.tag)
         except NotWritable as error:
             return Outcome("not writable", f"metadata file left as it is: {error}", {"closed": closed})
+        except StorageFull as error:
+            return self._no_room("access information in the metadata file", error, closed=closed)
         except (MetadataProblem, StorageError) as error:
             raise FolderTrouble(str(error)) from error
         return Outcome(TOKEN_WRITTEN, f"access information written into {file.name}", {"closed": closed})

@@ -25,6 +25,7 @@ from fs2od.facility.deciding import (
     Hold,
     Identify,
     ImportSidecar,
+    LeaveAccess,
     NoteRunning,
     Publish,
     ReadMetadata,
@@ -90,6 +91,7 @@ OnedataAction = (
     | CheckImport
     | CloseMetadata
     | GiveRights
+    | LeaveAccess
     | AnnounceAgain
     | TellComplete
 )
@@ -163,6 +165,8 @@ class Performer:
                 await self._close(scene, importer)
             case GiveRights():
                 await self._give_rights(scene)
+            case LeaveAccess():
+                await Announcer(self.journal, self.clock).leave_access(scene)
             case AnnounceAgain() | TellComplete():
                 await self._tell(scene, action)
             case _:
