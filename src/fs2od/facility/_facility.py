@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from fs2od.facility._whereabouts import Whereabouts
 from fs2od.facility.hashing import Hashing
 from fs2od.facility.journal import JOURNAL_SCHEMA, FaultPoint, Journal, no_fault
 from fs2od.facility.onboarding import Connect
-from fs2od.facility.watching import Waking, by_known_names, holding, require_watchable
+from fs2od.facility.watching import Waking, by_known_names, holding, in_thread, require_watchable
 from fs2od.mail import Transport
 from fs2od.onedata.tokens import Token
 from fs2od.sqlite import Database, hold_folder
@@ -33,6 +32,7 @@ _SHORTEST_PAUSE_S = 0.1
 _LOOK_SHARE = 4
 """Between two looks we rest at least so many times as long as the last one took: file systems are shared."""
 _PAUSE_AFTER_ERROR_S = 5.0
+_ENDS_WITHIN_S = 10.0
 _LISTENING_AFTER_S = 1.0
 """So soon after they were named, notices come from folders. What moved before is found by another look."""
 
@@ -87,7 +87,7 @@ class Facility:
             StorageMissing: A watched folder, or the folder of state, is missing or may not be used.
             ConfigurationError: The token or the mail settings cannot be used.
         """
-        require_watchable(self._configuration.watch)
+        await asyncio.to_thread(require_watchable, self._configuration.watch)
         waking, loop = Waking(), asyncio.get_running_loop()
 
         def appeared() -> None:
@@ -123,7 +123,7 @@ class Facility:
             StateInUse: Another facility uses the folder of state.
             Fs2odError: As for `run`.
         """
-        require_watchable(self._configuration.watch)
+        await asyncio.to_thread(require_watchable, self._configuration.watch)
         async with self._opened() as (passes, postman, hashing, _, _):
             await passes.one()
             await _until_ended(asyncio.ensure_future(asyncio.to_thread(hashing.work)), hashing)
@@ -225,16 +225,20 @@ class Facility:
 
 async def _keep_hashing(hashing: Hashing) -> None:
     """Let it work in a thread of its own, which keeps its low priority."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="facility-checksums") as thread:
-        await _until_ended(asyncio.get_running_loop().run_in_executor(thread, hashing.run), hashing)
+    await _until_ended(asyncio.wrap_future(in_thread(hashing.run)), hashing)
 
 
 async def _until_ended(working: asyncio.Future[None], hashing: Hashing) -> None:
-    """Wait for a thread that makes checksums; when we are to stop, stop it and see it end: it uses the journal."""
+    """Wait for a thread that makes checksums; when we are to stop, stop it and see it end: it uses the journal.
+
+    One that is in a folder which does not answer is left there: it cannot use anything.
+    """
     try:
         await asyncio.shield(working)
     except asyncio.CancelledError:
         hashing.stop()
         with contextlib.suppress(Interrupted):
-            await working
+            await asyncio.wait({working}, timeout=_ENDS_WITHIN_S)
+            if working.done():
+                working.result()
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import replace as changed
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ from fs2od.facility.onboarding import (
     setback_of,
     uncounted_names,
 )
-from fs2od.facility.watching import Look, Settling, Sighting, Surveys, Tally, Uncounted, look
+from fs2od.facility.watching import Answers, Look, Settling, Sighting, Surveys, Tally, Uncounted, look_apart
 
 __all__ = ["Passes"]
 
@@ -65,9 +65,11 @@ class Passes:
         self._later = later
         self._acted = acted
         self._settling = Settling()
-        self._surveys = Surveys()
+        self._answers = Answers()
+        self._surveys = Surveys(self._answers)
         self._performer = Performer(configuration, journal, self._surveys, clock)
         self._sightings: Mapping[tuple[str, str], Sighting] = {}
+        self._missing: Collection[str] = ()
         self._onedata = OnedataAccess(configuration.onedata, journal, connect=connect, clock=clock)
         self._passing_over = PassingOver(journal, configuration.watch)
         self._idle: dict[int, tuple[Record, Sighting | None]] = {}
@@ -141,7 +143,8 @@ class Passes:
     def flat_folders(self) -> frozenset[Path]:
         """Return the folders in which something may appear: the roots, and candidates that are no datasets yet."""
         known = {record.identity for record in self._journal.records() if record.phase is not Phase.SEEN}
-        roots = {watch.path for watch in self._configuration.watch}
+        # One that does not answer would hold up whoever listens to all of them.
+        roots = {watch.path for watch in self._configuration.watch if str(watch.path) not in self._missing}
         return frozenset(
             roots | {each.folder.path for identity, each in self._sightings.items() if identity not in known}
         )
@@ -158,8 +161,8 @@ class Passes:
 
     async def _look(self) -> Look:
         began_s, self._looked_at = time.monotonic(), self._clock()
-        seen = await asyncio.to_thread(look, self._configuration.watch)
-        self.look_s = time.monotonic() - began_s
+        seen = await look_apart(self._configuration.watch, self._answers)
+        self.look_s, self._missing = time.monotonic() - began_s, seen.missing
         self._sightings = self._settling.note(seen.folders, self._looked_at)
         return seen
 

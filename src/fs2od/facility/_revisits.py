@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 from fs2od.configuration import Configuration
 from fs2od.facility.deciding import STRUCTURAL, Rules
 from fs2od.facility.journal import Journal, Phase, Record
 from fs2od.facility.onboarding import uncounted_names
-from fs2od.facility.watching import Survey, Tally
+from fs2od.facility.watching import Answers, Survey, Tally
 
 __all__ = ["Revisits", "interval"]
 
@@ -58,6 +60,7 @@ class Revisits:
     clock: Callable[[], datetime]
     changed: Callable[[], None] = lambda: None
     """Called when a dataset is not as it was when it was completed."""
+    answers: Answers = field(default_factory=Answers)
     _known: dict[int, _Known] = field(default_factory=dict)
     _began_at: datetime = field(init=False)
 
@@ -110,7 +113,11 @@ class Revisits:
 
     async def _look_at(self, record: Record, now: datetime) -> timedelta:
         known, began_s = self._known[record.id], time.monotonic()
-        tally = await asyncio.to_thread(self._tally, record, known)
+        try:
+            tally = await self.answers.of(Path(record.root), partial(self._tally, record, known))
+        except TimeoutError:
+            # For the passes to report. A thread may still be in the survey.
+            tally, known.survey = None, None
         known.looked_at, known.took = now, timedelta(seconds=time.monotonic() - began_s)
         is_young = now - known.completed_at < _YOUNG
         if not is_young or sum(each.survey is not None for each in self._known.values()) > _MOST_KEPT:

@@ -1,5 +1,6 @@
 """What lies in the watched folders: looks by scans, tallies of a dataset's files, and notices that wake us."""
 
+from fs2od.facility.watching._answering import Answers, in_thread
 from fs2od.facility.watching._holding import holding
 from fs2od.facility.watching._look import (
     Look,
@@ -9,6 +10,7 @@ from fs2od.facility.watching._look import (
     SeenFolder,
     fits_glob,
     look,
+    look_apart,
     require_watchable,
     writable,
 )
@@ -19,6 +21,7 @@ from fs2od.facility.watching._surveys import Surveys
 from fs2od.facility.watching._waking import Waking
 
 __all__ = [
+    "Answers",
     "Look",
     "Oddity",
     "PassedOver",
@@ -34,7 +37,9 @@ __all__ = [
     "by_known_names",
     "fits_glob",
     "holding",
+    "in_thread",
     "look",
+    "look_apart",
     "require_watchable",
     "writable",
 ]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from fs2od.configuration import Watch
 from fs2od.errors import StorageMissing
+from fs2od.facility.watching._answering import SILENT, Answers, require_readable
 from fs2od.storage import bounded_ns, generation_of
 
-__all__ = ["Look", "Oddity", "PassedOver", "SeenFile", "SeenFolder", "fits_glob", "look", "require_watchable", "writable"]  # fmt: skip
+__all__ = ["Look", "Oddity", "PassedOver", "SeenFile", "SeenFolder", "fits_glob", "look", "look_apart", "require_watchable", "writable"]  # fmt: skip
 
 
 class SeenFile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -110,16 +113,36 @@ class Look:
 
 def look(watches: Iterable[Watch]) -> Look:
     """Look at every watched folder once."""
-    found: dict[str, SeenFolder] = {}
-    missing: dict[str, str] = {}
-    walks = [_Walk(watch, str(watch.path)) for watch in watches]
-    for walk in walks:
+    return _looked([_walked(watch) for watch in watches])
+
+
+async def look_apart(watches: Iterable[Watch], answers: Answers) -> Look:
+    """Look at every watched folder once, at all of them at the same time; none waits for one that does not answer."""
+
+    async def walked(watch: Watch) -> _Walk:
         try:
-            for folder in walk.folders():
-                # The first watch that matches a folder decides.
-                found.setdefault(f"{folder.root}/{folder.relative}", folder)
-        except OSError as error:
-            missing[walk.root] = error.strerror or str(error)
+            return await answers.of(watch.path, partial(_walked, watch))
+        except TimeoutError:
+            return _Walk(watch, str(watch.path), problem=SILENT)
+
+    return _looked(await asyncio.gather(*map(walked, watches)))
+
+
+def _walked(watch: Watch) -> _Walk:
+    walk = _Walk(watch, str(watch.path))
+    try:
+        walk.found.extend(walk.folders())
+    except OSError as error:
+        walk.problem = error.strerror or str(error)
+    return walk
+
+
+def _looked(walks: Sequence[_Walk]) -> Look:
+    found: dict[str, SeenFolder] = {}
+    missing = {walk.root: walk.problem for walk in walks if walk.problem}
+    for folder in (folder for walk in walks for folder in walk.found):
+        # The first watch that matches a folder decides.
+        found.setdefault(f"{folder.root}/{folder.relative}", folder)
     return Look(
         tuple(folder for folder in found.values() if folder.root not in missing),
         missing,
@@ -143,16 +166,14 @@ def _passed_over(
 
 
 def require_watchable(watches: Iterable[Watch]) -> None:
-    """Make sure that every watched folder is there and may be read.
+    """Make sure that every watched folder is there, answers and may be read. Blocks for some seconds where one does not answer.
 
     Raises:
         StorageMissing: One is not.
     """
     for watch in watches:
         try:
-            os.stat(f"{watch.path}/.")  # noqa: PTH116 - a Path drops the point, which asks whether it may be entered
-            with os.scandir(watch.path):
-                pass
+            require_readable(watch.path)
         except OSError as error:
             said = f"the watched folder {watch.path} cannot be read ({error.strerror})"
             raise StorageMissing(f"{said}: create it, mount it or correct 'watch.path'") from error
@@ -175,6 +196,9 @@ class _Walk:
 
     watch: Watch
     root: str
+    problem: str = ""
+    """Why it could not be read."""
+    found: list[SeenFolder] = field(default_factory=list)
     oddities: list[PassedOver] = field(default_factory=list)
     walked: set[tuple[int, int]] = field(default_factory=set)
     """The folders above those of datasets."""

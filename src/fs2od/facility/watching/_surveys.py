@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from fs2od.facility.watching._answering import Answers
 from fs2od.facility.watching._survey import Survey, Tally, Uncounted
 
 __all__ = ["Surveys"]
@@ -18,6 +20,7 @@ _AT_ONCE = 2
 class Surveys:
     """Surveys by dataset. Looks happen in threads, two at a time, so that the file system is not hurried."""
 
+    answers: Answers = field(default_factory=Answers)
     _surveys: dict[int, Survey] = field(default_factory=dict)
     _tallies: dict[int, Tally] = field(default_factory=dict)
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
@@ -27,7 +30,11 @@ class Surveys:
         survey = self._surveys.setdefault(dataset, Survey(folder, uncounted))
         async with self._gate:
             try:
-                self._tallies[dataset] = await asyncio.to_thread(survey.look, anew=anew)
+                self._tallies[dataset] = await self.answers.of(folder, partial(survey.look, anew=anew))
+            except TimeoutError:
+                # A thread may still be in it.
+                self._surveys.pop(dataset, None)
+                self._tallies.pop(dataset, None)
             except OSError:
                 self._tallies.pop(dataset, None)
         return self._tallies.get(dataset)
