@@ -206,3 +206,23 @@ def test_what_is_no_token_is_the_user_s_mistake_and_no_network_s(verb: list[str]
     assert done.returncode == 3, done.stderr
     assert "is no token: a part of it may be missing" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o644, 0o600), (0o660, 0o600), (0o600, 0o600)])
+def test_the_file_that_a_token_is_printed_into_is_its_owners_alone(tmp_path: Path, before: int, after: int) -> None:
+    made = tmp_path / "job.token"
+    made.touch()
+    made.chmod(before)
+    with made.open("w") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "fs2od", "token", "confine", "--valid-for", "1h"],
+            input=OFFLINE.reveal(),
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=90,
+            check=True,
+        )
+    assert made.stat().st_mode & 0o777 == after
+    assert ("readable by you alone now" in done.stderr) == (before != after)
+    assert made.read_text().strip()

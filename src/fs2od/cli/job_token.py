@@ -19,6 +19,7 @@ from fs2od.cli.administering import SIZE, site_named
 from fs2od.cli.caveats import duration
 from fs2od.cli.job_commands import TOKEN_FILE, JobCommand, job_commands, provider_host
 from fs2od.cli.member import Member, asked
+from fs2od.cli.secret_output import keep_private
 from fs2od.cli.zone_options import JSON_OPTION
 from fs2od.client import Onezone
 from fs2od.errors import ConfigurationError
@@ -119,6 +120,7 @@ def job(
         return _Made(made, commands)
 
     made, commands = asyncio.run(asked(access_of(zone_url, token_file, ca_file), make))
+    keep_private()
     if as_json:
         lines = [{"name": command.name, "command": command.line} for command in commands]
         click.echo(json.dumps({**json.loads(wire.write(made)), "commands": lines}))

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fs2od.cli.administering import SIZE, Speaker, panel_options, secret_of, site_named, speaker_options
+from fs2od.cli.secret_output import keep_private
 from fs2od.cli.support_ending import end
 from fs2od.cli.support_granted import granted, resize
 from fs2od.cli.zone_options import CA_OPTION, JSON_OPTION, zone_options
@@ -168,7 +169,9 @@ def token(*, space: str, days: int, zone_url: str, token_file: Path | None, ca_f
         kind = InviteToken(InviteType.SUPPORT_SPACE, await speaker.space(zone, space))
         return await zone.tokens.create_temporary(kind, caveats=[until])
 
-    click.echo(speaker.at_zone(zone_url, made).reveal())
+    found = speaker.at_zone(zone_url, made)
+    keep_private()
+    click.echo(found.reveal())
 
 
 @support.command()

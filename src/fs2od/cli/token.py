@@ -19,6 +19,7 @@ from msgspec import UNSET
 from fs2od.cli.caveats import Restrictions, caveat_options, caveats_of
 from fs2od.cli.connecting import require_of, through
 from fs2od.cli.job_token import job
+from fs2od.cli.secret_output import keep_private
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.client import Connection, Onezone
 from fs2od.errors import ConfigurationError
@@ -103,6 +104,7 @@ def create(
         return {"tokenId": made.token_id, "token": made.token.reveal()}
 
     made = _asked(_Zone(zone_url, ca_file), _token(token_file), make)
+    keep_private()
     click.echo(json.dumps(made) if as_json else made["token"])
 
 
@@ -135,6 +137,8 @@ def show(
     """Show your token NAME (its name or its id)."""
     found = _asked(_Zone(zone_url, ca_file), _token(token_file), lambda zone: _named(zone, name))
     facts = _summary(found) | ({"token": found.token.reveal()} if reveal else {})
+    if reveal:
+        keep_private()
     _print(facts, as_json=as_json)
 
 
@@ -148,7 +152,9 @@ def confine(*, token_file: Path | None, **restrictions: Unpack[Restrictions]) ->
         raise click.UsageError("say how to narrow it, such as --valid-for 12h: see --help")
     shown = _token(token_file, is_meant=True)
     _examined(shown)
-    click.echo(tokens.confine(shown, caveats).reveal())
+    narrowed = tokens.confine(shown, caveats)
+    keep_private()
+    click.echo(narrowed.reveal())
 
 
 @token.command()

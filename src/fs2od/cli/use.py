@@ -15,6 +15,7 @@ from fs2od.cli.access import access_of
 from fs2od.cli.access_options import access_options
 from fs2od.cli.administering import SIZE, site_called
 from fs2od.cli.member import Member, asked
+from fs2od.cli.secret_output import keep_private
 from fs2od.cli.zone_options import JSON_OPTION
 from fs2od.client import Oneprovider
 from fs2od.errors import ConfigurationError
@@ -89,6 +90,8 @@ def use(
         return await _wanted(member, provider, space, wanted, size_bytes, note)
 
     document, lines = asyncio.run(asked(access_of(zone_url, token_file, ca_file), do))
+    if support_token:
+        keep_private()
     if as_json:
         click.echo(json.dumps(document))
         return
