@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -104,6 +105,15 @@ def test_a_watched_folder_inside_another_is_worth_a_note(folder: Path) -> None:
     found = checked(folder, f'[[watch]]\npath = "{folder / "watched" / "inner"}"')
     assert f"note: watch[1] {folder}/watched/inner lies inside watch[2] {folder}/watched" in found
     assert "is good" in found
+
+
+def test_what_is_good_is_told_as_json_too(folder: Path) -> None:
+    checked(folder, f'[[watch]]\npath = "{folder / "watched" / "inner"}"')
+    done = CliRunner().invoke(fs2od, ["config", "check", str(folder / "fs2od.toml"), "--json"])
+    found = json.loads(done.stdout)
+    assert found["file"] == str(folder / "fs2od.toml")
+    assert found["watches"] == [str(folder / "watched" / "inner"), str(folder / "watched")]
+    assert len(found["notes"]) == 1
 
 
 def test_a_pipe_is_not_waited_for(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -118,6 +119,24 @@ def test_wishes_are_heard_once(journal: Journal) -> None:
     assert journal.wishes() == {record.id: Wish.RETRY}
     journal.grant([record.id])
     assert not journal.wishes()
+
+
+def test_options_before_a_command_of_datasets_count_for_it(journal: Journal) -> None:
+    add(journal, "A")
+    data, other = str(journal.database.path.parent), {"FS2OD_FACILITY_DATA": "/nowhere"}
+    for arguments in (
+        ["--data", data, "--json", "show", "A"],
+        ["--data", "/nowhere", "show", "A", "--data", data, "--json"],
+    ):
+        for environment in ({}, other):
+            done = CliRunner().invoke(fs2od, ["datasets", *arguments], env=environment)
+            assert done.exit_code == 0, done.output
+            assert json.loads(done.stdout)["dataset"]["name"] == "A"
+    for arguments in ([], ["list"], ["show", "A"]):
+        missing = CliRunner().invoke(fs2od, ["datasets", *arguments], env={"FS2OD_FACILITY_DATA": None})
+        assert missing.exit_code == 2
+        assert "--data" in missing.output
+    assert CliRunner().invoke(fs2od, ["datasets", "list"], env={"FS2OD_FACILITY_DATA": data}).exit_code == 0
 
 
 async def test_a_folder_s_name_cannot_write_to_the_operator_s_terminal(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -20,7 +21,8 @@ def config() -> None:
 
 @config.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def check(file: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, if it is good.")
+def check(file: Path, *, as_json: bool) -> None:
     """Say whether FILE is a good configuration on this machine; if not, what is wrong where. Exit code 3 if not.
 
     What it names is looked at, too: watched folders, files, languages.
@@ -29,10 +31,13 @@ def check(file: Path) -> None:
     wrong = complaints_about_files(found)
     if wrong:
         raise ConfigurationError(f"{file}: {'; '.join(wrong)}")
-    for note in notes_about_folders(found):
+    notes, folders = notes_about_folders(found), [str(watch.path) for watch in found.watch]
+    if as_json:
+        click.echo(json.dumps({"file": str(file), "watches": folders, "notes": notes}))
+        return
+    for note in notes:
         click.echo(f"note: {note}", err=True)
-    folders = ", ".join(str(watch.path) for watch in found.watch)
-    click.echo(f"{file} is good: it watches {folders}", err=True)
+    click.echo(f"{file} is good: it watches {', '.join(folders)}", err=True)
 
 
 @config.command(name="example")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from fs2od.errors import ConfigurationError, Fs2odError
 from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, DatasetRow, Datasets
@@ -18,15 +19,32 @@ from fs2od.sqlite import Database
 
 __all__ = ["datasets"]
 
+
+def _state_folder(context: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
+    """Return the folder that is named behind the command, or else before it."""
+    name = option.name or ""
+    before = context.parent.params.get(name) if context.parent is not None else None
+    is_named_here = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    folder: Path | None = value if is_named_here else before or value
+    if folder is None and not isinstance(context.command, click.Group):
+        raise click.MissingParameter(ctx=context, param=option)
+    return folder
+
+
+def _also_before(context: click.Context, option: click.Parameter, value: bool) -> bool:
+    """Say whether a flag stands behind the command or before it."""
+    return value or (context.parent is not None and bool(context.parent.params.get(option.name or "")))
+
+
 _DATA = click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
-    required=True,
     envvar="FS2OD_FACILITY_DATA",
     show_envvar=True,
-    help="The facility's folder of state.",
+    callback=_state_folder,
+    help="The facility's folder of state; before or behind the command.",
 )
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+_JSON = click.option("--json", "as_json", is_flag=True, callback=_also_before, help="Print JSON on stdout.")
 
 
 class UnknownDataset(Fs2odError):
@@ -39,13 +57,7 @@ class UnknownDataset(Fs2odError):
     invoke_without_command=True,
     epilog="Examples:\n\n  fs2od datasets --data ./state/facility\n\n  fs2od datasets show 20261105_A --data ./state/facility --json",
 )
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="FS2OD_FACILITY_DATA",
-    show_envvar=True,
-    help="The facility's folder of state.",
-)
+@_DATA
 @_JSON
 @click.pass_context
 def datasets(context: click.Context, *, data: Path | None, as_json: bool) -> None:
