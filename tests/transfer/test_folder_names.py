@@ -1,7 +1,10 @@
 """One dataset goes into one folder, whichever way somebody fetches it."""
 
 import io
+import os
 import ssl
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -10,6 +13,7 @@ import httpx
 import pytest
 
 from fs2od.portal._datasets import Datasets
+from fs2od.testing.downloading import single_file
 from fs2od.testing.world import ServedWorld
 from fs2od.transfer import Options, folder_name, parse_link
 
@@ -55,3 +59,42 @@ def test_a_folder_that_an_earlier_release_began_is_gone_on_with(
     assert folder_name(place, options) == "Grid-2-of-u"
     Path("Grid (2) of ü").mkdir()
     assert folder_name(place, options) == "Grid (2) of ü"
+
+
+def keeps_notes(folder: Path) -> bool:
+    """Say whether the file system has extended attributes for users; not every one in memory does."""
+    try:
+        os.setxattr(folder, "user.fs2od.test", b"1")
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("front", ["fs2od", "get.py"])
+def test_a_folder_that_nobody_named_is_for_one_link(world: ServedWorld, tmp_path: Path, front: str) -> None:
+    owner, url = world.administrator, world.node.settings.zone_url
+    links = [
+        f"{url}/share/{world.share(owner, world.dataset(owner, files), name='run1')}"
+        for files in ({"out.mrc": b"AAAA", "mine": b"1"}, {"out.mrc": b"BBBBBB"})
+    ]
+    words = (sys.executable, "-m", "fs2od", "download") if front == "fs2od" else single_file(tmp_path)
+
+    def brought(*more: str) -> subprocess.CompletedProcess[str]:
+        whole = [*words, *more, "--ca", str(world.ca)]
+        return subprocess.run(whole, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+
+    for _ in range(2):
+        assert brought(links[0]).returncode == 0
+    other = brought(links[1])
+    if keeps_notes(tmp_path):
+        assert other.returncode == 7, other.stderr
+        assert "the folder run1 here is of another link that is called the same: name one for this" in other.stderr
+        assert (tmp_path / "run1" / "out.mrc").read_bytes() == b"AAAA"
+        assert brought(links[1], "run1-2").returncode == 0
+        assert (tmp_path / "run1-2" / "out.mrc").read_bytes() == b"BBBBBB"
+    # Who names it means it, and a folder that was here before is nobody's.
+    assert brought(links[1], "run1").returncode == 0
+    assert (tmp_path / "run1" / "out.mrc").read_bytes() == b"BBBBBB"
+    (tmp_path / "run1").rename(tmp_path / "former")
+    (tmp_path / "run1").mkdir()
+    assert [brought(link).returncode for link in links] == [0, 0]

@@ -86,7 +86,7 @@ def download(
     """
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
     from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.transfer import Download, Options, UntrustedCertificate, folder_name  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import Download, Options, UntrustedCertificate, claim, folder_name  # noqa: PLC0415 - keeps `--help` quick
 
     if dry_run and verify:
         raise click.UsageError("--dry-run and --verify exclude each other")
@@ -117,6 +117,8 @@ def download(
                 rehearse(chosen.estimate(stop), as_json=as_json)
                 return
             try_place_of(report_file, folder)
+            if dest is None and not verify:
+                claim(folder, place)
             with progress_bar("listing") as show_plainly:
                 show = access.announcing(show_plainly)
                 report = chosen.verify(show, stop) if verify else chosen.run(show, stop)

@@ -5,6 +5,7 @@ Only the standard library and Python 3.8, because the single-file downloader (`b
 
 from fs2od.transfer._answers import Content, DataAddress
 from fs2od.transfer._bundle import bundle
+from fs2od.transfer._claim import claim
 from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._descent import Descent
@@ -138,6 +139,7 @@ __all__ = [
     "UntrustedCertificate",
     "Withheld",
     "bundle",
+    "claim",
     "estimate_line",
     "extras_document",
     "folder_name",

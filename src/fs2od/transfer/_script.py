@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Callable, Sequence
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.output import ReaderLeft, checked_output, last_word, talk
 from fs2od.stopping import stopping
+from fs2od.transfer._claim import claim
 from fs2od.transfer._download import Download, folder_name
 from fs2od.transfer._errors import UntrustedCertificate
 from fs2od.transfer._links import Place, parse_place, parse_zone
@@ -164,6 +165,8 @@ def _download(given: argparse.Namespace, origin: str | None, stop: threading.Eve
             return _tell_estimate(download.estimate(stop), as_json=given.json)
         if given.report is not None:
             try_report(given.report, folder)
+        if not (given.dest or given.verify):
+            claim(Path(folder), place)
         report = download.verify(show, stop) if given.verify else download.run(show, stop)
     except Interrupted:
         again = _again(given, place, given.dest, origin, was_interrupted=True)
