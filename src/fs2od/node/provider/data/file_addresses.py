@@ -31,7 +31,7 @@ _FOLLOWED = ("text/html", "application/xhtml+xml", "text/css")
 def file_at(provider: Oneprovider, located: Located, request: Request, *, name: str) -> Response:
     """Return what a GET or HEAD request for a file gets. May block.
 
-    Where the checksum is known for the very bytes that are sent, `Repr-Digest` says it (RFC 9530 §3).
+    Where the checksum of the file with this size and modification time is known, `Repr-Digest` says it (RFC 9530 §3).
 
     Raises:
         PosixError: enoent, the file is not on the storage any more.
