@@ -244,7 +244,7 @@ def test_a_node_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> No
 
 def test_who_waits_for_a_service_can_be_stopped(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"1")
-    words = ["put", "a", "results", "--zone", f"https://127.0.0.1:{free_ports(1)}"]
+    words = ["put", "a", "results", "--zone", f"https://localhost:{free_ports(1)}"]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("FS2OD_", "ONECLIENT_"))}
     process = subprocess.Popen(
         [sys.executable, "-m", "fs2od", *words],

@@ -118,7 +118,7 @@ def test_a_job_whose_data_cannot_come_does_not_begin(cluster: Cluster, tmp_path:
 
 def test_results_that_could_not_go_back_stay_until_they_do(cluster: Cluster, tmp_path: Path) -> None:
     _, results, token = dataset_and_results(cluster)
-    nowhere = f"https://127.0.0.1:{free_ports(1)}"
+    nowhere = f"https://localhost:{free_ports(1)}"
     script = cluster.script(
         'mkdir "$DIR/results" "$DIR/data" && echo found > "$DIR/results/sums.txt" && echo raw > "$DIR/data/raw"',
         f'{FS2OD} stage out "$DIR/results" {results.space} --token-file {token} --wait 0 --zone {nowhere}',
