@@ -17,7 +17,7 @@ from bench.report import Section, median
 __all__ = ["measure"]
 
 _ROOT = Path(__file__).parent.parent
-_ROUNDS = 5
+_ROUNDS = 11
 
 
 @dataclass(frozen=True)
