@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import email
 import email.policy
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -66,6 +67,19 @@ class Both(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("nobody answers")
         inner = self._zone if request.url.host == ZONE else self._provider
         return await inner.handle_async_request(request)
+
+
+class Requests:
+    """Counts requests by operation."""
+
+    def __init__(self) -> None:
+        self.sent: Counter[str] = Counter()
+
+    def before_request(self, method: str, operation: str) -> None:
+        self.sent[f"{method} {operation}"] += 1
+
+    def after_response(self, method: str, operation: str, status: int) -> None:
+        """Nothing to count."""
 
 
 @dataclass
@@ -174,6 +188,15 @@ class World:
             await asyncio.to_thread(self.node.provider.imports.start_due)
             await asyncio.sleep(0.01)
         raise AssertionError(f"it did not come about: {self.rows()}")
+
+    async def completed_dataset(self, name: str = "20261103_P2") -> Path:
+        """Write a dataset, let a facility of its own bring it to its end, and return its folder."""
+        async with self.facility().opened() as one_pass:
+            folder = self.dataset(name, running=True)
+            await self.until(one_pass, self.is_in("acquiring", name))
+            (folder / ".running").unlink()
+            await self.until(one_pass, self.is_in("complete", name))
+        return folder
 
     def rows(self) -> dict[str, DatasetRow]:
         with self.database() as database:

@@ -60,11 +60,7 @@ def test_imports_are_asked_for() -> None:
 
 async def test_complete_datasets_are_looked_at(world: World) -> None:
     world.clock.move(days=1)
-    async with world.facility().opened() as one_pass:
-        folder = world.dataset(running=True)
-        await world.until(one_pass, world.is_in("acquiring", NAME))
-        (folder / ".running").unlink()
-        await world.until(one_pass, world.is_in("complete", NAME))
+    folder = await world.completed_dataset()
     with world.database() as database:
         journal = Journal(database)
         (record,) = journal.records()

@@ -129,11 +129,7 @@ async def test_a_start_does_not_hurry_and_a_day_later_every_dataset_was_looked_a
 
 
 async def test_a_dataset_whose_folder_is_away_is_left_to_the_looks_at_folders(world: World) -> None:
-    async with world.facility().opened() as one_pass:
-        folder = world.dataset(running=True)
-        await world.until(one_pass, world.is_in("acquiring", NAME))
-        (folder / ".running").unlink()
-        await world.until(one_pass, world.is_in("complete", NAME))
+    folder = await world.completed_dataset()
     with world.database() as database:
         journal = Journal(database)
         (record,) = journal.records()

@@ -76,19 +76,26 @@ GONE = partial_name("gone.mrc", "0123456789ab", etag="tag")
 LEFT = {str(GONE), GONE.notes}
 
 
-def left_by_another(out: Path) -> None:
-    """Leave what nobody goes on with, something of a file that is listed, and a folder of such a name."""
+@pytest.fixture
+def left(tmp_path: Path) -> Path:
+    """A folder with what somebody left in it, something of a file that is listed, and a folder of such a name."""
     for name in (*LEFT, str(partial_of("a")._replace(state="0" * 12))):
-        (out / name).write_bytes(b"x")
-    (out / str(GONE._replace(stem="mine"))).mkdir()
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / str(GONE._replace(stem="mine"))).mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def abandoned(left: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, where nobody goes on with any of it."""
+    monkeypatch.setattr(leftovers, "_ABANDONED_NS", 0)
+    return left
 
 
 def test_what_is_left_of_a_file_that_is_no_more_is_named_and_a_mirror_removes_it(
-    share: HostileShare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    share: HostileShare, abandoned: Path
 ) -> None:
-    monkeypatch.setattr(leftovers, "_ABANDONED_NS", 0)
-    left_by_another(tmp_path)
-    mirror = Mirror(parse_link(share.link), tmp_path, Options(exclude=("b",)))
+    mirror = Mirror(parse_link(share.link), abandoned, Options(exclude=("b",)))
     report = mirror.run()
     assert (report.exit_code, set(report.leftovers)) == (0, LEFT)
     said = "; 2 unfinished files here are of nothing in the dataset: gone.mrc.0123456789ab-"
@@ -98,22 +105,17 @@ def test_what_is_left_of_a_file_that_is_no_more_is_named_and_a_mirror_removes_it
     extras = mirror.extras()
     assert {each.path[-1] for each in extras if not each.why_kept} == LEFT
     mirror.remove(extras)
-    assert {each.name for each in tmp_path.iterdir()} == {"a", ".fs2od-mirror", str(GONE._replace(stem="mine"))}
+    assert {each.name for each in abandoned.iterdir()} == {"a", ".fs2od-mirror", str(GONE._replace(stem="mine"))}
     assert mirror.run().leftovers == ()
 
 
-def test_a_pattern_that_leaves_a_file_out_leaves_what_is_left_of_it(
-    share: HostileShare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(leftovers, "_ABANDONED_NS", 0)
-    left_by_another(tmp_path)
-    mirror = Mirror(parse_link(share.link), tmp_path, Options(exclude=("gone.*",)))
+def test_a_pattern_that_leaves_a_file_out_leaves_what_is_left_of_it(share: HostileShare, abandoned: Path) -> None:
+    mirror = Mirror(parse_link(share.link), abandoned, Options(exclude=("gone.*",)))
     assert (mirror.run().leftovers, mirror.extras()) == ((), [])
-    mirror = Mirror(parse_link(share.link), tmp_path, Options(exclude=("*.tmp",)))
+    mirror = Mirror(parse_link(share.link), abandoned, Options(exclude=("*.tmp",)))
     assert {each.path[-1] for each in mirror.extras()} == LEFT
 
 
-def test_what_somebody_may_still_write_of_it_is_neither_named_nor_removed(share: HostileShare, tmp_path: Path) -> None:
-    left_by_another(tmp_path)
-    mirror = Mirror(parse_link(share.link), tmp_path, Options())
+def test_what_somebody_may_still_write_of_it_is_neither_named_nor_removed(share: HostileShare, left: Path) -> None:
+    mirror = Mirror(parse_link(share.link), left, Options())
     assert (mirror.run().leftovers, mirror.extras()) == ((), [])

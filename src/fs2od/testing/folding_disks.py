@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import pyfuse3
-import trio
+
+from fs2od.testing.fuse_serving import serve
 
 __all__ = ["Folding", "folding_disk"]
 
@@ -189,12 +190,4 @@ class _Folded(pyfuse3.Operations):
 
 
 def _serve(folder: str, behind: str, folding: Folding, mounted: Event) -> None:
-    pyfuse3.init(_Folded(Path(behind), folding), folder, {*pyfuse3.default_options, "fsname=folding"})
-
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(pyfuse3.main)
-            await trio.to_thread.run_sync(os.stat, folder)
-            mounted.set()
-
-    trio.run(main)
+    serve(_Folded(Path(behind), folding), folder, {*pyfuse3.default_options, "fsname=folding"}, mounted)

@@ -13,7 +13,8 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pyfuse3
-import trio
+
+from fs2od.testing.fuse_serving import serve
 
 __all__ = ["silent_folder"]
 
@@ -48,12 +49,4 @@ class _Nothing(pyfuse3.Operations):
 
 
 def _serve(folder: str, mounted: Event) -> None:
-    pyfuse3.init(_Nothing(), folder, {*pyfuse3.default_options} - {"default_permissions"})
-
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(pyfuse3.main)
-            await trio.to_thread.run_sync(os.stat, folder)
-            mounted.set()
-
-    trio.run(main)
+    serve(_Nothing(), folder, {*pyfuse3.default_options} - {"default_permissions"}, mounted)
