@@ -7,9 +7,10 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from fs2od.errors import StateError, StateInUse, StateTooNew, StateTooOld, StorageFull, StorageMissing
@@ -28,7 +29,7 @@ class Schema:
     """
 
     name: str
-    steps: Sequence[str]
+    steps: tuple[str, ...]
 
     @property
     def version(self) -> int:
@@ -178,9 +179,9 @@ class Database:
         # All steps in one transaction: whole or not at all, and the disk is waited for once, not for each of them.
         self._writer.execute("BEGIN IMMEDIATE")
         # Asked again now that nobody else can write: another process may have taken the same steps while we waited.
-        for step in schema.steps[self._version(schema) :]:
-            for statement in _statements(step):
-                self._writer.execute(statement)
+        found = self._version(schema)
+        for statement in _missing(schema, found) if found else _whole(schema):
+            self._writer.execute(statement)
         self._writer.execute(f"PRAGMA user_version = {schema.version}")
         self._writer.execute("COMMIT")
 
@@ -203,6 +204,25 @@ class Database:
             if isinstance(error, sqlite3.IntegrityError):
                 raise
             raise StateError(f"{self.path} is damaged ({error}): restore it from a copy") from error
+
+
+def _missing(schema: Schema, found: int) -> Iterator[str]:
+    """Yield the statements that bring a database of the version `found` up to date."""
+    for step in schema.steps[found:]:
+        yield from _statements(step)
+
+
+@cache
+def _whole(schema: Schema) -> tuple[str, ...]:
+    """Return the statements that make in a new database what all steps make of it.
+
+    Kept, for these take a fourth of the time: steps change what earlier ones made, and SQLite reads all that there is each time.
+    """
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        for statement in _missing(schema, 0):
+            made.execute(statement)
+        _begin, *statements, _commit = made.iterdump()
+    return tuple(statements)
 
 
 def _statements(script: str) -> Iterator[str]:

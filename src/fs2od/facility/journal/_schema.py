@@ -83,5 +83,5 @@ _WISHES = """
 ALTER TABLE wish ADD COLUMN kind TEXT NOT NULL DEFAULT 'retry';
 """
 
-JOURNAL_SCHEMA = Schema("facility journal", [_FIRST + OUTBOX_SCHEMA_SQL, _CHECKSUMS, _WHEREABOUTS, _WISHES])
+JOURNAL_SCHEMA = Schema("facility journal", (_FIRST + OUTBOX_SCHEMA_SQL, _CHECKSUMS, _WHEREABOUTS, _WISHES))
 """Everything in facility.db."""
