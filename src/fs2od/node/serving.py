@@ -12,11 +12,12 @@ from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fs2od.errors import ConfigurationError
+from fs2od.node.bounded import BoundedProtocol
 from fs2od.node.certificates import ServerCertificate
 from fs2od.node.memory import keep_freed
+from fs2od.node.open_files import open_as_many_as_allowed
 from fs2od.node.renewing import Renewal
 from fs2od.node.unframed import UnframedCycle
 
@@ -102,8 +103,8 @@ class _AtOnce:
             self._transport.write(held)
 
 
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 on such a transport."""
+class _Protocol(BoundedProtocol):
+    """HTTP/1.1 on such a transport."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(cast("asyncio.Transport", _AtOnce(transport, self.loop)))
@@ -151,6 +152,7 @@ async def serve(
     `renewal` looks after the certificates; by default it goes by the machine's clock.
     """
     keep_freed()
+    open_as_many_as_allowed()
     renewal = renewal or Renewal()
     servers: list[_Server] = []
     waiting: list[asyncio.Task[None]] = []
