@@ -84,9 +84,12 @@ def test_nobody_is_sent_to_another_place_to_sign_in(zone: HostileShare) -> None:
         sign_in.begin()
 
 
-def test_a_zone_without_such_a_sign_in_says_what_to_do() -> None:
-    with HostileShare() as plain, DeviceSignIn(plain.url) as sign_in, pytest.raises(NotFound, match="--token-file"):
-        sign_in.begin()
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_zone_without_such_a_sign_in_says_what_to_do(status: int) -> None:
+    with HostileShare() as plain, DeviceSignIn(plain.url) as sign_in:
+        plain.answers["/fs2od/device_authorization"] = lambda _: reply_of(b"", status=status)
+        with pytest.raises(NotFound, match="--token-file"):
+            sign_in.begin()
 
 
 class Home:

@@ -19,6 +19,7 @@ from fs2od.onedata import errors, wire
 from fs2od.onedata.errors import OnedataError
 from fs2od.onedata.ids import FileId, GroupId, ShareId, SpaceId, TransferId
 from fs2od.onedata.tokens import Token
+from fs2od.onedata.wire.sharing import LinkRule
 
 GROUP, FILE = GroupId("ab"), FileId("00AB")
 TOKEN = "MDAxSecretSecretSecret"
@@ -452,3 +453,27 @@ async def test_a_cancelled_call_is_cancelled(serve: Serve, connect: Connect) -> 
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        reply(405, allow="HEAD, GET, OPTIONS"),
+        reply(501),
+        reply(404),
+        reply(302, location="/ozw/onezone/i"),
+        reply(200, b"<!DOCTYPE html>", content_type="text/html; charset=utf-8"),
+    ],
+)
+async def test_a_zone_that_does_not_have_what_is_ours_says_so_as_what_serves_its_pages_does(
+    serve: Serve, connect: Connect, said: bytes
+) -> None:
+    server = await serve(said)
+    with pytest.raises(errors.NotFound):
+        await Onezone(connect(), server.origin).spaces.set_link_rule(SpaceId("a" * 32), LinkRule())
+
+
+async def test_what_every_onedata_has_is_not_missed_when_its_method_is_refused(serve: Serve, connect: Connect) -> None:
+    server = await serve(reply(405))
+    with pytest.raises(errors.ServiceFault):
+        await Onezone(connect(), server.origin).spaces.change(SpaceId("a" * 32), name="other")

@@ -10,16 +10,18 @@ from typing import Any
 import httpx
 import msgspec
 
-from fs2od.client._operations import ServiceName
+from fs2od.client._operations import Operation
 from fs2od.client._retries import parse_retry_after
 from fs2od.errors import masked
-from fs2od.onedata.errors import MalformedAnswer, Rejected, ServiceError, from_document
+from fs2od.onedata.errors import MalformedAnswer, NotFound, Rejected, ServiceError, from_document
 
-__all__ = ["RangeNotSatisfiable", "error_in", "raw_chunks", "read_bounded"]
+__all__ = ["RangeNotSatisfiable", "error_in", "is_unknown_there", "raw_chunks", "read_bounded"]
 
 _OWN_WORDS = frozenset({"error", "id", "details", "description"})
 """What errors are made of, whatever somebody has for a secret."""
 _UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
+_NO_SUCH_METHOD = frozenset({405, 501})
+_OURS_ONLY = "This Onedata does not have it: only a node of fs2od's own does."
 
 
 class RangeNotSatisfiable(Rejected):
@@ -60,17 +62,32 @@ async def read_bounded(response: httpx.Response, largest_bytes: int) -> bytes:
     return bytes(body)
 
 
+def is_unknown_there(response: httpx.Response, operation: Operation) -> bool:
+    """Say whether an answer comes from what serves the pages of a web interface: it stands where the service has no such call.
+
+    It has files to read, so that it knows no other method (405), and leads elsewhere or shows a page.
+    """
+    if not operation.is_ours:
+        return False
+    is_page = response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "text/html"
+    return response.status_code in _NO_SUCH_METHOD or (
+        response.status_code < 400 and (is_page or not response.is_success)
+    )
+
+
 def error_in(
-    response: httpx.Response, body: bytes, service: ServiceName, *, secrets: tuple[str, ...], now: datetime
+    response: httpx.Response, body: bytes, operation: Operation, *, secrets: tuple[str, ...], now: datetime
 ) -> ServiceError:
     """Return the error that an answer tells; whatever of `secrets` the service repeats in it is hidden."""
+    if is_unknown_there(response, operation):
+        return NotFound("notFound", _OURS_ONLY)
     if response.status_code == 416:
         found = _UNSATISFIED.fullmatch(response.headers.get("Content-Range", ""))
         return RangeNotSatisfiable(int(found[1]) if found else None)
     retry_after_s = parse_retry_after(response.headers.get("Retry-After"), now=now)
     request_id = response.headers.get("X-Request-Id")
     document = _without(_parsed(body), secrets)
-    if service == "onepanel":
+    if operation.service == "onepanel":
         document = _unwrapped(document)
     return from_document(response.status_code, document, request_id=request_id, retry_after_s=retry_after_s)
 

@@ -16,7 +16,7 @@ from typing import Protocol, Self, TypeVar
 
 import httpx
 
-from fs2od.client._answers import error_in, read_bounded
+from fs2od.client._answers import error_in, is_unknown_there, read_bounded
 from fs2od.client._failures import UnknownName, translated
 from fs2od.client._operations import Operation
 from fs2od.client._origins import redirect_target
@@ -298,18 +298,19 @@ class Connection:
         return response
 
     async def _accepted(self, request: Request, response: httpx.Response, token: Token | None) -> httpx.Response:
-        if response.is_success:
+        is_unknown = is_unknown_there(response, request.operation)
+        if response.is_success and not is_unknown:
             if self._renewal is not None and token is not None and not request.operation.public:
                 self._renewal.worked()
             return response
         try:
-            if response.status_code < 400:
+            if response.status_code < 400 and not is_unknown:
                 raise MalformedAnswer(f"{_host(request.url)} answered with status {response.status_code}")
             body = await read_bounded(response, _LARGEST_ERROR_BYTES)
         finally:
             await response.aclose()
         secrets = (*request.secrets, token.reveal()) if token else request.secrets
-        raise error_in(response, body, request.operation.service, secrets=secrets, now=self._clock())
+        raise error_in(response, body, request.operation, secrets=secrets, now=self._clock())
 
 
 def _trusting(ca_file: Path | None) -> ssl.SSLContext:

@@ -40,6 +40,11 @@ class Operation:
     public: bool = False
     redirected: bool = False
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether only our own node has it."""
+        return self.operation_id.startswith("fs2od_")
+
     def url_path(self, values: Mapping[str, str]) -> str:
         """Return the path on the server, every parameter's value quoted.
 

@@ -50,6 +50,8 @@ from fs2od.onedata import errors
 
 __all__ = ["endpoints_of", "provider_app", "zone_app"]
 
+# What is done with files of a web interface.
+_READING = ("GET", "HEAD", "OPTIONS")
 _ZONE_NOUNS = (
     zone_service,
     users,
@@ -97,7 +99,7 @@ def zone_app(zone: Zone, *, pages: Iterable[BaseRoute] = ()) -> ASGIApp:
     # At the origin itself as well: a program that signs in knows of no API yet.
     signing_in = mount(devices.endpoints(zone), doors, prefix="")
     routes = [*api, *signing_in, *panel, *discovery_routes(zone), *pages]
-    return Forwarding(_application(routes), zone.settings.trusted_proxies)
+    return Forwarding(_application(routes, pages_below=_pages_below(zone, "/")), zone.settings.trusted_proxies)
 
 
 def provider_app(
@@ -151,6 +153,7 @@ def provider_app(
             Route("/share/{id}", share_page),
             *extra,
         ],
+        pages_below=_pages_below(zone, "/api/v3/onepanel/"),
         allow_origin=True,
     )
     counted = application if zone.settings.plain else Counter(application, served)
@@ -172,8 +175,16 @@ def _authenticated(zone: Zone, request: Request, *, service: str, data_access: b
     )
 
 
-def _application(routes: list[BaseRoute], *, allow_origin: bool = False) -> ASGIApp:
-    async def unknown(_: Request, __: Exception) -> Response:
+def _pages_below(zone: Zone, path: str) -> str | None:
+    """Return below which path a plain node does as Onedata: there, what it has no route for is a file of its web interface."""
+    return path if zone.settings.plain else None
+
+
+def _application(routes: list[BaseRoute], *, pages_below: str | None, allow_origin: bool = False) -> ASGIApp:
+    async def unknown(request: Request, _: Exception) -> Response:
+        is_page = pages_below is not None and request.url.path.startswith(pages_below)
+        if is_page and request.method not in _READING:
+            return Response(b"", 405, headers={"Allow": ", ".join(_READING)})
         return error_answer(errors.not_found())
 
     async def other_method(_: Request, error: Exception) -> Response:

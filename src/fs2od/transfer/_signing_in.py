@@ -22,6 +22,7 @@ _CLIENT: Final = "fs2od"
 _LARGEST_BYTES: Final = 64 << 10
 _LONGEST_S: Final = 3600
 _SLOWER_S: Final = 5
+_NO_SUCH_METHOD: Final = 405
 _REFUSED: Final = {
     "access_denied": "the sign-in was refused on the page",
     "expired_token": "the code was not entered in time; run the same command again",
@@ -146,6 +147,9 @@ class DeviceSignIn:
                 return answer.status, told
             if answer.status == 200:
                 raise MalformedAnswer("an answer is no JSON object")
+            if answer.status == _NO_SUCH_METHOD:
+                # What a Onezone does not know is a file of its web interface, which can only be read.
+                raise NotFound("the zone has no such call")
             raise refusal_of(answer.status, data, retry_after=answer.header("retry-after"))
 
 
