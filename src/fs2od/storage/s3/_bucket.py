@@ -11,6 +11,7 @@ from typing import Any, cast
 import botocore.session
 from botocore.config import Config
 
+from fs2od.storage.s3._answers import judge_answers
 from fs2od.storage.s3._public import confine
 
 __all__ = ["S3Settings", "client_of"]
@@ -116,6 +117,7 @@ def client_of(settings: S3Settings) -> Any:  # noqa: ANN401 - the library makes 
             config=config,
         )
     client.meta.events.register("before-call.s3.HeadBucket", _stay)
+    judge_answers(client, settings.shown)
     if settings.only_public:
         confine(client)
     return cast("Any", client)

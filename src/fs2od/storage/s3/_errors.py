@@ -22,6 +22,10 @@ _REFUSED = {"AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId", "User
 _SKEWED = "RequestTimeTooSkewed"
 
 
+class NotKnown(StorageError):
+    """The store does not know this kind of request, or a condition in it."""
+
+
 @contextmanager
 def mapped(where: str, path: str) -> Iterator[None]:
     """Turn what the library raises about `path` into our errors. `where` is the bucket, for people."""
@@ -58,6 +62,8 @@ def _refusal(where: str, path: str, code: str, status: int) -> StorageError:
         refusal = StorageFull(f"the quota of {where} is used up: make room or raise it")
     elif code == _SKEWED:
         refusal = StorageError(f"the clocks of {where} and this machine differ too much: set them")
+    elif code == "NotImplemented" or status == 501:
+        refusal = NotKnown(f"{where} does not know how to do this with {path!r} ({code or status})")
     elif code in _BUSY or status >= 500 or status == 429:
         refusal = StorageBusy(f"{where} is busy ({code or status}); it is tried again later")
     elif code in _REFUSED or status in (401, 403):

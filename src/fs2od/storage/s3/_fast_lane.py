@@ -8,7 +8,7 @@ whose answer counts, and which is the one that tries again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import obstore
 from obstore.exceptions import BaseError
@@ -17,6 +17,8 @@ from obstore.store import S3Store
 from fs2od.storage.s3._bucket import S3Settings
 
 __all__ = ["FastLane", "Found"]
+
+_NEVER = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,10 @@ class FastLane:
         if self._store is None:
             return False
         try:
-            obstore.put(self._store, key, content, use_multipart=False)
+            told = obstore.put(self._store, key, content, use_multipart=False)
         except (BaseError, OSError, ValueError):
             return False
-        return True
+        return bool(told["e_tag"])
 
     def head(self, key: str) -> Found | None:
         """Return what the store says of an object; None if it cannot be had this way."""
@@ -54,7 +56,9 @@ class FastLane:
             told = obstore.head(self._store, key)
         except (BaseError, OSError, ValueError):
             return None
-        return Found(told["size"], told["e_tag"] or "", told["last_modified"])
+        tag, modified = told["e_tag"], told["last_modified"]
+        # It makes do without: but each store says these.
+        return Found(told["size"], tag, modified) if tag and modified > _NEVER else None
 
 
 def _store(settings: S3Settings) -> S3Store:
