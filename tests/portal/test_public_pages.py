@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tarfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from gettext import NullTranslations
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from jinja2 import Environment
+from starlette.types import Message
 from tests.portal.conftest import Pages
 
 from fs2od.node.apps import zone_app
@@ -264,6 +266,55 @@ async def test_other_addresses_get_a_page_and_the_api_its_own_errors(pages: Page
     error = json.loads(await pages.get("/api/v3/onezone/nothing", status=404))
     assert error["error"]["id"] == "notFound"
     assert (await pages.client.post("/api/v3/onezone/health")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("form", "page"),
+    [
+        ("/sign-in/mail", "/sign-in"),
+        ("/sign-in/link/0a1b", "/sign-in/link/0a1b"),
+        ("/join/accept", "/join"),
+        ("/device/answer", "/device"),
+        ("/tokens/0a1b/revoke", "/tokens/0a1b"),
+        ("/account/identities/add", "/account"),
+        ("/share/0a1b/selection", "/share/0a1b"),
+        ("/space/0a1b/people/invites/0a1b/renew", "/space/0a1b/people"),
+        ("/language", "/"),
+        ("/sign-out", "/"),
+    ],
+)
+async def test_the_address_of_a_form_leads_to_its_page(pages: Pages, form: str, page: str) -> None:
+    answer = await pages.client.get(form)
+    assert answer.headers.get("Location", form) == page
+
+
+@pytest.mark.parametrize("path", ["/sign-in/mail/x", "/assets/0/none.css", "//evil.example/join/accept", "/sign-inn"])
+async def test_no_other_address_leads_anywhere(pages: Pages, path: str) -> None:
+    answer = await pages.client.get(f"{pages.world.node.settings.zone_url}{path}")
+    assert (answer.status_code, answer.headers.get("Location")) == (404, None)
+
+
+@pytest.mark.parametrize("form", ["selection", "archive"])
+async def test_a_form_that_breaks_off_is_no_mistake_of_ours(pages: Pages, form: str) -> None:
+    """As a mistake it stood in the log with forty lines, for whoever wants to fill a disk."""
+    _, share = pages.publish({"a.mrc": b"a"})
+    app = zone_app(pages.world.node.zone, pages=public_pages(pages.world.node.zone, pages.world.node.provider))
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "POST", "scheme": "https", "path": f"/share/{share}/{form}",
+        "raw_path": f"/share/{share}/{form}".encode(), "query_string": b"", "root_path": "", "headers": [(b"host", b"zone.test")],
+        "client": ("192.0.2.7", 4711), "server": ("zone.test", 443),
+    }  # fmt: skip
+    comes: Iterator[Message] = iter(
+        [{"type": "http.request", "body": b"path=", "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> Message:
+        return next(comes)
+
+    async def send(_: Message) -> None:
+        pass
+
+    await app(scope, receive, send)
 
 
 async def test_the_front_page_and_the_joining_page_are_short_and_honest(pages: Pages) -> None:

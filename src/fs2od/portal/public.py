@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import anyio.to_thread
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
@@ -20,6 +20,7 @@ from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata.errors import Forbidden, Unauthorized
 from fs2od.onedata.ids import ShareId
+from fs2od.portal._above import page_above
 from fs2od.portal._attending import attended
 from fs2od.portal._choosing import language_route
 from fs2od.portal._commands import (
@@ -104,23 +105,16 @@ def public_pages(
     desk = Desk(zone, sign_in or SignInSettings(), frame)
     spoken = texts or Texts.of(zone.settings.page_language, zone.settings.page_texts)
     pages = _DatasetPages(zone, provider, Datasets(provider), Downloads(provider, frame), frame)
-    return [
-        asset_route(),
-        *attended(
-            zone,
-            [
-                *pages.routes(),
-                *sign_in_routes(desk),
-                *own_routes(desk, provider),
-                *member_routes(desk, provider),
-                *site_routes(desk, sites or (provider,)),
-                *_front_routes(authority, frame),
-                language_route(spoken, frame, zone.settings.zone_url),
-                Route("/{path:path}", _nothing_here(frame)),
-            ],
-            spoken,
-        ),
+    found = [
+        *pages.routes(),
+        *sign_in_routes(desk),
+        *own_routes(desk, provider),
+        *member_routes(desk, provider),
+        *site_routes(desk, sites or (provider,)),
+        *_front_routes(authority, frame),
+        language_route(spoken, frame, zone.settings.zone_url),
     ]
+    return [asset_route(), *attended(zone, [*found, Route("/{path:path}", _nothing_here(frame, found))], spoken)]
 
 
 @dataclass(frozen=True)
@@ -298,10 +292,13 @@ class _DatasetPages:
     def _with_body(self, handler: Callable[[Request, bytes], Response]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             body = bytearray()
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > _MOST_BODY_BYTES:
-                    return problem_page(request, TOO_MUCH, self.frame)
+            try:
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > _MOST_BODY_BYTES:
+                        return problem_page(request, TOO_MUCH, self.frame)
+            except ClientDisconnect:
+                return Response(b"", 400)  # nobody reads it
             content = bytes(body)
             return await anyio.to_thread.run_sync(self._guarded(lambda again: handler(again, content)), request)
 
@@ -337,10 +334,13 @@ def _front_routes(authority: Authority | None, frame: Mapping[str, Any]) -> list
     return [Route("/", front), Route("/ca.pem", certificate)]
 
 
-def _nothing_here(frame: Mapping[str, Any]) -> Handler:
+def _nothing_here(frame: Mapping[str, Any], routes: Sequence[BaseRoute]) -> Handler:
     def answer(request: Request) -> Response:
         if request.url.path.startswith("/api/"):
             raise HTTPException(404)  # the API's own error document is made by who mounts us
+        above = page_above(request.scope, routes)
+        if above:
+            return _redirect(quote(above))
         return problem_page(request, NO_PAGE, frame)
 
     return answer
