@@ -8,8 +8,11 @@ import pytest
 from click.testing import CliRunner
 from tests.nobody import as_nobody
 
+from fs2od.cli.first_configuration import ensure_configuration
 from fs2od.cli.main import fs2od
+from fs2od.configuration import load_configuration
 from fs2od.errors import ConfigurationError, StorageMissing
+from fs2od.testing.silent_folders import silent_folder
 
 
 @pytest.mark.parametrize("closed", ["parent", "itself"])
@@ -32,6 +35,28 @@ def test_a_watched_folder_that_is_not_there_is_one_clear_line(tmp_path: Path) ->
     done = CliRunner().invoke(fs2od, ["up", "--data", str(tmp_path / "state"), "--watch", str(watched)])
     assert isinstance(done.exception, StorageMissing)
     assert f"the watched folder {watched} is not there: make it" in str(done.exception)
+
+
+def test_each_watched_folder_is_looked_at_and_stands_in_the_first_configuration(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    watched = ["--watch", str(one), "--watch", str(other)]
+    done = CliRunner().invoke(fs2od, ["up", "--data", str(tmp_path / "state"), *watched])
+    assert isinstance(done.exception, StorageMissing)
+    assert f"the watched folder {other} is not there" in str(done.exception)
+    facts = {"zone": "https://z:1", "provider": "https://z:2", "ca": "ca.pem", "admin_token_file": "token"}
+    ensure_configuration(tmp_path / "fs2od.toml", node=facts, watch=[one, other])
+    assert [each.path for each in load_configuration(tmp_path / "fs2od.toml").watch] == [one, other]
+
+
+def test_a_watched_folder_that_does_not_answer_keeps_nobody_waiting(tmp_path: Path) -> None:
+    silent, gone = tmp_path / "silent", tmp_path / "gone"
+    silent.mkdir()
+    watched = ["--watch", str(silent), "--watch", str(gone)]
+    with silent_folder(silent):
+        done = CliRunner().invoke(fs2od, ["up", "--data", str(tmp_path / "state"), *watched])
+    assert isinstance(done.exception, StorageMissing)
+    assert f"the watched folder {gone} is not there" in str(done.exception)
 
 
 @pytest.mark.parametrize("below", ["", "node", "linked"])

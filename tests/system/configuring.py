@@ -18,5 +18,5 @@ def configured(system: System) -> Path:
         "ca": str(node / "tls" / "ca.pem"),
         "admin_token_file": str(node / "admin.token"),
     }
-    ensure_configuration(path, node=facts, watch=system.watched)
+    ensure_configuration(path, node=facts, watch=[system.watched])
     return path

@@ -285,7 +285,7 @@ def test_onboarding_goes_on_after_the_cable_of_the_facility_was_cut_and_makes_ev
 ) -> None:
     facts, watched, state = place.system.facts, tmp_path / "watched", tmp_path / "facility"
     write_files(watched / "grid7", {"SPA.yml": b"User: {Email: alex@example.org}\n", "a.mrc": b"movie"})
-    ensure_configuration(tmp_path / "fs2od.toml", node=dict(facts), watch=watched)
+    ensure_configuration(tmp_path / "fs2od.toml", node=dict(facts), watch=[watched])
     told = ["--config", str(tmp_path / "fs2od.toml"), "--data", str(state), "--outbox", str(tmp_path / "outbox")]
     process = place.command("facility", *told, "--port", "0", at=place.facility)
     try:

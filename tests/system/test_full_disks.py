@@ -27,7 +27,7 @@ def started(system: System, folder: str, *, size_mb: int) -> Iterator[Path]:
     system.data.mkdir()
     facts = {key: f"{system.data}/node/{key}" for key in ("ca", "admin_token_file")}
     facts |= {"zone": f"https://localhost:{system.port}", "provider": f"https://localhost:{system.port + 1}"}
-    ensure_configuration(system.data / "fs2od.toml", node=facts, watch=system.watched)
+    ensure_configuration(system.data / "fs2od.toml", node=facts, watch=[system.watched])
     with (system.data / "fs2od.toml").open("a") as configuration:
         configuration.write(QUICK)
     with small_disk(system.data / folder, size_mb=size_mb) as disk:

@@ -72,7 +72,8 @@ _PREPARED_WITHIN_S = 20.0
 @click.option(
     "--token-file", type=click.Path(path_type=Path, dir_okay=False), help="Instead of the file's onedata.token_file."
 )
-@click.option("--watch", type=click.Path(path_type=Path), multiple=True, help="Watch this folder, too.")
+# For the folder, click's own type of paths would ask it, and it may not answer.
+@click.option("--watch", type=Path, multiple=True, help="Watch this folder, too.")
 @click.option("--outbox", type=click.Path(path_type=Path, file_okay=False), help="Instead of the file's mail.folder.")
 @click.option("--once", is_flag=True, help="Look once, do what can be done now, and end. No operator's page.")
 @click.option("--json", "as_json", is_flag=True, help="Once ready, print one JSON line on stdout.")

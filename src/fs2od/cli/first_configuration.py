@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,14 +32,15 @@ instrument = "the microscope"
 # "folder" writes .eml files into the outbox; for real mail see docs/how-to/send-mail-by-smtp.md.
 sender = "Cryo-EM facility <fs2od@localhost.localdomain>"
 transport = "folder"
-
+"""
+_WATCH = """
 [[watch]]
-path = {watch}
+path = {path}
 """
 
 
 @contextmanager
-def first_configuration(path: Path, *, node: dict[str, str], watch: Path) -> Iterator[None]:
+def first_configuration(path: Path, *, node: dict[str, str], watch: Sequence[Path]) -> Iterator[None]:
     """Write the configuration file if there is none yet; if the block fails, it is taken back.
 
     So a first start that fails fixes nothing: the next one may name another folder.
@@ -56,7 +57,7 @@ def first_configuration(path: Path, *, node: dict[str, str], watch: Path) -> Ite
         raise
 
 
-def ensure_configuration(path: Path, *, node: dict[str, str], watch: Path) -> bool:
+def ensure_configuration(path: Path, *, node: dict[str, str], watch: Sequence[Path]) -> bool:
     """Write the configuration file if there is none yet; `False`: there was one.
 
     Raises:
@@ -69,8 +70,8 @@ def ensure_configuration(path: Path, *, node: dict[str, str], watch: Path) -> bo
         provider=json.dumps(node["provider"]),
         ca=json.dumps(node["ca"]),
         token_file=json.dumps(node["admin_token_file"]),
-        watch=json.dumps(str(watch)),
     )
+    text += "".join(_WATCH.format(path=json.dumps(str(each))) for each in watch)
     partial = path.with_name(f"{path.name}.partial")
     try:
         partial.write_text(text)

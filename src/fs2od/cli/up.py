@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 import click
 
+from fs2od.answering import require_readable
 from fs2od.cli.children import Child, run_children
 from fs2od.cli.first_configuration import first_configuration
 from fs2od.cli.hosts import address_option, public_host_option
@@ -34,9 +34,10 @@ __all__ = ["node_arguments", "up"]
 )
 @click.option(
     "--watch",
-    type=click.Path(path_type=Path),
+    type=Path,  # click's own type would ask the folder, which may not answer
     required=True,
-    help="The folder that the microscope writes datasets into.",
+    multiple=True,
+    help="A folder that a microscope writes datasets into. Can be given several times.",
 )
 @click.option(
     "--port",
@@ -58,14 +59,14 @@ __all__ = ["node_arguments", "up"]
     help="File (.mmdb) of countries, to judge tokens confined to some; instead of the file's network.country_database.",
 )
 @click.option(
-    "--simulate", is_flag=True, help="Let a simulated microscope write a small session into the watched folder."
+    "--simulate", is_flag=True, help="Let a simulated microscope write a small session into the first watched folder."
 )
 @click.option("--json", "as_json", is_flag=True, help="Once ready, print one JSON line on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
 def up(
     *,
     data: Path,
-    watch: Path,
+    watch: tuple[Path, ...],
     port: int,
     host: str,
     address: str,
@@ -80,16 +81,10 @@ def up(
     DATA/fs2od.toml is written at the first start and then yours to edit; `fs2od config check` judges it.
     """
     set_up_logging(verbose=verbose)
-    home, watched = data.absolute(), watch.absolute()
-    try:
-        with os.scandir(watched):
-            pass
-    except OSError as error:
-        wrong = (
-            "is not there: make it" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-        )
-        raise StorageMissing(f"the watched folder {watched} {wrong}, or name another with --watch") from error
-    require_apart(watched, home)
+    home, watched = data.absolute(), tuple(dict.fromkeys(each.absolute() for each in watch))
+    for each in watched:
+        _require_there(each)
+        require_apart(each, home)
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
@@ -107,10 +102,22 @@ def up(
                 facts |= await children.start(facility)
             _say_ready(facts, home, as_json=as_json)
             if simulate:
-                await children.start_once(Child("simulated microscope", _microscope(watched)))
+                await children.start_once(Child("simulated microscope", _microscope(watched[0])))
             await children.watch()
 
     run(work)
+
+
+def _require_there(watched: Path) -> None:
+    try:
+        require_readable(watched)
+    except TimeoutError:
+        return  # the facility says so, serves the others, and takes it up when it answers
+    except OSError as error:
+        wrong = (
+            "is not there: make it" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+        )
+        raise StorageMissing(f"the watched folder {watched} {wrong}, or name another with --watch") from error
 
 
 def node_arguments(home: Path, port: int, more: Sequence[str], files: Mapping[str, Path | None]) -> list[str]:
@@ -122,10 +129,11 @@ def node_arguments(home: Path, port: int, more: Sequence[str], files: Mapping[st
     ]  # fmt: skip
 
 
-def _facility(home: Path, watched: Path, node: dict[str, Any], port: int, more: list[str]) -> list[str]:
+def _facility(home: Path, watched: Sequence[Path], node: dict[str, Any], port: int, more: list[str]) -> list[str]:
     trust = ["--no-ca"] if node["ca"] is None else ["--ca", node["ca"]]
     return [
-        "facility", "--config", str(home / "fs2od.toml"), "--data", str(home / "facility"), "--watch", str(watched),
+        "facility", "--config", str(home / "fs2od.toml"), "--data", str(home / "facility"),
+        *(word for each in watched for word in ("--watch", str(each))),
         "--outbox", str(home / "outbox"), "--zone", node["zone"], "--provider", node["provider"], *trust,
         "--token-file", node["admin_token_file"], "--tls", str(home / "node" / "tls"), "--port", str(port), "--json", *more,
     ]  # fmt: skip

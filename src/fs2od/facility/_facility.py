@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from fs2od.answering import SILENT, in_thread, silent_among
 from fs2od.client import Connection
 from fs2od.configuration import Configuration, mail_transport
 from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageMissing
@@ -19,7 +20,7 @@ from fs2od.facility._whereabouts import Whereabouts
 from fs2od.facility.hashing import Hashing
 from fs2od.facility.journal import JOURNAL_SCHEMA, FaultPoint, Journal, no_fault
 from fs2od.facility.onboarding import Connect
-from fs2od.facility.watching import Waking, by_known_names, holding, in_thread, require_watchable
+from fs2od.facility.watching import Waking, by_known_names, holding, require_watchable, until_one_answers
 from fs2od.mail import Transport
 from fs2od.onedata.tokens import Token
 from fs2od.sqlite import Database, hold_folder
@@ -84,17 +85,23 @@ class Facility:
         Raises:
             StateInUse: Another facility uses the folder of state, or watches one of the folders.
             StateTooNew: A newer fs2od wrote it.
-            StorageMissing: A watched folder, or the folder of state, is missing or may not be used.
+            StorageMissing: A watched folder that answers, or the folder of state, is missing or may not be used.
             ConfigurationError: The token or the mail settings cannot be used.
         """
-        await asyncio.to_thread(require_watchable, self._configuration.watch)
+        away = await asyncio.to_thread(self._silent)
+        while not await self._work(stop, away):
+            # What it is called in the journal, and whether others watch it, could not be seen before.
+            away = await asyncio.to_thread(self._silent, is_start=False)
+
+    async def _work(self, stop: asyncio.Event, away: frozenset[Path]) -> bool:
+        """Work until `stop` is set; `False`: until one of the folders that were `away` answers."""
         waking, loop = Waking(), asyncio.get_running_loop()
 
         def appeared() -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(waking.wake)
 
-        async with self._opened(appeared) as (passes, postman, hashing, whereabouts, revisits):
+        async with self._opened(appeared, away) as (passes, postman, hashing, whereabouts, revisits):
             tasks = [
                 asyncio.create_task(self._keep_looking(passes, waking)),
                 asyncio.create_task(whereabouts.keep_asking()),
@@ -103,33 +110,48 @@ class Facility:
                 asyncio.create_task(_keep_hashing(hashing)),
                 asyncio.create_task(self._prepare(passes, stop)),
             ]
+            back = asyncio.create_task(until_one_answers(away))
             try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([*tasks, back], return_when=asyncio.FIRST_COMPLETED)
+                is_back = back.done()
             finally:
                 waking.close()
-                for task in tasks:
+                for task in (*tasks, back):
                     task.cancel()
-                results = await asyncio.gather(*tasks, return_exceptions=True)
+                results = await asyncio.gather(*tasks, back, return_exceptions=True)
             for result in results:
                 if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
                     raise result
-            if not stop.is_set():
+            if not stop.is_set() and not is_back:
                 raise Fs2odError("a part of the facility ended by itself: start it again; nothing was lost")
+        return stop.is_set()
+
+    def _silent(self, *, is_start: bool = True) -> frozenset[Path]:
+        """Return the watched folders that do not answer: the others are served meanwhile. At a start all others have to be there."""
+        watches = self._configuration.watch
+        silent = silent_among(watch.path for watch in watches)
+        if is_start:
+            require_watchable([watch for watch in watches if watch.path not in silent])
+        return silent
 
     async def once(self) -> None:
         """Look once, do everything that can be done now, send the mail that is due.
 
         Raises:
             StateInUse: Another facility uses the folder of state.
+            StorageMissing: A watched folder does not answer; what could be done in the others was done. Or as for `run`.
             Fs2odError: As for `run`.
         """
-        await asyncio.to_thread(require_watchable, self._configuration.watch)
-        async with self._opened() as (passes, postman, hashing, _, _):
+        away = await asyncio.to_thread(self._silent)
+        async with self._opened(away=away) as (passes, postman, hashing, _, _):
             await passes.one()
-            await _until_ended(asyncio.ensure_future(asyncio.to_thread(hashing.work)), hashing)
+            await _until_ended(asyncio.wrap_future(in_thread(hashing.work)), hashing)
             # What appeared in the sidecars is imported at once.
             await passes.one()
             await postman.deliver()
+        if away:
+            named = ", ".join(map(str, sorted(away)))
+            raise StorageMissing(f"of {named} nothing is known: {SILENT} All else that could be done was done")
 
     @contextlib.asynccontextmanager
     async def opened(self, *, checksums: bool = False) -> AsyncIterator[Callable[[], Awaitable[None]]]:
@@ -138,31 +160,33 @@ class Facility:
         Args:
             checksums: Let each pass also read the files that settled, and publish their checksums.
         """
-        async with self._opened() as (passes, postman, hashing, _, revisits):
+        away = await asyncio.to_thread(self._silent, is_start=False)
+        async with self._opened(away=away) as (passes, postman, hashing, _, revisits):
 
             async def one_pass() -> None:
                 await revisits.all_due()
                 await passes.one()
                 if checksums:
-                    await _until_ended(asyncio.ensure_future(asyncio.to_thread(hashing.work)), hashing)
+                    await _until_ended(asyncio.wrap_future(in_thread(hashing.work)), hashing)
                 await postman.deliver()
 
             yield one_pass
 
     @contextlib.asynccontextmanager
     async def _opened(
-        self, appeared: Callable[[], None] = lambda: None
+        self, appeared: Callable[[], None] = lambda: None, away: frozenset[Path] = frozenset()
     ) -> AsyncIterator[tuple[Passes, Postman, Hashing, Whereabouts, Revisits]]:
         try:
             self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise StorageMissing(f"the folder {self._data} cannot be made ({error.strerror})") from error
-        with hold_folder(self._data, "facility"), holding(self._configuration.watch, named_in=self._named_in):
+        there = [watch for watch in self._configuration.watch if watch.path not in away]
+        with hold_folder(self._data, "facility"), holding(there, named_in=self._named_in):
             transport = self._mail or mail_transport(self._configuration.mail, self._data)
             with contextlib.closing(Database(self._data / DATABASE_NAME, JOURNAL_SCHEMA)) as database:
                 journal = Journal(database, fault_point=self._fault_point)
                 roots = {record.root for record in journal.records()}
-                watches = by_known_names(self._configuration.watch, roots)
+                watches = by_known_names(self._configuration.watch, roots, away=away)
                 configuration = self._configuration.model_copy(update={"watch": watches})
                 hashing = Hashing(configuration, journal, clock=self._clock, appeared=appeared)
                 revisits = Revisits(configuration, journal, self._clock, appeared)
@@ -172,6 +196,7 @@ class Facility:
                     journal,
                     connect=self._connect,
                     clock=self._clock,
+                    away=away,
                     sidecar=hashing.shown,
                     later=revisits.found,
                     acted=postman.look_again,

@@ -52,6 +52,7 @@ class Passes:
         *,
         connect: Connect,
         clock: Callable[[], datetime],
+        away: Collection[Path] = (),
         sidecar: Callable[[int], str] = lambda _: "",
         later: Callable[[Record], Tally | None] = lambda _: None,
         acted: Callable[[], None] = lambda: None,
@@ -61,6 +62,7 @@ class Passes:
         self._journal = journal
         self._connect = connect
         self._clock = clock
+        self._away = away
         self._sidecar = sidecar
         self._later = later
         self._acted = acted
@@ -161,7 +163,7 @@ class Passes:
 
     async def _look(self) -> Look:
         began_s, self._looked_at = time.monotonic(), self._clock()
-        seen = await look_apart(self._configuration.watch, self._answers)
+        seen = await look_apart(self._configuration.watch, self._answers, away=self._away)
         self.look_s, self._missing = time.monotonic() - began_s, seen.missing
         self._sightings = self._settling.note(seen.folders, self._looked_at)
         return seen
@@ -282,7 +284,10 @@ class Passes:
                 if action is None or (sighting is None and isinstance(action, OnedataAction)):
                     return
                 if isinstance(action, LocalAction):
-                    await self._performer.perform_local(action, sighting)
+                    try:
+                        await self._performer.perform_local(action, sighting)
+                    except TimeoutError:
+                        return  # its folder does not answer: the next look says so
                 elif not await self._attempt(action, sighting):
                     return
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 from fs2od.configuration import Configuration, Watch
 from fs2od.errors import Fs2odError, Interrupted, StateError, StorageError
 from fs2od.facility._moments import is_awaited
 from fs2od.facility.deciding import STRUCTURAL, Rules, closed_names_of, shows_metadata_file
+from fs2od.facility.hashing._hand import Hand
 from fs2od.facility.hashing._publishing import Publisher
-from fs2od.facility.hashing._reading import Budget, be_gentle
+from fs2od.facility.hashing._reading import Budget
 from fs2od.facility.hashing._rounds import Round, Vanished
 from fs2od.facility.hashing._settling import FileSettling
 from fs2od.facility.hashing._sidecar import Foreign, Sidecar, SidecarTrouble
@@ -71,6 +75,17 @@ class _Own:
 class _Turn:
     round: Round
     steps: Iterator[None]
+    working: Future[bool] | None = None
+    """What it is left with in a folder that does not answer."""
+
+    @property
+    def root(self) -> str:
+        return self.round.record.root
+
+    @property
+    def is_stuck(self) -> bool:
+        """Say whether it is still there."""
+        return self.working is not None and not self.working.done()
 
 
 class Hashing:
@@ -103,6 +118,7 @@ class Hashing:
         self._budget = Budget(self._settings.bytes_per_second, self._stop)
         self._own: dict[int, _Own] = {}
         self._turns: dict[int, _Turn] = {}
+        self._hand = Hand()
         self._shown = {record.id: _shown(self._store.state(record.id)) for record in journal.records()}
 
     def shown(self, dataset: int) -> str:
@@ -111,7 +127,7 @@ class Hashing:
 
     def run(self) -> None:
         """Work until `stop` is called. For a thread of its own, which gets the lowest priority."""
-        be_gentle()
+        self._hand.is_gentle = True
         while not self._stop.is_set():
             pause_s = _LOOK_EVERY_S
             try:
@@ -121,9 +137,11 @@ class Hashing:
             except (StateError, StorageError) as error:
                 # Our own disk, most likely: nothing was lost, and a later round does it again.
                 _log.warning("checksums wait: %s", error)
-                self._turns.clear()
+                # Nobody else may go where one still is.
+                self._turns = {dataset: turn for dataset, turn in self._turns.items() if turn.is_stuck}
                 pause_s = _PAUSE_STATE_S
             self._stop.wait(pause_s)
+        self._hand.rest()
 
     def stop(self) -> None:
         """Let `run` end soon: within one megabyte of reading."""
@@ -136,8 +154,11 @@ class Hashing:
             StorageFull: The journal cannot be written; nothing is lost.
             Interrupted: `stop` was called.
         """
-        while self.turn():
-            pass
+        try:
+            while self.turn():
+                pass
+        finally:
+            self._hand.rest()
 
     def turn(self) -> bool:
         """Let the dataset whose turn it is go on for a moment; `False`: none has anything to do now.
@@ -147,24 +168,34 @@ class Hashing:
             StorageFull: It cannot be written; nothing is lost.
             Interrupted: `stop` was called.
         """
-        self._admit()
+        silent = self._silent_roots()
+        self._admit(silent)
         for dataset in list(self._turns):
             # To the end of the queue.
             turn = self._turns[dataset] = self._turns.pop(dataset)
-            if self._is_workable(self._journal.get(dataset)):
+            if turn.root in silent:
+                continue
+            if turn.working is not None or self._is_workable(self._journal.get(dataset)):
                 self._go_on(turn)
                 return True
             del self._turns[dataset]
         return False
 
-    def _admit(self) -> None:
+    def _silent_roots(self) -> frozenset[str]:
+        """Return the watched folders in one of whose datasets the work is stuck."""
+        return frozenset(turn.root for turn in self._turns.values() if turn.is_stuck)
+
+    def _admit(self, silent: Collection[str]) -> None:
         now = self._clock()
         room = {True: _MOST_COMPLETE, False: _MOST_ACQUIRING}
         for turn in self._turns.values():
-            room[turn.round.record.phase is Phase.COMPLETE] -= 1
+            # What waits for a silent folder takes no room from the others.
+            room[turn.round.record.phase is Phase.COMPLETE] -= turn.root not in silent
         for record in self._journal.records():
             complete, watch = record.phase is Phase.COMPLETE, self._rules.watch(record.root)
-            if record.id in self._turns or room[complete] <= 0 or watch is None or not self._is_workable(record):
+            if record.id in self._turns or record.root in silent or room[complete] <= 0:
+                continue
+            if watch is None or not self._is_workable(record):
                 continue
             begun = self._next(record, watch, now)
             if begun is not None and self._is_allowed(record, watch):
@@ -230,13 +261,15 @@ class Hashing:
         )
 
     def _go_on(self, turn: _Turn) -> None:
-        dataset, until_s = turn.round.record.id, time.monotonic() + _SLICE_S
+        dataset = turn.round.record.id
+        working = turn.working or self._hand.take(partial(self._take_steps, turn))
+        turn.working = None
+        if not self._hand.has_done(working, Path(turn.root)):
+            turn.working = working
+            return
         try:
-            for _ in turn.steps:
-                self._tell_appeared(turn.round)
-                if time.monotonic() >= until_s:
-                    return
-            self._ended(turn.round)
+            if working.result():
+                self._ended(turn.round)
         except Vanished:
             # The passes report it.
             self._failed(turn.round)
@@ -252,6 +285,15 @@ class Hashing:
             _log.exception("a mistake of ours at the checksums of dataset %s", dataset)
             self._failed(turn.round)
             self._trouble(dataset, "waits", f"the checksums wait: {type(error).__name__}; the log says more")
+
+    def _take_steps(self, turn: _Turn) -> bool:
+        """Go on with a round for a moment; `True`: it has ended."""
+        until_s = time.monotonic() + _SLICE_S
+        for _ in turn.steps:
+            self._tell_appeared(turn.round)
+            if time.monotonic() >= until_s:
+                return False
+        return True
 
     def _tell_appeared(self, done: Round) -> None:
         if done.published:

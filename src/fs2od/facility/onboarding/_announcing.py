@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -23,6 +24,7 @@ from fs2od.facility.metadata import (
 from fs2od.facility.onboarding._letters import announced_letter, complete_letter
 from fs2od.facility.onboarding._setbacks import FolderTrouble
 from fs2od.facility.onboarding._steps import Outcome, Scene, close_metadata_files, owners_invite, progressed
+from fs2od.facility.watching import Answers
 from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import ShareId, TokenId
 from fs2od.onedata.tokens import Token
@@ -45,6 +47,7 @@ class Announcer:
 
     journal: Journal
     clock: Callable[[], datetime]
+    answers: Answers
 
     async def take(self, scene: Scene, step: Step) -> None:
         """Take one of the last steps."""
@@ -179,7 +182,8 @@ class Announcer:
         if not scene.configuration.access.file:
             return Outcome("off", "no access file, as configured")
         try:
-            await asyncio.to_thread(write_access_file, scene.folder.path, await self._information(scene))
+            information = await self._information(scene)
+            await self._write(scene, partial(write_access_file, scene.folder.path, information))
         except NotWritable as error:
             return Outcome("not writable", f"no access file: {error}; access information stays with the facility")
         except StorageFull as error:
@@ -187,6 +191,12 @@ class Announcer:
         except StorageError as error:
             raise FolderTrouble(str(error)) from error
         return Outcome("written", "access file written")
+
+    async def _write(self, scene: Scene, writing: Callable[[], object]) -> None:
+        try:
+            await self.answers.of(scene.folder.path, writing)
+        except TimeoutError as error:
+            raise FolderTrouble(f"{scene.folder.path}: {error.strerror}") from error
 
     def _no_room(self, what: str, error: StorageFull, **changes: str) -> Outcome:
         """Say that nobody waits for what a full disk has no room for: people are told meanwhile."""
@@ -201,7 +211,7 @@ class Announcer:
         path = scene.folder.path / file.name
         try:
             information = await self._information(scene)
-            await asyncio.to_thread(write_into_metadata, path, information, tag=settings.tag)
+            await self._write(scene, partial(write_into_metadata, path, information, tag=settings.tag))
         except NotWritable as error:
             return Outcome("not writable", f"metadata file left as it is: {error}", {"closed": closed})
         except StorageFull as error:

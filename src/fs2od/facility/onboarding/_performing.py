@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -113,6 +114,7 @@ class Performer:
 
         Raises:
             StorageFull: The journal could not be written; nothing was done.
+            TimeoutError: The dataset's folder does not answer; nothing was done.
         """
         match action:
             case Adopt(folder, problem):
@@ -166,7 +168,7 @@ class Performer:
             case GiveRights():
                 await self._give_rights(scene)
             case LeaveAccess():
-                await Announcer(self.journal, self.clock).leave_access(scene)
+                await Announcer(self.journal, self.clock, self.surveys.answers).leave_access(scene)
             case AnnounceAgain() | TellComplete():
                 await self._tell(scene, action)
             case _:
@@ -203,10 +205,10 @@ class Performer:
         if step in STEPS:
             await self._done(scene, step, await STEPS[step](scene))
         else:
-            await Announcer(self.journal, self.clock).take(scene, step)
+            await Announcer(self.journal, self.clock, self.surveys.answers).take(scene, step)
 
     async def _tell(self, scene: Scene, action: AnnounceAgain | TellComplete) -> None:
-        announcer = Announcer(self.journal, self.clock)
+        announcer = Announcer(self.journal, self.clock, self.surveys.answers)
         if isinstance(action, TellComplete):
             await announcer.tell_complete(scene)
             return
@@ -303,7 +305,8 @@ class Performer:
             return
         rules, watch = fact_rules(self.configuration), Rules(self.configuration).watch(folder.root)
         try:
-            metadata = await asyncio.to_thread(read_metadata, folder.path / folder.metadata.name)
+            reading = partial(read_metadata, folder.path / folder.metadata.name)
+            metadata = await self.surveys.answers.of(folder.path, reading)
         except MetadataProblem as error:
             malformed = Problem(ProblemKind.METADATA, str(error), self.clock())
             known = facts_still_allowed(record, self.configuration, watch)

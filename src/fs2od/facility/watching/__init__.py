@@ -1,6 +1,6 @@
 """What lies in the watched folders: looks by scans, tallies of a dataset's files, and notices that wake us."""
 
-from fs2od.facility.watching._answering import Answers, in_thread
+from fs2od.facility.watching._answering import Answers, until_one_answers
 from fs2od.facility.watching._holding import holding
 from fs2od.facility.watching._look import (
     Look,
@@ -37,9 +37,9 @@ __all__ = [
     "by_known_names",
     "fits_glob",
     "holding",
-    "in_thread",
     "look",
     "look_apart",
     "require_watchable",
+    "until_one_answers",
     "writable",
 ]

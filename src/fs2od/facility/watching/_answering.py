@@ -1,26 +1,23 @@
-"""Folders that do not answer, as of a file server that is away: whoever looks into one waits until it is back."""
+"""Work in folders that may not answer: none is waited for any longer, and nothing is begun beside what was left in one."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import errno
-import os
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from fs2od.answering import ANSWERS_WITHIN_S, SILENT, in_thread, open_folder
 from fs2od.facility._waiting import wait_at_most
 
-__all__ = ["SILENT", "Answers", "in_thread", "require_readable"]
+__all__ = ["Answers", "until_one_answers"]
 
-SILENT = "it does not answer: is its file server away?"
-
-_ANSWERS_WITHIN_S = 5.0
+_ASKED_EVERY_S = 1.0
 
 _T = TypeVar("_T")
 
@@ -30,6 +27,8 @@ class Answers:
 
     def __init__(self) -> None:
         self._asked: dict[Path, tuple[float, Future[None]]] = {}
+        self._left: dict[Path, list[Future[Any]]] = {}
+        """By folder: works that nobody waits for any longer, and that may still be under way."""
 
     async def of(self, folder: Path, work: Callable[[], _T]) -> _T:
         """Return what a work in a folder brings, however long that takes, as long as the folder answers meanwhile.
@@ -38,54 +37,43 @@ class Answers:
             TimeoutError: It does not answer; the work may go on, and nobody hears of it. What the work raises comes out as it is.
         """
         await self._require_answer(folder)
+        await self._require_end(folder)
         working = in_thread(work)
-        while not await _is_done(working, _ANSWERS_WITHIN_S):
-            await self._require_answer(folder)
+        while not await _is_done(working, ANSWERS_WITHIN_S):
+            try:
+                await self._require_answer(folder)
+            except TimeoutError:
+                self._left.setdefault(folder, []).append(working)
+                raise
         return working.result()
 
     async def _require_answer(self, folder: Path) -> None:
         began_s, asked = self._asked.get(folder) or (0.0, None)
         if asked is None or asked.done():
-            began_s, asked = time.monotonic(), in_thread(partial(_open, folder))
+            began_s, asked = time.monotonic(), in_thread(partial(open_folder, folder))
             self._asked[folder] = began_s, asked
         # One that was asked long ago is waited for no longer. An error is an answer: the work says more.
-        if not await _is_done(asked, began_s + _ANSWERS_WITHIN_S - time.monotonic()):
+        if not await _is_done(asked, began_s + ANSWERS_WITHIN_S - time.monotonic()):
             raise TimeoutError(errno.ETIMEDOUT, SILENT)
         self._asked.pop(folder, None)
 
-
-def in_thread(work: Callable[[], _T]) -> Future[_T]:
-    """Let a work be done in a thread for which nobody has to wait, neither a pool's end nor the process's."""
-    working = Future[_T]()
-    working.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            working.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - for whoever waits
-            working.set_exception(error)
-
-    threading.Thread(target=run, name="facility-folders", daemon=True).start()
-    return working
+    async def _require_end(self, folder: Path) -> None:
+        """Wait for what was left in the folder: two that write the same file might be in each other's way."""
+        for left in self._left.get(folder, ()):
+            if not await _is_done(left, ANSWERS_WITHIN_S):
+                raise TimeoutError(errno.ETIMEDOUT, SILENT)
+        self._left.pop(folder, None)
 
 
-def require_readable(folder: Path) -> None:
-    """Make sure that a folder answers, and may be read and entered.
-
-    Raises:
-        OSError: It may not; `TimeoutError`: it does not answer.
-    """
-    asked = in_thread(partial(_open, folder))
-    wait([asked], _ANSWERS_WITHIN_S)
-    if not asked.done():
-        raise TimeoutError(errno.ETIMEDOUT, SILENT)
-    asked.result()
-
-
-def _open(folder: Path) -> None:
-    os.stat(f"{folder}/.")  # noqa: PTH116 - a Path drops the point, which asks whether it may be entered
-    with os.scandir(folder):
-        pass
+async def until_one_answers(folders: Collection[Path]) -> None:
+    """Wait until one of some folders answers, and may be read and entered; of none, for ever."""
+    answers = Answers()
+    while True:
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                await answers.of(folder, partial(open_folder, folder))
+                return
+        await asyncio.sleep(_ASKED_EVERY_S)
 
 
 async def _is_done(working: Future[_T], within_s: float) -> bool:

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Iterable, Iterator
 
+from fs2od.answering import in_time
 from fs2od.configuration import Watch
 from fs2od.errors import StateInUse
 
@@ -32,9 +33,9 @@ def holding(watches: Iterable[Watch], *, named_in: str = "the configuration") ->
         taken: set[str] = set()
         for watch in watches:
             try:
-                facts = watch.path.stat()
+                facts = in_time(watch.path.stat)
             except OSError:
-                continue  # not there now; whoever needs it says so
+                continue  # not there now, or silent; whoever needs it says so
             name = f"\0fs2od watches {facts.st_dev}:{facts.st_ino}"
             if name in taken or sys.platform != "linux":
                 continue

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import msgspec
 
+from fs2od.answering import SILENT, require_readable
 from fs2od.configuration import Watch
 from fs2od.errors import StorageMissing
-from fs2od.facility.watching._answering import SILENT, Answers, require_readable
+from fs2od.facility.watching._answering import Answers
 from fs2od.storage import bounded_ns, generation_of
 
 __all__ = ["Look", "Oddity", "PassedOver", "SeenFile", "SeenFolder", "fits_glob", "look", "look_apart", "require_watchable", "writable"]  # fmt: skip
@@ -116,10 +117,18 @@ def look(watches: Iterable[Watch]) -> Look:
     return _looked([_walked(watch) for watch in watches])
 
 
-async def look_apart(watches: Iterable[Watch], answers: Answers) -> Look:
-    """Look at every watched folder once, at all of them at the same time; none waits for one that does not answer."""
+async def look_apart(watches: Iterable[Watch], answers: Answers, *, away: Collection[Path] = ()) -> Look:
+    """Look at every watched folder once, at all of them at the same time; none waits for one that does not answer.
+
+    Args:
+        watches: The watched folders.
+        answers: What is known of those that do not answer.
+        away: Of whom it is said that they do not answer, whether they do by now or not.
+    """
 
     async def walked(watch: Watch) -> _Walk:
+        if watch.path in away:
+            return _Walk(watch, str(watch.path), problem=SILENT)
         try:
             return await answers.of(watch.path, partial(_walked, watch))
         except TimeoutError:

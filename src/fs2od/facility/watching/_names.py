@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from fs2od.answering import in_time
 from fs2od.configuration import Watch
 
 __all__ = ["by_known_names"]
@@ -12,7 +13,7 @@ __all__ = ["by_known_names"]
 _Folder = tuple[int, int]
 
 
-def by_known_names(watches: Iterable[Watch], known: Collection[str]) -> Sequence[Watch]:
+def by_known_names(watches: Sequence[Watch], known: Collection[str], *, away: Collection[Path] = ()) -> Sequence[Watch]:
     """Return each watched folder once, under the name by which the journal knows it if it does so by another one.
 
     Otherwise every dataset in it would be another one than before, and be announced again.
@@ -20,11 +21,13 @@ def by_known_names(watches: Iterable[Watch], known: Collection[str]) -> Sequence
     Args:
         watches: What is configured; of two names of one folder, the first counts.
         known: The names of folders whose datasets are in the journal.
+        away: Those that do not answer, and are not asked.
     """
-    names = {folder: name for name in sorted(known) if (folder := _folder(Path(name))) is not None}
+    asked = {path: _folder(path) for path in {*map(Path, known), *(watch.path for watch in watches)} - set(away)}
+    names = {folder: name for name in sorted(known) if (folder := asked.get(Path(name))) is not None}
     found: dict[_Folder | str, Watch] = {}
     for watch in watches:
-        folder = _folder(watch.path)
+        folder = asked.get(watch.path)
         name = str(watch.path) if folder is None or str(watch.path) in known else names.get(folder, str(watch.path))
         found.setdefault(folder or name, watch.model_copy(update={"path": Path(name)}))
     return tuple(found.values())
@@ -32,7 +35,7 @@ def by_known_names(watches: Iterable[Watch], known: Collection[str]) -> Sequence
 
 def _folder(path: Path) -> _Folder | None:
     try:
-        facts = path.stat()
+        facts = in_time(path.stat)
     except OSError:
         return None
     return facts.st_dev, facts.st_ino
