@@ -227,6 +227,9 @@ def test_a_read_fails_with_eio_when_the_service_stays_away(site: Site, tmp_path:
         with away(behind), pytest.raises(OSError) as raised:  # noqa: PT011 - the errno is what counts
             (mount.point / "big.mrc").read_bytes()
         assert raised.value.errno == errno.EIO
+        assert mount.end() == 0
+        assert mount.said_after.count("could not be read: ") == 1
+        assert "big.mrc could not be read: " in mount.said_after
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["who came first", "who came later"])

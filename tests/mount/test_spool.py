@@ -241,3 +241,11 @@ def test_two_who_look_at_once_do_not_take_each_other_for_the_mount(top: Path) ->
         assert not is_served(top, top.parent / "there")
         clear_spools(top)
     assert left.is_dir()
+
+
+def test_what_is_kept_is_told_by_a_path_that_holds_in_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spool = open_spool(Path("unsent"))
+    assert spool.new("a.txt", is_whole=True).kept.file.parent.parent == tmp_path / "unsent"

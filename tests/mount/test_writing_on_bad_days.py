@@ -10,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.process import BaseProcess
@@ -39,6 +41,25 @@ class AnswerLost(Fault):
     def after(self, reply: Reply) -> Reply:
         reply.release()
         raise Broken("the answer is lost")
+
+
+class OtherSize(Fault):
+    """The file is of another size than was listed, as while it is written to."""
+
+    def after(self, reply: Reply) -> Reply:
+        about = reply.header("content-range") or ""
+        return reply.saying(content_range=f"{about.rpartition('/')[0]}/1")
+
+
+class HeldBack(Fault):
+    """The service gets what was asked for only once it is let go."""
+
+    def __init__(self, until: threading.Event) -> None:
+        self._until = until
+
+    def before(self, request: Request) -> Request:
+        self._until.wait(LONGEST_S)
+        return request
 
 
 class FarDesk(Desk):
@@ -121,8 +142,12 @@ def test_a_service_that_stays_away_fails_the_close_and_the_bytes_are_kept(desk: 
         (mount.point / "there").write_bytes(b"old")
         writing = (mount.point / "lost").open("wb")
         writing.write(b"precious")
-        with desk.away(), pytest.raises(OSError, match="Input/output"):
-            writing.close()
+        again = os.dup(writing.fileno())
+        with desk.away():
+            with pytest.raises(OSError, match="Input/output"):
+                writing.close()
+            with pytest.raises(OSError, match="Input/output"):
+                os.close(again)
         (mount.point / "there").write_bytes(b"new")
         code, said = run(desk, "unmount", str(mount.point))
         assert (code, mount.process.wait(LONGEST_S), mount.end()) == (4, 4, 4)
@@ -131,8 +156,32 @@ def test_a_service_that_stays_away_fails_the_close_and_the_bytes_are_kept(desk: 
         assert "lost was not sent" in said
         assert str(kept) in said
         assert str(kept) in mount.said_after
+        # However often it is tried: when it happened, and at the end.
+        assert mount.said_after.count(str(kept)) == 2
+        assert "could not be" not in mount.said_after
     assert (desk.dataset.folder / "there").read_bytes() == b"new"
     assert not (desk.dataset.folder / "lost").exists()
+
+
+def test_what_was_not_written_is_read_however_long_the_rest_is_being_sent(desk: FarDesk) -> None:
+    sent = threading.Event()
+    with desk.mounted("--no-cache") as mount, ThreadPoolExecutor(1) as sending:
+        (mount.point / "large").write_bytes(big())
+        with (mount.point / "large").open("r+b") as writing, (mount.point / "large").open("rb") as reading:
+            writing.write(b"new")
+            writing.flush()
+            desk.proxy.strike(HeldBack(sent), when=lambda asked: asked.method == "PUT")
+            flushed = sending.submit(os.fsync, writing.fileno())
+            wait_until(lambda: len(desk.proxy.struck()) == 1, LONGEST_S)
+            desk.proxy.strike(OtherSize(), when=lambda asked: "range" in asked.headers, times=200)
+            try:
+                assert os.pread(reading.fileno(), 1000, 15 << 20) == big()[15 << 20 : (15 << 20) + 1000]
+            finally:
+                sent.set()
+            flushed.result(LONGEST_S)
+        assert len(desk.proxy.struck()) == 201
+        assert mount.end() == 0
+    assert (desk.dataset.folder / "large").read_bytes() == b"new" + big()[3:]
 
 
 def test_what_was_not_sent_is_found_wherever_the_spool_was(desk: FarDesk, tmp_path: Path) -> None:

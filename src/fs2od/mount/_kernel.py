@@ -22,6 +22,7 @@ import pyfuse3
 import trio
 
 from fs2od.errors import Fs2odError, IntegrityFailure, StorageError
+from fs2od.mount._complaints import Complaints
 from fs2od.mount._errnos import errno_of
 from fs2od.mount._machine import set_read_ahead
 from fs2od.mount._mount import MountOptions
@@ -117,11 +118,12 @@ class Answers(pyfuse3.Operations):
     supports_dot_lookup = False
     enable_writeback_cache = False
 
-    def __init__(self, tree: Tree, reader: Reader, waiting: Waiting) -> None:
+    def __init__(self, tree: Tree, reader: Reader, waiting: Waiting, complaints: Complaints) -> None:
         super().__init__()
         self._tree = tree
         self._reader = reader
         self._waiting = waiting
+        self._complaints = complaints
         self._listings = trio.CapacityLimiter(_MOST_LISTINGS)
         self._listers = ThreadPoolExecutor(_LISTERS, "fs2od-list")
         self._handles: dict[int, Handle] = {}
@@ -136,7 +138,7 @@ class Answers(pyfuse3.Operations):
             return self._told(folder if text == "." else self._node(folder.parent))
         is_known, found = self._tree.known_child(folder, text)
         if not is_known:
-            found = await self._listed(lambda: self._tree.child(folder, text), ctx.pid)
+            found = await self._listed(folder, lambda: self._tree.child(folder, text), ctx.pid)
         if found is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         return self._told(found)
@@ -149,7 +151,7 @@ class Answers(pyfuse3.Operations):
 
     async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
         folder = self._node(inode)
-        children = await self._listed(lambda: self._tree.children(folder), ctx.pid)
+        children = await self._listed(folder, lambda: self._tree.children(folder), ctx.pid)
         number = self._numbered()
         self._folders[number] = children
         return number
@@ -184,18 +186,29 @@ class Answers(pyfuse3.Operations):
         return pyfuse3.FileInfo(fh=number, keep_cache=True)
 
     async def read(self, fh: int, off: int, size: int) -> bytes:
+        try:
+            return await self._bytes(fh, off, size)
+        except Fs2odError as error:
+            self._complaints.about(self._handles[fh].path, "read", error)
+            failed(error)
+
+    async def _bytes(self, fh: int, start: int, count: int) -> bytes:
+        """Return bytes of an open file.
+
+        Raises:
+            Fs2odError: They cannot be had; see `Reader.read`.
+        """
         handle = self._handles[fh]
-        steps = self._reader.steps(handle, off, size)
+        steps = self._reader.steps(handle, start, count)
         try:
             while True:
                 await self._ended(next(steps), handle.process)
         except StopIteration as done:
             found: bytes = done.value
             return found
-        except Fs2odError as error:
-            if isinstance(error, (IntegrityFailure, NotFound)):
-                self._listed_anew(handle)
-            failed(error)
+        except (IntegrityFailure, NotFound):
+            self._listed_anew(handle)
+            raise
 
     async def release(self, fh: int) -> None:
         handle = self._handles.pop(fh, None)
@@ -268,7 +281,7 @@ class Answers(pyfuse3.Operations):
         except Fs2odError as error:
             failed(error)
 
-    async def _listed(self, call: Callable[[], T], process: int) -> T:
+    async def _listed(self, folder: Node, call: Callable[[], T], process: int) -> T:
         """Return what `call` returns, unless the process that wants it is killed before."""
 
         def wait() -> T:
@@ -277,6 +290,7 @@ class Answers(pyfuse3.Operations):
         try:
             return await trio.to_thread.run_sync(wait, limiter=self._listings, abandon_on_cancel=True)
         except Fs2odError as error:
+            self._complaints.about(folder.path, "listed", error)
             failed(error)
 
     def _told(self, node: Node) -> pyfuse3.EntryAttributes:

@@ -7,12 +7,15 @@ import os
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 import pyfuse3
 import trio
 
 from fs2od.errors import Fs2odError, IntegrityFailure
+from fs2od.mount._complaints import Complaints
 from fs2od.mount._kernel import Answers, failed
 from fs2od.mount._names_and_modes import shown_mode
 from fs2od.mount._reading import Reader
@@ -35,8 +38,8 @@ class WritingAnswers(Answers):
 
     may_write = True
 
-    def __init__(self, tree: Tree, reader: Reader, waiting: Waiting, writer: Writer) -> None:
-        super().__init__(tree, reader, waiting)
+    def __init__(self, tree: Tree, reader: Reader, waiting: Waiting, complaints: Complaints, writer: Writer) -> None:
+        super().__init__(tree, reader, waiting, complaints)
         self._writer = writer
         self._workers = ThreadPoolExecutor(_WORKERS, "fs2od-change")
         self._changes = trio.CapacityLimiter(_MOST_CHANGES)
@@ -49,7 +52,7 @@ class WritingAnswers(Answers):
             opened = await super().open(inode, flags, ctx)
             self._read[opened.fh] = node
             return opened
-        handle = await self._done(lambda: self._writer.open(node, flags, ctx.pid), ctx.pid)
+        handle = await self._done(node.path, "opened", lambda: self._writer.open(node, flags, ctx.pid), ctx.pid)
         number = self._kept(handle)
         try:
             await self._dropped(inode, ctx.pid)
@@ -64,41 +67,49 @@ class WritingAnswers(Answers):
     ) -> tuple[pyfuse3.FileInfo, pyfuse3.EntryAttributes]:
         folder, text, pid = self._node(parent_inode), _text(name), ctx.pid
         node, handle = await self._done(
-            lambda: self._writer.create(folder, text, mode=stat.S_IMODE(mode), process=pid), pid
+            (*folder.path, text),
+            "made",
+            lambda: self._writer.create(folder, text, mode=stat.S_IMODE(mode), process=pid),
+            pid,
         )
         return pyfuse3.FileInfo(fh=self._kept(handle)), self._told(node)
 
     async def read(self, fh: int, off: int, size: int) -> bytes:
         handle = self._written.get(fh)
-        if handle is None:
-            node, reading = self._read[fh], self._handles[fh]
-            draft = self._writer.draft(node)
-            if draft is not None:
-                return await self._done(lambda: draft.read(off, size), reading.process)
-            if node.entry.file_id == reading.entry.file_id:
-                reading.follow(node.entry)  # it may have been written here since
-            try:
-                return await super().read(fh, off, size)
-            except pyfuse3.FUSEError as error:
-                if not isinstance(error.__cause__, IntegrityFailure):
-                    raise
-            # Somebody else has written it since it was listed: read it as it is now.
-            reading.follow(await self._done(lambda: self._writer.look_again(node), reading.process))
-            return await super().read(fh, off, size)
-        return await self._done(lambda: handle.draft.read(off, size), handle.process)
+        if handle is not None:
+            draft = handle.draft
+            return await self._done(draft.node.path, "read", lambda: draft.read(off, size), handle.process)
+        return await super().read(fh, off, size)
+
+    async def _bytes(self, fh: int, start: int, count: int) -> bytes:
+        node, handle = self._read[fh], self._handles[fh]
+        draft = self._writer.draft(node)
+        if draft is not None:
+            return await self._awaited(lambda: draft.read(start, count), handle.process)
+        if node.entry.file_id == handle.entry.file_id:
+            handle.follow(node.entry)  # it may have been written here since
+        with suppress(IntegrityFailure):
+            return await super()._bytes(fh, start, count)
+        # Somebody else has written it since it was listed: read it as it is now.
+        handle.follow(await self._awaited(lambda: self._writer.look_again(node), handle.process))
+        return await super()._bytes(fh, start, count)
 
     async def write(self, fh: int, off: int, buf: bytes) -> int:
         handle = self._written[fh]
         try:
             await trio.to_thread.run_sync(self._writer.write, handle, off, buf, limiter=self._changes)
         except Fs2odError as error:
+            self._complaints.about(handle.draft.node.path, "written", error)
             failed(error)
         return len(buf)
 
     async def flush(self, fh: int) -> None:
         handle = self._written.get(fh)
         if handle is not None and handle.writes and handle.draft.is_dirty():
-            await self._done(lambda: self._writer.flush(handle.draft), handle.process)
+            try:
+                await self._awaited(lambda: self._writer.flush(handle.draft), handle.process)
+            except Fs2odError as error:
+                failed(error)  # the writer has said it
 
     async def fsync(self, fh: int, datasync: bool) -> None:
         await self.flush(fh)
@@ -125,11 +136,12 @@ class WritingAnswers(Answers):
         ):
             raise pyfuse3.FUSEError(errno.EPERM)
         handle = self._written.get(fh) if fh is not None else None
+        changed = partial(self._done, node.path, "changed", process=ctx.pid)
         size, mode, mtime_ns = attr.st_size, stat.S_IMODE(attr.st_mode), attr.st_mtime_ns
         if fields.update_size:
-            await self._done(lambda: self._writer.truncate(node, size, handle, ctx.pid), ctx.pid)
+            await changed(lambda: self._writer.truncate(node, size, handle, ctx.pid))
         if fields.update_mode and mode != shown_mode(node.entry):
-            await self._done(lambda: self._writer.set_mode(node, mode), ctx.pid)
+            await changed(lambda: self._writer.set_mode(node, mode))
         if fields.update_mtime:
             node.mtime_ns = mtime_ns
         return self._attributes(node)
@@ -138,16 +150,23 @@ class WritingAnswers(Answers):
         self, parent_inode: int, name: bytes, mode: int, ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         folder, text = self._node(parent_inode), _text(name)
-        made = await self._done(lambda: self._writer.make_folder(folder, text, mode=stat.S_IMODE(mode)), ctx.pid)
+        made = await self._done(
+            (*folder.path, text),
+            "made",
+            lambda: self._writer.make_folder(folder, text, mode=stat.S_IMODE(mode)),
+            ctx.pid,
+        )
         return self._told(made)
 
     async def unlink(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> None:
         folder, text = self._node(parent_inode), _text(name)
-        await self._done(lambda: self._writer.remove_file(folder, text), ctx.pid)
+        path = (*folder.path, text)
+        await self._done(path, "removed", lambda: self._writer.remove_file(folder, text), ctx.pid)
 
     async def rmdir(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> None:
         folder, text = self._node(parent_inode), _text(name)
-        await self._done(lambda: self._writer.remove_folder(folder, text), ctx.pid)
+        path = (*folder.path, text)
+        await self._done(path, "removed", lambda: self._writer.remove_folder(folder, text), ctx.pid)
 
     async def rename(
         self,
@@ -162,7 +181,12 @@ class WritingAnswers(Answers):
             raise pyfuse3.FUSEError(errno.EINVAL)
         old, new = self._node(parent_inode_old), self._node(parent_inode_new)
         texts, replaces = (_text(name_old), _text(name_new)), not flags
-        await self._done(lambda: self._writer.rename(old, texts[0], new, texts[1], replaces=replaces), ctx.pid)
+        await self._done(
+            (*old.path, texts[0]),
+            "renamed",
+            lambda: self._writer.rename(old, texts[0], new, texts[1], replaces=replaces),
+            ctx.pid,
+        )
 
     async def symlink(
         self, parent_inode: int, name: bytes, target: bytes, ctx: pyfuse3.RequestContext
@@ -194,16 +218,25 @@ class WritingAnswers(Answers):
         self._written[number] = handle
         return number
 
-    async def _done(self, call: Callable[[], T], process: int) -> T:
-        """Return what `call` returns; if the process that wants it is killed before, it goes on without."""
+    async def _done(self, path: tuple[str, ...], doing: str, call: Callable[[], T], process: int) -> T:
+        """Return what `call` returns, and tell the kernel where it fails; see `_awaited`."""
+        try:
+            return await self._awaited(call, process)
+        except Fs2odError as error:
+            self._complaints.about(path, doing, error)
+            failed(error)
+
+    async def _awaited(self, call: Callable[[], T], process: int) -> T:
+        """Return what `call` returns; if the process that wants it is killed before, it goes on without.
+
+        Raises:
+            Fs2odError: It failed.
+        """
 
         def wait() -> T:
             return self._waiting.for_result(self._workers.submit(call), process)
 
-        try:
-            return await trio.to_thread.run_sync(wait, limiter=self._changes, abandon_on_cancel=True)
-        except Fs2odError as error:
-            failed(error)
+        return await trio.to_thread.run_sync(wait, limiter=self._changes, abandon_on_cancel=True)
 
     def _attributes(self, node: Node) -> pyfuse3.EntryAttributes:
         told = super()._attributes(node)

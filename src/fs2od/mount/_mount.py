@@ -12,6 +12,7 @@ from pathlib import Path
 from fs2od.client import Connection
 from fs2od.errors import Fs2odError, StorageError
 from fs2od.mount._blocks import BlockStore
+from fs2od.mount._complaints import Complaints
 from fs2od.mount._fetching import Fetching
 from fs2od.mount._promises import Promises
 from fs2od.mount._reading import Reader
@@ -70,7 +71,7 @@ class MountOptions:
         proxies: What stands between this machine and the services.
         timeouts: How long to wait for one answer; at most `wait_s`, if that is 3 s or more.
         straight: Whether bytes of a space may come straight from a store that has a copy, where the provider leads there.
-        say: Told in one sentence what a person should know: a store is left alone, a file could not be sent.
+        say: Told in one sentence what a person should know: a store is left alone, a file could not be read or sent.
     """
 
     cache: Path | None = None
@@ -175,14 +176,15 @@ class Mount:
 
             stack.callback(end)
             promises.start(waiting, first=lambda: tree.children(tree.root()))
+            complaints = Complaints(options.say)
             remote = self._opened_for_writing(root, waiting, stack)
             if remote is None:
-                answers = Answers(tree, reader, waiting)
+                answers = Answers(tree, reader, waiting, complaints)
                 serve(answers, self._mountpoint, options, stop=stop, ready=ready, end=end)
                 return
             spool = self._spool(stack)
             writer = Writer(dataset, tree, reader, remote, spool, waiting, say=options.say)
-            answers = WritingAnswers(tree, reader, waiting, writer)
+            answers = WritingAnswers(tree, reader, waiting, complaints, writer)
             try:
                 serve(answers, self._mountpoint, options, stop=stop, ready=ready, end=end)
             finally:

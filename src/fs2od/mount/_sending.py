@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import threading
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 from fs2od.errors import Fs2odError, IntegrityFailure
 from fs2od.mount._drafts import Draft, Unsent
@@ -20,13 +22,20 @@ from fs2od.onedata.wire.results import FileUpload
 from fs2od.results import Target, digest_there
 from fs2od.transfer import Entry, EntryKind
 
-__all__ = ["Sender"]
+__all__ = ["Sender", "Steps"]
 
 SMALL_BYTES = 4 << 20
 """What is sent in one request, whole."""
 _BLOCK_BYTES = 8 << 20
 _NEAR_BYTES = 64 << 10
 _AT_ONCE = 4
+
+
+class Steps(NamedTuple):
+    """How far the sending of a file is: the requests that write into it and have no answer yet, and how many have got one."""
+
+    under_way: int = 0
+    answered: int = 0
 
 
 class Sender:
@@ -37,10 +46,16 @@ class Sender:
         self._blocks = ThreadPoolExecutor(_AT_ONCE, "fs2od-block")
         # What a storage takes is learnt once, not by asking in vain for each file: a bucket takes whole files, and new ones in parts.
         self._takes_blocks = self._takes_uploads = True
+        self._lock = threading.Lock()
+        self._steps: dict[str, Steps] = {}
 
     def close(self) -> None:
         """Begin no more blocks."""
         self._blocks.shutdown(wait=False, cancel_futures=True)
+
+    def steps(self, file_id: str) -> Steps:
+        """Return how far the sending of a file is that the service has: as long as that changes, so does what the service says of it."""
+        return self._steps.get(file_id, Steps())
 
     def send(self, draft: Draft, unsent: Unsent, folder: FileId, waiting: Waiting) -> Entry:
         """Bring what a draft has into the space, and return what the service has then.
@@ -69,12 +84,15 @@ class Sender:
             file = FileId(unsent.base.file_id)
             if size <= SMALL_BYTES:
                 content = draft.read(0, size)
-                said = self._remote.ask(lambda target: target.provider.files.write(file, content), waiting)
+                with self._step(file):
+                    said = self._remote.ask(lambda target: target.provider.files.write(file, content), waiting)
                 _require_same(draft, said, hashlib.sha256(content).hexdigest())
             elif unsent.is_whole:
                 self._replaced(draft, file, size, waiting)
             else:
                 self._changed(draft, file, unsent, waiting)
+        with self._lock:
+            self._steps.pop(file, None)
         return Entry(name, EntryKind.FILE, file, size, int(time.time()), mode=draft.mode)
 
     def _arrived(self, draft: Draft, size: int, waiting: Waiting) -> FileId | None:
@@ -203,7 +221,8 @@ class Sender:
 
         def one(start: int, count: int) -> None:
             piece = _piece(draft, start, count)
-            self._remote.ask(lambda target: target.provider.files.write(file, piece, offset=start), waiting)
+            with self._step(file):
+                self._remote.ask(lambda target: target.provider.files.write(file, piece, offset=start), waiting)
 
         under_way: list[Future[None]] = [self._blocks.submit(one, *block) for block in blocks]
         try:
@@ -211,6 +230,20 @@ class Sender:
                 each.result()
         finally:
             self._ended(under_way)
+
+    @contextmanager
+    def _step(self, file: FileId) -> Iterator[None]:
+        """Take note of a request that writes into a file. What it sends is at hand before: nobody waits for it to read the file."""
+        self._note(file, 1, 0)
+        try:
+            yield
+        finally:
+            self._note(file, -1, 1)
+
+    def _note(self, file: FileId, under_way: int, answered: int) -> None:
+        with self._lock:
+            steps = self._steps.get(file, Steps())
+            self._steps[file] = Steps(steps.under_way + under_way, steps.answered + answered)
 
     def _ended(self, under_way: list[Future[None]]) -> None:
         """Let nothing be written any more once it is known that the whole will not be."""

@@ -119,6 +119,7 @@ class Spool:
             StorageMissing: It cannot be made.
             StorageError: Others may write into it.
         """
+        top = top.absolute()
         self._limit = limit_bytes
         self._place, self._mountpoint = place, str(mountpoint.absolute())
         self._lock = threading.Lock()

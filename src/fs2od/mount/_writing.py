@@ -273,20 +273,24 @@ class Writer:
 
         def read(entry: Entry, start: int, count: int) -> bytes:
             handle.follow(entry)
-            for tries in range(_MOST_STATES):
+            tries, steps = 0, self._sender.steps(entry.file_id)
+            while tries < _MOST_STATES:
                 with suppress(IntegrityFailure):
                     return self._reader.read(handle, start, count)
                 # It is just being sent, in part or as a whole: what was not written here is the same before and after.
                 # Between its last byte and what the service says of it may lie a moment.
                 self._waiting.sleep(tries * _STATE_PAUSE_S)
                 handle.follow(self._waiting.patiently(lambda: self._dataset.facts(entry.file_id)))
+                # A large file is in flux for as long as it is sent, however slow the line is.
+                before, steps = steps, self._sender.steps(entry.file_id)
+                tries = tries + 1 if steps == before and not steps.under_way else 1
             return self._reader.read(handle, start, count)
 
         return read
 
     def _send(self, draft: Draft, waiting: Waiting) -> None:
         folder = self._tree.node(draft.node.parent)
-        unsent = draft.take_unsent()
+        unsent, failed_before = draft.take_unsent(), draft.failed
         try:
             entry = self._sender.send(draft, unsent, FileId(folder.entry.file_id), waiting)
         except Interrupted:
@@ -294,9 +298,10 @@ class Writer:
             raise
         except Fs2odError as error:
             draft.not_sent(unsent, error)
-            self._say(
-                f"{shown_path(draft.node.path)} was not sent: {error}; its bytes are in {draft.spooled.kept.file}"
-            )
+            # Programs close a file more than once, and each time it is tried again. How it is when the mount ends is said then.
+            if str(error) != str(failed_before) and not self._waiting.is_over():
+                where = draft.spooled.kept.file
+                self._say(f"{shown_path(draft.node.path)} was not sent: {error}; its bytes are in {where}")
             raise
         draft.sent(unsent, entry)
         self._tree.changed(draft.node, entry)
