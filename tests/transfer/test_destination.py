@@ -11,6 +11,7 @@ from fs2od.transfer._destination import Destination
 from fs2od.transfer._folders import open_folder
 from fs2od.transfer._partial_files import Landing, PartialGone
 from fs2od.transfer._partials import PartialName, partial_name
+from fs2od.transfer._removal import remove_all
 
 
 @pytest.fixture(autouse=True, params=["by handle", "by path"])
@@ -234,7 +235,7 @@ def test_a_destination_that_is_a_file_is_told_apart(tmp_path: Path) -> None:
 def test_the_disk_is_asked_whether_it_tells_case_apart_and_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / "x").touch()
     with Destination(tmp_path) as destination:
-        assert destination.folds_case() is (tmp_path / "X").exists()
+        assert destination.folding().case is (tmp_path / "X").exists()
         assert sorted(destination.scan(())) == ["x"]
 
 
@@ -247,8 +248,8 @@ def test_nothing_of_another_file_system_is_removed(tmp_path: Path) -> None:
         (disk / "precious").write_text("somebody's")
         (disk / "folder").mkdir()
         with pytest.raises(StorageError, match=r"job/deep/données is another file system: it is left as it is$"):
-            destination.remove_all(("job",))
+            remove_all(destination, ("job",))
         assert sorted(path.name for path in job.rglob("*")) == ["deep", "données", "folder", "precious"]
         with pytest.raises(StorageError, match="données is another"):
-            destination.remove_all(("job", "deep", "données"))
+            remove_all(destination, ("job", "deep", "données"))
         assert (disk / "precious").read_text() == "somebody's"

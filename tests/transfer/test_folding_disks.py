@@ -40,3 +40,29 @@ def test_what_the_disk_calls_otherwise_is_brought_once_and_is_no_extra(
         assert [each.path for each in extras] == [("mine",)]
         mirror.remove(extras)
     assert sorted(each.name for each in behind.iterdir()) == sorted([".fs2od-mirror", there, "plain"])
+
+
+@pytest.mark.parametrize(
+    ("folding", "other", "how"),
+    [(Folding.CASE, "GRÖN.mrc", "case"), (Folding.FORM_D, APART, "how its letters are composed")],
+    ids=["case", "form D"],
+)
+def test_of_two_names_that_the_disk_takes_for_one_the_second_is_named_and_the_first_stays(
+    tmp_path: Path, folding: Folding, other: str, how: str
+) -> None:
+    disk, behind = tmp_path / "disk", tmp_path / "behind"
+    disk.mkdir()
+    behind.mkdir()
+    with (
+        HostileShare([listed(COMPOSED, 4), listed(other, 6)], {COMPOSED: b"this", other: b"second"}) as share,
+        folding_disk(disk, behind, folding),
+    ):
+        (disk / "ä").touch()
+        mirror = Mirror(parse_link(share.link), disk, Options())
+        for report in (mirror.run(), mirror.run()):
+            (failure,) = report.failures
+            assert (report.exit_code, failure.path) == (7, (other,))
+            assert str(failure.error).startswith(f"another name in its folder differs from it only in {how}, ")
+        assert [each.path for each in mirror.estimate().failures] == [(other,)]
+        assert (disk / COMPOSED).read_bytes() == b"this"
+    assert len(list(behind.glob("*.mrc"))) == 1

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from fs2od.manifests import is_straight
 from fs2od.onedata.ids import FileId
 from fs2od.transfer import Entry, EntryKind, LinkLeftOut, Plan, Present, plan_download
+from fs2od.transfer._plan import Folding
 
 
 def file(name: str, size_bytes: int = 10, mtime_s: int = 1000, *, file_id: str = "ID") -> Entry:
@@ -81,9 +82,17 @@ def test_names_that_differ_only_in_case_are_two_where_the_disk_tells_them_apart(
 
 @pytest.mark.parametrize(("one", "other"), [("a", "A"), ("straße", "STRASSE"), ("é", "e\u0301")])
 def test_names_that_differ_only_in_case_or_form_are_refused_where_the_disk_does_not(one: str, other: str) -> None:
-    plan = plan_download([file(one), file(other)], {}, folds_case=True)
+    plan = plan_download([file(one), file(other)], {}, folding=Folding(case=True))
     assert fetched(plan) == [one]
     assert list(refused(plan)) == [other]
+
+
+def test_names_that_differ_only_in_form_are_told_as_that_where_the_disk_takes_them_for_one() -> None:
+    listing = [file("é"), file("e\u0301"), file("a"), file("A")]
+    plan = plan_download(listing, {}, folding=Folding(form=True))
+    assert fetched(plan) == ["é", "a", "A"]
+    said = "another name in its folder differs from it only in how its letters are composed, and this disk takes both for one"
+    assert refused(plan) == {"e\u0301": said}
 
 
 @pytest.mark.parametrize(
@@ -159,7 +168,7 @@ def test_what_this_disk_cannot_take_and_what_no_disk_should_are_told_apart(
     entries: list[Entry], windows: bool, code: int
 ) -> None:
     there = {"in the way": Present(EntryKind.FOLDER)}
-    (refusal,) = plan_download(entries, there, folds_case=True, on_windows=windows).refuse
+    (refusal,) = plan_download(entries, there, folding=Folding(case=True), on_windows=windows).refuse
     assert refusal.error.exit_code == code
 
 
@@ -240,11 +249,11 @@ PRESENT = st.dictionaries(
 )
 
 
-@given(st.lists(ENTRIES, max_size=20), PRESENT, st.integers(0, 3), st.booleans())
+@given(st.lists(ENTRIES, max_size=20), PRESENT, st.integers(0, 3), st.builds(Folding, st.booleans(), st.booleans()))
 def test_every_entry_has_one_fate_and_no_two_share_a_name(
-    listing: list[Entry], present: dict[str, Present], depth: int, folds_case: bool
+    listing: list[Entry], present: dict[str, Present], depth: int, folding: Folding
 ) -> None:
-    plan = plan_download(listing, present, depth=depth, folds_case=folds_case)
+    plan = plan_download(listing, present, depth=depth, folding=folding)
     taken = [*(f.entry for f in plan.fetch), *plan.skip, *plan.folders, *plan.links]
     assert len(taken) + len(plan.refuse) == len(listing)
     names = [entry.name for entry in taken]

@@ -12,7 +12,7 @@ from tests.transfer.checked_site import BIG, QUICK, Site, honest, site, stop_now
 from fs2od.manifests import PIECE_BYTES
 from fs2od.testing.network import Reply, Request
 from fs2od.transfer import DownloadLimits, Selection, SharedDataset, parse_link
-from fs2od.transfer._rehearsal import Rehearsal, folds_case
+from fs2od.transfer._rehearsal import Rehearsal, folding_of
 from fs2od.transfer._run import Ending
 
 __all__ = ["site"]
@@ -69,9 +69,9 @@ def test_whether_a_disk_folds_case_is_seen_without_writing_and_also_before_the_f
     inside.mkdir(parents=True)
     folds = sys.platform in {"win32", "darwin"}
     for path in (inside, inside / "new", tmp_path / "Pool", tmp_path / "not" / "yet"):
-        assert folds_case(path) is folds
+        assert folding_of(path) == (folds, folds)
     (tmp_path / "pOOL").symlink_to("Pool")
-    assert folds_case(tmp_path) is folds
+    assert folding_of(tmp_path).case is folds
     assert [*inside.iterdir()] == []
 
 

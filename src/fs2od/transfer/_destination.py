@@ -11,17 +11,17 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Callable, Collection, Final, Iterable, Iterator
+from typing import Final, Iterable, Iterator
 
 from fs2od.errors import StorageError, StorageMissing
-from fs2od.transfer._descent import Descent
 from fs2od.transfer._disk import EXISTING_FILE, NS, told
-from fs2od.transfer._entries import EntryKind, Names, Present, shown_path
+from fs2od.transfer._entries import EntryKind, Names, Present
 from fs2od.transfer._folders import Folder, make_folders, open_folder
 from fs2od.transfer._partial_files import Partial
 from fs2od.transfer._partials import PartialName
+from fs2od.transfer._plan import Folding, other_form
 
-__all__ = ["Destination", "Keeps", "Spares", "kind_of"]
+__all__ = ["Destination", "kind_of"]
 
 _NOT_ON_THE_WAY: Final = {errno.ELOOP, errno.ENAMETOOLONG}
 _NO_SUCH_NAME: Final = {errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
@@ -30,11 +30,6 @@ _ENTRY_KINDS: Final = {
     stat.S_IFDIR: EntryKind.FOLDER,
     stat.S_IFLNK: EntryKind.SYMLINK,
 }
-
-Keeps = Callable[[Descent, Collection[str]], bool]
-"""Says of the folder where one stands, by the names in it, whether it is kept."""
-Spares = Callable[[str, os.stat_result], bool]
-"""Says of what is no folder, by its name and facts, whether it is kept."""
 
 
 class Destination:
@@ -66,17 +61,26 @@ class Destination:
         """Close the folder's handle."""
         self._root.close()
 
-    def folds_case(self) -> bool:
-        """Say whether the disk takes names that differ only in case for the same.
+    def folding(self) -> Folding:
+        """Say which names the disk takes for the same.
 
         Raises:
             StorageError: Nothing can be written there.
         """
         with self._probe() as probe:
-            try:
-                self._root.stat(probe.upper())
-            except FileNotFoundError:
-                return False
+            case = self._finds(probe.upper())
+        # Where no such name can be made, no two of them are.
+        with contextlib.suppress(StorageError), self._probe("\N{LATIN SMALL LETTER E WITH ACUTE}") as probe:
+            return Folding(case, self._finds(other_form(probe)))
+        return Folding(case)
+
+    def _finds(self, name: str) -> bool:
+        try:
+            self._root.stat(name)
+        except OSError as error:
+            if error.errno not in _NO_SUCH_NAME:
+                raise
+            return False
         return True
 
     def check(self) -> None:
@@ -98,9 +102,9 @@ class Destination:
             return self._root.stat(probe).st_mtime_ns
 
     @contextlib.contextmanager
-    def _probe(self) -> Iterator[str]:
+    def _probe(self, letter: str = "") -> Iterator[str]:
         """Yield the name of a new file, which is removed afterwards."""
-        name = f".fs2od-{secrets.token_hex(8)}-probe"
+        name = f".fs2od-{secrets.token_hex(8)}-probe{letter}"
         with told(self.path):
             os.close(self._root.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             try:
@@ -233,25 +237,6 @@ class Destination:
         with told(), self.opened(path[:-1]) as parent:
             return parent.stat(path[-1])
 
-    def remove_all(self, path: Names, keeps: Keeps | None = None, spares: Spares | None = None) -> None:
-        """Remove a file, a link, or a folder with all that is in it, however deep; no link is followed.
-
-        A folder of another file system is somebody's mount, and what is in it lies elsewhere: it is left as it is. So is one
-        that `keeps` wants, and what is no folder and `spares` wants.
-
-        Raises:
-            StorageError: Something cannot be removed, or was left.
-        """
-        with told(), self.opened(path[:-1]) as parent, contextlib.closing(Descent(parent.again())) as way:
-            removal = _Removal(way, keeps or (lambda _, __: False), spares or (lambda _, __: False))
-            removal.remove(path[-1])
-        elsewhere = [(*path[:-1], *each) for each in removal.elsewhere]
-        if elsewhere:
-            more = f", and {len(elsewhere) - 1:,} more" if len(elsewhere) > 1 else ""
-            raise StorageError(
-                f"{self.path}/{shown_path(elsewhere[0])} is another file system: it is left as it is{more}"
-            )
-
     def set_time(self, path: Names, *, mtime_s: int) -> None:
         """Give a file that stands there its time.
 
@@ -315,69 +300,6 @@ class Destination:
             yield inside
         finally:
             inside.close()
-
-
-class _Removal:
-    """Removes what stands in a folder, and notes what is left: that keeps its own folders."""
-
-    def __init__(self, way: Descent, keeps: Keeps, spares: Spares) -> None:
-        self._way = way
-        self._keeps = keeps
-        self._spares = spares
-        self.elsewhere: list[Names] = []
-
-    def remove(self, name: str) -> None:
-        """Remove what has a name in the folder, unless it is gone already."""
-        rests = [_Rest([name])]
-        while True:
-            rest = rests[-1]
-            if rest.names:
-                inside = self._gone_into(rest.names.pop(), rest)
-                if inside is not None:
-                    rests.append(inside)
-                continue
-            rests.pop()
-            if not rests:
-                return
-            left = self._way.up()
-            if rest.is_kept:
-                rests[-1].is_kept = True
-            else:
-                with contextlib.suppress(FileNotFoundError):
-                    self._way.folder.rmdir(left)
-
-    def _gone_into(self, name: str, rest: _Rest) -> _Rest | None:
-        """Remove what is no folder; go into what is one, and return what is in it, unless it is kept."""
-        here = self._way.folder
-        try:
-            facts = here.stat(name)
-            if not stat.S_ISDIR(facts.st_mode):
-                if self._spares(name, facts):
-                    rest.is_kept = True
-                else:
-                    here.unlink(name)
-                return None
-            self._way.down(name)
-        except FileNotFoundError:
-            return None
-        inside = self._way.folder
-        if inside.identity()[0] == here.identity()[0]:
-            names = inside.names()
-            if not self._keeps(self._way, names):
-                return _Rest(names)
-        else:
-            self.elsewhere.append(self._way.path())
-        self._way.up()
-        rest.is_kept = True
-        return None
-
-
-class _Rest:
-    """What is still to be removed in a folder, and whether something in it is kept."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.names = names
-        self.is_kept = False
 
 
 def kind_of(facts: os.stat_result) -> EntryKind:

@@ -60,7 +60,7 @@ class Errand:
         self._limits = limits
         self._jobs = jobs
         self._address = address
-        self._folds_case = run.destination.folds_case()
+        self._folding = run.destination.folding()
         self._setbacks = Setbacks(run, jobs=jobs)
         self._postponed = Postponed(self._setbacks)
         self._links = LinkMaking(run, self._setbacks)
@@ -258,7 +258,7 @@ class Errand:
     def _planned(self, folder: Names, listing: list[Entry], present: dict[str, Present]) -> Plan:
         wanted = [each for each in listing if self._wants(folder, each)]
         there = as_listed(self._run.destination, folder, present, wanted)
-        return plan_download(wanted, there, depth=len(folder), folds_case=self._folds_case, on_windows=os.name == "nt")
+        return plan_download(wanted, there, depth=len(folder), folding=self._folding, on_windows=os.name == "nt")
 
     def _wants(self, folder: Names, entry: Entry) -> bool:
         path = (*folder, entry.name)

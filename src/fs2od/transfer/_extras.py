@@ -14,13 +14,14 @@ from fs2od.errors import Fs2odError
 from fs2od.manifests import MIRROR_STATE
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._descent import Descent
-from fs2od.transfer._destination import Destination, Keeps, Spares, kind_of
+from fs2od.transfer._destination import Destination, kind_of
 from fs2od.transfer._disk import told
 from fs2od.transfer._doubts import Doubts
 from fs2od.transfer._entries import Entry, EntryKind, Names, Present, shown_path
 from fs2od.transfer._leftovers import leftovers_among
 from fs2od.transfer._other_names import called_otherwise
 from fs2od.transfer._partials import partials_of
+from fs2od.transfer._removal import Keeps, Spares, remove_all
 from fs2od.transfer._run import Ending
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._walk import DownloadLimits, Walk
@@ -107,7 +108,7 @@ def remove_extras(destination: Destination, extras: list[Extra]) -> None:
     """
     for extra in extras:
         if not extra.why_kept:
-            destination.remove_all(extra.path)
+            remove_all(destination, extra.path)
     destination.sync()
 
 
@@ -142,7 +143,7 @@ def remove_folder(path: Path, *, keeps: Keeps | None = None, spares: Spares | No
     """
     if path.parent.is_dir():
         with Destination(path.parent) as parent:
-            parent.remove_all((path.name,), keeps, spares)
+            remove_all(parent, (path.name,), keeps, spares)
 
 
 def _extras(destination: Destination, selection: Selection, path: Names, there: Present) -> Iterator[Extra]:

@@ -12,7 +12,7 @@ from fs2od.transfer._entries import Entry, EntryKind, Present
 from fs2od.transfer._errors import LinkLeftOut
 from fs2od.transfer._partials import PartialName, partial_name, partials_of
 
-__all__ = ["Fetch", "Plan", "Refusal", "folded", "name_fault", "narrowed", "plan_download"]
+__all__ = ["Fetch", "Folding", "Plan", "Refusal", "folded", "name_fault", "narrowed", "other_form", "plan_download"]
 
 _LONGEST_NAME: Final = 255
 # Signs with a meaning in paths there, what is dropped from a name's end, and the names of devices.
@@ -52,6 +52,27 @@ class Refusal(NamedTuple):
         return str(self.error)
 
 
+class Folding(NamedTuple):
+    """Which names a disk takes for the same: those that differ only in case, or only in how their letters are composed."""
+
+    case: bool = False
+    form: bool = False
+
+    def key(self, name: str) -> str:
+        """Return what is the same of such names."""
+        if self.case:
+            return folded(name)
+        return unicodedata.normalize("NFC", name) if self.form else name
+
+    def said(self, name: str, other: str) -> str:
+        """Return in what two such names differ."""
+        alike = unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", other)
+        return "how its letters are composed" if alike else "case"
+
+
+_FOLDS_NOTHING: Final = Folding()
+
+
 class Plan(NamedTuple):
     """What to do in one folder. Every entry of the listing stands in exactly one of the first five.
 
@@ -84,7 +105,7 @@ def plan_download(
     present: Mapping[str, Present],
     *,
     depth: int = 0,
-    folds_case: bool = False,
+    folding: Folding = _FOLDS_NOTHING,
     on_windows: bool = False,
 ) -> Plan:
     """Decide what to fetch, to make, to skip and to refuse in one folder.
@@ -93,12 +114,12 @@ def plan_download(
         listing: The folder's entries, as the service listed them. Nothing in them is trusted.
         present: What stands on the disk in that folder, by name.
         depth: How many folders lie between the destination and this folder: so far a symbolic link may climb.
-        folds_case: Whether the disk takes names that differ only in case for the same.
+        folding: Which names the disk takes for the same.
         on_windows: Whether the names must be such as Windows knows, where more signs than "/" have a meaning in a path.
     """
     entries = list(listing)
     partials = partials_of(present.keys() - {entry.name for entry in entries})
-    draft = _Draft(depth, on_windows, folded if folds_case else _as_it_is, present, partials)
+    draft = _Draft(depth, on_windows, folding, present, partials)
     for entry in entries:
         draft.place(entry)
     return draft.plan()
@@ -121,13 +142,13 @@ class _Draft:
         self,
         depth: int,
         on_windows: bool,
-        key_of: Callable[[str], str],
+        folding: Folding,
         present: Mapping[str, Present],
         partials: Mapping[str, tuple[PartialName, ...]],
     ) -> None:
         self._depth = depth
         self._on_windows = on_windows
-        self._key_of = key_of
+        self._folding = folding
         self._present = present
         self._partials = partials
         self._taken: dict[str, str] = {}
@@ -155,7 +176,7 @@ class _Draft:
         if fault is not None:
             self._refuse.append(Refusal(entry, fault))
             return
-        self._taken[self._key_of(entry.name)] = entry.name
+        self._taken[self._folding.key(entry.name)] = entry.name
         if entry.kind is EntryKind.FOLDER:
             self._folders.append(entry)
         elif entry.kind is EntryKind.SYMLINK:
@@ -180,11 +201,14 @@ class _Draft:
             self._fetch.append(Fetch(entry, partial, there is not None and _is_worth_a_look(entry, there, partial)))
 
     def _conflict(self, entry: Entry) -> Fs2odError | None:
-        other = self._taken.get(self._key_of(entry.name))
+        other = self._taken.get(self._folding.key(entry.name))
         if other is not None and other == entry.name:
             return IntegrityFailure("listed twice")
         if other is not None:
-            return StorageError("another name in its folder differs from it only in case")
+            how = self._folding.said(entry.name, other)
+            return StorageError(
+                f"another name in its folder differs from it only in {how}, and this disk takes both for one"
+            )
         there = self._present.get(entry.name)
         return None if there is None or _may_stand_for(entry, there) else in_the_way(there)
 
@@ -281,8 +305,10 @@ def _knows_none(_: str) -> None:
     return None
 
 
-def _as_it_is(name: str) -> str:
-    return name
+def other_form(name: str) -> str:
+    """Return a name with its letters composed, or taken apart where they are; the same where that is no difference."""
+    composed = unicodedata.normalize("NFC", name)
+    return composed if composed != name else unicodedata.normalize("NFD", name)
 
 
 def folded(name: str) -> str:

@@ -9,7 +9,7 @@ import threading
 import time
 from itertools import islice
 from pathlib import Path
-from typing import Final, Mapping
+from typing import Callable, Final, Mapping
 
 from fs2od.errors import Fs2odError
 from fs2od.transfer._dataset import Dataset
@@ -19,20 +19,22 @@ from fs2od.transfer._errors import NotFound
 from fs2od.transfer._folders import is_folder
 from fs2od.transfer._other_names import as_listed
 from fs2od.transfer._pace import RateLimit
-from fs2od.transfer._plan import Fetch, plan_download
+from fs2od.transfer._plan import Fetch, Folding, other_form, plan_download
 from fs2od.transfer._report import Estimate, Failure
 from fs2od.transfer._run import Ending
 from fs2od.transfer._selection import Selection
 from fs2od.transfer._undeliverable import undeliverable_in
 from fs2od.transfer._walk import DownloadLimits, Walk
 
-__all__ = ["Rehearsal", "folds_case"]
+__all__ = ["Rehearsal", "folding_of"]
 
 _MEASURED_S: Final = 2.0
 _MEASURED_BYTES: Final = 64 << 20
 _STEP_BYTES: Final = 1 << 20
 _BLOCK_BYTES: Final = 512
 _MOST_NAMES: Final = 1000
+# Where disks do so, for most.
+_FOLDING: Final = {"win32", "darwin"}
 
 
 class Rehearsal:
@@ -60,7 +62,7 @@ class Rehearsal:
         """
         self._limit = limit
         self._on_windows = on_windows
-        self._folds_case = folds_case(path)
+        self._folding = folding_of(path)
         self._shared = shared
         self._path = path
         self._selection = selection
@@ -110,9 +112,7 @@ class Rehearsal:
         present: Mapping[str, Present] = {}
         if self._destination is not None:
             present = as_listed(self._destination, folder, self._destination.scan(folder), wanted)
-        plan = plan_download(
-            wanted, present, depth=len(folder), folds_case=self._folds_case, on_windows=self._on_windows
-        )
+        plan = plan_download(wanted, present, depth=len(folder), folding=self._folding, on_windows=self._on_windows)
         lacking_bytes = sum(fetch.entry.size_bytes - self._begun(folder, fetch) for fetch in plan.fetch)
         with self._lock:
             self._files += len(plan.fetch)
@@ -160,23 +160,32 @@ class Rehearsal:
         return rate if self._limit is None else min(rate, self._limit.bytes_per_s)
 
 
-def folds_case(path: Path) -> bool:
-    """Say whether a disk takes names that differ only in case for the same, as far as what stands there shows.
+def folding_of(path: Path) -> Folding:
+    """Say which names a disk takes for the same, as far as what stands there shows.
 
     Args:
         path: A folder on it, or one that is to be made there.
     """
+    return Folding(_takes_for_one(path, _other_case), _takes_for_one(path, other_form))
+
+
+def _takes_for_one(path: Path, other: Callable[[str], str]) -> bool:
     for folder in (path.absolute(), *path.absolute().parents):
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             names = (entry.name for entry in islice(entries, _MOST_NAMES))
-            name = next((each for each in names if each.swapcase().swapcase() == each != each.swapcase()), None)
+            name = next((each for each in names if each != other(each)), None)
             if name is not None:
-                return _is_same(folder / name, folder / name.swapcase())
-    return sys.platform in {"win32", "darwin"}
+                return _is_same(folder / name, folder / other(name))
+    return sys.platform in _FOLDING
+
+
+def _other_case(name: str) -> str:
+    swapped = name.swapcase()
+    return swapped if swapped.swapcase() == name else name
 
 
 def _is_same(one: Path, other: Path) -> bool:
     try:
         return os.path.samestat(one.lstat(), other.lstat())
-    except OSError:
+    except (OSError, ValueError):
         return False
