@@ -295,3 +295,11 @@ def test_failed_calls_leave_no_descriptor_open(root: Path) -> None:
             with pytest.raises(FileNotFoundError):
                 storage.open(path)
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 5
+
+
+def test_a_disk_that_fails_while_a_file_is_read_is_an_error_of_the_storage() -> None:
+    # Nothing is mapped at the first address: the kernel says EIO.
+    with PosixStorage(Path(f"/proc/{os.getpid()}")).open("mem") as file:
+        for read in (lambda: file.read(10), file.readall, lambda: file.readinto(bytearray(10))):  # type: ignore[attr-defined]  # unbuffered
+            with pytest.raises(StorageError, match="check its rights and the disk"):
+                read()

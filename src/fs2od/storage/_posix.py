@@ -9,10 +9,11 @@ from collections.abc import Container, Iterable, Iterator
 from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO, ClassVar, cast
 
 from fs2od.storage._contract import Begin, Can, Chunk, Seen, Storage, Upload
 from fs2od.storage._posix_looker import Looker
+from fs2od.storage._posix_reading import OpenFile
 from fs2od.storage._posix_root import Number, Root
 from fs2od.storage._posix_tree import Tree, split
 from fs2od.storage._posix_writing import PosixWriter
@@ -71,7 +72,7 @@ class PosixStorage(Storage):
             try:
                 if not stat.S_ISREG(os.fstat(handle).st_mode):
                     raise FileNotFoundError(errno.ENOENT, "no plain file", path)
-                return os.fdopen(handle, "rb", buffering=0)
+                return cast("BinaryIO", OpenFile(handle, path, self._tree.mapped))
             except BaseException:
                 os.close(handle)
                 raise

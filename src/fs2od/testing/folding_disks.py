@@ -1,13 +1,18 @@
-"""Disks that take several names for one: by case, as those of Windows servers, or by how letters are composed, as HFS+ and ZFS may."""
+"""Disks of other kinds.
+
+They take several names for one: by case, as those of Windows servers, or by how letters are composed, as HFS+ and ZFS may. Or they cannot read
+what lies on a bad place.
+"""
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import stat
 import subprocess
 import unicodedata
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import wraps
@@ -41,6 +46,8 @@ class Folding(StrEnum):
     """Names that differ in case; the first one stays, also when another file is put into its place."""
     FORM_D = "form D"
     """Names that differ in how letters are composed; they come back taken apart."""
+    NOTHING = "nothing"
+    """Only those that are the same."""
 
     def stored(self, name: str) -> str:
         """Return what a new file is called when it was to be called `name`."""
@@ -48,14 +55,19 @@ class Folding(StrEnum):
 
     def key(self, name: str) -> str:
         """Return what is the same of names that mean the same."""
+        if self is Folding.NOTHING:
+            return name
         return name.casefold() if self is Folding.CASE else unicodedata.normalize("NFD", name)
 
 
 @contextmanager
-def folding_disk(folder: Path, behind: Path, folding: Folding) -> Iterator[None]:
-    """Show the folder `behind` as a disk that folds names, at the empty `folder`, as long as the block runs."""
+def folding_disk(folder: Path, behind: Path, folding: Folding, *, damaged: Collection[str] = ()) -> Iterator[None]:
+    """Show the folder `behind` as a disk that folds names, at the empty `folder`, as long as the block runs.
+
+    Files whose names are among the `damaged` ones cannot be read.
+    """
     mounted = _FORKS.Event()
-    process = _FORKS.Process(target=_serve, args=(str(folder), str(behind), folding, mounted))
+    process = _FORKS.Process(target=_serve, args=(str(folder), str(behind), folding, frozenset(damaged), mounted))
     process.start()
     try:
         assert mounted.wait(30)
@@ -82,9 +94,11 @@ def _refusing(method: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, A
 class _Folded(pyfuse3.Operations):
     """A folder passed through; its numbers are those of the files behind, which the kernel does not remember names for."""
 
-    def __init__(self, behind: Path, folding: Folding) -> None:
+    def __init__(self, behind: Path, folding: Folding, damaged: frozenset[str]) -> None:
         super().__init__()
         self._folding = folding
+        self._damaged = damaged
+        self._unreadable: set[int] = set()
         self._paths = {pyfuse3.ROOT_INODE: behind}
 
     def _at(self, parent: int, name: bytes) -> Path:
@@ -136,7 +150,10 @@ class _Folded(pyfuse3.Operations):
 
     @_refusing
     async def open(self, inode: int, flags: int, _: object) -> pyfuse3.FileInfo:
-        return pyfuse3.FileInfo(fh=os.open(self._paths[inode], flags & ~os.O_CREAT))
+        handle = os.open(self._paths[inode], flags & ~os.O_CREAT)
+        if self._paths[inode].name in self._damaged:
+            self._unreadable.add(handle)
+        return pyfuse3.FileInfo(fh=handle)
 
     @_refusing
     async def create(
@@ -147,6 +164,8 @@ class _Folded(pyfuse3.Operations):
 
     @_refusing
     async def read(self, handle: int, offset: int, count: int) -> bytes:
+        if handle in self._unreadable:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         return os.pread(handle, count, offset)
 
     @_refusing
@@ -159,6 +178,7 @@ class _Folded(pyfuse3.Operations):
 
     @_refusing
     async def release(self, handle: int) -> None:
+        self._unreadable.discard(handle)
         os.close(handle)
 
     @_refusing
@@ -189,5 +209,5 @@ class _Folded(pyfuse3.Operations):
         return found
 
 
-def _serve(folder: str, behind: str, folding: Folding, mounted: Event) -> None:
-    serve(_Folded(Path(behind), folding), folder, {*pyfuse3.default_options, "fsname=folding"}, mounted)
+def _serve(folder: str, behind: str, folding: Folding, damaged: frozenset[str], mounted: Event) -> None:
+    serve(_Folded(Path(behind), folding, damaged), folder, {*pyfuse3.default_options, "fsname=folding"}, mounted)

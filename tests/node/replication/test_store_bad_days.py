@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.node.replication.buckets import Meanwhile, Objects
 from tests.node.replication.scenes import FILES, Scene, open_bucket_scene
+from tests.storage.test_s3_odd_answers import Body
 
 from fs2od.node.replication.copying import PART_BYTES
 from fs2od.storage.s3 import S3Settings, client_of
@@ -115,3 +116,22 @@ async def test_a_store_that_asks_to_slow_down_gets_everything_in_the_end(tmp_pat
             scene.tick()
         assert (await scene.status(requirement), scene.problem) == ("fulfilled", "")
         assert Objects(own, scene.dataset.space).all() == files
+
+
+async def test_a_store_that_tells_other_parts_than_it_was_given_gets_all_other_files(
+    tmp_path: Path, radosgw: Radosgw
+) -> None:
+    own, files = radosgw.bucket(), {"0.mrc": os.urandom(2 * PART_BYTES), **FILES, "z.mrc": b"the last one"}
+    with Proxy({0: ("127.0.0.1", radosgw.port)}) as proxy:
+        way = replace(own, endpoint=f"http://127.0.0.1:{proxy.ports[0]}")
+        with open_bucket_scene(tmp_path, way, files) as scene:
+            requirement = await scene.require(f"storageId={scene.storage}")
+            lists_parts = Body(f"<Size>{PART_BYTES}<".encode(), b"<Size>7<")
+            proxy.strike(lists_parts, when=lambda request: request.method == "GET" and "uploadId=" in request.target)
+            scene.look()
+            assert Objects(own, scene.dataset.space).all() == {name: files[name] for name in files if name != "0.mrc"}
+            assert "not all parts" in str(scene.failed[1])
+            assert not client_of(own).list_multipart_uploads(Bucket=own.bucket).get("Uploads")
+            scene.moments.forward(60)
+            scene.tick()
+            assert await scene.status(requirement) == "fulfilled"

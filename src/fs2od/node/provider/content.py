@@ -119,9 +119,9 @@ def file_answer(
 def _first_of(chunks: Generator[bytes, None, None], source: BinaryIO) -> bytes | None:
     try:
         return next(chunks, None)
-    except OSError as error:
+    except (FileNotFoundError, StorageError) as error:
         source.close()
-        raise StorageError(f"the file cannot be read ({error.strerror}): check the disk") from error
+        raise StorageError(f"the file cannot be read any more: {error}") from error
     except AccessEnded as error:
         source.close()
         raise StorageError(f"{error}: ask again") from error

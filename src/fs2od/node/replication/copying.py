@@ -119,6 +119,7 @@ class Copying:
         Raises:
             SourceChanged: The file is another one by now; nothing of the copy stays but what stood there before.
             IntegrityFailure: The file is not what the manifest says, or the copy is not what was sent.
+            FileNotFoundError: The file, or its upload, vanished meanwhile.
             Interrupted: It was told to stop; an upload stays.
             StorageError: A storage refused; an upload stays, and is taken up when the errand is done again.
         """
@@ -172,7 +173,7 @@ class Copying:
         skip = frozenset(range(upload.count)) if is_finished else there
         sha256, digests, sent = self._sent(source, target, errand, upload, skip, check_stop, told)
         md5 = md5_of_parts(digests, uploaded=True) if Can.TELL_MD5 in target.can else None
-        seen = target.stat(errand.path) if is_finished else target.complete_upload(upload)
+        seen = target.stat(errand.path) if is_finished else _completed(target, upload)
         return Copied(sha256, self._checked(target, errand, seen, sha256, md5, check_stop), sent, seen)
 
     def _taken_up(self, target: Storage, errand: Errand) -> tuple[Upload | None, frozenset[int]]:
@@ -256,6 +257,16 @@ class Copying:
     def _wait(self, size_bytes: int) -> None:
         if self.stop.wait(self._pace.take(size_bytes)):
             raise Interrupted("the copy was told to stop")
+
+
+def _completed(target: Storage, upload: Upload) -> Seen:
+    try:
+        return target.complete_upload(upload)
+    except ValueError as error:
+        target.abort_upload(upload)
+        raise IntegrityFailure(
+            f"the storage has not all parts of {upload.path!r} that it was given: {error}"
+        ) from error
 
 
 def _require(source: Readable, errand: Errand) -> None:

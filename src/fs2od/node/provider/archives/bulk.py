@@ -87,7 +87,7 @@ def _pieces(storage: Files, found: Iterator[tuple[str, _Found]], chunk_bytes: in
         with source:
             try:
                 yield from tar_of_file(source, path, path, given.mode, chunk_bytes)
-            except OSError as error:
+            except (FileNotFoundError, StorageError) as error:
                 raise AccessEnded(f"{path!r} cannot be read any more") from error
     if missing:
         said = json.dumps(missing, ensure_ascii=False).encode()

@@ -70,7 +70,7 @@ class Checked:
         try:
             with self.storage.open(self.base + path) as source:
                 yield from self._opened(source, path, row, first, end)
-        except (FileNotFoundError, StorageError, OSError) as error:
+        except (FileNotFoundError, StorageError) as error:
             raise Changed(f"{path!r} cannot be read any more") from error
 
     def _opened(self, source: BinaryIO, path: str, row: Row, first: int, end: int) -> Iterator[bytes]:

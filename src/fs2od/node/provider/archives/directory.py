@@ -84,7 +84,7 @@ def _file(storage: Files, path: str, name: str, mode: int, chunk_bytes: int) -> 
     try:
         with storage.open(path) as source:
             yield from tar_of_file(source, path, name, mode, chunk_bytes)
-    except (FileNotFoundError, StorageError, OSError) as error:
+    except (FileNotFoundError, StorageError) as error:
         raise AccessEnded(f"{path!r} cannot be read any more") from error
 
 
