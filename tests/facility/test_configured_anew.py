@@ -64,6 +64,40 @@ async def test_a_key_that_is_taken_off_the_list_is_public_no_longer_after_the_ne
     assert len(world.letters()) == letters
 
 
+@pytest.mark.parametrize("is_complete", [False, True])
+@pytest.mark.parametrize("section", ["watch", "facility"])
+async def test_another_name_of_the_instrument_is_published_after_the_next_start(
+    world: World, section: str, is_complete: bool
+) -> None:
+    record = await onboarded(world)
+    if is_complete:
+        (record.path / ".running").unlink()
+        async with world.facility().opened() as one_pass:
+            await world.until(one_pass, lambda: world.is_in("complete", NAME)() and len(world.letters()) == 2)
+    letters = len(world.letters())
+    instrument: dict[str, object] = {"instrument": "Krios 2"}
+    renamed = world.configuration(watch=instrument) if section == "watch" else world.configuration(facility=instrument)
+    await restarted(world, renamed)
+    assert (await published(world)).count("Krios 2") == 2
+    assert len(world.letters()) == letters
+    told = world.history(NAME)
+    await restarted(world, renamed)
+    assert world.history(NAME) == told
+    await restarted(world, world.configuration())
+    assert "Krios 2" not in await published(world)
+
+
+async def test_of_what_is_watched_no_longer_the_instrument_keeps_its_name(world: World) -> None:
+    named = world.configuration(watch={"instrument": "Krios 2"})
+    await onboarded(world, named)
+    (world.folder / "other").mkdir()
+    document = world.configuration(publish=LESS).model_dump()
+    document["watch"] = [{**document["watch"][0], "path": world.folder / "other"}]
+    await restarted(world, Configuration.model_validate(document))
+    assert "Ribosomes" not in await published(world)
+    assert "Krios 2" in await published(world)
+
+
 async def test_what_is_not_concerned_has_nothing_in_its_history(world: World) -> None:
     await onboarded(world)
     told, fields = world.history(NAME), [*world.configuration().publish.fields, "No.Such"]

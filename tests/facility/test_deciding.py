@@ -40,7 +40,7 @@ from fs2od.facility.deciding import (
     rule_of,
 )
 from fs2od.facility.journal import ONBOARDING, Facts, LinkTerms, Phase, Problem, ProblemKind, Record, Step
-from fs2od.facility.metadata import publication_of
+from fs2od.facility.metadata import fact_rules, publication_of
 from fs2od.facility.watching import SeenFile, SeenFolder, Sighting, Tally
 from fs2od.onedata.roles import bundles_fingerprint
 from fs2od.onedata.wire.sharing import LinkRule
@@ -58,6 +58,7 @@ CONFIGURATION = Configuration.model_validate(
     }
 )  # fmt: skip
 RULES = Rules(CONFIGURATION)
+TAKEN = fact_rules(CONFIGURATION, CONFIGURATION.watch[0])
 OLD_NS = int((NOW - timedelta(days=2)).timestamp() * 1e9)
 FRESH_NS = int((NOW - timedelta(seconds=1)).timestamp() * 1e9)
 
@@ -76,7 +77,7 @@ def announced(**changes: object) -> Record:
     record = Record(
         id=1, root=ROOT, relative="A", name="A", unique_name="A-x", device=1, inode=1, detected_at=NOW - timedelta(hours=1),
         phase=Phase.ACQUIRING, done=dict.fromkeys(ONBOARDING, "x"), facts=FACTS, metadata=FILE,
-        closed=sighting().folder.fingerprint, tally=tally(), links=OPEN, taken_by=RULES.facts,
+        closed=sighting().folder.fingerprint, tally=tally(), links=OPEN, taken_by=TAKEN,
     )  # fmt: skip
     record = replace(record, **changes)
     published = publication_of(record, CONFIGURATION.facility).fingerprint
@@ -232,12 +233,10 @@ def test_what_was_taken_by_another_rule_is_read_again_at_once_or_left_out_where_
         lost = Problem(ProblemKind.METADATA_LOST, "it is gone", NOW)
         assert decided(replace(record, problem=lost), sighting()) == Withhold(1)
         # Whom to tell is found out where that can be read.
-        people = replace(record, taken_by=replace(RULES.facts, people=""), told="s", next_attempt_at=None)
+        people = replace(record, taken_by=replace(TAKEN, people=""), told="s", next_attempt_at=None)
         assert decided(people, sighting()) == ReadMetadata(1)
         assert decided(people, None) is None
-        withdrawn = replace(
-            record, taken_by=RULES.facts, done={**record.done, Step.PUBLISHED: ""}, next_attempt_at=None
-        )
+        withdrawn = replace(record, taken_by=TAKEN, done={**record.done, Step.PUBLISHED: ""}, next_attempt_at=None)
         for seen in (sighting(), None):
             assert decided(withdrawn, seen) == Publish(1)
         assert decided(replace(withdrawn, problem=lost), sighting()) == Publish(1)
@@ -247,7 +246,7 @@ def test_nobody_is_told_while_whom_to_tell_is_being_found_out() -> None:
     seen = changed(sighting(file=replace(FILE, size_bytes=101)), unchanged_since=NOW)
     record = announced(phase=Phase.COMPLETE, completed_at=NOW, closed=seen.folder.fingerprint)
     assert decided(record, seen) == TellComplete(1)
-    assert decided(replace(record, taken_by=replace(RULES.facts, people="")), seen) is None
+    assert decided(replace(record, taken_by=replace(TAKEN, people="")), seen) is None
 
 
 def test_links_that_were_made_by_another_rule_come_first_and_hold_back_no_data_once_that_failed() -> None:
@@ -323,7 +322,7 @@ mixtures = st.builds(
     told=st.sampled_from(["", "s"]),
     links=st.sampled_from([None, OPEN]),
     access_at=st.sampled_from([None, NOW - timedelta(minutes=1), NOW + timedelta(minutes=4)]),
-    taken_by=st.sampled_from([None, RULES.facts, replace(RULES.facts, people=""), replace(RULES.facts, fields="")]),
+    taken_by=st.sampled_from([None, TAKEN, replace(TAKEN, people=""), replace(TAKEN, fields="")]),
     attempts=st.integers(0, 1),
     done=st.integers(0, len(ONBOARDING)).map(lambda count: dict.fromkeys(ONBOARDING[:count], "x") | {Step.PUBLISHED: ""}),
 )  # fmt: skip

@@ -89,7 +89,7 @@ def _known_datasets(world: World, count: int) -> None:
             id=0, root=folder_seen.root, relative=folder_seen.relative, name=folder_seen.relative,
             unique_name=folder_seen.relative, device=folder_seen.device, inode=folder_seen.inode, detected_at=now,
             phase=Phase.COMPLETE, done=dict.fromkeys(Step, "x"), facts=facts, metadata=folder_seen.metadata,
-            closed=folder_seen.fingerprint, completed_at=now, links=OPEN, taken_by=fact_rules(configuration),
+            closed=folder_seen.fingerprint, completed_at=now, links=OPEN, taken_by=fact_rules(configuration, None),
         )  # fmt: skip
         published = publication_of(record, configuration.facility).fingerprint
         journal.add(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+
+from msgspec.structs import replace
 
 from fs2od.configuration import Configuration, Watch
 from fs2od.facility._moments import is_awaited
@@ -57,15 +58,21 @@ class Rules:
     """The configuration, as deciding needs it."""
 
     configuration: Configuration
+    _facts: dict[str, FactRules] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """By root."""
 
     def watch(self, root: str) -> Watch | None:
         """Return the watch of a root, unless it is watched no longer."""
         return next((watch for watch in self.configuration.watch if str(watch.path) == root), None)
 
-    @cached_property
-    def facts(self) -> FactRules:
-        """By what facts are to be taken."""
-        return fact_rules(self.configuration)
+    def facts(self, record: Record) -> FactRules:
+        """Return by what a dataset's facts are to be taken. What is watched no longer is called as it was."""
+        if record.root not in self._facts:
+            self._facts[record.root] = fact_rules(self.configuration, self.watch(record.root))
+        rules, before = self._facts[record.root], record.taken_by
+        if before is None or self.watch(record.root) is not None:
+            return rules
+        return replace(rules, instrument_named=before.instrument_named)
 
 
 def decide(
@@ -159,12 +166,12 @@ def _is_refused(record: Record) -> bool:
 
 def _taking_anew(record: Record, sighting: Sighting | None, rules: Rules) -> Action | None:
     """Bring what is known up to what is configured; a file that stands as it was read needs no time to settle."""
-    if record.facts is None or record.taken_by == rules.facts:
+    if record.facts is None or record.taken_by == rules.facts(record):
         return None
     if sighting is not None and not _is_held(record) and sighting.folder.metadata == record.metadata:
         return ReadMetadata(record.id)
     before = record.taken_by
-    return None if before is not None and before.publishes_as(rules.facts) else Withhold(record.id)
+    return None if before is not None and before.publishes_as(rules.facts(record)) else Withhold(record.id)
 
 
 def _without_folder(record: Record, watch: Watch | None, rules: Rules) -> Action | None:
@@ -191,7 +198,7 @@ def _onboarding(record: Record, rules: Rules) -> Action | None:
     step = record.next_step
     if step is None:
         return None
-    is_unsure = record.taken_by != rules.facts or record.tally is None
+    is_unsure = record.taken_by != rules.facts(record) or record.tally is None
     nobody_to_tell = record.problem is not None and record.problem.kind is ProblemKind.RECIPIENTS
     if step is Step.ANNOUNCED and (nobody_to_tell or is_unsure):
         return None
@@ -308,7 +315,7 @@ def _publishing(record: Record, rules: Rules) -> Action | None:
 
 def _telling(record: Record, rules: Rules) -> Action | None:
     """Announce it to whom the metadata file names by now, before they hear of the completion."""
-    if record.taken_by != rules.facts:
+    if record.taken_by != rules.facts(record):
         return None  # whom to tell is being found out
     if correction(record, rules.configuration.mail) is not None:
         return AnnounceAgain(record.id)

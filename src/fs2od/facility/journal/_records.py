@@ -135,6 +135,8 @@ class FactRules(msgspec.Struct, frozen=True):
     title: str
     instrument: str
     people: str
+    instrument_named: str = ""
+    """What the configuration itself calls the instrument; empty: as by default, or an earlier version took the facts."""
 
     def publishes_as(self, other: Self) -> bool:
         """Say whether others publish the same of a metadata file, whomever they tell."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fs2od.configuration import Configuration, Watch
+from fs2od.configuration import Configuration, FacilitySection, Watch
 from fs2od.facility.journal import FactRules, Facts, Record
 from fs2od.mail import parse_recipients
 from fs2od.onedata.wire import JsonValue
@@ -20,6 +20,7 @@ __all__ = ["fact_rules", "facts_of", "facts_still_allowed"]
 
 _MOST_CHARACTERS = 500
 _MOST_ITEMS = 50
+_INSTRUMENT: str = FacilitySection.model_fields["instrument"].default
 
 
 def facts_of(metadata: Mapping[str, Any], *, folder: str, configuration: Configuration, watch: Watch | None) -> Facts:
@@ -41,11 +42,18 @@ def facts_of(metadata: Mapping[str, Any], *, folder: str, configuration: Configu
     )
 
 
-def fact_rules(configuration: Configuration) -> FactRules:
-    """Return what tells whether facts that were taken earlier are those which the configuration asks for now; pure."""
+def fact_rules(configuration: Configuration, watch: Watch | None) -> FactRules:
+    """Return what tells whether facts that were taken earlier are those which the configuration asks for now; pure.
+
+    Args:
+        configuration: What holds for all datasets.
+        watch: What holds for those of a watched folder.
+    """
     publish, mail = configuration.publish, configuration.mail
     people = (mail.to, mail.cc, mail.bcc, mail.to_keys, mail.cc_keys, mail.bcc_keys, mail.name_keys)
-    return FactRules(*map(_fingerprint, (publish.fields, publish.title, publish.instrument, people)))
+    named = (watch.instrument if watch else "", configuration.facility.instrument)
+    rules = FactRules(*map(_fingerprint, (publish.fields, publish.title, publish.instrument, people)))
+    return rules if named == ("", _INSTRUMENT) else replace(rules, instrument_named=_fingerprint(named))
 
 
 def facts_still_allowed(record: Record, configuration: Configuration, watch: Watch | None) -> Facts | None:
@@ -53,18 +61,24 @@ def facts_still_allowed(record: Record, configuration: Configuration, watch: Wat
 
     Whom to tell stays: nobody can say who else would be named.
     """
-    facts, before, now = record.facts, record.taken_by, fact_rules(configuration)
+    facts, before, now = record.facts, record.taken_by, fact_rules(configuration, watch)
     if facts is None:
         return None
     title, instrument, publish = facts.title, facts.instrument, configuration.publish
     # Of what an earlier version took, nobody knows by which rule.
     if before is not None and before.title != now.title:
         title = _first_known(facts, publish.title) or record.name
-    if before is not None and before.instrument != now.instrument:
+    if before is not None and _calls_it_otherwise(before, now, is_watched=watch is not None):
         named = (watch.instrument if watch else "") or _first_known(facts, publish.instrument)
         instrument = named or configuration.facility.instrument
     published = {path: value for path, value in facts.published.items() if path in publish.fields}
     return replace(facts, title=title, instrument=instrument, published=published)
+
+
+def _calls_it_otherwise(before: FactRules, now: FactRules, *, is_watched: bool) -> bool:
+    # What is watched no longer is called as it was.
+    is_renamed = is_watched and before.instrument_named != now.instrument_named
+    return is_renamed or before.instrument != now.instrument
 
 
 def _fingerprint(rule: object) -> str:

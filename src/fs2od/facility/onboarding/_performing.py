@@ -303,7 +303,8 @@ class Performer:
     async def _read(self, record: Record, folder: SeenFolder) -> None:
         if folder.metadata is None:
             return
-        rules, watch = fact_rules(self.configuration), Rules(self.configuration).watch(folder.root)
+        watch = Rules(self.configuration).watch(folder.root)
+        rules = fact_rules(self.configuration, watch)
         try:
             reading = partial(read_metadata, folder.path / folder.metadata.name)
             metadata = await self.surveys.answers.of(folder.path, reading)
@@ -335,7 +336,7 @@ class Performer:
         )
 
     async def _withhold(self, record: Record) -> None:
-        before, rules = record.taken_by, fact_rules(self.configuration)
+        before, rules = record.taken_by, Rules(self.configuration).facts(record)
         known = facts_still_allowed(record, self.configuration, Rules(self.configuration).watch(record.root))
         # Read as soon as that is possible: what is listed since then, and whom to tell, is not known.
         withheld = replace(record, facts=known, reread=True)
