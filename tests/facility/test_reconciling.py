@@ -21,6 +21,8 @@ ROOT = "/data/krios1"
 WATCH = Watch(path=Path(ROOT))
 FILE = SeenFile("SPA.yml", 100, 1_000_000_000, 7)
 
+GONE = "the folder is gone: put it back; if it is gone for good: fs2od datasets retire A"
+
 
 def folder(
     name: str = "A",
@@ -116,7 +118,7 @@ def test_a_removed_folder_is_reported_once() -> None:
 
 
 def test_a_new_folder_that_got_a_removed_ones_inode_is_a_new_dataset() -> None:
-    removed = record(problem=Problem(ProblemKind.REMOVED, "the folder is gone: put it back", NOW))
+    removed = record(problem=Problem(ProblemKind.REMOVED, GONE, NOW))
     new = folder("B", file=SeenFile("SPA.yml", 5, 5, 5))
     assert reconciled([new], [removed]) == [Adopt(new)]
 

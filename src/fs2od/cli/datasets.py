@@ -12,8 +12,9 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from fs2od.errors import ConfigurationError, Fs2odError
-from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, DatasetRow, Datasets
+from fs2od.cli.datasets_retiring import RETIREMENTS, consequences
+from fs2od.errors import ConfigurationError, Fs2odError, Interrupted
+from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, DatasetRow, Datasets, Retirement
 from fs2od.quantities import human_bytes, human_count
 from fs2od.sqlite import Database
 
@@ -145,6 +146,42 @@ def accept(*, name: str, data: Path) -> None:
     with _known(name, data) as found:
         found.accept(name, datetime.now(UTC))
     click.echo(f"the folder of {name} is accepted with the facility's next look", err=True)
+
+
+@datasets.command(
+    epilog="Examples:\n\n  fs2od datasets retire 20261105_A --data ./state/facility\n\n"
+    "  fs2od datasets retire 20261105_A --onedata close --yes --json --data ./state/facility",
+)
+@click.argument("name")
+@click.option(
+    "--onedata",
+    type=click.Choice(tuple(RETIREMENTS)),
+    default="keep",
+    show_default=True,
+    help="What becomes of it at Onedata: all stays (keep), its link and its invites end (close), or its space is deleted (delete).",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_DATA
+@_JSON
+def retire(*, name: str, onedata: Retirement, yes: bool, data: Path, as_json: bool) -> None:
+    """Put the dataset NAME away, whose folder is gone for good.
+
+    Nobody looks for its folder any more, nothing is imported, and no letters are written about it. At Onedata all stays as it is, unless
+    you say otherwise. `fs2od datasets retry NAME` takes it up again. Nothing is ever deleted in the watched folders.
+    """
+    with _known(name, data) as found:
+        was_retired, row = found.require_retirable(name), found.get(name)
+        if not was_retired or onedata != "keep":
+            for line in consequences(row, onedata):
+                click.echo(_printable(line), err=True)
+            if not yes and not click.confirm(f"Retire {name}?", err=True):
+                raise Interrupted(f"{name} stays as it is")
+            found.retire(name, onedata, datetime.now(UTC))
+    if as_json:
+        click.echo(json.dumps({"dataset": name, "onedata": onedata, "was_retired": was_retired}))
+    is_done = was_retired and onedata == "keep"
+    said = "is retired already" if is_done else "is retired with its facility's next look"
+    click.echo(f"{name} {said}", err=True)
 
 
 @contextmanager

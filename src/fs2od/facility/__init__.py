@@ -1,6 +1,14 @@
 """From a folder to an announced dataset: the facility side, which speaks to Onedata over the wire only."""
 
-from fs2od.facility._datasets import DatasetEventRow, DatasetRow, Datasets, DatasetState, NothingToAccept
+from fs2od.facility._datasets import (
+    DatasetEventRow,
+    DatasetRow,
+    Datasets,
+    DatasetState,
+    NothingToAccept,
+    NothingToRetire,
+    Retirement,
+)
 from fs2od.facility._facility import DATABASE_NAME, Facility
 from fs2od.facility._planning import Planned, plan
 from fs2od.facility._refused_mail import Unreached
@@ -17,7 +25,9 @@ __all__ = [
     "Datasets",
     "Facility",
     "NothingToAccept",
+    "NothingToRetire",
     "Planned",
+    "Retirement",
     "Supported",
     "Unheeded",
     "Unreached",

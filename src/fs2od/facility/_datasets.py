@@ -13,12 +13,20 @@ from fs2od.facility._onedata_access import ONEDATA_STATE
 from fs2od.facility._passing_over import PASSED_OVER, unheeded_in
 from fs2od.facility._refused_mail import Unreached, all_unreached, unreached_words
 from fs2od.facility._whereabouts import HEALTH, Supported, read_whereabouts
-from fs2od.facility.deciding import Unheeded
+from fs2od.facility.deciding import STRUCTURAL, Unheeded
 from fs2od.facility.journal import ONBOARDING, Phase, Problem, ProblemKind, Record, Step, Wish, read_records
 from fs2od.mail import Outbox
 from fs2od.sqlite import Database
 
-__all__ = ["DatasetEventRow", "DatasetRow", "DatasetState", "Datasets", "NothingToAccept"]
+__all__ = [
+    "DatasetEventRow",
+    "DatasetRow",
+    "DatasetState",
+    "Datasets",
+    "NothingToAccept",
+    "NothingToRetire",
+    "Retirement",
+]
 
 
 class NothingToAccept(Fs2odError):
@@ -27,7 +35,18 @@ class NothingToAccept(Fs2odError):
     exit_code = 6
 
 
-DatasetState = Literal["needs you", "waiting", "seen", "onboarding", "acquiring", "finishing", "complete"]
+class NothingToRetire(Fs2odError):
+    """A dataset's folder is there, as far as anybody knows."""
+
+    exit_code = 6
+
+
+DatasetState = Literal["needs you", "waiting", "seen", "onboarding", "acquiring", "finishing", "complete", "retired"]
+
+Retirement = Literal["keep", "close", "delete"]
+"""What becomes of what Onedata has of a dataset that is retired."""
+
+_RETIRED_BY: Mapping[Retirement, Wish] = {"keep": Wish.RETIRE, "close": Wish.CLOSE, "delete": Wish.DELETE}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -138,6 +157,28 @@ class Datasets:
             raise NothingToAccept(f"no other folder has the name of {name}: there is nothing to accept")
         self._wish(name, Wish.ACCEPT, now)
 
+    def require_retirable(self, name: str) -> bool:
+        """Make sure that a dataset may be retired; `True`: it was already.
+
+        Raises:
+            KeyError: There is none of that name.
+            NothingToRetire: Its folder is in order, as far as the facility has looked.
+        """
+        record = next((each for each in read_records(self._database) if each.name == name), None) or _missing(name)
+        if record.problem is None or record.problem.kind not in STRUCTURAL:
+            raise NothingToRetire(f"{record.path} is there, or its facility has not looked: {name} is not retired")
+        return record.is_retired
+
+    def retire(self, name: str, onedata: Retirement, now: datetime) -> None:
+        """Wish that nobody looks for a dataset's folder any more, and what becomes of it at Onedata; see `require_retirable`.
+
+        Raises:
+            KeyError: There is none of that name.
+            NothingToRetire: Its folder is in order, as far as the facility has looked.
+        """
+        self.require_retirable(name)
+        self._wish(name, _RETIRED_BY[onedata], now)
+
     def passed_over(self) -> tuple[Unheeded, ...]:
         """Return what lies in the watched folders, seems to be meant as a dataset and is not taken up, with what to do."""
         return unheeded_in(self._known(PASSED_OVER))
@@ -184,12 +225,13 @@ def _row(
     whereabouts: tuple[datetime | None, tuple[Supported, ...]],
     refused: tuple[Unreached, ...],
 ) -> DatasetRow:
+    refused = () if record.is_retired else refused
     tally, only_mail = record.tally, bool(refused) and not (record.stuck and record.stuck.needs_you)
     stuck = _refusal(refused) if only_mail else record.stuck
     return DatasetRow(
         name=record.name,
         path=str(record.path),
-        state=_state(record.phase, stuck),
+        state=_state(record, stuck),
         phase=record.phase,
         stuck=stuck.said if stuck else "",
         stuck_since=stuck.since if stuck else None,
@@ -228,7 +270,7 @@ _STATES: Mapping[Phase, DatasetState] = {
 }
 
 
-def _state(phase: Phase, stuck: Problem | None) -> DatasetState:
+def _state(record: Record, stuck: Problem | None) -> DatasetState:
     if stuck is None:
-        return _STATES[phase]
+        return "retired" if record.is_retired else _STATES[record.phase]
     return "needs you" if stuck.needs_you else "waiting"

@@ -29,6 +29,7 @@ from fs2od.facility.onboarding import (
     OnedataAway,
     Performer,
     importing_again,
+    retired,
     setback_of,
     uncounted_names,
 )
@@ -176,6 +177,10 @@ class Passes:
             record, said = self._journal.get(dataset), "asked for"
             if wish is Wish.ACCEPT:
                 record, said = self._accepted(record)
+            elif wish.retires:
+                record, said = retired(record, wish, self._clock())
+            elif record.is_retired:
+                record, said = replace(importing_again(record), problem=None, retiring=None), "it is looked for again"
             # What is known of the metadata file tells whether the folder is still the dataset's.
             again = replace(record, next_attempt_at=None, attempts=0, trouble=None, reread=True)
             await asyncio.to_thread(self._journal.write, again, kind=wish, said=said, now=self._clock())

@@ -158,6 +158,14 @@ class Outbox:
         )
         return True
 
+    def withdraw(self, connection: sqlite3.Connection, key: str) -> None:
+        """Forget the letters under a key that wait and that nobody has, inside the caller's transaction."""
+        connection.execute(
+            "DELETE FROM mail_letters WHERE key > ? AND key < ? AND state = 'queued'"
+            " AND NOT EXISTS (SELECT 1 FROM mail_recipients WHERE letter = mail_letters.id AND state = 'sent')",
+            (f"{key}/", f"{key}0"),
+        )
+
     def due(self, now: datetime, *, limit: int = 20) -> tuple[LetterRow, ...]:
         """Return the letters whose time has come, those that wait longest first. A clock that was set back puts none off."""
         values = (_to_us(now), _to_us(now), _FIRST_PAUSE // _US, _LONGEST_PAUSE // _US, limit)

@@ -135,6 +135,9 @@ _NEXT: dict[DatasetState, str] = {
         "New files are imported as they come. When the running file is gone and nothing moves, it is complete."
     ),
     "finishing": sentence("The last import is under way. Then it is complete, and a mail says so."),
+    "retired": sentence(
+        "Nothing: its folder is gone for good, as somebody said. The command fs2od datasets retry takes it up again."
+    ),
     "complete": sentence("Its files are looked at now and then. Were they to change again, they would be imported."),
 }
 

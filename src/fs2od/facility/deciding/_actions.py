@@ -28,6 +28,7 @@ __all__ = [
     "ReadMetadata",
     "Release",
     "Reopen",
+    "Retire",
     "SetContinuous",
     "SetLinks",
     "Take",
@@ -117,6 +118,13 @@ class SetContinuous:
 @dataclass(frozen=True, slots=True)
 class EndImport:
     """Let the provider import nothing more of a dataset in whose place is another folder, or none."""
+
+    dataset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """End at Onedata what the operator wants to be ended, of a dataset whose folder is gone for good."""
 
     dataset: int
 
@@ -224,6 +232,7 @@ Action: TypeAlias = (
     | Reopen
     | SetContinuous
     | EndImport
+    | Retire
     | TellFolder
     | AskImport
     | ImportSidecar
@@ -248,6 +257,7 @@ _SAID: dict[type, str] = {
     NoteRunning: "note that acquisition goes on",
     Reopen: "import what changed after the completion",
     EndImport: "end the import: the folder is not in order",
+    Retire: "end at Onedata what is to be ended of a dataset that was retired",
     TellFolder: "tell the provider that the folder is meant which stands there now",
     AskImport: "ask for an import of what has changed",
     ImportSidecar: "ask for an import of new checksums",

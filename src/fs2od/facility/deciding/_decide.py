@@ -26,6 +26,7 @@ from fs2od.facility.deciding._actions import (
     Publish,
     ReadMetadata,
     Reopen,
+    Retire,
     SetContinuous,
     SetLinks,
     Take,
@@ -48,7 +49,7 @@ __all__ = ["Rules", "data_signature", "decide", "due_at", "is_completion_untold"
 _CHECK_EVERY = timedelta(seconds=0.5)
 _FILES_PER_SECOND = 20_000
 """How many files a scan that is asked for looks at, roughly; see `_import_pause`."""
-_ELSEWHERE = frozenset({ProblemKind.REPLACED, ProblemKind.REMOVED, ProblemKind.RENAMED})
+_ELSEWHERE = frozenset({ProblemKind.REPLACED, ProblemKind.REMOVED, ProblemKind.RENAMED, ProblemKind.RETIRED})
 """Problems with which another folder has the dataset's name, or may get it at any moment."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -178,7 +179,8 @@ def _without_folder(record: Record, watch: Watch | None, rules: Rules) -> Action
     """Do what needs no folder: links are closed also where data are delivered from elsewhere, and nothing else is imported."""
     links = _links(record, watch) if watch is not None and _is_held(record) else None
     end = EndImport(record.id) if _imports_another(record) else None
-    wanted = [action for action in (end, links, _publishing(record, rules)) if action is not None]
+    retire = Retire(record.id) if record.retiring is not None else None
+    wanted = [action for action in (retire, end, links, _publishing(record, rules)) if action is not None]
     # In turns, so that none waits for ever for another one.
     return wanted[record.attempts % len(wanted)] if wanted else None
 

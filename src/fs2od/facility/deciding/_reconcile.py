@@ -25,6 +25,7 @@ STRUCTURAL = frozenset(
         ProblemKind.UNWATCHED,
         ProblemKind.METADATA_LOST,
         ProblemKind.CLOSED,
+        ProblemKind.RETIRED,
     }
 )
 """Problems with the folder itself. With such a one nothing is done: what it means is for a person to say."""
@@ -69,12 +70,15 @@ class _Reconciling:
         self._closed = {str(each.path) for each in look.passed_over if each.oddity is Oddity.CLOSED}
         self._dataset_paths = {str(record.path): record for record in records if not _is(record, ProblemKind.NESTED)}
         self._above_datasets = {
-            str(parent): path for path, record in self._dataset_paths.items() for parent in record.path.parents
+            str(parent): path
+            for path, record in self._dataset_paths.items()
+            for parent in record.path.parents
+            if not record.is_retired
         }
 
     def known(self) -> Iterator[Hold | Release | Identify]:
         for record in self._records:
-            if any(record.path.is_relative_to(root) for root in self._look.missing):
+            if record.is_retired or any(record.path.is_relative_to(root) for root in self._look.missing):
                 continue
             folder = self._folder(record)
             problem = self._problem(record, folder)
@@ -87,7 +91,7 @@ class _Reconciling:
                 yield Identify(record.id, folder)
 
     def new(self) -> Iterator[Adopt]:
-        taken = set(self._dataset_paths)
+        taken = {path for path, record in self._dataset_paths.items() if not record.is_retired}
         # Outer folders first, so that the inner one of two new datasets is the nested one.
         for sighting in sorted(self._sightings.values(), key=lambda each: len(each.folder.path.parts)):
             folder = sighting.folder
@@ -111,7 +115,7 @@ class _Reconciling:
     def _is_renamed(self, folder: SeenFolder) -> bool:
         """Say whether a known dataset's folder seems to have got this name, so that it is no new one."""
         return any(
-            record.identity not in self._sightings and _has_moved(record, folder)
+            record.identity not in self._sightings and not record.is_retired and _has_moved(record, folder)
             for record in self._by_numbers.get(_numbers(folder), ())
         )
 
@@ -141,7 +145,7 @@ class _Reconciling:
         if _is_another(record, folder):
             said = "another folder now has this name: move it away and put the dataset back"
             accept = f"if this is its data, all the same: fs2od datasets accept {record.name}"
-            return self._report(ProblemKind.REPLACED, f"{said}; {accept}")
+            return self._report(ProblemKind.REPLACED, f"{said}; {accept}; {_for_good(record)}")
         if folder.is_closed:
             return self._report(ProblemKind.CLOSED, CLOSED_FOLDER)
         if folder.metadata is None:
@@ -153,23 +157,29 @@ class _Reconciling:
         stranger = self._strangers.get(_numbers(record))
         if stranger is not None and _has_moved(record, stranger):
             where = Path(stranger.root, stranger.shown)
-            return self._report(ProblemKind.RENAMED, f"the folder seems to be called {where} now: name it as it was")
+            said = f"the folder seems to be called {where} now: name it as it was"
+            return self._report(ProblemKind.RENAMED, f"{said}; {_for_good(record)}")
         if any(str(parent) in self._closed for parent in record.path.parents):
             return self._report(ProblemKind.CLOSED, f"a folder above it is closed; {CLOSED_FOLDER}")
         watch = self._watches.get(record.root)
         if watch is None or not fits_glob(record.relative, watch.glob):
             return self._unwatched(record, watch)
-        return self._report(ProblemKind.REMOVED, "the folder is gone: put it back")
+        return self._report(ProblemKind.REMOVED, f"the folder is gone: put it back; {_for_good(record)}")
 
     def _unwatched(self, record: Record, watch: Watch | None) -> Problem | None:
         # What is complete stands in Onedata, and whoever stops watching old folders need not hear of each dataset there.
         if record.phase is Phase.COMPLETE:
             return None
         reason = f"watch.glob of {record.root} does not match it" if watch else f"{record.root} is not watched"
-        return self._report(ProblemKind.UNWATCHED, f"{reason} any more: it stays as it is until it is watched again")
+        said = f"{reason} any more: it stays as it is until it is watched again"
+        return self._report(ProblemKind.UNWATCHED, f"{said}; {_for_good(record)}")
 
     def _report(self, kind: ProblemKind, said: str) -> Problem:
         return Problem(kind, said, self._now)
+
+
+def _for_good(record: Record) -> str:
+    return f"if it is gone for good: fs2od datasets retire {record.name}"
 
 
 def _is(record: Record, kind: ProblemKind) -> bool:

@@ -63,8 +63,18 @@ class Journal:
         now: datetime,
         letter: Letter | None = None,
         letter_key: str = "",
+        withdraw: str = "",
     ) -> Record:
         """Write down a record's new state, the event that tells of it, and the letter about it: all or nothing.
+
+        Args:
+            record: The new state.
+            kind: The kind of the event; empty: there is none.
+            said: What it says.
+            now: The time of day.
+            letter: What is to be sent.
+            letter_key: What it is known by.
+            withdraw: Letters under this key that nobody has are withdrawn.
 
         Raises:
             LetterError: The letter cannot be sent; nothing was written.
@@ -73,6 +83,8 @@ class Journal:
         with self.writing(kind or "write") as db:
             if letter is not None:
                 self.outbox.enqueue(db, letter, key=letter_key, now=now)
+            if withdraw:
+                self.outbox.withdraw(db, withdraw)
             self._store(db, record, kind, said, now)
         self._records[record.id] = record
         return record

@@ -81,6 +81,8 @@ class ProblemKind(StrEnum):
     UNWATCHED = "unwatched"
     METADATA_LOST = "metadata lost"
     CLOSED = "closed"
+    RETIRED = "retired"
+    """The operator said that its folder is gone for good."""
     RECIPIENTS = "recipients"
     REFUSED = "refused"
     """Onedata said no; more of the same will not help."""
@@ -94,6 +96,17 @@ class Wish(StrEnum):
     RETRY = "retry"
     ACCEPT = "accept"
     """That the folder which has its name is taken for it, whoever made it."""
+    RETIRE = "retire"
+    """That nobody looks for its folder any more. At Onedata all stays as it is."""
+    CLOSE = "retire and close"
+    """Besides, that nobody new comes in at Onedata: its link and its invites end."""
+    DELETE = "retire and delete"
+    """Besides, that its space is deleted."""
+
+    @property
+    def retires(self) -> bool:
+        """Say whether the dataset is to be retired."""
+        return self in {Wish.RETIRE, Wish.CLOSE, Wish.DELETE}
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -107,7 +120,7 @@ class Problem(msgspec.Struct, frozen=True):
     @property
     def needs_you(self) -> bool:
         """Say whether it stays until a person does something."""
-        return self.kind is not ProblemKind.WAITING
+        return self.kind not in {ProblemKind.WAITING, ProblemKind.RETIRED}
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -190,6 +203,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is wrong with the folder or its metadata file."""
     trouble: Problem | None = None
     """What went wrong in the last attempt to go on."""
+    retiring: Wish | None = None
+    """What is still to be done at Onedata, of a dataset that was retired."""
     attempts: int = 0
     next_attempt_at: datetime | None = None
     root_file: str = ""
@@ -262,7 +277,12 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def stuck(self) -> Problem | None:
         """What an operator should hear about first."""
-        return self.problem or self.trouble
+        return self.trouble if self.is_retired else self.problem or self.trouble
+
+    @property
+    def is_retired(self) -> bool:
+        """Say whether nobody looks for its folder any more."""
+        return self.problem is not None and self.problem.kind is ProblemKind.RETIRED
 
     @property
     def next_step(self) -> Step | None:

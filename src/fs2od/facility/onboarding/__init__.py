@@ -5,6 +5,7 @@ from fs2od.facility.onboarding._letters import NobodyToTell, announced_letter, c
 from fs2od.facility.onboarding._names import dataset_name, provider_path, unique_name
 from fs2od.facility.onboarding._performing import ApartAction, LocalAction, OnedataAction, Performer
 from fs2od.facility.onboarding._provisioning import Groups, provide_groups
+from fs2od.facility.onboarding._retiring import retired
 from fs2od.facility.onboarding._services import Connect, Services, read_token
 from fs2od.facility.onboarding._setbacks import FolderTrouble, NotYet, OnedataAway, Setback, setback_of
 
@@ -28,6 +29,7 @@ __all__ = [
     "provide_groups",
     "provider_path",
     "read_token",
+    "retired",
     "setback_of",
     "uncounted_names",
     "unique_name",

@@ -32,6 +32,7 @@ from fs2od.facility.deciding import (
     ReadMetadata,
     Release,
     Reopen,
+    Retire,
     Rules,
     SetContinuous,
     SetLinks,
@@ -57,6 +58,7 @@ from fs2od.facility.onboarding._imported import difference
 from fs2od.facility.onboarding._importing import Importer, importing_again
 from fs2od.facility.onboarding._names import dataset_name, unique_name
 from fs2od.facility.onboarding._provisioning import Groups
+from fs2od.facility.onboarding._retiring import end_at_onedata
 from fs2od.facility.onboarding._services import Services
 from fs2od.facility.onboarding._setbacks import NotYet
 from fs2od.facility.onboarding._steps import (
@@ -78,7 +80,7 @@ __all__ = ["ApartAction", "LocalAction", "OnedataAction", "Performer"]
 LocalAction = Adopt | Hold | Release | Identify | ReadMetadata | Withhold | NoteRunning | Reopen
 """What needs nothing from Onedata, and so is done while it is away."""
 
-ApartAction = EndImport | SetLinks | Publish
+ApartAction = EndImport | Retire | SetLinks | Publish
 """What needs Onedata, and no folder."""
 
 OnedataAction = (
@@ -184,6 +186,8 @@ class Performer:
         match action:
             case EndImport():
                 await Importer(self.journal, self.surveys, self.clock).end(record, services)
+            case Retire():
+                await self._retire(record, services)
             case SetLinks():
                 await self._set_links(record, services)
             case Publish():
@@ -250,6 +254,12 @@ class Performer:
             said = f"owners and members keep the rights that they have ({error})"
         done = {**scene.record.done, Step.MEMBERS_RIGHTS: bundles_fingerprint()}
         await self._write(replace(scene.record, done=done), "rights", said)
+
+    async def _retire(self, record: Record, services: Services) -> None:
+        after, said = await end_at_onedata(record, services)
+        # What waits would bring people a link and invites that work no longer.
+        withdrawing = partial(self.journal.write, after, kind="retired", said=said, now=self.clock())
+        await asyncio.to_thread(withdrawing, withdraw=record.unique_name)
 
     async def _set_links(self, record: Record, services: Services) -> None:
         try:
