@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from tests.node.account_scene import SAM, HandClock, Scene, open_scene
 
+from fs2od.node.http.neighbours import neighbourhood
 from fs2od.node.zone.accounts import (
     Pace,
-    neighbourhood,
 )
 from fs2od.onedata.errors import NotFound
 

@@ -200,9 +200,10 @@ def needs_you(said: str) -> Problem:
 class OperatorPages:
     """A browserless reader of the operator's pages."""
 
-    def __init__(self, world: OperatorWorld, client: httpx.AsyncClient) -> None:
+    def __init__(self, world: OperatorWorld, client: httpx.AsyncClient, app: ASGIApp) -> None:
         self.world = world
         self.client = client
+        self.app = app
 
     async def sign_in(self) -> None:
         answer = await self.post("/sign-in", {"key": KEY})
@@ -223,7 +224,7 @@ class OperatorPages:
 @pytest.fixture
 async def operator(tmp_path: Path) -> AsyncIterator[OperatorPages]:
     world = open_operator_world(tmp_path)
-    transport = httpx.ASGITransport(world.app())
-    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, trust_env=False) as client:
-        yield OperatorPages(world, client)
+    app = world.app()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN, trust_env=False) as client:
+        yield OperatorPages(world, client, app)
     world.database.close()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import httpx
@@ -137,7 +139,35 @@ def test_attempts_are_limited_for_everybody_together() -> None:
     for number in range(3):
         assert attempts.wait_s(f"10.0.0.{number}") == 0
         attempts.failed(f"10.0.0.{number}")
-    assert attempts.wait_s("10.0.0.9") == 60
+    assert attempts.wait_s("10.0.0.1") == 60
+
+
+async def test_others_who_try_keys_do_not_keep_the_operator_out(operator: OperatorPages) -> None:
+    """Anybody could, with a hundred attempts a minute, as long as they liked."""
+    async with strangers(operator, *(f"192.0.2.{number}" for number in range(20))) as clients:
+        for client in clients * 10:
+            await client.post("/sign-in", data={"key": "wrong"}, headers={"Origin": ORIGIN})
+        refused = [await client.post("/sign-in", data={"key": "x"}, headers={"Origin": ORIGIN}) for client in clients]
+    assert {answer.status_code for answer in refused} == {429}
+    await operator.sign_in()
+
+
+async def test_all_addresses_of_one_client_count_together(operator: OperatorPages) -> None:
+    async with strangers(operator, *(f"2001:db8::{number:x}" for number in range(11))) as clients:
+        answers = [await client.post("/sign-in", data={"key": "x"}, headers={"Origin": ORIGIN}) for client in clients]
+    assert [answer.status_code for answer in answers] == [403] * 10 + [429]
+
+
+@asynccontextmanager
+async def strangers(operator: OperatorPages, *addresses: str) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """Yield a browser at each of these addresses, before the very pages that the operator looks at."""
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(
+                httpx.AsyncClient(transport=httpx.ASGITransport(operator.app, client=(address, 4711)), base_url=ORIGIN)
+            )
+            for address in addresses
+        ]
 
 
 async def test_operator_s_pages_keep_to_themselves(operator: OperatorPages) -> None:

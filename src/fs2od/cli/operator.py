@@ -37,11 +37,15 @@ async def operator_service(
 def _key(path: Path) -> str:
     """Return the operator's key, made at the first start; its file is readable by its owner only."""
     try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(secrets.token_urlsafe(24) + "\n")
-        return path.read_text().strip()
+        found = path.read_text().strip() if path.exists() else ""
+        if found:
+            return found
+        # There is no key yet, or a start was killed before it had written it.
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = secrets.token_urlsafe(24)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(f"{key}\n")
+        return key
     except OSError as error:
         raise StorageMissing(f"{path} cannot be used ({error.strerror}): check the folder and its rights") from error

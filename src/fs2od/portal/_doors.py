@@ -13,6 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
+from fs2od.node.http.endpoints import peer_ip
+from fs2od.node.http.neighbours import neighbourhood
 from fs2od.node.http.routing import Route
 from fs2od.portal._problems import Problem, problem_page
 from fs2od.portal._rendering import html_page, wants_json
@@ -122,7 +124,7 @@ class Doors:
     async def _sign_in(self, request: Request) -> Response:
         if not self._is_ours(request):
             return self._refused(request)
-        peer = request.client.host if request.client else ""
+        peer = neighbourhood(peer_ip(request))
         wait_s = self.attempts.wait_s(peer)
         if wait_s:
             said = sentence("Too many attempts: try again in %(seconds)s s.", seconds=wait_s)

@@ -61,7 +61,10 @@ class Sessions:
 
 
 class Attempts:
-    """Counts failed sign-ins, so that nobody tries keys by the thousand: so many a minute from one address, and in all."""
+    """Counts failed sign-ins, so that nobody tries keys by the thousand: so many a minute from one client, and in all.
+
+    Who did not fail lately has one attempt in any case: others, however many, keep nobody out who has the key.
+    """
 
     def __init__(self, clock: Callable[[], datetime], *, each: int = 10, everybody: int = 100) -> None:
         self._clock = clock
@@ -75,9 +78,12 @@ class Attempts:
     def wait_s(self, peer: str) -> int:
         """Return for how many seconds `peer` has to wait before the next attempt; 0 for not at all."""
         with self._lock:
+            own = self._failures.get(peer, deque())
+            if not own or not self._left_s(own[-1]):
+                return 0
             waits = (
-                self._left_s(self._failures.get(peer, deque()), self._each),
-                self._left_s(self._all, self._everybody),
+                self._left_s(own[0]) if len(own) >= self._each else 0,
+                self._left_s(self._all[0]) if len(self._all) >= self._everybody else 0,
             )
         return max(waits)
 
@@ -91,8 +97,6 @@ class Attempts:
             failures.append(self._clock())
             self._all.append(self._clock())
 
-    def _left_s(self, failures: deque[datetime], most: int) -> int:
-        if len(failures) < most:
-            return 0
-        left = failures[0] + self._window - self._clock()
+    def _left_s(self, since: datetime) -> int:
+        left = since + self._window - self._clock()
         return max(0, -int(-left.total_seconds() // 1))

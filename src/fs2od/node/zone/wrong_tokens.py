@@ -11,7 +11,8 @@ from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
 
 from fs2od.node.clock import Clock
-from fs2od.node.zone.accounts import Pace, neighbourhood
+from fs2od.node.http.neighbours import neighbourhood
+from fs2od.node.zone.accounts import Pace
 from fs2od.onedata import errors
 
 __all__ = ["WrongTokens"]

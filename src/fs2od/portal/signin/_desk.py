@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fs2od.node.http.endpoints import peer_ip
+from fs2od.node.http.neighbours import neighbourhood
 from fs2od.node.http.routing import Route
-from fs2od.node.zone.accounts import AskedTooOften, Blocked, NotInvited, neighbourhood
+from fs2od.node.zone.accounts import AskedTooOften, Blocked, NotInvited
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import UserId

@@ -5,7 +5,7 @@ from fs2od.node.zone.accounts.flows import Flow, Flows
 from fs2od.node.zone.accounts.grants import Grant, Grants
 from fs2od.node.zone.accounts.identities import Identities, Identity, LastIdentity, Proof
 from fs2od.node.zone.accounts.links import AskedTooOften, LinkLetters, SignInLink, SignInLinks
-from fs2od.node.zone.accounts.pace import Pace, neighbourhood
+from fs2od.node.zone.accounts.pace import Pace
 from fs2od.node.zone.accounts.sealing import SealedTransport, sealed_link
 from fs2od.node.zone.accounts.sessions import SESSION_LASTS, BrowserSession, Resumed, Sessions
 
@@ -33,6 +33,5 @@ __all__ = [
     "SignInLink",
     "SignInLinks",
     "SignUp",
-    "neighbourhood",
     "sealed_link",
 ]

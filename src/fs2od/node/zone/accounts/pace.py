@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from datetime import timedelta
-from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from fs2od.node.clock import Clock
 
-__all__ = ["Pace", "neighbourhood"]
+__all__ = ["Pace"]
 
 _MOST_KEPT = 10_000
 
@@ -43,12 +42,3 @@ class Pace:
             return 0
         left_s = times[0] + self._within_s - self._clock.now().timestamp()
         return max(0, -int(-left_s // 1))
-
-
-def neighbourhood(address: IPv4Address | IPv6Address | None) -> str:
-    """Return what stands for one client: an IPv4 address, or the /64 that one IPv6 client has all of."""
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ip_network((address, 64), strict=False))
-    return str(address or "")

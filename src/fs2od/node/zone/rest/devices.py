@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fs2od.node.http import Answer, Call, Endpoint, json_answer
-from fs2od.node.zone.accounts import neighbourhood
+from fs2od.node.http.neighbours import neighbourhood
 from fs2od.node.zone.devices import DeviceRefused
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata.wire import devices as ours
