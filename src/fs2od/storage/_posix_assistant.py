@@ -9,71 +9,91 @@ import subprocess
 import sys
 from array import array
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import TypeAlias
 
 from fs2od.storage import _posix_looking as looking
 
-__all__ = ["Assistant"]
+__all__ = ["Assistant", "Told", "Unanswered"]
 
-# Where there is little to list, nothing is gained. Its start takes as long as looking at some thousand, but beside this process.
-_ALONE = 100
-# Their answers fit into the socket together: so the assistant always comes round to reading, and neither side waits for
-# the other in a circle.
-_IN_FLIGHT = 8
-# Asking and hearing the answer takes as long as looking at so many.
+# Where there is little to list, nothing is gained. Its start takes as long as looking at some thousand, but beside this process:
+# a directory that is so large itself is worth to wait for it.
+_ALONE, _LARGE_BYTES = 100, 1 << 18
+# To ask and to hear the answer takes as long as looking at so many.
 _FEW = 20
+# What is asked for fits into the socket together: so neither side waits for the other in a circle.
+_IN_FLIGHT = 8
 _LONGEST_S = 60.0
+_START_S = 1.0
 _END_S = 5.0
 _log = logging.getLogger(__name__)
 
+Told: TypeAlias = "tuple[list[str], array[int]]"
+"""Names, and `looking.FACTS` numbers for each, zeros for what could not be told."""
+
+
+class Unanswered(Exception):  # it says who goes on, and reaches nobody else
+    """The process does not answer any more: its user looks itself."""
+
 
 class Assistant:
-    """Asks in advance for the facts of names. For use by one thread.
+    """Has directories listed with the facts of all that lies in them. For use by one thread.
 
-    Whatever goes wrong with the process, or takes longer than a minute, ends it: then there are no answers any more, and its
-    user looks itself.
+    What was asked for is answered in that order. Whatever goes wrong with the process, or takes longer than a minute, ends it:
+    then there are no answers any more.
     """
 
     def __init__(self) -> None:
         self._channel: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._is_started = self._is_ready = False
-        self._seen = 0
-        self._asked: deque[tuple[int, int]] = deque()
-        self._told: dict[int, array[int]] = {}
+        self._seen = self._number = 0
+        self._few_bytes = -1
+        self._asked: deque[int] = deque()
+        self._answer = memoryview(bytearray(looking.MOST_BYTES))
 
-    def ask(self, directory: int, names: list[str]) -> int | None:
-        """Ask for the facts of names in an open directory, and return the request's number; None if nobody listens."""
-        self._seen += len(names)
-        if not self._is_started and self._seen >= _ALONE:
+    def saw(self, names: int, size_bytes: int) -> None:
+        """Note how many names a directory of that size had: where that is much in sum, the process is worth its start.
+
+        How large a directory is says more or less how much lies in it, in each file system in another way. So it is learned what
+        size those with a few names have.
+        """
+        self._seen += names
+        if names < _FEW and size_bytes < _LARGE_BYTES:
+            self._few_bytes = max(self._few_bytes, size_bytes)
+
+    def ask(self, directory: int, size_bytes: int) -> int | None:
+        """Have an open directory listed, and return the request's number; None if nobody listens."""
+        is_large = size_bytes >= _LARGE_BYTES
+        if not self._is_started and (is_large or self._seen >= _ALONE):
             self._is_started = True
             self._start()
-        if self._channel is None or len(names) < _FEW or not self._listens(self._channel):
+        if size_bytes <= self._few_bytes or len(self._asked) >= _IN_FLIGHT:
             return None
-        number = self._seen
+        if self._channel is None or not self._listens(_START_S if is_large else 0):
+            return None
         try:
-            while len(self._asked) >= _IN_FLIGHT:
-                self._receive(self._channel)
-            socket.send_fds(self._channel, [os.fsencode("/".join(names))], [directory])
+            socket.send_fds(self._channel, [looking.REQUEST], [directory])
         except OSError as error:
             self._give_up(error)
             return None
-        self._asked.append((number, len(names)))
-        return number
+        self._number += 1
+        self._asked.append(self._number)
+        return self._number
 
-    def answer(self, number: int | None) -> array[int] | None:
-        """Return the facts that were asked for; None if there is no answer.
+    def told(self, number: int) -> Iterator[Told]:
+        """Yield what lies in a directory that was asked for, in batches; what was asked for before and not read to its end is dropped.
 
-        There are `looking.FACTS` numbers for each name, zeros for what could not be told.
+        Raises:
+            Unanswered: The process ended, or took too long.
+            OSError: The directory cannot be read on.
         """
-        if number is None:
-            return None
-        while self._channel is not None and number not in self._told:
-            try:
-                self._receive(self._channel)
-            except OSError as error:
-                self._give_up(error)
-        return self._told.pop(number, None)
+        while (names := self._receive(number)) is not None:
+            yield names
+            if len(names[0]) < looking.BATCH:
+                return
+        raise Unanswered
 
     def close(self) -> None:
         """End the process."""
@@ -109,29 +129,38 @@ class Assistant:
             except OSError as error:
                 self._give_up(error)
 
-    def _listens(self, channel: socket.socket) -> bool:
-        if not self._is_ready:
+    def _listens(self, longest_s: float) -> bool:
+        if self._channel is not None and not self._is_ready:
+            self._channel.settimeout(longest_s)
             try:
-                if channel.recv(len(looking.READY)) != looking.READY:
+                if self._channel.recv(len(looking.READY)) != looking.READY:
                     raise ConnectionAbortedError("it ended")
-            except BlockingIOError:
+            except (BlockingIOError, TimeoutError):
                 return False
             except OSError as error:
                 self._give_up(error)
                 return False
-            channel.settimeout(_LONGEST_S)
+            self._channel.settimeout(_LONGEST_S)
             self._is_ready = True
-        return True
+        return self._is_ready
 
-    def _receive(self, channel: socket.socket) -> None:
-        number, count = self._asked[0]
-        told = array("q")
-        data = channel.recv(looking.MOST_BYTES)
-        if len(data) != count * looking.FACTS * told.itemsize:
-            raise ConnectionAbortedError("no answer")
-        told.frombytes(data)
-        self._asked.popleft()
-        self._told[number] = told
+    def _receive(self, number: int) -> Told | None:
+        """Return the next names of a directory; None if there are no answers any more."""
+        while self._channel is not None and self._asked:
+            try:
+                # Into the same memory each time: to take and give back so much costs more than the rest of it.
+                names, facts, failed = _read(self._answer[: self._channel.recv_into(self._answer)])
+            except OSError as error:
+                self._give_up(error)
+                return None
+            current = self._asked[0]
+            if failed or len(names) < looking.BATCH:
+                self._asked.popleft()
+            if current == number:
+                if failed:
+                    raise OSError(failed, os.strerror(failed))
+                return names, facts
+        return None
 
     def _give_up(self, error: OSError) -> None:
         _log.warning("the process that looks at files does not answer (%s): going on without it", error)
@@ -139,3 +168,26 @@ class Assistant:
         if self._channel is not None:
             self._channel.close()
             self._channel = None
+
+
+def _read(data: memoryview) -> tuple[list[str], array[int], int]:
+    """Return the names, facts and error of one answer.
+
+    Raises:
+        ConnectionAbortedError: It is none.
+    """
+    numbers = array("q")
+    head = numbers.itemsize
+    if len(data) < head:
+        raise ConnectionAbortedError("no answer")
+    numbers.frombytes(data[:head])
+    count = numbers[0]
+    if count < 0:
+        return [], array("q"), -count
+    end = head * (1 + count * looking.FACTS)
+    facts = array("q")
+    facts.frombytes(data[head:end])
+    names = os.fsdecode(bytes(data[end:])).split("/") if count else []
+    if len(names) != count:
+        raise ConnectionAbortedError("no answer")
+    return names, facts, 0

@@ -6,17 +6,17 @@ import errno
 import os
 import stat
 from array import array
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import islice, product, repeat
 from operator import attrgetter
+from typing import TypeAlias
 
 from fs2od.manifests import link_fault
 from fs2od.storage._contract import NO_FILES, Begin, Files, Kind, Listed, Seen, Wanted, bounded_ns
-from fs2od.storage._posix_assistant import Assistant
-from fs2od.storage._posix_looking import FACTS, answer
+from fs2od.storage._posix_assistant import Assistant, Unanswered
+from fs2od.storage._posix_looking import BATCH, FACTS, answer
 from fs2od.storage._posix_tree import PARTIAL, Tree, split
 
 __all__ = ["Looker"]
@@ -25,13 +25,14 @@ _FORMAT = 0o170000
 _SPECIAL = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
 _UNREADABLE = "may not be read"
 _KEPT_OUT = "fs2od keeps its own state there"
-# How many names are looked at together, and how many such batches are asked for before the first is needed.
-_BATCH, _AHEAD = 500, 3
 # From so many names on, columns are quicker even if nobody tells them.
 _MANY = 20
 # So many ways to combine the modes and owners of a batch are judged before its files are looked at one by one.
 _USUAL = 16
 _NAME = attrgetter("name")
+
+_Told: TypeAlias = "tuple[list[str], array[int] | None]"
+"""Names with their facts, None for a closer look at each."""
 
 
 class Looker:
@@ -51,26 +52,18 @@ class Looker:
         """Yield an empty batch when the directory is open, then its entries as the kernel gives them; nothing if it is not wanted."""
         reader = _Reader.current()
         with self._tree.mapped(path), self._tree.directory(path) as handle:
-            if wanted is not None and not wanted(_directory(path, os.fstat(handle))):
+            facts = os.fstat(handle)
+            if wanted is not None and not wanted(_directory(path, facts)):
                 return
-            with os.scandir(handle) as entries:
-                names: Iterator[str] = map(_NAME, entries)
-                if not path:
-                    names = filter(PARTIAL.__ne__, names)
-                asking = _asking(handle, names, assistant)
-                ahead = deque(islice(asking, _AHEAD if assistant is not None else 0))
-                yield Listed(NO_FILES, ())
-                while True:
-                    ahead.extend(islice(asking, 1))
-                    if not ahead:
-                        return
-                    batch, request = ahead.popleft()
-                    told = None if assistant is None else assistant.answer(request) or _told_alone(handle, batch)
-                    yield self._sorted_out(handle, path, batch, told, reader)
+            asked = None if assistant is None else assistant.ask(handle, facts.st_size)
+            yield Listed(NO_FILES, ())
+            closer: Iterable[_Told] = zip(_names(handle), repeat(None))
+            for told in closer if assistant is None else _told(handle, facts.st_size, assistant, asked):
+                yield self._sorted_out(handle, path, *(told if path else _without_partial(*told)), reader)
 
     @contextmanager
     def listing(self) -> Iterator[Begin]:
-        """Yield what opens a directory, asks for the facts of its first names, and returns its entries in batches."""
+        """Yield what opens a directory, has it listed, and returns its entries in batches."""
         with closing(Assistant()) as assistant:
 
             def begin(path: str, wanted: Wanted) -> Iterator[Listed] | None:
@@ -89,8 +82,9 @@ class Looker:
         """Take what was told of plain files. What is none, cannot be delivered or could not be told takes a closer look."""
         if told is None:
             return Listed(NO_FILES, self._looked(handle, parent, names, reader))
-        files = Files(names, *(told[column::FACTS] for column in range(3, FACTS)))
-        modes_and_owners = [told[column::FACTS] for column in range(3)]
+        mode, inode, _, _, user, group, size, mtime_ns, ctime_ns = (told[column::FACTS] for column in range(FACTS))
+        files = Files(names, size, mtime_ns, ctime_ns, inode)
+        modes_and_owners = [mode, user, group]
         if _are_plain(modes_and_owners, reader) and all(map(str.isascii, names)):
             return Listed(files, ())
         owned = list(zip(*modes_and_owners, strict=True))
@@ -145,14 +139,41 @@ class Looker:
             return None
 
 
-def _asking(handle: int, names: Iterator[str], assistant: Assistant | None) -> Iterator[tuple[list[str], int | None]]:
-    while batch := list(islice(names, _BATCH)):
-        yield batch, None if assistant is None else assistant.ask(handle, batch)
+def _told(handle: int, size_bytes: int, assistant: Assistant, asked: int | None) -> Iterator[_Told]:
+    """Yield what lies in an open directory, as the assistant tells it or else as it is seen from here."""
+    given = 0
+    try:
+        for names, facts in _told_alone(handle) if asked is None else assistant.told(asked):
+            given += len(names)
+            yield names, facts
+    except Unanswered:
+        # By a handle with a place of its own: the assistant may still be reading on by this one.
+        handle = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=handle)
+        try:
+            yield from _told_alone(handle, given)
+        finally:
+            os.close(handle)
+    assistant.saw(given, size_bytes)
 
 
-def _told_alone(handle: int, names: list[str]) -> array[int] | None:
-    """Return what an assistant would tell where that is quicker than to look at each name by itself; else None."""
-    return answer(handle, names) if len(names) >= _MANY else None
+def _told_alone(handle: int, given: int = 0) -> Iterator[_Told]:
+    return ((names, answer(handle, names) if len(names) >= _MANY else None) for names in _names(handle, given))
+
+
+def _names(handle: int, given: int = 0) -> Iterator[list[str]]:
+    """Yield what lies in an open directory but for what was given already: its order stands while it stays as it is."""
+    with os.scandir(handle) as entries:
+        left = islice(map(_NAME, entries), given, None)
+        while names := list(islice(left, BATCH)):
+            yield names
+
+
+def _without_partial(names: list[str], told: array[int] | None) -> _Told:
+    if PARTIAL not in names:
+        return names, told
+    place = names.index(PARTIAL)
+    left = None if told is None else told[: place * FACTS] + told[(place + 1) * FACTS :]
+    return names[:place] + names[place + 1 :], left
 
 
 def _are_plain(modes_and_owners: list[array[int]], reader: _Reader) -> bool:

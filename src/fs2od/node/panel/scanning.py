@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import groupby, islice, repeat
+from operator import attrgetter
 
 from fs2od.errors import StorageError, StorageMissing
 from fs2od.manifests import SEAL, SIDECAR
@@ -35,6 +37,11 @@ _WORKING, _USUAL = (4_000, 40_000), (2_000, 1_000)
 _FOLDERS = """
 SELECT folder.*, entry.name, NOT EXISTS (SELECT 1 FROM entry AS child WHERE child.parent = folder.entry) AS fresh
 FROM folder JOIN entry ON entry.id = folder.entry WHERE"""
+# Below so many directories at once: a question for each would take longer than to list a small one.
+_GROUP = 100
+_BELOW = f"{_FOLDERS} folder.parent IN ({', '.join('?' * _GROUP)}) ORDER BY folder.parent, folder.entry LIMIT {_PAGE}"
+_BELOW_ONE = f"{_FOLDERS} folder.parent = ? AND folder.entry > ? ORDER BY folder.entry LIMIT {_PAGE}"
+_PLACE = attrgetter("depth", "row")
 
 
 class ScanStopped(Exception):  # it reports an order that was obeyed, not an error
@@ -88,7 +95,7 @@ class _Scan:
         self._registration = Registration(index, number=number, rules=rules, counts=counts, now_s=clock.now_s())
         # The deepest first, so few are in memory; of one depth in the order of their rows: then nearly all new rows come at the
         # end of the sorted index, where SQLite takes them without a search.
-        self._ways: list[tuple[int, int, Iterator[Visit]]] = [(1, 0, self._visits("folder.entry = ?", ROOT, "", -1))]
+        self._ways: list[tuple[int, int, Iterator[Visit]]] = [(1, 0, self._root())]
         self._waiting: list[Looked] = []
         self._ended: list[Visit] = []
         self._seal: Batch | None = None
@@ -160,6 +167,7 @@ class _Scan:
         )
         for looked in waiting:
             self._end(looked.batch.visit, looked.outcome)
+        self._go_deeper([looked.batch.visit for looked in waiting if self._has_more(looked)])
 
     def _is_kept(self, looked: Looked) -> bool:
         return self._seal is not None and looked.batch.visit is self._seal.visit
@@ -176,9 +184,17 @@ class _Scan:
             self._counts.failed += 1
         if outcome is Outcome.PASSED_OVER:
             self._registration.pass_over(visit)
-        has_more = outcome is Outcome.PASSED_OVER or (outcome is Outcome.LISTED and (visit.deeper or not visit.fresh))
-        if has_more and visit.depth + 1 < self._rules.max_depth:
-            heapq.heappush(self._ways, (-visit.depth, visit.row, self._below(visit)))
+
+    def _has_more(self, looked: Looked) -> bool:
+        visit, outcome = looked.batch.visit, looked.outcome
+        may = outcome is Outcome.PASSED_OVER or (outcome is Outcome.LISTED and (visit.deeper or not visit.fresh))
+        return may and visit.depth + 1 < self._rules.max_depth
+
+    def _go_deeper(self, visits: list[Visit]) -> None:
+        for depth, same in groupby(sorted(visits, key=_PLACE), key=attrgetter("depth")):
+            while group := list(islice(same, _GROUP)):
+                below = self._below({visit.row: visit.path for visit in group}, depth + 1)
+                heapq.heappush(self._ways, (-depth, group[0].row, below))
 
     def _remove_vanished(self, visit: Visit) -> None:
         missing = list(self._registration.not_seen(visit))
@@ -202,22 +218,24 @@ class _Scan:
         except StorageError:
             return True  # nobody can tell: the next scan may
 
-    def _below(self, visit: Visit) -> Iterator[Visit]:
-        return self._visits("folder.parent = ? AND folder.entry > ?", visit.row, visit.path, visit.depth)
+    def _root(self) -> Iterator[Visit]:
+        if self._rules.max_depth > 0:
+            yield from (_visit(row, "", 0) for row in self._folders(f"{_FOLDERS} folder.entry = ?", ROOT))
 
-    def _visits(self, where: str, parent: int, path: str, depth: int) -> Iterator[Visit]:
-        """Yield directories to visit, page by page: they are looked up when their turn comes, so few are in memory."""
-        if depth + 1 >= self._rules.max_depth:
-            return
-        query = f"{_FOLDERS} {where} ORDER BY folder.entry LIMIT {_PAGE}"
-        paged, last = where.count("?") > 1, 0
-        while True:
-            with self._index.database.reading() as db:
-                rows = db.execute(query, (parent, last) if paged else (parent,)).fetchall()
-            yield from (_visit(row, path, depth + 1) for row in rows)
-            if not paged or len(rows) < _PAGE:
-                return
-            last = rows[-1]["entry"]
+    def _below(self, paths: dict[int, str], depth: int) -> Iterator[Visit]:
+        """Yield what lies in directories, page by page: it is looked up when its turn comes, so little is in memory."""
+        left = sorted(paths)
+        while left:
+            page = self._folders(_BELOW, *left, *repeat(None, _GROUP - len(left)))
+            last = page[-1]["parent"] if len(page) == _PAGE else left[-1]
+            left = [row for row in left if row > last]
+            while page:
+                yield from (_visit(row, paths[row["parent"]], depth) for row in page)
+                page = self._folders(_BELOW_ONE, last, page[-1]["entry"]) if len(page) == _PAGE else []
+
+    def _folders(self, query: str, *given: int | None) -> list[sqlite3.Row]:
+        with self._index.database.reading() as db:
+            return db.execute(query, given).fetchall()
 
 
 def _visit(row: sqlite3.Row, above: str, depth: int) -> Visit:
