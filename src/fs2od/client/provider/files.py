@@ -82,7 +82,9 @@ class Files(FileReader):
             )
             for file in page.entries():
                 yield file
-            pages.turn(len(page.files), page.next_page_token, is_last=not page.next_page_token)
+            # Some releases give a token with the last page, too, and some say only by the token that there is no more.
+            is_last = page.is_last is True or not page.next_page_token
+            pages.turn(len(page.files), page.next_page_token, is_last=is_last)
 
     async def set_permissions(self, file: FileId, permissions: int) -> None:
         """Set the permission bits, from 0 to 0o1777 (PUT P/data/{id}).

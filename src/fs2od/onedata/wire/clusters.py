@@ -32,12 +32,12 @@ class ClusterDetails(Document, frozen=True, kw_only=True):
 
     cluster_id: str
     type: Literal["oneprovider", "onezone"]
-    worker_version: ClusterVersion
-    onepanel_version: ClusterVersion
+    worker_version: ClusterVersion | UnsetType = UNSET
+    onepanel_version: ClusterVersion | UnsetType = UNSET
     online: bool | UnsetType = UNSET
-    onepanel_proxy: bool
-    creator: SubjectRef
-    creation_time: int
+    onepanel_proxy: bool | UnsetType = UNSET
+    creator: SubjectRef | UnsetType = UNSET
+    creation_time: int | UnsetType = UNSET
 
 
 class MemberDetails(Document, frozen=True, kw_only=True):
@@ -46,4 +46,4 @@ class MemberDetails(Document, frozen=True, kw_only=True):
     user_id: UserId
     full_name: str
     username: str | None
-    creation_time: int
+    creation_time: int | UnsetType = UNSET

@@ -1,6 +1,6 @@
 """From bytes to documents and back: the base of all wire documents, and the words for what does not fit.
 
-Reading accepts keys that are unknown here. Writing is compact, because one client searches error bodies for text.
+Reading accepts keys that are unknown here, and answers that say the same otherwise. Writing is compact, because one client searches error bodies for text.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from fs2od.onedata.errors import (
 )
 from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import Token
+from fs2od.onedata.wire.liberal import convert_liberally
 
 __all__ = [
     "Document",
@@ -87,16 +88,28 @@ def as_json(document: Document) -> JsonObject:
 
 
 def read_answer(body: bytes, kind: type[T]) -> T:
-    """Read a service's answer.
+    """Read a service's answer: exactly, or else as liberally as it takes.
 
     Raises:
         MalformedAnswer: It does not have the form that the protocol promises: report it to us.
     """
     try:
-        return msgspec.json.decode(body, type=kind, dec_hook=_wrap)
+        return _read(body, kind)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         # The cause is left out: it may quote the body, which may hold a secret.
         raise MalformedAnswer(f"an answer does not fit {_name(kind)}: {_where(error)}") from None
+
+
+def _read(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind, dec_hook=_wrap)
+    except msgspec.ValidationError as exact:
+        try:
+            found: T = convert_liberally(msgspec.json.decode(body), kind, _wrap)
+        except msgspec.ValidationError:
+            # It knows the place.
+            raise exact from None
+        return found
 
 
 def read_request(body: bytes, kind: type[T]) -> T:

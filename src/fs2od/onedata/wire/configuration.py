@@ -23,13 +23,13 @@ class ZoneConfiguration(Document, frozen=True, kw_only=True):
     """GET Z/configuration. `version` is split on dots by clients, such as "21.02.8"."""
 
     version: str
-    name: str | None
-    domain: str
-    build: str
-    subdomain_delegation_supported: bool
-    supported_id_ps: tuple[IdentityProvider, ...]
-    compatibility_registry_revision: int | str
-    compatible_oneprovider_versions: tuple[str, ...]
+    name: str | UnsetType | None = UNSET
+    domain: str | UnsetType = UNSET
+    build: str | UnsetType = UNSET
+    subdomain_delegation_supported: bool | UnsetType = UNSET
+    supported_id_ps: tuple[IdentityProvider, ...] | UnsetType = UNSET
+    compatibility_registry_revision: int | str | UnsetType = UNSET
+    compatible_oneprovider_versions: tuple[str, ...] | UnsetType = UNSET
     available_space_tags: dict[str, tuple[str, ...]] | UnsetType = UNSET
     open_data_xrootd_server_domain: str | UnsetType | None = UNSET
     bagit_uploader_workflow_schema_id: str | UnsetType | None = UNSET
@@ -41,12 +41,12 @@ class ProviderConfiguration(Document, frozen=True, kw_only=True):
     provider_id: ProviderId
     name: str
     domain: str
-    onezone_domain: str
+    onezone_domain: str | UnsetType = UNSET
     version: str
-    build: str
-    compatible_onezone_versions: tuple[str, ...]
-    compatible_oneprovider_versions: tuple[str, ...]
-    compatible_oneclient_versions: tuple[str, ...]
+    build: str | UnsetType = UNSET
+    compatible_onezone_versions: tuple[str, ...] | UnsetType = UNSET
+    compatible_oneprovider_versions: tuple[str, ...] | UnsetType = UNSET
+    compatible_oneclient_versions: tuple[str, ...] | UnsetType = UNSET
     rtransfer_port: int | UnsetType = UNSET
     compatibility_registry_revision: int | str | UnsetType = UNSET
 
@@ -59,9 +59,9 @@ class PanelConfiguration(Document, frozen=True, kw_only=True):
     zone_domain: str | None
     cluster_id: str
     version: str
-    build: str
-    deployed: bool
-    is_registered: bool
+    build: str | UnsetType = UNSET
+    deployed: bool | UnsetType = UNSET
+    is_registered: bool | UnsetType = UNSET
     provider_name: str | UnsetType | None = UNSET
     provider_domain: str | UnsetType | None = UNSET
 

@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, UnsetType
 from fs2od.onedata.errors import MalformedAnswer, bad_value, missing, not_allowed
 from fs2od.onedata.ids import FileId, ProviderId, ShareId, UserId
 from fs2od.onedata.wire.codec import Document, JsonObject, as_json
+from fs2od.onedata.wire.liberal import convert_liberally
 
 __all__ = [
     "ATTRIBUTES",
@@ -202,8 +203,8 @@ class Children(Document, frozen=True, kw_only=True):
     """The answer of GET P/data/{id}/children. It has ended only where `is_last` is true; `entries` reads the items."""
 
     children: tuple[JsonObject, ...]
-    next_page_token: str | None
     is_last: bool
+    next_page_token: str | None = None
 
     def entries(self) -> tuple[FileAttributes, ...]:
         """Return the items, whichever generation of keys they have.
@@ -228,8 +229,8 @@ class FilesBelow(Document, frozen=True, kw_only=True):
     """The answer of GET P/data/{id}/files."""
 
     files: tuple[JsonObject, ...]
-    inaccessible_paths: tuple[str, ...]
-    next_page_token: str | None
+    inaccessible_paths: tuple[str, ...] = ()
+    next_page_token: str | None = None
     is_last: bool | UnsetType = UNSET
 
     def entries(self) -> tuple[FileAttributes, ...]:
@@ -297,9 +298,17 @@ def read_attributes(item: Mapping[str, Any]) -> FileAttributes:
     if isinstance(values.get("type"), str):
         values["type"] = values["type"].upper()
     try:
-        return msgspec.convert(values, FileAttributes)
+        try:
+            return msgspec.convert(values, FileAttributes)
+        except msgspec.ValidationError:
+            found: FileAttributes = convert_liberally(values, FileAttributes, _no_other_kinds)
+            return found
     except msgspec.ValidationError as error:
         raise MalformedAnswer(f"a file's attributes do not fit: {error}") from None
+
+
+def _no_other_kinds(kind: type[Any], value: object) -> object:
+    raise ValueError(f"Expected `{kind.__name__}`, got `{type(value).__name__}`")
 
 
 _READ_AS: Mapping[str, str] = {"id": "fileId", **{old: new for old, new in LEGACY_ATTRIBUTES.items() if old != new}}

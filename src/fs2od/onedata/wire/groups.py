@@ -35,8 +35,8 @@ class GroupDetails(Document, frozen=True, kw_only=True):
 
     group_id: GroupId
     name: str
-    type: GroupType
-    creation_time: int
+    type: GroupType | UnsetType = UNSET
+    creation_time: int | UnsetType = UNSET
     creator: SubjectRef | UnsetType = UNSET
 
 

@@ -17,10 +17,10 @@ class ProviderDetails(Document, frozen=True, kw_only=True):
     cluster_id: str
     name: str
     domain: str
-    latitude: float
-    longitude: float
+    latitude: float | UnsetType = UNSET
+    longitude: float | UnsetType = UNSET
     online: bool
-    creation_time: int
+    creation_time: int | UnsetType = UNSET
 
 
 class PanelProvider(Document, frozen=True, kw_only=True):
@@ -28,10 +28,10 @@ class PanelProvider(Document, frozen=True, kw_only=True):
 
     id: ProviderId
     name: str
-    subdomain_delegation: bool
+    subdomain_delegation: bool | UnsetType = UNSET
     domain: str
-    geo_longitude: float
-    geo_latitude: float
-    onezone_domain_name: str
+    geo_longitude: float | UnsetType = UNSET
+    geo_latitude: float | UnsetType = UNSET
+    onezone_domain_name: str | UnsetType = UNSET
     subdomain: str | UnsetType = UNSET
     admin_email: str | UnsetType = UNSET

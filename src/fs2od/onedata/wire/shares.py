@@ -51,13 +51,13 @@ class ShareDetails(Document, frozen=True, kw_only=True):
     """GET P/shares/{id}. `root_file_id` is seen through the share; releases differ in the words of `root_file_type`."""
 
     share_id: ShareId
-    space_id: SpaceId
+    space_id: SpaceId | UnsetType = UNSET
     name: str
-    description: str
+    description: str | UnsetType = UNSET
     public_url: str
     root_file_id: FileId
-    root_file_type: str
-    handle_id: str | None
+    root_file_type: str | UnsetType = UNSET
+    handle_id: str | UnsetType | None = UNSET
     public_rest_url: str | UnsetType = UNSET
 
 
@@ -66,13 +66,13 @@ class PublicShare(Document, frozen=True, kw_only=True):
 
     share_id: ShareId
     name: str
-    description: str
-    public_url: str
-    public_rest_url: str
+    description: str | UnsetType = UNSET
+    public_url: str | UnsetType = UNSET
+    public_rest_url: str | UnsetType = UNSET
     root_file_id: FileId
-    file_type: Literal["dir", "file"]
-    handle_id: str | None
-    creation_time: int
+    file_type: Literal["dir", "file"] | UnsetType = UNSET
+    handle_id: str | UnsetType | None = UNSET
+    creation_time: int | UnsetType = UNSET
 
 
 class ZoneShare(PublicShare, frozen=True, kw_only=True):

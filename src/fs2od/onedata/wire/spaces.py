@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
+from fs2od.onedata.errors import MalformedAnswer
 from fs2od.onedata.ids import FileId, ProviderId, SpaceId
 from fs2od.onedata.wire.codec import Document
 from fs2od.onedata.wire.users import SubjectRef
@@ -42,9 +43,9 @@ class SpaceChange(Document, frozen=True, kw_only=True):
 class SupportParameters(Document, frozen=True, kw_only=True):
     """How one provider keeps the statistics of a space, in `SpaceDetails`."""
 
-    accounting_enabled: bool
-    dir_stats_service_enabled: bool
-    dir_stats_service_status: DirStatsStatus
+    accounting_enabled: bool | UnsetType = UNSET
+    dir_stats_service_enabled: bool | UnsetType = UNSET
+    dir_stats_service_status: DirStatsStatus | UnsetType = UNSET
 
 
 class SpaceDetails(Document, frozen=True, kw_only=True):
@@ -52,15 +53,15 @@ class SpaceDetails(Document, frozen=True, kw_only=True):
 
     space_id: SpaceId
     name: str
-    description: str
-    organization_name: str
-    tags: tuple[str, ...]
-    advertised_in_marketplace: bool
-    marketplace_contact_email: str
+    description: str | UnsetType = UNSET
+    organization_name: str | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+    advertised_in_marketplace: bool | UnsetType = UNSET
+    marketplace_contact_email: str | UnsetType = UNSET
     providers: dict[ProviderId, int]
-    support_parameters_registry: dict[ProviderId, SupportParameters]
-    creator: SubjectRef
-    creation_time: int
+    support_parameters_registry: dict[ProviderId, SupportParameters] | UnsetType = UNSET
+    creator: SubjectRef | UnsetType = UNSET
+    creation_time: int | UnsetType = UNSET
 
 
 class ProviderName(Document, frozen=True, kw_only=True):
@@ -75,8 +76,19 @@ class ProviderSpace(Document, frozen=True, kw_only=True):
 
     name: str
     space_id: SpaceId
-    file_id: FileId
-    providers: tuple[ProviderName, ...]
+    providers: tuple[ProviderName, ...] = ()
+    file_id: FileId | UnsetType = UNSET
     dir_id: FileId | UnsetType = UNSET
     trash_dir_id: FileId | UnsetType = UNSET
     archives_dir_id: FileId | UnsetType = UNSET
+
+    def root(self) -> FileId:
+        """Return the root directory, whichever key has it.
+
+        Raises:
+            MalformedAnswer: None does.
+        """
+        root = self.file_id if self.dir_id is UNSET else self.dir_id
+        if root is UNSET:
+            raise MalformedAnswer("an answer does not say what the root of a space is")
+        return root

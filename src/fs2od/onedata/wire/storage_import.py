@@ -21,11 +21,11 @@ class ImportInfo(Document, frozen=True, kw_only=True):
     """
 
     status: ImportStatus | None
-    created_files: int
-    modified_files: int
-    deleted_files: int
-    unmodified_files: int
-    failed_files: int
+    created_files: int | UnsetType = UNSET
+    modified_files: int | UnsetType = UNSET
+    deleted_files: int | UnsetType = UNSET
+    unmodified_files: int | UnsetType = UNSET
+    failed_files: int | UnsetType = UNSET
     total_scans: int
     start: int | UnsetType = UNSET
     stop: int | UnsetType = UNSET

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from fs2od.onedata.ids import StorageId
 from fs2od.onedata.wire.codec import Document, JsonObject, Secret
@@ -124,9 +124,9 @@ class StorageDetails(Document, frozen=True, kw_only=True):
     id: StorageId
     name: str
     type: str
-    imported_storage: bool
-    readonly: bool
-    qos_parameters: dict[str, str | int | float]
+    imported_storage: bool | UnsetType = UNSET
+    readonly: bool | UnsetType = UNSET
+    qos_parameters: dict[str, str | int | float] = field(default_factory=dict)
     luma_feed: str | UnsetType = UNSET
     storage_path_type: PathType | UnsetType = UNSET
     timeout: int | UnsetType = UNSET

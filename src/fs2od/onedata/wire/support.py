@@ -92,13 +92,13 @@ class SupportDetails(Document, frozen=True, kw_only=True):
     id: SpaceId
     name: str
     storage_id: StorageId
-    local_storages: tuple[StorageId, ...]
+    local_storages: tuple[StorageId, ...] | UnsetType = UNSET
     supporting_providers: dict[ProviderId, int]
-    imported_storage: bool
+    imported_storage: bool | UnsetType = UNSET
     space_occupancy: int
-    accounting_enabled: bool
-    dir_stats_service_enabled: bool
-    dir_stats_service_status: DirStatsStatus
+    accounting_enabled: bool | UnsetType = UNSET
+    dir_stats_service_enabled: bool | UnsetType = UNSET
+    dir_stats_service_status: DirStatsStatus | UnsetType = UNSET
     storage_import: StorageImport | UnsetType = UNSET
 
 

@@ -125,7 +125,7 @@ class TokenMetadata(Document, frozen=True, kw_only=True):
     """What the zone keeps about a named token, in `NamedTokenDetails`. The last three are for invite tokens."""
 
     creation_time: int
-    custom: JsonObject
+    custom: JsonObject | UnsetType = UNSET
     privileges: tuple[str, ...] | UnsetType = UNSET
     usage_limit: UsageLimit | UnsetType = UNSET
     usage_count: int | UnsetType = UNSET
@@ -198,7 +198,7 @@ class DataAccessScope(Document, frozen=True, kw_only=True):
 class AccessTokenScope(Document, frozen=True, kw_only=True):
     """The answer of POST Z/tokens/infer_access_token_scope; a provider's token has no `data_access_scope`."""
 
-    valid_until: int | None
+    valid_until: int | None = None
     data_access_scope: DataAccessScope | None
 
 

@@ -51,20 +51,20 @@ class TransferDetails(Document, frozen=True, kw_only=True):
     """GET P/transfers/{id}. Times in seconds since the epoch, 0 for what has not happened; histograms per provider."""
 
     type: TransferKind
-    data_source_type: Literal["file", "view"]
-    user_id: UserId
-    rerun_id: TransferId | None
+    data_source_type: Literal["file", "view"] | UnsetType = UNSET
+    user_id: UserId | UnsetType = UNSET
+    rerun_id: TransferId | UnsetType | None = UNSET
     space_id: SpaceId
     file_id: FileId | None
-    file_path: str | None
-    callback: str | None
+    file_path: str | UnsetType | None = UNSET
+    callback: str | None = None
     replicating_provider_id: ProviderId | None
     evicting_provider_id: ProviderId | None
     transfer_status: TransferState
     replication_status: SubtaskStatus
     eviction_status: SubtaskStatus
-    effective_job_status: TransferState
-    effective_job_transfer_id: TransferId
+    effective_job_status: TransferState | UnsetType = UNSET
+    effective_job_transfer_id: TransferId | UnsetType = UNSET
     files_to_process: int
     files_processed: int
     files_replicated: int
@@ -74,18 +74,18 @@ class TransferDetails(Document, frozen=True, kw_only=True):
     schedule_time: int
     start_time: int
     finish_time: int
-    last_update: int | dict[ProviderId, int]
-    min_hist: Histogram
-    hr_hist: Histogram
-    dy_hist: Histogram
-    mth_hist: Histogram
+    last_update: int | dict[ProviderId, int] | UnsetType = UNSET
+    min_hist: Histogram | UnsetType = UNSET
+    hr_hist: Histogram | UnsetType = UNSET
+    dy_hist: Histogram | UnsetType = UNSET
+    mth_hist: Histogram | UnsetType = UNSET
 
 
 class TransferIds(Document, frozen=True, kw_only=True):
     """GET P/spaces/{id}/transfers. `next_page_token` is None unless the page is full."""
 
     transfers: tuple[TransferId, ...]
-    next_page_token: str | None
+    next_page_token: str | None = None
 
 
 class StorageDistribution(Document, frozen=True, kw_only=True):

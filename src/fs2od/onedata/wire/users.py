@@ -40,7 +40,7 @@ class UserDetails(Document, frozen=True, kw_only=True):
     user_id: UserId
     full_name: str
     username: str | None
-    creation_time: int
+    creation_time: int | UnsetType = UNSET
     emails: tuple[str, ...] | UnsetType = UNSET
     linked_accounts: tuple[JsonObject, ...] | UnsetType = UNSET
     basic_auth_enabled: bool | UnsetType = UNSET
