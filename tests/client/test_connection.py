@@ -477,3 +477,12 @@ async def test_what_every_onedata_has_is_not_missed_when_its_method_is_refused(s
     server = await serve(reply(405))
     with pytest.raises(errors.ServiceFault):
         await Onezone(connect(), server.origin).spaces.change(SpaceId("a" * 32), name="other")
+
+
+async def test_what_was_not_even_looked_at_is_asked_for_again_whatever_it_makes(
+    serve: Serve, connect: Connect, pauses: Pauses
+) -> None:
+    location = "https://zone.test/api/v3/onezone/groups/ab"
+    server = await serve(reply(429, retry_after="7"), reply(201, location=location))
+    assert await Onezone(connect(), server.origin).groups.create("team") == GROUP
+    assert pauses.slept_s[0] >= 7

@@ -24,7 +24,7 @@ from fs2od.client._proxies import ProxyOf, by_way_of
 from fs2od.client._renewals import Renewal, has_ended
 from fs2od.client._retries import Retries, Tries
 from fs2od.errors import ConfigurationError
-from fs2od.onedata.errors import MalformedAnswer, OnedataError, Unauthorized
+from fs2od.onedata.errors import MalformedAnswer, OnedataError, ServiceError, Unauthorized
 from fs2od.onedata.tokens import Token
 from fs2od.trust import trusting
 
@@ -34,6 +34,7 @@ T = TypeVar("T")
 _MOST_REDIRECTS = 5
 _LARGEST_ERROR_BYTES = 1 << 20
 _LARGEST_ANSWER_BYTES = 64 << 20
+_TOO_MANY = 429
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -107,7 +108,7 @@ class Connection:
 
     Use it as an async context manager. Certificates are always verified. The token goes to the origins that the
     service objects name, never where a redirect leads. Only calls that change nothing more when they are repeated are
-    tried again, and only after failures that may pass.
+    tried again, and only after failures that may pass; others only where there were too many requests (429), which does nothing.
 
     Every call of every service may raise, besides what its own docstring names:
 
@@ -251,7 +252,7 @@ class Connection:
                     # Nothing was done, and waiting for a person is no failure of the service.
                     tries.progressed()
                     continue
-                if not repeats:
+                if not (repeats or (_is_throttled(error) and not request.once)):
                     raise
                 # A name that was never there is a typing error; one that was comes back with its network.
                 is_mistyped = isinstance(error, UnknownName) and _host(request.url) not in self._reached
@@ -318,6 +319,11 @@ def _trusting(ca_file: Path | None) -> ssl.SSLContext:
         return trusting(None if ca_file is None else str(ca_file))
     except OSError as error:
         raise ConfigurationError(f"{ca_file} cannot be read as certificates ({error.strerror or error})") from error
+
+
+def _is_throttled(error: OnedataError) -> bool:
+    """Say whether there were too many requests, so that this one was not even looked at: none is made twice by repeating it."""
+    return isinstance(error, ServiceError) and error.status == _TOO_MANY
 
 
 def _host(url: str) -> str:

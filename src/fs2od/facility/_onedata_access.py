@@ -11,7 +11,7 @@ from fs2od.errors import ConfigurationError, Fs2odError
 from fs2od.facility._moments import is_awaited
 from fs2od.facility.journal import Journal
 from fs2od.facility.onboarding import Connect, Groups, Services, provide_groups, read_token
-from fs2od.onedata.errors import OnedataError, Unauthorized
+from fs2od.onedata.errors import OnedataError, ServiceError, Unauthorized
 
 __all__ = ["ONEDATA_STATE", "OnedataAccess"]
 
@@ -20,6 +20,7 @@ ONEDATA_STATE = "onedata"
 
 _FIRST_REST = timedelta(seconds=1)
 _LONGEST_REST = timedelta(seconds=30)
+_LONGEST_OBEYED = timedelta(minutes=5)
 
 
 class OnedataAccess:
@@ -58,10 +59,11 @@ class OnedataAccess:
         return None
 
     async def note_away(self, error: Fs2odError) -> None:
-        """Give Onedata a rest: longer each time, up to half a minute."""
+        """Give Onedata a rest: longer each time, up to half a minute, or as long as it asks for."""
         now = self._clock()
         if not self._rests(now):
-            self.away_until = now + min(_FIRST_REST * (1 << min(self._times_away, 8)), _LONGEST_REST)
+            grown = min(_FIRST_REST * (1 << min(self._times_away, 8)), _LONGEST_REST)
+            self.away_until = now + max(grown, _asked_for(error))
             self._times_away += 1
         if isinstance(error, Unauthorized):
             # The token's file may hold a new one by now. Others may still be using the old connection.
@@ -87,7 +89,7 @@ class OnedataAccess:
             await services.close()
 
     def _rests(self, now: datetime) -> bool:
-        return self.away_until is not None and is_awaited(self.away_until, now, at_most=_LONGEST_REST)
+        return self.away_until is not None and is_awaited(self.away_until, now, at_most=_LONGEST_OBEYED)
 
     async def _opened(self) -> tuple[Services, Groups]:
         if self._services is None:
@@ -100,3 +102,8 @@ class OnedataAccess:
     async def _remember(self, said: str) -> None:
         if await asyncio.to_thread(self._journal.known, ONEDATA_STATE) != said:
             await asyncio.to_thread(self._journal.know, ONEDATA_STATE, said)
+
+
+def _asked_for(error: Fs2odError) -> timedelta:
+    asked_s = error.retry_after_s if isinstance(error, ServiceError) else None
+    return timedelta(seconds=min(asked_s or 0.0, _LONGEST_OBEYED.total_seconds()))

@@ -1,4 +1,7 @@
-"""Finding what an earlier try made, by the unique name that it was given: looked at is only what the journal does not know."""
+"""Finding what an earlier try made, by the unique name that it was given: looked at is only what the journal does not know.
+
+With `waits`, something that is listed and cannot be looked at yet is waited for: it may be the very thing.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TypeVar
 
 from fs2od.facility.journal import Journal, Step
 from fs2od.facility.onboarding._services import Services
+from fs2od.facility.onboarding._setbacks import NotYet
 from fs2od.onedata import wire
 from fs2od.onedata.errors import Forbidden, NotFound
 from fs2od.onedata.ids import GroupId, ShareId, SpaceId, StorageId
@@ -16,43 +20,45 @@ __all__ = ["find_child", "find_share", "find_space", "find_storage", "find_token
 Id = TypeVar("Id", bound=str)
 
 
-async def find_space(services: Services, journal: Journal, owner: GroupId, name: str) -> SpaceId | None:
+async def find_space(services: Services, journal: Journal, owner: GroupId, name: str, *, waits: bool) -> SpaceId | None:
     """Return the space of that name among the managing group's."""
     spaces = await services.zone.groups.spaces(owner)
 
     async def name_of(space: SpaceId) -> str:
         return (await services.zone.spaces.get(space)).name
 
-    return await _first(_unknown(spaces, journal, Step.SPACE), name_of, name)
+    return await _first(_unknown(spaces, journal, Step.SPACE), name_of, name, waits=waits)
 
 
-async def find_storage(services: Services, journal: Journal, name: str) -> StorageId | None:
+async def find_storage(services: Services, journal: Journal, name: str, *, waits: bool) -> StorageId | None:
     """Return the storage of that name among the provider's."""
     storages = await services.panel.storages.list()
 
     async def name_of(storage: StorageId) -> str:
         return (await services.panel.storages.get(storage)).name
 
-    return await _first(_unknown(storages, journal, Step.STORAGE), name_of, name)
+    return await _first(_unknown(storages, journal, Step.STORAGE), name_of, name, waits=waits)
 
 
-async def find_child(services: Services, journal: Journal, parent: GroupId, name: str) -> GroupId | None:
+async def find_child(
+    services: Services, journal: Journal, parent: GroupId, name: str, *, waits: bool
+) -> GroupId | None:
     """Return the group of that name among the parent group's children."""
     children = await services.zone.groups.children(parent)
 
     async def name_of(group: GroupId) -> str:
         return (await services.zone.groups.get(group)).name
 
-    return await _first(_unknown(children, journal, Step.OWNERS, Step.MEMBERS), name_of, name)
+    return await _first(_unknown(children, journal, Step.OWNERS, Step.MEMBERS), name_of, name, waits=waits)
 
 
-async def find_share(services: Services, space: SpaceId, name: str) -> ShareId | None:
+async def find_share(services: Services, space: SpaceId, name: str, *, waits: bool) -> ShareId | None:
     """Return the share of that name among the space's."""
 
     async def name_of(share: ShareId) -> str:
         return (await services.provider.shares.get(share)).name
 
-    return await _first(await services.zone.spaces.shares(space), name_of, name)
+    return await _first(await services.zone.spaces.shares(space), name_of, name, waits=waits)
 
 
 async def find_token(services: Services, name: str) -> wire.NamedTokenDetails | None:
@@ -69,11 +75,20 @@ def _unknown(ids: Iterable[Id], journal: Journal, *steps: Step) -> list[Id]:
     return [each for each in ids if each not in known][::-1]
 
 
-async def _first(ids: Iterable[Id], name_of: Callable[[Id], Awaitable[str]], name: str) -> Id | None:
+async def _first(ids: Iterable[Id], name_of: Callable[[Id], Awaitable[str]], name: str, *, waits: bool) -> Id | None:
+    """Return the one of that name.
+
+    Raises:
+        NotYet: It may be one that is listed and not shown, and whoever asks `waits` for those.
+    """
+    hidden = 0
     for each in ids:
         try:
             if await name_of(each) == name:
                 return each
         except (Forbidden, NotFound):
-            continue
+            hidden += 1
+    if hidden and waits:
+        # A federation's parts learn of each other in a while: what was made just now is listed before it is shown.
+        raise NotYet("Onedata lists what it does not show yet")
     return None

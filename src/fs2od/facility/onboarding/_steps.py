@@ -51,6 +51,7 @@ __all__ = [
 _SUPPORT_TOKEN_S = 300
 _CLOSED = 0o640
 _ASK_AGAIN = 8
+_SHOWN_AFTER_TRIES = 25
 _PUBLIC_ONLY = "this Onedata knows public links only: set link, embargo_days and link_days back, so that one is made"
 
 
@@ -72,6 +73,11 @@ class Scene:
         """The dataset's space."""
         return SpaceId(self.record.done[Step.SPACE])
 
+    @property
+    def waits(self) -> bool:
+        """Whether it may be too early yet for Onedata to show what was made."""
+        return self.record.attempts < _SHOWN_AFTER_TRIES
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -87,14 +93,14 @@ TakeStep: TypeAlias = Callable[[Scene], Awaitable[Outcome]]
 
 async def _space(scene: Scene) -> Outcome:
     name, managing, services = scene.record.unique_name, scene.groups.managing, scene.services
-    found = await find_space(services, scene.journal, managing, name) if scene.look_first else None
+    found = await find_space(services, scene.journal, managing, name, waits=scene.waits) if scene.look_first else None
     space = found or await services.zone.spaces.create_for_group(managing, name)
     return Outcome(space, f"space {name}")
 
 
 async def _storage(scene: Scene) -> Outcome:
     name, services = scene.record.unique_name, scene.services
-    found = await find_storage(services, scene.journal, name) if scene.look_first else None
+    found = await find_storage(services, scene.journal, name, waits=scene.waits) if scene.look_first else None
     mount_point = provider_path(scene.folder.path, scene.configuration.onedata.path_map)
     storage = found or await services.panel.storages.add_posix(name, mount_point, imported=True, readonly=True)
     return Outcome(storage, f"storage at {mount_point}, imported in place, read-only")
@@ -146,7 +152,11 @@ def _import_settings(scene: Scene) -> wire.StorageImport:
 def _group(kind: str) -> TakeStep:
     async def take(scene: Scene) -> Outcome:
         name, parent = f"{scene.record.unique_name} {kind}", scene.groups.parent
-        found = await find_child(scene.services, scene.journal, parent, name) if scene.look_first else None
+        found = (
+            await find_child(scene.services, scene.journal, parent, name, waits=scene.waits)
+            if scene.look_first
+            else None
+        )
         group = found or await scene.services.zone.groups.create_child(parent, name)
         await _nothing_in_parent(scene, group)
         return Outcome(group, f"group of {kind}")
@@ -283,8 +293,8 @@ async def _share(scene: Scene) -> Outcome:
     # The rule first, for all links to come: a link is never open for longer than it may be, not even for a moment.
     terms = _terms(scene.record, scene.configuration)
     await _close_links(scene, terms)
-    root = (await services.provider.spaces.get(space)).file_id
-    found = await find_share(services, space, name) if scene.look_first else None
+    root = (await services.provider.spaces.get(space)).root()
+    found = await find_share(services, space, name, waits=scene.waits) if scene.look_first else None
     share = found or await services.provider.shares.create(root, name)
     url = (await services.provider.shares.get(ShareId(share))).public_url
     return Outcome(share, f"public link {url}", {"root_file": root, "share_url": url, "links": terms})
