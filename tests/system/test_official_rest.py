@@ -5,6 +5,7 @@ What is beyond it is asked for once, at most, and answered with 404, as a real O
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -20,7 +21,7 @@ from fs2od.manifests import PIECE_BYTES
 from fs2od.testing.descriptions import Description
 from fs2od.testing.downloading import BehindProxy, Downloader, behind_proxy, publish
 from fs2od.testing.mounting import mounted
-from fs2od.testing.network import Exchange
+from fs2od.testing.network import Exchange, Request
 from fs2od.testing.system import tree
 from fs2od.testing.world import Dataset, wait_until, write_files
 
@@ -30,6 +31,8 @@ BIG = random.Random(4).randbytes(2 * PIECE_BYTES + 77)
 FILES = {"SPA.yml": b"User: {}\n", "big.mrc": BIG, "Grids/empty": b"", "Grids/ü #%41.txt": b"name"}
 FILES |= {f"Grids/{number:03}.mrc": bytes([number]) * 3000 for number in range(40)}
 STATE = ".fs2od-mirror"
+# What a Onedata says to what it has not.
+NOT_THERE = {404, 405}
 
 
 @pytest.fixture
@@ -52,12 +55,21 @@ def dataset(desk: Desk) -> Dataset:
 
 def beyond_what_is_published(behind: BehindProxy) -> list[str]:
     described = [Description(DESCRIPTIONS, name) for name in ("onezone", "oneprovider")]
-    found = {f"{each.request.method} {each.request.target}" for each in behind.proxy.exchanges if each.status != 404}
+    found = [each.request for each in behind.proxy.exchanges if each.status not in NOT_THERE]
     assert found
-    return sorted(each for each in found if not is_published(described, *each.split(" ", 1)))
+    return sorted(
+        f"{each.method} {each.target} {each.body[:300]!r}"
+        for each in found
+        if not is_published(described, each.method, each.target, json_in(each))
+    )
 
 
-def is_published(described: list[Description], method: str, target: str) -> bool:
+def json_in(request: Request) -> object:
+    is_json = request.headers.get("content-type", "") == "application/json"
+    return json.loads(request.body) if is_json and request.body else None
+
+
+def is_published(described: list[Description], method: str, target: str, document: object = None) -> bool:
     url = urlsplit(target)
     names = [name for name, _ in parse_qsl(url.query, keep_blank_values=True)]
     # CDMI is a standard of its own, which Onedata has as well; and to /download/ it leads whoever asks for a folder's content.
@@ -65,7 +77,7 @@ def is_published(described: list[Description], method: str, target: str) -> bool
         return True
     bases = {f"/api/v3/{each.service}": each for each in described}
     return any(
-        each.knows(method, url.path.removeprefix(base), names)
+        each.knows(method, url.path.removeprefix(base), names, document)
         for base, each in bases.items()
         if url.path.startswith(base + "/")
     )
@@ -202,6 +214,21 @@ def test_two_mirrors_share_one_target(desk: Desk, dataset: Dataset) -> None:
 def test_the_judge_knows_what_is_published(asked: str, *, is_known: bool) -> None:
     described = [Description(DESCRIPTIONS, name) for name in ("onezone", "oneprovider")]
     assert is_published(described, *asked.split(" ", 1)) is is_known
+
+
+@pytest.mark.skipif(not DESCRIPTIONS.exists(), reason="the published API descriptions are not here")
+@pytest.mark.parametrize(
+    ("document", "is_known"),
+    [
+        ({"limit": 1000, "attributes": ["name"]}, True),
+        ({"limit": 1001}, False),
+        ({"limit": "7"}, False),
+        ({"attributes": ["colour"]}, False),
+    ],
+)
+def test_the_judge_reads_what_is_sent(document: dict[str, object], *, is_known: bool) -> None:
+    described = [Description(DESCRIPTIONS, "oneprovider")]
+    assert is_published(described, "GET", "/api/v3/oneprovider/data/a/children", document) is is_known
 
 
 def test_what_is_beyond_the_published_is_not_asked_for_again_and_again(

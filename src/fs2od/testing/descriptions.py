@@ -52,13 +52,14 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of a description: its method, its path below the API's base, and the schema of each status."""
+    """One operation of a description: its method, its path below the API's base, and the schemas of each status and of its body."""
 
     name: str
     method: str
     path: str
     schemas: Mapping[int, Mapping[str, Any] | None]
     queries: frozenset[str] = frozenset()
+    body: Mapping[str, Any] | None = None
 
     def takes(self, method: str, path: str, queries: Collection[str] = ()) -> bool:
         """Say whether a request, its path below the API's base, is one of this operation.
@@ -111,9 +112,25 @@ class Description:
         whole = {**schema, "definitions": self._document["definitions"]}
         jsonschema.Draft4Validator(whole).validate(document)
 
-    def knows(self, method: str, path: str, queries: Collection[str] = ()) -> bool:
-        """Say whether a request, its path below the API's base, is a published one with published parameters."""
-        return any(operation.takes(method, path, queries) for operation in self.operations.values())
+    def knows(self, method: str, path: str, queries: Collection[str] = (), document: object = None) -> bool:
+        """Say whether a request, its path below the API's base, is a published one with published parameters.
+
+        What it sends as JSON, the `document`, has to fit as well.
+        """
+        return any(
+            operation.takes(method, path, queries) and self._fits(document, operation.body)
+            for operation in self.operations.values()
+        )
+
+    def _fits(self, document: object, schema: Mapping[str, Any] | None) -> bool:
+        # Any JSON is called a string.
+        if document is None or schema is None or schema.get("type") == "string":
+            return True
+        try:
+            self.validate(schema, document)
+        except jsonschema.ValidationError:
+            return False
+        return True
 
     def _queries(self, parameters: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         for each in parameters:
@@ -133,6 +150,7 @@ class Description:
                     if status.isdigit()
                 },
                 frozenset(self._queries([*found.get("parameters", ()), *methods.get("parameters", ())])),
+                next((each["schema"] for each in found.get("parameters", ()) if each.get("in") == "body"), None),
             )
             for path, methods in self._document["paths"].items()
             for method, found in methods.items()

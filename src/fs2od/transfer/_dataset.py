@@ -28,7 +28,8 @@ __all__ = ["MOST_ENTRIES", "Dataset"]
 T = TypeVar("T")
 _ATTRIBUTES: Final = ("fileId", "name", "type", "size", "mtime", "symlinkValue", "posixPermissions")
 _TOLD: Final = frozenset({"type", "size", "mtime"})
-_PAGE: Final = 2_000
+# No more is published; releases before 21.02.8 refuse it.
+_PAGE: Final = 1_000
 _SOME_TRIES: Final = 5
 _FEW_TRIES: Final = 3
 _MOST_METADATA_BYTES: Final = 256 << 10
