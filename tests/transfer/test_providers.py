@@ -14,7 +14,18 @@ from fs2od.onedata.token_kinds import AccessToken as Access
 from fs2od.onedata.token_kinds import Identifier, Named, Subject
 from fs2od.onedata.tokens import create
 from fs2od.testing.network import Broken, HostileShare, Reply, Request, listed, reply_of
-from fs2od.transfer import AccessToken, ConnectionLost, NeverReached, Patience, SpaceDataset, SpacePlace, Timeouts
+from fs2od.transfer import (
+    AccessToken,
+    ConnectionLost,
+    NeverReached,
+    Patience,
+    SharedDataset,
+    SpaceDataset,
+    SpacePlace,
+    Timeouts,
+    UnknownSpace,
+    parse_link,
+)
 from fs2od.transfer._http import Http
 
 CONTENT = b"0123456789" * 1000
@@ -133,3 +144,80 @@ def test_a_service_that_was_there_before_is_not_called_never_reached(federation:
     with pytest.raises(NeverReached, match="cannot be reached"), asked.opened("GET", never):
         pass
     asked.close()
+
+
+def busy(_: Request) -> Reply:
+    return reply_of(b"<html>bad gateway</html>", status=502, headers={"Content-Type": "text/html"})
+
+
+def test_the_next_provider_is_asked_when_what_stands_before_the_first_says_that_it_is_away(
+    federation: Federation,
+) -> None:
+    with federation.dataset(prefer=domain_of(federation.near)) as dataset:
+        dataset.stat("movie.mrc")
+        federation.near.answers["content of id-movie.mrc"] = busy
+        assert dataset.read("movie.mrc", 0, len(CONTENT)) == CONTENT
+    assert (bytes_asked(federation.near), bytes_asked(federation.far)) == (1, 1)
+
+
+def refused(error_id: str, status: int = 400, **details: str) -> Callable[[Request], Reply]:
+    error = {"id": error_id, "description": "no", "details": details}
+    return lambda _: reply_of({"error": error}, status=status)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [refused("posix", errno="enoent"), refused("spaceNotSupportedBy"), refused("forbidden", 403)],
+)
+def test_a_provider_that_has_not_heard_of_the_space_yet_is_passed_by(
+    federation: Federation, refusal: Callable[[Request], Reply]
+) -> None:
+    federation.near.answers["/api/v3/oneprovider/lookup-file-id/grid%40s1"] = refusal
+    federation.near.answers["/api/v3/oneprovider/lookup-file-id/grid@s1"] = refusal
+    with federation.dataset(prefer=domain_of(federation.near)) as dataset:
+        assert [each.name for each in dataset.listing()] == ["movie.mrc"]
+
+
+def test_what_no_provider_knows_is_not_there(federation: Federation) -> None:
+    for each in (federation.near, federation.far):
+        each.answers["/api/v3/oneprovider/lookup-file-id/grid%40s1"] = refused("posix", errno="enoent")
+        each.answers["/api/v3/oneprovider/lookup-file-id/grid@s1"] = refused("posix", errno="enoent")
+    with federation.dataset() as dataset, pytest.raises(UnknownSpace, match="nothing at grid"):
+        dataset.root()
+
+
+def test_the_only_provider_is_waited_for_while_the_zone_says_that_it_is_away(federation: Federation) -> None:
+    inferring = "/api/v3/onezone/tokens/infer_access_token_scope"
+    answer, asked = federation.zone.answers[inferring], []
+
+    def at_first_away(request: Request) -> Reply:
+        asked.append(request)
+        found = answer(request)
+        if len(asked) > 2:
+            return found
+        return reply_of(b"".join(found.body).replace(b'"online": true', b'"online": false'))
+
+    federation.zone.answers[inferring] = at_first_away
+    with federation.dataset() as dataset:
+        assert dataset.read("movie.mrc", 0, 10) == CONTENT[:10]
+    assert len(asked) == 3
+
+
+def test_a_link_leads_to_another_provider_when_what_stands_before_the_first_says_that_it_is_away(
+    federation: Federation,
+) -> None:
+    zone, led = federation.zone, [federation.near]
+
+    def lead(request: Request) -> Reply:
+        rest = request.target.removeprefix("/api/v3/onezone/shares")
+        return reply_of(b"", status=307, headers={"Location": f"{led[0].url}/api/v3/oneprovider{rest}"})
+
+    for what in ("facts of root", "children of root", "content of id-movie.mrc"):
+        zone.answers[what] = lead
+    patience = Patience(tries=4, first_pause_s=0.01, longest_pause_s=0.02)
+    with SharedDataset(parse_link(zone.link), ca_file=str(federation.ca), patience=patience) as dataset:
+        dataset.stat("movie.mrc")
+        led[0] = federation.far
+        federation.near.answers["content of id-movie.mrc"] = busy
+        assert dataset.read("movie.mrc", 0, len(CONTENT)) == CONTENT
+    assert (bytes_asked(federation.near), bytes_asked(federation.far)) == (1, 1)

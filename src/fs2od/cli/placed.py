@@ -10,7 +10,7 @@ from fs2od.cli.member import Member
 from fs2od.client import Oneprovider
 from fs2od.errors import ConfigurationError
 from fs2od.onedata import wire
-from fs2od.onedata.errors import ConnectionLost, NotFound, OnedataError
+from fs2od.onedata.errors import Busy, ConnectionLost, Forbidden, NotFound, OnedataError, Rejected, ServiceFault
 from fs2od.onedata.ids import FileId, ProviderId
 from fs2od.results import Target
 
@@ -69,9 +69,10 @@ async def knowing(member: Member, ask: Callable[[Oneprovider], Awaitable[Known]]
         provider = Oneprovider(member.connection, f"https://{site.domain}")
         try:
             return provider, await ask(provider)
-        except NotFound:
+        except (NotFound, Forbidden, Rejected):
+            # What is of a space that it does not support, a provider may not show, or not understand.
             continue
-        except ConnectionLost as error:
+        except (ConnectionLost, Busy, ServiceFault) as error:
             missing = error
     raise missing
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from fs2od.client import Connection, Oneprovider, Onezone
 from fs2od.errors import ConfigurationError
 from fs2od.onedata import wire
-from fs2od.onedata.errors import NotFound, PosixError, ServiceError
+from fs2od.onedata.errors import ConnectionLost, NotFound, OnedataError, PosixError, ServiceError
 from fs2od.onedata.ids import FileId, SpaceId
 from fs2od.onedata.tokens import Token
 from fs2od.results._errors import NotWritable
 
 __all__ = ["Target", "find_target", "space_of"]
+
+_ANSWERS_WITHIN_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -90,21 +94,47 @@ async def find_target(
         NotFound: The token reaches no such space.
         ConfigurationError: Several have that name.
         NotWritable: The token only reads, or nobody takes files for the space.
+        ConnectionLost: Who does is away, and does not come back in time.
     """
-    scope = await Onezone(connection, zone_url).tokens.infer_access_token_scope(token)
-    data = scope.data_access_scope
-    if data is None or (data.readonly and writes):
-        raise NotWritable("the access token only reads: get one that may write")
-    found = space_of(data, space)
-    known = data.spaces[found]
-    takers = [provider for provider, support in known.supports.items() if not (support.readonly and writes)]
-    online = [data.providers[provider] for provider in takers if data.providers[provider].online]
-    if not online:
-        kept = "takes no files" if writes else "is not served"
-        raise NotWritable(f"the space {known.name!r} {kept} at any provider that can be reached")
-    chosen = min(online, key=lambda provider: (provider.domain != prefer, provider.name, provider.domain))
-    provider = Oneprovider(connection, f"https://{chosen.domain}")
+    zone, tries = Onezone(connection, zone_url), connection.tries()
+    while True:
+        data = (await zone.tokens.infer_access_token_scope(token)).data_access_scope
+        if data is None or (data.readonly and writes):
+            raise NotWritable("the access token only reads: get one that may write")
+        found = space_of(data, space)
+        known = data.spaces[found]
+        online = _online(data, known, writes=writes)
+        if online:
+            break
+        # A zone hears some seconds late that a provider is there again.
+        await tries.missed(ConnectionLost(f"no provider of the space {known.name!r} is there just now"))
+    online.sort(key=lambda provider: (provider.domain != prefer, provider.name, provider.domain))
+    provider = await _reached([Oneprovider(connection, f"https://{each.domain}") for each in online])
     return Target(connection, provider, found, known.name, path, await _is_ours(provider, found))
+
+
+def _online(data: wire.DataAccessScope, space: wire.ScopeSpace, *, writes: bool) -> list[wire.ScopeProvider]:
+    """Return the providers of a space that can be asked, of those that take files if some are to be written.
+
+    Raises:
+        NotWritable: None takes any.
+    """
+    takers = [provider for provider, support in space.supports.items() if not (support.readonly and writes)]
+    if not takers:
+        kept = "takes no files" if writes else "is not served"
+        raise NotWritable(f"the space {space.name!r} {kept} at any provider that can be reached")
+    known = [data.providers[provider] for provider in takers if provider in data.providers]
+    return [provider for provider in known if provider.online]
+
+
+async def _reached(providers: list[Oneprovider]) -> Oneprovider:
+    """Return the first provider that answers; the first one of all where none does, or there is but one: it is waited for."""
+    for provider in providers if len(providers) > 1 else ():
+        with contextlib.suppress(TimeoutError, OnedataError):
+            async with asyncio.timeout(_ANSWERS_WITHIN_S):
+                await provider.configuration()
+            return provider
+    return providers[0]
 
 
 def space_of(data: wire.DataAccessScope, wanted: str) -> SpaceId:

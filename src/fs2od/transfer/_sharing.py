@@ -13,7 +13,7 @@ from fs2od.transfer._dataset import MOST_ENTRIES, Dataset
 from fs2od.transfer._early_sidecar import EarlySidecar
 from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._entries import Entry, EntryKind
-from fs2od.transfer._errors import ConnectionLost, Forbidden, NotFound, TokenRefused
+from fs2od.transfer._errors import Busy, ConnectionLost, Forbidden, NotFound, TokenRefused
 from fs2od.transfer._http import Answer, Proxies, Timeouts
 from fs2od.transfer._links import Link, UnknownLink
 from fs2od.transfer._patience import Patience, patiently
@@ -164,7 +164,8 @@ class SharedDataset(Dataset):
                 if self._nearest is None and answer.status in {200, 206}:
                     self._nearest = _base_of(answer.url, rest)
                 yield answer
-        except ConnectionLost:
+        except (ConnectionLost, Busy):
+            # Another provider may have it, and the zone knows which are there.
             self._nearest = None
             raise
 

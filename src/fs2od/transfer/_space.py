@@ -18,7 +18,7 @@ from fs2od.transfer._dataset import MOST_ENTRIES, Dataset
 from fs2od.transfer._early_sidecar import EarlySidecar
 from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._entries import Entry, EntryKind
-from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError, TokenRefused
+from fs2od.transfer._errors import Busy, ConnectionLost, MalformedAnswer, NotFound, ServiceError, TokenRefused
 from fs2od.transfer._http import Answer, Proxies, Timeouts
 from fs2od.transfer._links import SpacePlace, UnknownSpace
 from fs2od.transfer._patience import Patience, patiently
@@ -107,10 +107,17 @@ class SpaceDataset(Dataset):
         Raises:
             UnknownSpace: The token gives no such space, or there is no such folder in it.
         """
-        try:
-            return self._at(self.place.path)
-        except NotFound as error:
-            raise UnknownSpace(f"there is nothing at {self.place}") from error
+        while True:
+            domain = self._domains()[0]
+            try:
+                return self._at(self.place.path)
+            except ServiceError as error:
+                # A provider that got the space just now may not know it yet, or not all that is in it.
+                if self._avoid(domain) and not isinstance(error, TokenRefused):
+                    continue
+                if isinstance(error, NotFound):
+                    raise UnknownSpace(f"there is nothing at {self.place}") from error
+                raise
 
     def whole(self, root: Entry) -> Whole | None:
         """Return the dataset that the folder or file is a part of, by the sidecar in the space's root: any other is a copy."""
@@ -195,10 +202,18 @@ class SpaceDataset(Dataset):
         try:
             with self._authorised(method, url, headers=headers, body=body) as answer:
                 yield answer
-        except ConnectionLost:
-            with self._lock:
-                self._avoided[domain] = time.monotonic() + _AVOIDED_S
+        except (ConnectionLost, Busy):
+            # Whatever stands before a provider that is away may answer in its place that it is busy.
+            self._avoid(domain)
             raise
+
+    def _avoid(self, domain: str) -> bool:
+        """Leave a provider alone for a while, and say whether there is another that is not left alone."""
+        now_s = time.monotonic()
+        with self._lock:
+            self._avoided[domain] = now_s + _AVOIDED_S
+            space = self._space
+            return space is not None and any(self._avoided.get(each, 0.0) < now_s for each in space.domains)
 
     def _domains(self) -> list[str]:
         """Return the providers, those to ask first at the front."""
@@ -211,30 +226,28 @@ class SpaceDataset(Dataset):
         with self._lock:
             found = None if again else self._space
         if found is None:
-            found = _chosen(self._scope(), self.place)
+            # Which providers are there changes: none is, while the only one is started anew.
+            found = patiently(self._chosen, self._patience, self._sleep, self.news)
             ordered = self._by_nearness(found.domains)
             found = _Space(found.id, found.name, ordered)
             with self._lock:
                 self._space = found
         return found
 
-    def _scope(self) -> dict[str, Any]:
+    def _chosen(self) -> _Space:
         url = f"{self.place.zone_url}/api/v3/onezone/tokens/infer_access_token_scope"
         headers = {"Content-Type": "application/json"}
 
-        def ask() -> dict[str, Any]:
-            while True:
-                used = self._held.text()
-                body = json.dumps({"token": used}).encode()
-                with self.http.opened("POST", url, headers=headers, body=body) as answer:
-                    # What is no valid token is a bad value in the body here.
-                    if answer.status not in {400, 401}:
-                        document = document_of(answer)
-                        self._held.worked()
-                        return document
-                self._held.renew(used, self._sleep)
-
-        return patiently(ask, self._patience, self._sleep, self.news)
+        while True:
+            used = self._held.text()
+            body = json.dumps({"token": used}).encode()
+            with self.http.opened("POST", url, headers=headers, body=body) as answer:
+                # What is no valid token is a bad value in the body here.
+                if answer.status not in {400, 401}:
+                    document = document_of(answer)
+                    self._held.worked()
+                    return _chosen(document, self.place)
+            self._held.renew(used, self._sleep)
 
     def _by_nearness(self, domains: tuple[str, ...]) -> tuple[str, ...]:
         """Return providers in the order in which they answer, the preferred one before all others."""
@@ -278,7 +291,9 @@ def _chosen(scope: Mapping[str, Any], place: SpacePlace) -> _Space:
             raise UnknownSpace(_said(place.space, named, several=len(matching) > 1))
         space = matching[0]
         providers = reached["providers"]
-        online = [each for each in reached["spaces"][space]["supports"] if providers[each]["online"]]
+        online = [
+            each for each in reached["spaces"][space]["supports"] if each in providers and providers[each]["online"]
+        ]
         domains = tuple(str(providers[each]["domain"]) for each in online)
     except (LookupError, TypeError, AttributeError) as error:
         raise MalformedAnswer("the zone does not say where the space is to be had") from error
