@@ -25,7 +25,7 @@ from fs2od.testing.network import Exchange, Request
 from fs2od.testing.system import tree
 from fs2od.testing.world import Dataset, wait_until, write_files
 
-LONGEST_S = 60.0
+LONGEST_S = 600.0
 DESCRIPTIONS = Path(__file__).parents[3] / "shared" / "onedata" / "openapi"
 BIG = random.Random(4).randbytes(2 * PIECE_BYTES + 77)
 FILES = {"SPA.yml": b"User: {}\n", "big.mrc": BIG, "Grids/empty": b"", "Grids/ü #%41.txt": b"name"}
