@@ -15,9 +15,16 @@ from tests.facility.conftest import PROVIDER, ZONE, Both, Clock, World
 
 from fs2od.node.running import Node, open_node
 from fs2od.node.settings import NodeSettings
+from fs2od.node.zone.callers import Caller
+from fs2od.node.zone.memberships import GROUP_USER
 from fs2od.onedata.errors import ServiceError, error_of, forbidden, not_found
 
 NAME = "20261103_P2"
+# What docs/how-to/join-a-federation.md tells to give.
+GUIDE = {
+    "managing_group": ["group_view", "group_add_space"],
+    "parent_group": ["group_view", "group_add_child", "group_set_privileges"],
+}
 
 
 @dataclass
@@ -154,3 +161,26 @@ async def test_one_dataset_for_which_the_provider_has_never_time_does_not_hold_b
         world.dataset(name, running=True)
     async with world.node.working(), world.facility().opened() as one_pass:
         await world.until(one_pass, lambda: all(world.is_in("acquiring", name)() for name in good), most=200, step_s=5)
+
+
+async def test_the_rights_that_the_guide_names_are_enough(federation: tuple[World, Federation]) -> None:
+    world, _ = federation
+    zone = world.node.zone
+    admin = Caller(zone.users.by_username("admin").id)
+    # Our own node has one machine for all, so that who names folders of it has to be who runs it.
+    facility = zone.users.add("Facility Example", zone_privileges=["oz_providers_invite"])
+    zone.users.join_cluster(facility, world.node.provider.record.cluster, ["cluster_view", "cluster_update"])
+    groups = {}
+    for key, privileges in GUIDE.items():
+        groups[key] = zone.groups.create(admin, key)
+        zone.memberships.add(GROUP_USER, groups[key], facility, privileges)
+    world.token_file.write_text(zone.tokens.issue_named(facility, "fs2od").token.reveal())
+    world.dataset(running=True)
+    configuration = world.configuration(onedata={**groups, "provision": False})
+    async with world.node.working(), world.facility(configuration=configuration).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME), most=60)
+        (world.watched / NAME / ".running").unlink()
+        await world.until(one_pass, world.is_in("complete", NAME), most=200)
+    told = (Path(__file__).parents[2] / "docs" / "how-to" / "join-a-federation.md").read_text()
+    for privilege in {each for bundle in GUIDE.values() for each in bundle}:
+        assert f"*{privilege}*" in told
