@@ -12,9 +12,10 @@ from tests.node.replication.buckets import Meanwhile, Objects
 from tests.node.replication.scenes import FILES, Scene, open_bucket_scene
 from tests.storage.test_s3_odd_answers import Body
 
+from fs2od.node.panel.emptying import empty
 from fs2od.node.replication.copying import PART_BYTES
-from fs2od.storage.s3 import S3Settings, client_of
-from fs2od.testing.network import Proxy
+from fs2od.storage.s3 import S3Settings, S3Storage, client_of
+from fs2od.testing.network import Proxy, Request
 from fs2od.testing.radosgw import Radosgw
 
 
@@ -135,3 +136,25 @@ async def test_a_store_that_tells_other_parts_than_it_was_given_gets_all_other_f
             scene.moments.forward(60)
             scene.tick()
             assert await scene.status(requirement) == "fulfilled"
+
+
+def test_what_a_bucket_lists_for_ever_and_has_not_is_named_and_holds_up_nothing(radosgw: Radosgw) -> None:
+    # As Ceph does when an object's entry in the bucket's index was not removed with it.
+    own = radosgw.bucket()
+    ghost = b"<Contents><Key>space%2F0-ghost</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>x</ETag><Size>1</Size></Contents>"
+    with Proxy({0: ("127.0.0.1", radosgw.port)}) as proxy:
+        storage = S3Storage(replace(own, endpoint=f"http://127.0.0.1:{proxy.ports[0]}"))
+        for number in range(3):
+            storage.write(f"space/{number}.mrc", [b"x"])
+        listings = Body(b"(</IsTruncated>)", rb"\1" + ghost)
+
+        def lists_all(request: Request) -> bool:
+            return "list-type=2" in request.target and "ghost" not in request.target
+
+        proxy.strike(listings, when=lists_all, times=50)
+        found = empty(storage, "space", goes_on=lambda: True)
+        assert (found.removed, found.is_gone) == (3, False)
+        assert "0-ghost is listed, and is not there" in str(found.problem)
+        proxy.forgive()
+        assert empty(storage, "space", goes_on=lambda: True).is_gone
+        storage.close()

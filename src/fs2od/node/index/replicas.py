@@ -20,6 +20,7 @@ from fs2od.storage import Upload
 
 __all__ = ["Event", "Failure", "Held", "Lacking", "Replica", "Sum", "Version", "check_again", "counts", "doubt", "drop", "events", "holders", "inherits", "is_complete", "lacking", "leave", "lost", "not_on", "note", "note_checked", "note_failure", "note_upload", "occupied_bytes", "of_storage", "problem", "registered", "rows_below", "suspect", "to_be_checked", "uploads", "without_copy"]  # fmt: skip
 
+_LONGEST_PAUSE_S = 3600
 _BELOW = """WITH RECURSIVE below (id) AS (
     SELECT ?1 UNION ALL SELECT entry.id FROM below JOIN entry ON entry.parent = below.id
 )"""
@@ -35,12 +36,14 @@ _LACKING = f"""SELECT e.id, e.parent, e.name, e.size, e.mtime_ns, e.ctime_ns, e.
     r.size IS e.size AND r.mtime_ns IS e.mtime_ns AND r.ctime_ns IS e.ctime_ns AND r.inode IS e.inode AS same
     {_JOINED} WHERE e.kind = 'REG' AND e.id > ?3 AND NOT ifnull({_STANDS}, 0)
     AND (e.mtime_ns < ?4 AND e.ctime_ns < ?4 OR c.sha256 IS NOT NULL)
-    AND (r.not_before IS NULL OR r.not_before <= ?5 OR r.mtime_ns != e.mtime_ns OR r.size != e.size)"""
+    AND (r.not_before IS NULL OR r.not_before <= ?5 OR r.not_before > ?5 + {_LONGEST_PAUSE_S}
+        OR r.mtime_ns != e.mtime_ns OR r.size != e.size)"""
 _COUNTS = f"""SELECT count(*), total(e.size), total(s), total(iif(s, e.size, 0))
     FROM (SELECT e.size, ifnull({_STANDS}, 0) AS s {_JOINED} WHERE e.kind = 'REG' %s) AS e"""
 _KEYS = "size, mtime_ns, ctime_ns, inode"
 _OWN = "own_mtime_ns, own_ctime_ns, own_inode"
 _SET_OWN = "own_mtime_ns = ?, own_ctime_ns = ?, own_inode = ?"
+_TRIES = "iif(size = excluded.size AND mtime_ns = excluded.mtime_ns, tries, 0)"
 # Before a copy is noted elsewhere than before: what lies in the old place is wanted no more.
 _MOVED = """INSERT OR IGNORE INTO replica_left SELECT storage, path FROM replica
     WHERE entry = ? AND storage = ? AND path != ?"""
@@ -109,13 +112,13 @@ class Replica:
 
 @dataclass(frozen=True)
 class Failure:
-    """A copy that did not succeed, why, and before when it is not tried again."""
+    """A copy that did not succeed, why, and for how long it is not tried again at first: each time in a row for longer."""
 
     row: int
     path: str
     version: Version
     problem: str
-    not_before_s: int
+    pause_s: int
 
 
 @dataclass(frozen=True)
@@ -333,10 +336,11 @@ def note_upload(index: SpaceIndex, storage: StorageId, lacks: Lacking, upload: U
 
 def note_failure(index: SpaceIndex, storage: StorageId, failures: Sequence[Failure], *, now_s: int) -> None:
     """Write down copies that did not succeed; an upload under way stays noted."""
+    # What fails for ever must not be read or sent again every minute; another state of the file begins anew.
     query = f"""INSERT INTO replica (entry, storage, path, {_KEYS}, problem, tries, not_before, noted)
-        SELECT id, ?, ?, ?, ?, ?, ?, ?, 1, ?, ? FROM entry WHERE id = ?
-        ON CONFLICT (entry, storage) DO UPDATE SET problem = excluded.problem, tries = tries + 1,
-        not_before = excluded.not_before, noted = excluded.noted, checked = NULL, size = excluded.size, mtime_ns = excluded.mtime_ns,
+        SELECT id, ?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?9 + ?8, ?9 FROM entry WHERE id = ?10
+        ON CONFLICT (entry, storage) DO UPDATE SET problem = excluded.problem, tries = {_TRIES} + 1,
+        not_before = ?9 + max(?8, min(?8 * (1 << min({_TRIES}, 16)), {_LONGEST_PAUSE_S})), noted = excluded.noted, checked = NULL, size = excluded.size, mtime_ns = excluded.mtime_ns,
         ctime_ns = excluded.ctime_ns, inode = excluded.inode, path = excluded.path
         ON CONFLICT (storage, path) DO NOTHING"""
     taken = "SELECT path FROM replica WHERE storage = ?1 AND path = ?2 AND entry != ?3"
@@ -348,7 +352,7 @@ def note_failure(index: SpaceIndex, storage: StorageId, failures: Sequence[Failu
                 "SELECT path FROM replica WHERE storage = ? AND entry = ?", (storage, one.row)
             ).fetchone()
             path = known[0] if is_taken and known is not None else one.path
-            values = (*_values(one.version), one.problem, one.not_before_s, now_s, one.row)
+            values = (*_values(one.version), one.problem, one.pause_s, now_s, one.row)
             db.execute(_MOVED, (one.row, storage, path))
             db.execute(query, (storage, path, *values))
 

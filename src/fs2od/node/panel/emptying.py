@@ -100,13 +100,17 @@ def empty(storage: Storage, top: str, *, goes_on: Callable[[], bool]) -> Emptied
 
 
 class _Removal:
-    """One run of that. What is `stuck` is passed over, and with it the folders that lead there."""
+    """One run of that. What is `stuck` is passed over, and with it the folders that lead there.
+
+    What was `missed` is gone already, or so is said: buckets may list for ever what is not there.
+    """
 
     def __init__(self, storage: Storage, top: str, goes_on: Callable[[], bool]) -> None:
         self._storage = storage
         self._folders = [top]
         self._asked = goes_on
         self._stuck: set[str] = set()
+        self._missed: set[str] = set()
         self._removed = 0
         self._problem: str | None = None
 
@@ -141,7 +145,9 @@ class _Removal:
             self._remove_folder(folder)
         for each in found:
             path = f"{folder}/{each.name}"
-            if each.kind is not Kind.DIRECTORY:
+            if path in self._missed:
+                self._keep(path, f"{path} is listed, and is not there: let the store's administrators look")
+            elif each.kind is not Kind.DIRECTORY:
                 self._remove(path, each.refused)
             elif each.refused is None:
                 self._folders.append(path)
@@ -172,6 +178,8 @@ class _Removal:
             # Some names are only shown, and lead nowhere.
             if refused is not None:
                 self._keep(path, f"{path}: {refused}")
+            else:
+                self._missed.add(path)
         except StorageError as error:
             self._keep(path, str(error))
 

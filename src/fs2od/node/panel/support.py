@@ -315,7 +315,7 @@ def _note_missing(index: SpaceIndex, heir: StorageId, *, now_s: int) -> None:
     for row, version in replicas.not_on(index, heir):
         entry = index.get(row)
         if entry is not None:
-            missing.append(replicas.Failure(row, index.path(entry), version, _LOST, now_s))
+            missing.append(replicas.Failure(row, index.path(entry), version, _LOST, pause_s=0))
     replicas.note_failure(index, heir, missing, now_s=now_s)
 
 

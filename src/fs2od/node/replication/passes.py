@@ -267,10 +267,11 @@ class Pass:
         is_late = time.monotonic() - noting.written_s > _NOTED_WITHIN_S
         self._write_down(route, noting, at_least=1 if is_late else _NOTED_AT_ONCE)
 
-    def _failure(self, lacks: Lacking, error: Fs2odError) -> Failure:
+    @staticmethod
+    def _failure(lacks: Lacking, error: Fs2odError) -> Failure:
         _log.warning("%r cannot be replicated now: %s", lacks.path, error)
         pause_s = _FIRST_PAUSE_S if isinstance(error, IntegrityFailure) else 2 * _FIRST_PAUSE_S
-        return Failure(lacks.row, lacks.path, lacks.version, for_people(error), self._clock.now_s() + pause_s)
+        return Failure(lacks.row, lacks.path, lacks.version, for_people(error), pause_s)
 
     def _write_down(self, route: Route, noting: _Noting, *, at_least: int) -> None:
         if len(noting.done) >= at_least:
