@@ -448,3 +448,29 @@ async def test_who_wrote_what_is_in_the_record(space: Space) -> None:
     assert [tuple(row) for row in rows] == [
         (space.alex.id, "remove_file"), (space.alex.id, "update_file_content"), (space.alex.id, "create_file_at_path"),
     ]  # fmt: skip
+
+
+async def test_nobody_puts_a_sidecar_where_it_would_speak_for_everything(world: World) -> None:
+    alex = world.person()
+    dataset = world.results(alex)
+
+    async def put(path: str) -> int:
+        params = {"create_parents": "true"}
+        answer = await world.provider.put(
+            f"/data/{dataset.space}/path/{path}", headers=alex.headers, params=params, content=b"x"
+        )
+        if answer.status_code != 201:
+            assert answer.json()["error"]["details"] == {"errno": "eperm"}
+        return answer.status_code
+
+    assert await put("fs2od-sidecar/manifest/000001.jsonl") == 400
+    assert await put("fs2od-sidecar") == 400
+    assert await put("copied/fs2od-sidecar/manifest/000001.jsonl") == 201
+    assert not (dataset.folder / "fs2od-sidecar").exists()
+    # One that an older node took can be moved away.
+    with world.node.provider.indexes.using(dataset.space) as index, index.database.writing() as db:
+        db.execute("UPDATE entry SET name = 'fs2od-sidecar' WHERE name = 'copied'")
+    (dataset.folder / "copied").rename(dataset.folder / "fs2od-sidecar")
+    assert await put("fs2od-sidecar/other") == 201
+    known = world.id_of(dataset, "fs2od-sidecar")
+    assert (await world.provider.delete(f"/data/{known}", headers=alex.headers)).status_code == 204

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from fs2od.manifests import SIDECAR
 from fs2od.node.index import Entry, Indexes
 from fs2od.node.index.schema import ROOT
 from fs2od.node.provider.access import Access, Located, Need
@@ -82,6 +83,8 @@ class Places:
             raise errors.posix("enametoolong")
         with self._indexes.using(space) as index:
             existing = index.child(directory.entry.row, missing[0]) if len(missing) == 1 else None
+        if existing is None and depth == 0 and missing[0] == SIDECAR:
+            raise errors.posix("eperm")  # there it would speak for everything: a facility puts it there, past the node
         return Place(directory, missing, existing)
 
     def of(self, located: Located) -> Place:
