@@ -151,7 +151,7 @@ class Gateway:
         """Start it, and wait until it answers."""
         options = [f"--{name}={value}" for name, value in self._settings.items()]
         self._process = _daemon(self._home, *_GATEWAY, *options)
-        _until(lambda: _answers(self.port), "the gateway", self._home / "radosgw.out")
+        _until(lambda: _answers(self.port), "the gateway", self._process, self._home / "radosgw.out")
 
     def stop(self) -> None:
         """Kill it, if it runs."""
@@ -260,9 +260,9 @@ def _start(home: Path, daemons: list[subprocess.Popen[bytes]]) -> tuple[int, int
     _run(home, "ceph-authtool", "--create-keyring", "osd/keyring", "--name", "osd.0", "--add-key", secret)
     _run(home, "ceph-osd", "-c", "ceph.conf", "-i", "0", "--mkfs", "--osd-uuid", osd, "--keyring", "osd/keyring")
     daemons.append(_daemon(home, "ceph-osd", "-c", "ceph.conf", "-i", "0", "-f", "--keyring", "osd/keyring"))
-    _until(lambda: "1 up" in _run(home, *ceph, "osd", "stat"), "the store", home / "ceph-osd.out")
+    _until(lambda: "1 up" in _run(home, *ceph, "osd", "stat"), "the store", daemons[-1], home / "ceph-osd.out")
     daemons.append(_daemon(home, *_GATEWAY))
-    _until(lambda: _answers(port) and _answers(tls_port), "the gateway", home / "radosgw.out")
+    _until(lambda: _answers(port) and _answers(tls_port), "the gateway", daemons[-1], home / "radosgw.out")
     return port, tls_port, certificate.ca
 
 
@@ -280,10 +280,10 @@ def _run(home: Path, *command: str, said: str = "") -> str:
     return done.stdout
 
 
-def _until(there: Callable[[], bool], what: str, log: Path) -> None:
+def _until(there: Callable[[], bool], what: str, daemon: subprocess.Popen[bytes], log: Path) -> None:
     ends = time.monotonic() + _STARTED_WITHIN_S
     while not there():
-        if time.monotonic() > ends:
+        if time.monotonic() > ends or daemon.poll() is not None:
             said = log.read_text(errors="replace")[-1000:] if log.exists() else ""
             raise RuntimeError(f"{what} did not start: {said}")
         time.sleep(_LOOKS_EVERY_S)
