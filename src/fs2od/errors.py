@@ -10,6 +10,7 @@ Fs2odError
 |   `-- StateInUse        another process of ours holds it: stop that one first
 |-- StorageError          the file system or the bucket refused
 |   |-- StorageFull       no space left: make room, then run the same command again
+|   |   `-- StateFull     none for our own state, wherever files go
 |   |-- StorageMissing    a folder that should be there is not, or may not be read
 |   |   `-- StorageReplaced   another folder stands in its place: put back the one that is meant, or say that this one is
 |   |-- NameTooLong       no file can have so long a name there: choose a shorter one
@@ -37,6 +38,7 @@ __all__ = [
     "Interrupted",
     "NameTooLong",
     "StateError",
+    "StateFull",
     "StateInUse",
     "StateTooNew",
     "StateTooOld",
@@ -91,6 +93,10 @@ class StorageError(Fs2odError):
 
 class StorageFull(StorageError):
     """No space is left; make room and run the same command again."""
+
+
+class StateFull(StorageFull):
+    """No space is left for our own state."""
 
 
 class StorageMissing(StorageError):

@@ -5,14 +5,25 @@ Its administrators find the error itself in the log.
 
 from __future__ import annotations
 
-from fs2od.errors import StorageBusy, StorageError, StorageFull, StorageMissing, StorageRefused
+from fs2od.errors import (
+    StateError,
+    StateFull,
+    StorageBusy,
+    StorageError,
+    StorageFull,
+    StorageMissing,
+    StorageRefused,
+)
 from fs2od.node.panel.overlaps import SharedPlace
 
 __all__ = ["PROBLEMS", "USED_UP", "for_people"]
 
 USED_UP = "the size that was granted is used up: ask the site for more"
+_OWN = "the node's own disk is full or damaged: tell whoever runs it, who sees why in the log"
 _SAID: tuple[tuple[type[Exception], str], ...] = (
     (StorageBusy, "the storage is busy or away; it is tried again by itself"),
+    (StateFull, _OWN),
+    (StateError, _OWN),
     (StorageFull, "the storage's space or quota is used up: ask the site for more"),
     (StorageMissing, "the storage's folder or bucket is not there: tell the site's administrators"),
     (StorageRefused, "the storage refuses our credentials or what is done: tell the site's administrators"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fs2od.errors import StateError, StateInUse, StateTooNew, StateTooOld, StorageFull, StorageMissing
+from fs2od.errors import StateError, StateFull, StateInUse, StateTooNew, StateTooOld, StorageMissing
 
 _BUSY_TIMEOUT_S = 10.0
 _IDLE_READERS = 8
@@ -108,7 +108,7 @@ class Database:
                 with nothing older; the next durable one makes it durable, too. A death of the process takes nothing.
 
         Raises:
-            StorageFull: No space left; nothing of this transaction was kept.
+            StateFull: No space left; nothing of this transaction was kept.
             StateInUse: Another process held the database for longer than ten seconds.
             StateError: It was closed; nothing was written.
         """
@@ -248,15 +248,15 @@ def _make_private(path: Path) -> None:
         return
     except OSError as error:
         said = f"{path} cannot be opened for writing ({error.strerror}): check the folder and its rights"
-        raise (StorageFull if error.errno == errno.ENOSPC else StorageMissing)(said) from error
+        raise (StateFull if error.errno == errno.ENOSPC else StorageMissing)(said) from error
 
 
-def _as_ours(path: Path, error: sqlite3.OperationalError) -> StateError | StorageFull | StorageMissing:
+def _as_ours(path: Path, error: sqlite3.OperationalError) -> StateError | StateFull | StorageMissing:
     code = getattr(error, "sqlite_errorcode", 0)
     primary = code & 0xFF
     # The second is said when the file that connections share finds no room.
     if primary == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE:
-        return StorageFull(f"no space left for {path}: make room; nothing was lost, it goes on by itself")
+        return StateFull(f"no space left for {path}: make room; nothing was lost, it goes on by itself")
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StateInUse(f"{path} is held by another process: stop that one first")
     if primary in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
