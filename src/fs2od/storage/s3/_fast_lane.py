@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from fs2od.storage.s3._bucket import S3Settings
+
+if TYPE_CHECKING:  # its types are there for type checkers only
+    from obstore.store import S3Credential
 
 __all__ = ["FastLane", "Found"]
 
@@ -36,7 +41,9 @@ class FastLane:
     def __init__(self, settings: S3Settings) -> None:
         # An authority of one's own is left to botocore: this library knows the public ones only. So is a store that others named:
         # this library would follow it anywhere.
-        self._store = None if settings.ca_pem or settings.only_public else _store(settings)
+        # With the bucket in the host's name it wants another endpoint.
+        is_usual = settings.path_style and not settings.ca_pem and not settings.only_public
+        self._store = _store(settings) if is_usual else None
 
     def put(self, key: str, content: bytes) -> bool:
         """Put an object whole; return whether that is known to have worked."""
@@ -65,14 +72,22 @@ def _store(settings: S3Settings) -> S3Store:
     return S3Store(
         settings.bucket,
         endpoint=settings.endpoint,
-        access_key_id=settings.access_key,
-        secret_access_key=settings.secret_key,
+        # Handed over by this alone, a token in the environment of whoever runs us stays there.
+        credential_provider=lambda: _credentials(settings),
+        skip_signature=False,
         region=settings.region,
-        virtual_hosted_style_request=not settings.path_style,
+        virtual_hosted_style_request=False,
         client_options={
             "allow_http": True,
             "connect_timeout": timedelta(seconds=settings.connect_timeout_s),
             "timeout": timedelta(seconds=settings.read_timeout_s),
+            # A proxy that nothing goes to: without one it would be the environment's.
+            "proxy_url": "http://127.0.0.1:9",
+            "proxy_excludes": urlsplit(settings.endpoint).hostname or "",
         },
         retry_config={"max_retries": 0},
     )
+
+
+def _credentials(settings: S3Settings) -> S3Credential:
+    return {"access_key_id": settings.access_key, "secret_access_key": settings.secret_key, "expires_at": None}
