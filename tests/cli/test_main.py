@@ -81,6 +81,16 @@ def test_a_service_or_command_loads_nothing_that_only_others_use(service: str, o
     assert done.stdout == "[]\n"
 
 
+def test_a_command_that_asks_services_loads_no_command_line_of_httpx() -> None:
+    script = (
+        "import sys\nfrom fs2od.cli import main\n"
+        "try:\n    main(['token', '--help'])\nexcept SystemExit:\n    pass\n"
+        "print([name for name in ('httpx', 'pygments', 'rich') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "['httpx']"
+
+
 def test_garbage_is_searched_again_once_a_command_is_loaded() -> None:
     script = (
         "import gc\nfrom fs2od.cli import main\n"

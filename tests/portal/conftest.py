@@ -66,13 +66,10 @@ def describe(world: World, owner: Person, dataset: Dataset, metadata: object) ->
 async def pages(tmp_path: Path) -> AsyncIterator[Pages]:
     with open_world(tmp_path) as world:
         node = world.node
-        transports = {
-            node.settings.zone_url: httpx.ASGITransport(
-                zone_app(node.zone, pages=public_pages(node.zone, node.provider))
-            ),
-            node.settings.provider_url: httpx.ASGITransport(provider_app(node.provider)),
-        }
-        async with httpx.AsyncClient(mounts=transports, base_url=node.settings.zone_url, trust_env=False) as client:
+        zone = zone_app(node.zone, pages=public_pages(node.zone, node.provider))
+        world._transports[node.settings.zone_url] = httpx.ASGITransport(zone)
+        world._transports[node.settings.provider_url] = httpx.ASGITransport(provider_app(node.provider))
+        async with world.client(node.settings.zone_url) as client:
             yield Pages(world, client)
 
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 from typing import cast
 
 import click
@@ -57,6 +58,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
         if cmd_name not in COMMANDS:
             return None
+        # httpx would load what draws its own command line: a tenth of the time that many commands take to start.
+        sys.modules.setdefault("httpx._main", cast("ModuleType", None))
         with _no_search_for_garbage():
             module = importlib.import_module(f"fs2od.cli.{cmd_name}")
         return cast("click.Command", getattr(module, cmd_name))

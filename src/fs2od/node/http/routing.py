@@ -17,7 +17,10 @@ __all__ = ["PlainRoute", "Route", "is_text"]
 _FOR_PEOPLE = {"Cache-Control": "no-cache", "Content-Security-Policy": "default-src 'none'; sandbox"}
 
 
-class Route(routing.Route):  # noqa: TID251 - this is it
+_Starlettes = routing.Route  # noqa: TID251 - this is what ours is made of
+
+
+class Route(_Starlettes):
     r"""Starlette's route, but that none of an address is passed over.
 
     As Starlette compiles them, "$" matches before a "\n" at the end, so that "victim\n" is taken for "victim", and the
@@ -32,13 +35,26 @@ class Route(routing.Route):  # noqa: TID251 - this is it
         methods: Collection[str] | None = None,
         include_in_schema: bool = True,
     ) -> None:
-        super().__init__(path, endpoint, methods=methods, include_in_schema=include_in_schema)
+        vars(self).update(vars(_starlettes(path, frozenset(methods or ["GET"]), include_in_schema)))
+        self.endpoint = endpoint
+        self.name = routing.get_name(endpoint)
+        self.app = routing.request_response(endpoint)
         self.path_regex = _whole(self.path_regex)
 
 
 @cache
+def _starlettes(path: str, methods: frozenset[str], include_in_schema: bool) -> _Starlettes:
+    """Return Starlette's route, to nowhere; kept, for every site of a node has the same hundred, and to compile one takes long."""
+    return _Starlettes(path, _nowhere, methods=methods, include_in_schema=include_in_schema)
+
+
+def _nowhere() -> None:
+    """Stand for what a route leads to."""
+
+
+@cache
 def _whole(plain: re.Pattern[str]) -> re.Pattern[str]:
-    """Return the same for whole addresses; kept, for every zone of a process has the same hundreds of routes."""
+    """Return the same for whole addresses."""
     return re.compile(plain.pattern.removesuffix("$") + r"\Z", plain.flags | re.DOTALL)
 
 

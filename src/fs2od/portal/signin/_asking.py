@@ -23,6 +23,7 @@ from fs2od.portal._sentences import sentence
 from fs2od.portal.signin._judging import Claims, Discovered, discovered, judge_answer, judge_id_token, judge_userinfo
 from fs2od.portal.signin._refusal import IdentityRefused
 from fs2od.portal.signin._settings import IdentityProvider
+from fs2od.trust import trusting
 
 __all__ = ["ProviderClient"]
 
@@ -45,12 +46,9 @@ class ProviderClient:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         try:
-            context = ssl.create_default_context()
-            if self.provider.ca_file is not None:
-                context.load_verify_locations(self.provider.ca_file)
+            return trusting(None if self.provider.ca_file is None else str(self.provider.ca_file))
         except OSError as error:
             raise ConfigurationError(f"signin: the CA file {self.provider.ca_file} cannot be read") from error
-        return context
 
     async def address(self, flow: Flow) -> str:
         """Return where the browser is sent to sign in.
