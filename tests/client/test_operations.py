@@ -4,6 +4,7 @@ import ast
 import inspect
 import pkgutil
 import re
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -38,8 +39,13 @@ def test_every_operation_has_a_test_and_their_number_only_grows() -> None:
 @pytest.mark.parametrize("place", sorted(set(TESTED.values())))
 def test_the_named_test_exists(place: str) -> None:
     file, _, name = place.partition("::")
+    assert name in functions_of(file)
+
+
+@cache
+def functions_of(file: str) -> set[str]:
     tree = ast.parse((Path(__file__).parent / file).read_text())
-    assert name in {node.name for node in tree.body if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef)}
+    return {node.name for node in tree.body if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef)}
 
 
 @pytest.mark.skipif(not descriptions(), reason="the published API descriptions are not here")
@@ -56,6 +62,7 @@ def test_some_method_names_the_operation_as_its_endpoint(operation: Operation) -
     assert any(named.search(text) for text in docstrings())
 
 
+@cache
 def docstrings() -> list[str]:
     found = []
     for module in pkgutil.walk_packages(fs2od.client.__path__, "fs2od.client."):

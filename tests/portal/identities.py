@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -80,13 +81,19 @@ def _configured(issuer: str, certificate: LocalCertificate, grants: tuple[ClaimG
     )
 
 
+@cache
+def first_key() -> RSAKey:
+    """Return the key that a provider has until a test changes it; made once, for it takes a tenth of a second."""
+    return RSAKey.generate_key(2048, {"kid": "1"})
+
+
 @dataclass
 class Liar:
     """A provider that answers as it should, but for what a test changes."""
 
     certificate: LocalCertificate
     issuer: str = ""
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "1"}))
+    key: RSAKey = field(default_factory=first_key)
     announced: RSAKey | None = None
     now_s: Callable[[], float] = time.time
     nonce: str = ""
