@@ -53,7 +53,20 @@ def test_the_command_starts_without_what_it_does_not_need(arguments: list[str]) 
 @pytest.mark.parametrize(
     ("service", "others"),
     [
-        ("node", ("fs2od.facility", "fs2od.client", "httpx", "joserfc", "rich", "ruamel", "botocore", "numpy")),
+        (
+            "node",
+            (
+                "fs2od.facility",
+                "fs2od.client",
+                "fs2od.transfer",
+                "httpx",
+                "joserfc",
+                "rich",
+                "ruamel",
+                "botocore",
+                "numpy",
+            ),
+        ),
         (
             "facility",
             (

@@ -22,7 +22,6 @@ from fs2od.node.serving import Service, listen, serve
 from fs2od.node.settings import NodeSettings
 from fs2od.portal import Texts, compile_pages
 from fs2od.portal.public import public_pages
-from fs2od.transfer import bundle
 
 __all__ = ["Ports", "node"]
 
@@ -134,7 +133,7 @@ def node(
         with open_node(settings, transport=reception.transport) as opened:
             token_file = settings.data / "admin.token"
             opened.ensure_administrator(token_file)
-            scripts = [] if plain else [script_route(partial(bundle, settings.zone_url))]
+            scripts = [] if plain else [script_route(partial(_script, settings.zone_url))]
             origins = SocketOrigins(
                 addresses.sites_host,
                 address,
@@ -168,6 +167,12 @@ def node(
                 await anyio.to_thread.run_sync(compile_pages, texts)
 
     run(work, with_parent=with_parent)
+
+
+def _script(zone_url: str) -> str:
+    from fs2od.transfer import bundle  # noqa: PLC0415 - takes a moment to load, which few starts of a node need
+
+    return bundle(zone_url)
 
 
 def _say_ready(node: Node, authority: Path | None, token_file: Path, *, as_json: bool) -> None:

@@ -20,7 +20,6 @@ from fs2od.onedata.ids import ProviderId, SpaceId
 from fs2od.portal._background import Background
 from fs2od.portal._copy_problems import said_problem
 from fs2od.portal._language import Language
-from fs2od.transfer import readable_duration
 
 __all__ = ["AtSite", "Copies", "Counted", "Counting", "at_sites", "live_document", "problem_of", "said_of", "state_of"]
 
@@ -210,6 +209,8 @@ def said_of(at: AtSite, language: Language) -> str:
     if at.stage == "copying" and copies.bytes_s:
         parts.append(f"{language.bytes(round(copies.bytes_s))}/s")
         if copies.left_s is not None:
+            from fs2od.transfer import readable_duration  # noqa: PLC0415 - takes a moment to load
+
             parts.append(language.text("about %(time)s left", time=readable_duration(copies.left_s)))
     elif at.stage == "copying" and copies.waits:
         parts.append(language.text("waiting for a turn among other copies"))
