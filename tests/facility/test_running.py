@@ -45,6 +45,12 @@ def real_time(world: World, configuration: Configuration | None = None) -> Facil
     )
 
 
+async def test_a_single_look_takes_up_what_is_new(world: World) -> None:
+    world.dataset(running=True)
+    await real_time(world).once()
+    assert list(world.rows()) == [NAME]
+
+
 async def wait_for_letters(world: World, count: int, at_most_s: float = 60) -> None:
     outbox = world.state / "outbox"
     await wait_for(world, lambda: len(list(outbox.glob("*.eml"))) >= count, f"{count} letters", at_most_s)

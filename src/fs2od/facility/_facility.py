@@ -145,6 +145,10 @@ class Facility:
         away = await asyncio.to_thread(self._silent)
         async with self._opened(away=away) as (passes, postman, hashing, _, _):
             await passes.one()
+            if (settled_at := passes.settled_at()) is not None:
+                # Nobody knows since when a metadata file stands as it does that was never looked at before.
+                await asyncio.sleep(max((settled_at - self._clock()).total_seconds(), 0.0))
+                await passes.one()
             await _until_ended(asyncio.wrap_future(in_thread(hashing.work)), hashing)
             # What appeared in the sidecars is imported at once.
             await passes.one()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace as changed
 from datetime import datetime
 from pathlib import Path
@@ -134,14 +134,21 @@ class Passes:
             if not self._is_idle(record, self._sighting(record))
         ]
         moments.append(self._passing_over.due_at())
+        moments.extend(self._settling_new())
+        earliest = min((moment for moment in moments if moment and moment > self._looked_at), default=None)
+        away_until = self._onedata.away_until
+        return earliest if away_until is None or earliest is None else max(earliest, away_until)
+
+    def settled_at(self) -> datetime | None:
+        """Return by when the metadata files have settled that are new; None: none is, or all have."""
+        return max((moment for moment in self._settling_new() if moment > self._looked_at), default=None)
+
+    def _settling_new(self) -> Iterator[datetime]:
         known = {record.identity for record in self._journal.records()}
         for identity, sighting in self._sightings.items():
             watch = self._rules.watch(sighting.folder.root)
             if identity not in known and sighting.folder.metadata and watch:
-                moments.append(sighting.unchanged_since + watch.settle)
-        earliest = min((moment for moment in moments if moment and moment > self._looked_at), default=None)
-        away_until = self._onedata.away_until
-        return earliest if away_until is None or earliest is None else max(earliest, away_until)
+                yield sighting.unchanged_since + watch.settle
 
     def flat_folders(self) -> frozenset[Path]:
         """Return the folders in which something may appear: the roots, and candidates that are no datasets yet."""
