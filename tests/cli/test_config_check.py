@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from fs2od.cli.main import fs2od
-from fs2od.errors import ConfigurationError
+from fs2od.errors import ConfigurationError, StorageMissing
 
 GOOD = """
 [onedata]
@@ -41,8 +41,8 @@ def checked(folder: Path, more: str = "", *, watch: str = "watched") -> str:
     done = CliRunner().invoke(fs2od, ["config", "check", str(folder / "fs2od.toml")])
     if done.exception is None:
         return done.stderr
-    assert isinstance(done.exception, ConfigurationError), done.exception
-    return str(done.exception)
+    assert isinstance(done.exception, ConfigurationError | StorageMissing), done.exception
+    return f"{done.exception}\n{done.stderr}"
 
 
 def test_what_is_there_is_good(folder: Path) -> None:
@@ -64,7 +64,7 @@ def test_what_is_there_is_good(folder: Path) -> None:
 )
 def test_what_cannot_be_used_is_named_with_its_key(folder: Path, more: str, said: str) -> None:
     found = checked(folder, more)
-    assert found.startswith(f"{folder / 'fs2od.toml'}: ")
+    assert found.startswith(str(folder / "fs2od.toml"))
     assert said.format(folder=folder) in found
 
 
@@ -93,6 +93,26 @@ def test_the_tokens_file_is_read(folder: Path) -> None:
     assert f"onedata.token_file {folder / 'token'} holds no token" in checked(folder)
     (folder / "token").unlink()
     assert checked(folder).count("token_file") == 1
+
+
+def test_the_bare_example_is_right_in_itself_and_what_is_missing_here_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "fs2od.toml"
+    file.write_text(CliRunner().invoke(fs2od, ["config", "example"]).stdout)
+    done = CliRunner().invoke(fs2od, ["config", "check", str(file)])
+    assert isinstance(done.exception, StorageMissing)
+    assert str(done.exception) == f"{file} is right in itself, but 2 things that it names are missing on this machine"
+    assert "missing on this machine: watch[1].path: " in done.stderr
+    assert "missing on this machine: onedata.token_file: " in done.stderr
+    asked = CliRunner().invoke(fs2od, ["config", "check", str(file), "--json"])
+    assert isinstance(asked.exception, StorageMissing)
+    assert len(json.loads(asked.stdout)["missing"]) == 2
+
+
+def test_what_is_there_and_of_no_use_is_wrong_also_where_something_is_missing(folder: Path) -> None:
+    (folder / "token").write_text("no token ä")
+    checked(folder, watch="none")
+    done = CliRunner().invoke(fs2od, ["config", "check", str(folder / "fs2od.toml")])
+    assert isinstance(done.exception, ConfigurationError)
 
 
 def test_all_that_is_wrong_is_said_at_once(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
 
@@ -17,26 +18,36 @@ from fs2od.mail import rehearse
 from fs2od.node.zone.places import open_places
 from fs2od.portal import Texts
 
-__all__ = ["complaints_about_files", "notes_about_folders"]
+__all__ = ["Complaints", "complaints_about_files", "notes_about_folders"]
 
 
-def complaints_about_files(configuration: Configuration) -> list[str]:
+@dataclass(frozen=True)
+class Complaints:
+    """What is the matter with what a configuration names, in sentences with their keys."""
+
+    missing: tuple[str, ...]
+    """What is not there on this machine, or may not be read."""
+    wrong: tuple[str, ...]
+    """What is there and cannot be used."""
+
+
+def complaints_about_files(configuration: Configuration) -> Complaints:
     """Return a sentence for everything that the configuration names and that cannot be used here, with its key."""
-    wrong = {path: f"{key}: {said}" for key, path in _files(configuration) if (said := _not_readable(path))}
+    missing = {path: f"{key}: {said}" for key, path in _files(configuration) if (said := _not_readable(path))}
     about_folders = [
         f"{key}: {path} is not a folder"
         for key, path in _folders(configuration)
         if not os.path.isdir(path)  # noqa: PTH112 - a Path raises where it may not look
     ]
-    found = [*_about_watches(configuration), *wrong.values(), *about_folders]
+    wrong = []
     for key, needed, judge in _judges(configuration):
-        if wrong.keys() & set(needed) or any(each.startswith(f"{key}.") for each in about_folders):
+        if missing.keys() & set(needed) or any(each.startswith(f"{key}.") for each in about_folders):
             continue  # said above
         try:
             judge()
         except ConfigurationError as error:
-            found.append(str(error) if str(error).startswith(f"{key}.") else f"{key}: {error}")
-    return found
+            wrong.append(str(error) if str(error).startswith(f"{key}.") else f"{key}: {error}")
+    return Complaints((*_about_watches(configuration), *missing.values(), *about_folders), tuple(wrong))
 
 
 def notes_about_folders(configuration: Configuration) -> list[str]:
