@@ -14,7 +14,7 @@ from tests.mail.test_smtp import Desk, Server
 
 from fs2od.cli.main import fs2od
 from fs2od.configuration import Configuration
-from fs2od.facility import DatasetRow, Facility
+from fs2od.facility import DatasetRow, Datasets, Facility
 from fs2od.mail import Outbox
 
 ALEX, RIGHT, ARCHIVE = "alex@example.org", "alexa@example.org", "archive@example.org"
@@ -104,6 +104,27 @@ async def test_who_was_refused_once_is_in_order_again_by_a_later_letter(
         (folder / "SPA.yml").write_text(METADATA)
         await world.until(one_pass, lambda: (ALEX,) in taken(desk))
         await world.until(one_pass, world.is_in("acquiring", NAME))
+
+
+async def test_whom_the_configuration_names_and_the_server_always_refuses_is_said_once_and_marks_no_dataset(
+    world: World, desk: Desk, server: Server
+) -> None:
+    for name in (NAME, "another"):
+        world.dataset(name, running=True)
+    desk.to_recipient = {ARCHIVE: UNKNOWN}
+    async with facility(world, server, to=(f"The archive <{ARCHIVE}>",)).opened() as one_pass:
+        await world.until(one_pass, lambda: len(taken(desk)) == 2)
+        await world.until(one_pass, world.is_in("acquiring", NAME, "another"))
+        with world.database() as database:
+            (refused,) = Datasets(database).refused_always()
+        assert (refused.address, refused.said, refused.datasets) == (ARCHIVE, UNKNOWN, 2)
+        listed = CliRunner().invoke(fs2od, ["datasets", "--data", str(world.state)])
+        assert listed.stderr.count(f"the mail server refuses {ARCHIVE} ({UNKNOWN})") == 1
+    async with facility(world, server, to=()).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME, "another"))
+        await one_pass()
+        with world.database() as database:
+            assert Datasets(database).refused_always() == ()
 
 
 async def test_a_copy_that_is_refused_is_told_of_in_the_outbox_alone(world: World, desk: Desk, server: Server) -> None:

@@ -194,6 +194,22 @@ async def test_a_dataset_whose_people_the_mail_server_refuses_needs_somebody(ope
     assert "Send now" in await operator.get("/outbox/1")
 
 
+async def test_whom_the_configuration_names_and_the_server_refuses_stands_there_once(operator: OperatorPages) -> None:
+    operator.world.journal.know("always told", "alex@example.org")
+    for name in ("A", "B"):
+        operator.world.add(name, Phase.COMPLETE)
+        operator.world.letter(f"{name}/announced", to="Alex <alex@example.org>, archive@example.org")
+    operator.world.journal.outbox.deliver(_Refusing(), operator.world.now)
+    await operator.sign_in()
+    html = await operator.get("/")
+    assert "<dt>Need you</dt><dd>0</dd>" in html
+    assert html.count("alex@example.org") == 1
+    assert "550 &lt;no such user&gt;" in html
+    assert "correct it there and start the facility again" in html
+    twin = json.loads(await operator.get("/datasets.json"))
+    assert [(each["address"], each["datasets"]) for each in twin["refused_always"]] == [("alex@example.org", 2)]
+
+
 async def test_the_outbox_shows_letters_and_why_they_were_refused(operator: OperatorPages) -> None:
     operator.world.letter("Your data from Titan Krios")
     operator.world.journal.outbox.deliver(_Refusing(), operator.world.now)

@@ -81,11 +81,16 @@ def list_(*, data: Path, as_json: bool) -> None:
 def _list(data: Path, *, as_json: bool) -> None:
     with closing(_opened(data)) as database:
         known = Datasets(database)
-        rows, unheeded = known.list(), known.passed_over()
+        rows, unheeded, refused = known.list(), known.passed_over(), known.refused_always()
     if as_json:
         click.echo(msgspec.json.encode(rows).decode())
     else:
         _print_table(rows)
+    for one in refused:
+        click.echo(
+            f"mail.to: the mail server refuses {one.address} ({one.said}): correct the configuration and start again",
+            err=True,
+        )
     for each in unheeded:
         click.echo(f"passed over: {each.path}: {each.said}", err=True)
 

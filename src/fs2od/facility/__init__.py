@@ -11,7 +11,7 @@ from fs2od.facility._datasets import (
 )
 from fs2od.facility._facility import DATABASE_NAME, Facility
 from fs2od.facility._planning import Planned, plan
-from fs2od.facility._refused_mail import Unreached
+from fs2od.facility._refused_mail import RefusedAlways, Unreached
 from fs2od.facility._whereabouts import Supported
 from fs2od.facility.deciding import Unheeded
 from fs2od.facility.journal import JOURNAL_SCHEMA
@@ -27,6 +27,7 @@ __all__ = [
     "NothingToAccept",
     "NothingToRetire",
     "Planned",
+    "RefusedAlways",
     "Retirement",
     "Supported",
     "Unheeded",

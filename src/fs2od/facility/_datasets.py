@@ -11,7 +11,14 @@ from typing import Literal, NoReturn
 from fs2od.errors import Fs2odError
 from fs2od.facility._onedata_access import ONEDATA_STATE
 from fs2od.facility._passing_over import PASSED_OVER, unheeded_in
-from fs2od.facility._refused_mail import Unreached, all_unreached, unreached_words
+from fs2od.facility._refused_mail import (
+    ALWAYS_TOLD,
+    RefusedAlways,
+    Unreached,
+    all_unreached,
+    refused_always,
+    unreached_words,
+)
 from fs2od.facility._whereabouts import HEALTH, Supported, read_whereabouts
 from fs2od.facility.deciding import STRUCTURAL, Unheeded
 from fs2od.facility.journal import ONBOARDING, Phase, Problem, ProblemKind, Record, Step, Wish, read_records
@@ -111,7 +118,12 @@ class Datasets:
             last = {row["dataset"]: _event(row) for row in db.execute(_LAST_EVENTS)}
         known = read_whereabouts(self._database)
         records = tuple(read_records(self._database))
-        refused = all_unreached(Outbox(self._database), records)
+        always = self._known(ALWAYS_TOLD).split()
+        # Whom the configuration names is the trouble of no single dataset.
+        refused = {
+            dataset: tuple(each for each in some if each.address.casefold() not in always)
+            for dataset, some in all_unreached(Outbox(self._database), records).items()
+        }
         rows = [
             _row(record, last.get(record.id), known.get(record.id, (None, ())), refused.get(record.id, ()))
             for record in records
@@ -178,6 +190,13 @@ class Datasets:
         """
         self.require_retirable(name)
         self._wish(name, _RETIRED_BY[onedata], now)
+
+    def refused_always(self) -> tuple[RefusedAlways, ...]:
+        """Return who of those that the configuration names is refused by the mail server."""
+        always, outbox = self._known(ALWAYS_TOLD), Outbox(self._database)
+        if not always or not outbox.refused_letters():
+            return ()
+        return refused_always(all_unreached(outbox, read_records(self._database)).values(), always)
 
     def passed_over(self) -> tuple[Unheeded, ...]:
         """Return what lies in the watched folders, seems to be meant as a dataset and is not taken up, with what to do."""

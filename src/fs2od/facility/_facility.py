@@ -15,6 +15,7 @@ from fs2od.configuration import Configuration, mail_transport
 from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageMissing
 from fs2od.facility._passes import Passes
 from fs2od.facility._postman import Postman
+from fs2od.facility._refused_mail import ALWAYS_TOLD, always_told
 from fs2od.facility._revisits import Revisits
 from fs2od.facility._whereabouts import Whereabouts
 from fs2od.facility.hashing import Hashing
@@ -189,6 +190,8 @@ class Facility:
             transport = self._mail or mail_transport(self._configuration.mail, self._data)
             with contextlib.closing(Database(self._data / DATABASE_NAME, JOURNAL_SCHEMA)) as database:
                 journal = Journal(database, fault_point=self._fault_point)
+                if journal.known(ALWAYS_TOLD) != (always := always_told(self._configuration.mail)):
+                    journal.know(ALWAYS_TOLD, always)
                 roots = {record.root for record in journal.records()}
                 watches = by_known_names(self._configuration.watch, roots, away=away)
                 configuration = self._configuration.model_copy(update={"watch": watches})

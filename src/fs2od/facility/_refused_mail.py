@@ -6,10 +6,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from fs2od.configuration import Mail
 from fs2od.facility.journal import Record
 from fs2od.mail import LetterRecipient, LetterRow, Outbox, parse_recipients
 
-__all__ = ["Unreached", "all_unreached", "unreached", "unreached_words"]
+__all__ = [
+    "ALWAYS_TOLD",
+    "RefusedAlways",
+    "Unreached",
+    "all_unreached",
+    "always_told",
+    "refused_always",
+    "unreached",
+    "unreached_words",
+]
+
+ALWAYS_TOLD = "always told"
+"""Under this key the journal knows whom the configuration names in mail.to."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +33,39 @@ class Unreached:
     said: str
     since: datetime
     letter: int
+
+
+@dataclass(frozen=True)
+class RefusedAlways:
+    """An address of mail.to that the mail server refuses: what it said last, since when, and of how many datasets the letters are."""
+
+    address: str
+    said: str
+    since: datetime
+    datasets: int
+
+
+def always_told(mail: Mail) -> str:
+    """Return what the journal is to know under the key; pure."""
+    return " ".join(sorted({each.address.casefold() for each in parse_recipients(list(mail.to)).mailboxes}))
+
+
+def refused_always(found: Iterable[tuple[Unreached, ...]], always: str) -> tuple[RefusedAlways, ...]:
+    """Return who of those that the configuration names is refused, once for all datasets; pure.
+
+    Args:
+        found: Who is refused, by dataset.
+        always: What the journal knows under the key.
+    """
+    refused: dict[str, list[Unreached]] = {address: [] for address in always.split()}
+    for some in found:
+        for each in some:
+            refused.get(each.address.casefold(), []).append(each)
+    return tuple(
+        RefusedAlways(address, max(some, key=lambda each: each.since).said, min(each.since for each in some), len(some))
+        for address, some in refused.items()
+        if some
+    )
 
 
 def unreached(record: Record, letters: Iterable[LetterRow]) -> tuple[Unreached, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from fs2od.facility import DatasetEventRow, DatasetRow, DatasetState, Supported, Unheeded
+from fs2od.facility import DatasetEventRow, DatasetRow, DatasetState, RefusedAlways, Supported, Unheeded
 from fs2od.mail import LetterRow, LetterState
 from fs2od.portal._sentences import sentence
 
@@ -45,6 +45,7 @@ class Glance:
     onedata_unwell: bool
     now: datetime
     passed_over: tuple[Unheeded, ...] = ()
+    refused_always: tuple[RefusedAlways, ...] = ()
 
     @property
     def stuck(self) -> tuple[DatasetRow, ...]:
@@ -85,7 +86,7 @@ class Glance:
     def version(self) -> str:
         """A text that changes whenever the page would."""
         rows, letters = [_told(row) for row in self.rows], sorted(self.letters.items())
-        told = repr((rows, letters, self.onedata_trouble, self.onedata_unwell, self.passed_over))
+        told = repr((rows, letters, self.onedata_trouble, self.onedata_unwell, self.passed_over, self.refused_always))
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     @property
@@ -152,6 +153,10 @@ def glance_document(glance: Glance) -> dict[str, Any]:
         "datasets": [dataset_document(row) for row in glance.rows],
         "passed_over": [
             {"path": each.path, "said": each.said, "since": _iso(each.since)} for each in glance.passed_over
+        ],
+        "refused_always": [
+            {"address": each.address, "said": each.said, "since": _iso(each.since), "datasets": each.datasets}
+            for each in glance.refused_always
         ],
         "as_of": _iso(glance.now),
         "poll_after_s": _POLL_S,

@@ -174,7 +174,8 @@ class _OperatorPages:
     def _glance(self) -> Glance:
         trouble, is_unwell = self.datasets.onedata_trouble(), self.datasets.onedata_unwell()
         rows, counts, unheeded = self.datasets.list(), self.outbox.counts(), self.datasets.passed_over()
-        return Glance(rows, counts, trouble, is_unwell, self.clock(), unheeded)
+        always = self.datasets.refused_always()
+        return Glance(rows, counts, trouble, is_unwell, self.clock(), unheeded, always)
 
     def _letters(self, request: Request) -> tuple[LetterRow, ...]:
         return self.outbox.list_letters(limit=_LETTERS + 1, before=_number(request, "before") or None)
