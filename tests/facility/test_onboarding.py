@@ -24,6 +24,14 @@ from fs2od.onedata.ids import GroupId, ShareId, SpaceId, TokenId
 NAME = "20261103_P2"
 
 
+async def test_a_metadata_file_that_cannot_be_written_back_holds_nobody_s_mail_back(world: World) -> None:
+    world.dataset(metadata=f"x: &x {{k: 1}}\nOnedata2: *x\n{METADATA}", running=True)
+    configuration = world.configuration(access={"write_to_metadata": True})
+    async with world.facility(configuration=configuration).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", NAME))
+    assert len(world.letters()) == 1
+
+
 async def test_a_folder_becomes_an_announced_dataset(world: World) -> None:
     world.dataset(running=True)
     async with world.facility().opened() as one_pass:

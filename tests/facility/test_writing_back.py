@@ -82,6 +82,21 @@ def test_what_others_wrote_under_the_tag_stays_beside_ours(path: Path) -> None:
     assert YAML(typ="safe").load(path.read_text())["Onedata2"] == {"RemovingTime": "removed", **ACCESS.document()}
 
 
+def test_what_stands_behind_the_end_of_the_document_stays_there(path: Path) -> None:
+    path.write_text(f"---\n{FILE}...\n# the end\n")
+    assert write_into_metadata(path, ACCESS, tag="Onedata2")
+    text = path.read_text()
+    assert text.startswith(f"---\n{FILE}Onedata2:\n")
+    assert text.endswith("\n...\n# the end\n")
+
+
+def test_a_file_that_others_refer_to_under_the_tag_is_left_as_it_is(path: Path) -> None:
+    path.write_text(shared := f"x: &x {{k: 1}}\nOnedata2: *x\n{FILE}")
+    with pytest.raises(NotWritable, match=r"SPA\.yml cannot be written back without changing other values"):
+        write_into_metadata(path, ACCESS, tag="Onedata2")
+    assert path.read_text() == shared
+
+
 def test_line_ends_of_windows_stay(path: Path) -> None:
     path.write_bytes(b"a: 1\r\nb: 2\r\n")
     write_into_metadata(path, ACCESS, tag="Onedata2")
@@ -159,9 +174,8 @@ def test_whatever_the_file_says_it_still_says(document: dict[str, object]) -> No
     text = io.StringIO()
     YAML(typ="safe", pure=True).dump(document, text)
     content = text.getvalue().encode()
-    try:
-        changed = _with_tag(content, "SPA.yml", "Onedata2", ACCESS)
-    except MetadataProblem:
+    changed = _with_tag(content, "SPA.yml", "Onedata2", ACCESS)
+    if changed is None:
         return  # refused rather than changed
     said = YAML(typ="safe", pure=True).load(changed.decode())
     assert said.pop("Onedata2") == ACCESS.document()

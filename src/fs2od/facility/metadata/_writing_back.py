@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import re
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from fs2od.facility.metadata._whole_files import NotWritable, replace_whole, sto
 __all__ = ["write_into_metadata"]
 
 _MOST_TRIES = 5
+_END = re.compile(rb"^\.\.\.\s*$", re.MULTILINE)
 
 
 def write_into_metadata(path: Path, information: AccessInformation, *, tag: str) -> bool:
@@ -28,8 +30,8 @@ def write_into_metadata(path: Path, information: AccessInformation, *, tag: str)
     The file's size, times and inode are compared just before the rename; if it was changed meanwhile, it is read again.
 
     Raises:
-        MetadataProblem: It is no usable YAML, or what would be written is not what was meant.
-        NotWritable: The folder may not be written to, or the file's owner could not be kept.
+        MetadataProblem: It is no usable YAML.
+        NotWritable: The folder may not be written to, the file's owner could not be kept, or what would be written is not what was meant.
         StorageError: It changes faster than we can write; try again later.
     """
     for _ in range(_MOST_TRIES):
@@ -41,6 +43,8 @@ def write_into_metadata(path: Path, information: AccessInformation, *, tag: str)
         if _stands(content, path.name, tag, information):
             return False
         changed = _with_tag(content, path.name, tag, information)
+        if changed is None:
+            raise NotWritable(f"{path.name} cannot be written back without changing other values")
 
         def same(before: os.stat_result = before) -> bool:
             return _is_same(before, path)
@@ -59,19 +63,26 @@ def _stands(content: bytes, name: str, tag: str, information: AccessInformation)
     return isinstance(there, Mapping) and {key: there.get(key) for key in wanted} == wanted
 
 
-def _with_tag(content: bytes, name: str, tag: str, information: AccessInformation) -> bytes:
+def _with_tag(content: bytes, name: str, tag: str, information: AccessInformation) -> bytes | None:
+    """Return the content with the information under the tag, and everything else as it was; None: it cannot be had."""
     before = parse_metadata(content, name)
     newline = b"\r\n" if b"\r\n" in content else b"\n"
     if tag not in before:
         # Added at the end, every other byte stays as it is.
-        gap = b"" if content.endswith(b"\n") else newline
-        changed = content + gap + _dumped({tag: information.document()}, YAML()).replace(b"\n", newline)
+        text, rest = _until_end(content)
+        gap = b"" if text.endswith(b"\n") else newline
+        changed = text + gap + _dumped({tag: information.document()}, YAML()).replace(b"\n", newline) + rest
         if _says(changed, name, before, tag, information):
             return changed
-    changed = _rewritten(content, name, tag, information).replace(b"\n", newline)
-    if not _says(changed, name, before, tag, information):
-        raise MetadataProblem(name, "cannot be written back without changing other values")
-    return changed
+    rewritten = _rewritten(content, tag, information)
+    changed = b"" if rewritten is None else rewritten.replace(b"\n", newline)
+    return changed if _says(changed, name, before, tag, information) else None
+
+
+def _until_end(content: bytes) -> tuple[bytes, bytes]:
+    """Return what stands before the line that ends the document, where there is one, and the rest."""
+    end = _END.search(content)
+    return (content, b"") if end is None else (content[: end.start()], content[end.start() :])
 
 
 def _says(content: bytes, name: str, before: Mapping[str, Any], tag: str, information: AccessInformation) -> bool:
@@ -85,7 +96,7 @@ def _says(content: bytes, name: str, before: Mapping[str, Any], tag: str, inform
     return isinstance(there, Mapping) and information.document().items() <= there.items() and after == others
 
 
-def _rewritten(content: bytes, name: str, tag: str, information: AccessInformation) -> bytes:
+def _rewritten(content: bytes, tag: str, information: AccessInformation) -> bytes | None:
     yaml = YAML(typ="rt", pure=True)
     yaml.preserve_quotes = True
     yaml.indent(*_indentation(content))
@@ -93,8 +104,8 @@ def _rewritten(content: bytes, name: str, tag: str, information: AccessInformati
         document = yaml.load(content.decode("utf-8-sig").replace("\r\n", "\n"))
         _put(document, tag, information)
         return _dumped(document, yaml)
-    except YAMLError as error:
-        raise MetadataProblem(name, "cannot be written back as it is") from error
+    except YAMLError:
+        return None
 
 
 def _dumped(document: object, yaml: YAML) -> bytes:
