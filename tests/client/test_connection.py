@@ -469,7 +469,7 @@ async def test_a_zone_that_does_not_have_what_is_ours_says_so_as_what_serves_its
     serve: Serve, connect: Connect, said: bytes
 ) -> None:
     server = await serve(said)
-    with pytest.raises(errors.NotFound):
+    with pytest.raises(errors.NotFound, match="only a node of fs2od's own"):
         await Onezone(connect(), server.origin).spaces.set_link_rule(SpaceId("a" * 32), LinkRule())
 
 

@@ -1,9 +1,11 @@
 """The client of a provider, against a real node in process; the published description judges every request."""
 
-import pytest
-from tests.client.conftest import Clients, Speak
+import json
 
-from fs2od.client import ByteRange, RangeNotSatisfiable
+import pytest
+from tests.client.conftest import Clients, Connect, Serve, Speak, reply
+
+from fs2od.client import ByteRange, Oneprovider, RangeNotSatisfiable
 from fs2od.client.provider.spaces import TransferPhase
 from fs2od.onedata import errors
 from fs2od.onedata.ids import FileId, QosRequirementId, ShareId, SpaceId, TransferId
@@ -225,3 +227,25 @@ async def test_a_stranger_gets_nothing(world: World, speak: Speak, dataset: Data
         await stranger.provider.files.attributes(dataset.root)
     with pytest.raises(errors.Unauthorized):
         await speak(None).provider.files.attributes(dataset.root)
+
+
+async def test_files_below_are_asked_for_as_older_releases_want_it(serve: Serve, connect: Connect) -> None:
+    def page(items: list[dict[str, object]], token: str | None) -> bytes:
+        return reply(body=json.dumps({"files": items, "inaccessiblePaths": [], "nextPageToken": token}).encode())
+
+    told = [{"path": "a/b", "type": "REG", "size": 5}]
+    # They read no body here, and tell what they tell to everybody.
+    server = await serve(page([{"fileId": "00", "path": "a/b"}], "t"), page(told, "t"), page(told, None))
+    files = Oneprovider(connect(), server.origin).files
+    found = [each async for each in files.below(FileId("00AB"), ["path", "type", "size"])]
+    assert [(each.path, each.type, each.size) for each in found] == [("a/b", "REG", 5)] * 2
+    path = "/api/v3/oneprovider/data/00AB/files"
+    asked = f"{path}?attribute=path&attribute=type&attribute=size&limit=1000"
+    assert [each.target for each in server.seen] == [path, asked, f"{asked}&token=t"]
+
+
+async def test_the_last_page_of_files_below_is_the_last_though_it_has_a_token(serve: Serve, connect: Connect) -> None:
+    body = {"files": [{"path": "a"}], "inaccessiblePaths": [], "nextPageToken": "t", "isLast": True}
+    server = await serve(reply(body=json.dumps(body).encode()))
+    files = Oneprovider(connect(), server.origin).files
+    assert [each.path async for each in files.below(FileId("00AB"), ["path"])] == ["a"]

@@ -20,6 +20,7 @@ __all__ = ["RangeNotSatisfiable", "error_in", "is_unknown_there", "raw_chunks", 
 _OWN_WORDS = frozenset({"error", "id", "details", "description"})
 """What errors are made of, whatever somebody has for a secret."""
 _UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
+_NOT_THERE = 404
 _NO_SUCH_METHOD = frozenset({405, 501})
 _OURS_ONLY = "This Onedata does not have it: only a node of fs2od's own does."
 
@@ -79,14 +80,17 @@ def error_in(
     response: httpx.Response, body: bytes, operation: Operation, *, secrets: tuple[str, ...], now: datetime
 ) -> ServiceError:
     """Return the error that an answer tells; whatever of `secrets` the service repeats in it is hidden."""
-    if is_unknown_there(response, operation):
+    said = _parsed(body)
+    # A service that has the call says in a document what is not there.
+    is_unsaid = operation.is_ours and response.status_code == _NOT_THERE and not isinstance(said, dict)
+    if is_unsaid or is_unknown_there(response, operation):
         return NotFound("notFound", _OURS_ONLY)
     if response.status_code == 416:
         found = _UNSATISFIED.fullmatch(response.headers.get("Content-Range", ""))
         return RangeNotSatisfiable(int(found[1]) if found else None)
     retry_after_s = parse_retry_after(response.headers.get("Retry-After"), now=now)
     request_id = response.headers.get("X-Request-Id")
-    document = _without(_parsed(body), secrets)
+    document = _without(said, secrets)
     if operation.service == "onepanel":
         document = _unwrapped(document)
     return from_document(response.status_code, document, request_id=request_id, retry_after_s=retry_after_s)

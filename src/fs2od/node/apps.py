@@ -185,6 +185,8 @@ def _application(routes: list[BaseRoute], *, pages_below: str | None, allow_orig
         is_page = pages_below is not None and request.url.path.startswith(pages_below)
         if is_page and request.method not in _READING:
             return Response(b"", 405, headers={"Allow": ", ".join(_READING)})
+        if pages_below is not None:
+            return Response(b"", 404)
         return error_answer(errors.not_found())
 
     async def other_method(_: Request, error: Exception) -> Response:

@@ -103,7 +103,7 @@ def entry_of(facts: Mapping[str, Any]) -> Entry:
     Raises:
         MalformedAnswer: It has no name, no id or no type.
     """
-    kind = _KINDS.get(text_of(facts, "type"), EntryKind.OTHER)
+    kind = _KINDS.get(text_of(facts, "type").upper(), EntryKind.OTHER)
     size, target = number_of(facts.get("size")), facts.get("symlinkValue")
     return Entry(
         name=_given(facts, "name"),  # what no disk can hold is refused by itself, and the rest comes
@@ -112,7 +112,7 @@ def entry_of(facts: Mapping[str, Any]) -> Entry:
         size_bytes=0 if kind is EntryKind.FOLDER else -1 if size is None else size,
         mtime_s=max(_EARLIEST_S, min(number_of(facts.get("mtime")) or 0, _LATEST_S)),
         target=target if isinstance(target, str) else None,
-        mode=_mode_of(facts.get("posixPermissions")),
+        mode=_mode_of(facts.get("posixPermissions", facts.get("mode"))),
     )
 
 

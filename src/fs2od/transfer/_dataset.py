@@ -14,7 +14,7 @@ from fs2od.errors import Fs2odError, Interrupted
 from fs2od.transfer._answers import Content, DataAddress, checked_range, document_of, entry_of
 from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._entries import Entry, EntryKind
-from fs2od.transfer._errors import ConnectionLost, MalformedAnswer, NotFound, ServiceError
+from fs2od.transfer._errors import AttributeRefused, ConnectionLost, MalformedAnswer, NotFound, ServiceError
 from fs2od.transfer._http import Answer, Http, Proxies, Timeouts
 from fs2od.transfer._patience import News, Patience, Tries, may_pass, patiently
 from fs2od.transfer._refusals import raise_refusal, said_of
@@ -27,6 +27,8 @@ __all__ = ["MOST_ENTRIES", "Dataset"]
 
 T = TypeVar("T")
 _ATTRIBUTES: Final = ("fileId", "name", "type", "size", "mtime", "symlinkValue", "posixPermissions")
+# Some releases tell the public neither of the last two; what a release tells if nothing is asked for is enough as well.
+_LESS: Final = {_ATTRIBUTES: _ATTRIBUTES[:5], _ATTRIBUTES[:5]: ()}
 _TOLD: Final = frozenset({"type", "size", "mtime"})
 # No more is published; releases before 21.02.8 refuse it.
 _PAGE: Final = 1_000
@@ -80,6 +82,7 @@ class Dataset(abc.ABC):
         self._patience = patience or Patience()
         self._sleep = sleep
         self._known: dict[str, Entry] = {}
+        self._attributes: tuple[str, ...] = _ATTRIBUTES
         self._store: Store | None = None
 
     def __enter__(self: T) -> T:  # noqa: PYI019 - typing.Self came with Python 3.11
@@ -145,7 +148,7 @@ class Dataset(abc.ABC):
 
     def facts(self, file_id: str) -> Entry:
         """Return what the service says of one file or folder now."""
-        document = self._asked(f"/{quote(file_id, safe='')}", {"attributes": _ATTRIBUTES})
+        document = self._asked(f"/{quote(file_id, safe='')}")
         return entry_of({**document, "fileId": file_id})
 
     def answers(self, entry: Entry) -> bool:
@@ -195,8 +198,8 @@ class Dataset(abc.ABC):
         entries: list[Entry] = []
         token: str | None = None
         while True:
-            wanted = {"attributes": _ATTRIBUTES, "limit": _PAGE, **({"token": token} if token else {})}
-            page = self._asked(f"/{quote(folder.file_id, safe='')}/children", wanted)
+            begun = {"token": token} if token else {}
+            page = self._asked(f"/{quote(folder.file_id, safe='')}/children", limit=_PAGE, **begun)
             found = page.get("children")
             if not isinstance(found, list):
                 raise MalformedAnswer("a listing has no entries")
@@ -422,14 +425,21 @@ class Dataset(abc.ABC):
                 said = said_of(answer)
             token.renew(used, self._sleep, said=said)
 
-    def _asked(self, rest: str, wanted: Mapping[str, object]) -> dict[str, Any]:
-        body = json.dumps(wanted).encode()
+    def _asked(self, rest: str, **wanted: object) -> dict[str, Any]:
+        headers, attributes = {"Content-Type": "application/json"}, self._attributes
 
         def ask() -> dict[str, Any]:
-            with self._opened(rest, headers={"Content-Type": "application/json"}, body=body) as answer:
+            body = json.dumps({**wanted, **({"attributes": attributes} if attributes else {})}).encode()
+            with self._opened(rest, headers=headers, body=body) as answer:
                 return document_of(answer)
 
-        return patiently(ask, self._patience, self._sleep, self.news)
+        while True:
+            try:
+                return patiently(ask, self._patience, self._sleep, self.news)
+            except AttributeRefused:
+                if attributes not in _LESS:
+                    raise
+                self._attributes = attributes = _LESS[attributes]
 
     def _complete(self, item: object) -> Entry:
         if not isinstance(item, dict):

@@ -11,6 +11,7 @@ Fs2odError
 |-- MalformedAnswer         the answer does not fit the protocol
 `-- ServiceError            the service answered that it will not
     |-- Busy                try again after `retry_after_s`                              (transient)
+    |-- AttributeRefused    the service does not tell everything that was asked for: ask for less
     |-- Forbidden           the link or the token gives no access
     |   |-- Withheld        the link shows it and does not give it: it is for members
     |   `-- TokenRefused    the access token has ended, was revoked, or is not for this place: get another one
@@ -25,6 +26,7 @@ from __future__ import annotations
 from fs2od.errors import Fs2odError, IntegrityFailure
 
 __all__ = [
+    "AttributeRefused",
     "Busy",
     "ConnectionLost",
     "FileChanged",
@@ -76,6 +78,10 @@ class ServiceError(Fs2odError):
     """The service answered that it will not or cannot."""
 
     exit_code = 4
+
+
+class AttributeRefused(ServiceError):
+    """The service does not know, or does not tell, some of what was asked for about files: ask for less."""
 
 
 class Busy(ServiceError):

@@ -8,6 +8,7 @@ from typing import Final, Mapping, NoReturn
 
 from fs2od.errors import Fs2odError
 from fs2od.transfer._errors import (
+    AttributeRefused,
     Busy,
     Forbidden,
     Lost,
@@ -63,6 +64,8 @@ def refusal_of(status: int, body: bytes, *, retry_after: str | None = None) -> F
     if plain is not None:
         kind, said = plain
         return kind(said)
+    if error_id == "badValueNotAllowed":
+        return AttributeRefused(f"the service reports {error_id}")
     if not (errno or error_id) and 200 <= status < 400:
         return MalformedAnswer(f"the service answers {status} where that has no meaning")
     return ServiceError(f"the service reports {errno or error_id or status}")

@@ -74,17 +74,30 @@ class Files(FileReader):
             PosixError: enoent: it does not exist; enotdir: it is none.
             MalformedAnswer: The listing does not come to an end.
         """
-        pages = Pages()
+        pages, in_query = Pages(), False
         while not pages.ended:
-            document = wire.RecursiveListingRequest(attributes=tuple(attributes), limit=page_items, token=pages.token)
-            page = await self._service.read(
-                "list_files_recursively", wire.FilesBelow, ids={"id": directory}, document=document
-            )
+            page = await self._page_below(directory, attributes, page_items, pages.token, in_query=in_query)
+            if not in_query and page.files and not page.files[0].keys() >= set(attributes):
+                # Releases before 21.02.7 do not read the body here; what they read, others do as well.
+                in_query = True
+                continue
             for file in page.entries():
                 yield file
             # Some releases give a token with the last page, too, and some say only by the token that there is no more.
             is_last = page.is_last is True or not page.next_page_token
             pages.turn(len(page.files), page.next_page_token, is_last=is_last)
+
+    async def _page_below(
+        self, directory: FileId, attributes: Sequence[str], items: int, token: str | None, *, in_query: bool
+    ) -> wire.FilesBelow:
+        ids = {"id": directory}
+        if not in_query:
+            document = wire.RecursiveListingRequest(attributes=tuple(attributes), limit=items, token=token)
+            return await self._service.read("list_files_recursively", wire.FilesBelow, ids=ids, document=document)
+        older = {new: old for old, new in wire.LEGACY_ATTRIBUTES.items()}
+        query = [*(("attribute", older.get(each, each)) for each in attributes), ("limit", str(items))]
+        query += [("token", token)] if token else []
+        return await self._service.read("list_files_recursively", wire.FilesBelow, ids=ids, query=query)
 
     async def set_permissions(self, file: FileId, permissions: int) -> None:
         """Set the permission bits, from 0 to 0o1777 (PUT P/data/{id}).
