@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from tests.portal.conftest import START, OperatorPages, needs_you
@@ -171,6 +173,55 @@ class _Refusing:
 
     def stop(self) -> None:
         pass
+
+
+@pytest.mark.parametrize("search", ["krios_7", "title OF krios_7", "  Krios_7 "])
+async def test_a_dataset_is_found_by_a_part_of_its_name_or_title(operator: OperatorPages, search: str) -> None:
+    for number in range(12):
+        operator.world.add(f"Krios_{number}", Phase.COMPLETE)
+    await operator.sign_in()
+    html = (await operator.client.get("/", params={"search": search})).text
+    assert html.count('<th scope="row"') == 1
+    assert 'href="/dataset/Krios_7"' in html
+    assert "<dt>Complete</dt><dd>12</dd>" in html
+
+
+async def test_a_name_is_found_in_every_form_of_its_letters(operator: OperatorPages) -> None:
+    operator.world.add("Ne\u030cmec", Phase.COMPLETE)
+    operator.world.add("other", Phase.COMPLETE)
+    await operator.sign_in()
+    assert (await operator.client.get("/", params={"search": "n\u011bMEC"})).text.count('<th scope="row"') == 1
+
+
+async def test_what_is_searched_for_stays_on_the_next_page_and_is_only_text(operator: OperatorPages) -> None:
+    for number in range(201):
+        operator.world.add(f'"><b>&{number}', Phase.COMPLETE)
+    operator.world.add("other", Phase.COMPLETE)
+    await operator.sign_in()
+    html = (await operator.client.get("/", params={"search": '"><b>&'})).text
+    assert "200 of 201" in html
+    assert "<b>" not in html
+    place = re.search(r'href="([^"]*)#all" rel="next"', html)
+    assert place is not None
+    assert "201 of 201" in await operator.get(unescape(place[1]))
+
+
+async def test_what_nothing_is_called_is_said_so(operator: OperatorPages) -> None:
+    operator.world.add("A", Phase.COMPLETE)
+    await operator.sign_in()
+    html = await operator.get("/?search=zzz")
+    assert "No dataset is called like that." in html
+    assert "Show all" in html
+
+
+async def test_what_ails_hundreds_is_not_said_hundreds_of_times(operator: OperatorPages) -> None:
+    for number in range(25):
+        operator.world.add(f"D{number:02d}", Phase.SEEN, problem=needs_you("the quota of the storage is used up"))
+    await operator.sign_in()
+    html = await operator.get("/")
+    assert html.count("the quota of the storage is used up") == 20
+    assert "… and 5 more." in html
+    assert html.count('<th scope="row"') == 25
 
 
 async def test_a_dataset_whose_people_the_mail_server_refuses_needs_somebody(operator: OperatorPages) -> None:

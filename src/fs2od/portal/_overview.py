@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+from unicodedata import normalize
 
 from fs2od.facility import DatasetEventRow, DatasetRow, DatasetState, RefusedAlways, Supported, Unheeded
 from fs2od.mail import LetterRow, LetterState
@@ -20,6 +21,7 @@ __all__ = [
     "event_document",
     "glance_document",
     "letter_document",
+    "named_like",
     "next_words",
     "stages_of",
 ]
@@ -99,6 +101,18 @@ class Glance:
             complete=self.complete,
         )
         return {"announcement": said}
+
+
+def named_like(rows: Sequence[DatasetRow], wanted: str) -> Sequence[DatasetRow]:
+    """Return the datasets whose name or title holds this, in every form and case of its letters; all where nothing is wanted."""
+    looked_for = _folded(wanted)
+    return (
+        [row for row in rows if looked_for in _folded(row.name) or looked_for in _folded(row.title)] if wanted else rows
+    )
+
+
+def _folded(text: str) -> str:
+    return normalize("NFC", text.casefold())
 
 
 def stages_of(row: DatasetRow) -> tuple[Stage, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -25,6 +25,7 @@ from fs2od.portal._overview import (
     event_document,
     glance_document,
     letter_document,
+    named_like,
     next_words,
     stages_of,
 )
@@ -37,6 +38,9 @@ __all__ = ["operator_app"]
 
 _ROWS = 200
 _LETTERS = 100
+# What ails hundreds at once, such as a full disk, is one thing to mend.
+_STUCK = 20
+_LONGEST_SEARCH = 200
 _LETTER_HEADERS = {
     **OPERATOR_HEADERS,
     # A mail is shown as its reader would see it, but it may run nothing, load nothing and send nothing.
@@ -103,12 +107,18 @@ class _OperatorPages:
         glance = self._glance()
         if wants_json(request):
             return json_twin(request, glance_document(glance), headers=OPERATOR_HEADERS)
-        skipped = min(_number(request, "skipped"), max(0, len(glance.rows) - 1))
+        search = request.query_params.get("search", "").strip()[:_LONGEST_SEARCH]
+        found = named_like(glance.rows, search)
+        skipped = min(_number(request, "skipped"), max(0, len(found) - 1))
         values = {
             "glance": glance,
-            "rows": glance.rows[skipped : skipped + _ROWS],
+            "stuck_shown": _STUCK,
+            "search": search,
+            "found": len(found),
+            "rows": found[skipped : skipped + _ROWS],
             "skipped": skipped,
             "page_size": _ROWS,
+            "at": lambda skipped: f"/?{urlencode({'skipped': skipped} | ({'search': search} if search else {}))}",
             "stages": stages_of,
         }
         return self._page(request, "overview.html", values)
