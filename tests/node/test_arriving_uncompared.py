@@ -187,6 +187,22 @@ async def test_whoever_makes_a_file_of_its_name_meanwhile_does_not_make_it_one(s
     assert scene.objects.all() == {"whole": CONTENT}
 
 
+async def test_nobody_is_given_what_replaces_a_file_before_it_was_compared(scene: Scene, proxy: Proxy) -> None:
+    old = (await scene.files.create(scene.root, "whole", content=b"old")).file_id
+    file = await arrived(scene)
+    proxy.strike(Refuse(status=400), when=is_read)
+    with pytest.raises((Busy, PosixError)):
+        await scene.move(file, "whole", replaces=True)
+    assert scene.objects.sizes()["whole"] == len(CONTENT)
+    url, headers = f"/data/{old}/content", scene.alex.headers
+    answer = await scene.world.provider.get(url, headers=headers)
+    assert answer.status_code == 503
+    assert "being compared" in answer.text
+    settle_behind(scene.world)
+    answer = await scene.world.provider.get(f"/data/{scene.space}/path/whole", headers=headers)
+    assert answer.content == CONTENT
+
+
 async def test_what_it_replaces_is_not_moved_meanwhile_for_it_has_its_bytes_already(scene: Scene, proxy: Proxy) -> None:
     old = (await scene.files.create(scene.root, "whole", content=b"old")).file_id
     file = await arrived(scene)

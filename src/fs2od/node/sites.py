@@ -22,6 +22,7 @@ from fs2od.node.provider.provider import Oneprovider, Shared, front_of, open_pro
 from fs2od.node.provider.sources import Sources
 from fs2od.node.provider.writing.abandoned import Abandoned
 from fs2od.node.provider.writing.afterwards import Afterwards
+from fs2od.node.provider.writing.comparing import uncompared
 from fs2od.node.provider.writing.quotas import Quotas
 from fs2od.node.provider.writing.trees import Trees
 from fs2od.node.replication import Demands, Replicator, TransferBook
@@ -59,7 +60,7 @@ class Sites:
         settings = zone.settings
         indexes = Indexes(settings.data / "spaces", limit=settings.limits.open_indexes)
         homes = Homes(zone.database, indexes, zone.keys, Bounds.of(settings))
-        sources = Sources(homes, indexes, zone.clock)
+        sources = Sources(homes, indexes, zone.clock, uncompared=uncompared)
         modes = (settings.file_mode, settings.directory_mode)
         checksums = Checksums(indexes, sources)
         demands = Demands(zone.database, homes, zone.clock)

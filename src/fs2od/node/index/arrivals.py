@@ -59,6 +59,12 @@ def under_way(index: SpaceIndex, rows: Iterable[int] | None = None) -> list[Arri
     return [each for each in found if wanted is None or each.row in wanted]
 
 
+def ending(index: SpaceIndex) -> list[Arrival]:
+    """Return those whose uploads were about to be ended: what stands under their names may be theirs by now."""
+    with index.database.reading() as db:
+        return [_arrival(row) for row in db.execute(f"SELECT {_COLUMNS} FROM arrival WHERE replaces IS NOT NULL")]
+
+
 def begin(index: SpaceIndex, arrives: Arrival, *, now_s: int) -> None:
     """Note an upload, in the place of any that was noted before."""
     values = (arrives.row, arrives.storage, msgspec.json.encode(arrives.upload).decode(), now_s)

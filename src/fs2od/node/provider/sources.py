@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Protocol, cast
 
@@ -14,13 +14,14 @@ from fs2od.errors import Fs2odError, StorageBusy
 from fs2od.node.clock import Clock
 from fs2od.node.index import Entry, Indexes, SpaceIndex, replicas
 from fs2od.node.panel.homes import Homes
+from fs2od.node.panel.storage_records import Bucket
 from fs2od.node.panel.storages import StorageRecord
 from fs2od.node.provider.copies import Copy, CopyChanged, CopyReader
 from fs2od.node.provider.located import Located
 from fs2od.node.provider.silences import Silences
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId
-from fs2od.storage import Facts, Kind, Seen
+from fs2od.storage import Facts, Kind, Seen, Storage
 
 __all__ = ["Files", "HomeTree", "Share", "Sources", "SpaceTree"]
 
@@ -145,9 +146,18 @@ class HomeTree:
 class Sources:
     """Answers for all providers of the node: one that has no copy of a file reads it through from where it is at home."""
 
-    def __init__(self, homes: Homes, indexes: Indexes, clock: Clock) -> None:
+    def __init__(
+        self,
+        homes: Homes,
+        indexes: Indexes,
+        clock: Clock,
+        *,
+        uncompared: Callable[[SpaceIndex, Storage, str], Collection[object]],
+    ) -> None:
+        """Prepare; `uncompared` returns what came to a path of a storage and was not compared yet with what arrived."""
         self._homes = homes
         self._indexes = indexes
+        self._uncompared = uncompared
         self._silences = Silences(clock)
 
     def of(self, located: Located) -> StorageRecord:
@@ -199,12 +209,14 @@ class Sources:
 
         Raises:
             PosixError: enoent, it is not on any storage any more; enodata, it is lost: its home ended before it was copied.
+            Busy: temporaryFailure, what is to replace it is being compared with what arrived.
             StorageError: It cannot be read.
         """
         home, copies = self.of_space(located.space), self._copies(located.space, located.entry)
         own = [copy for copy in _own_of(located, home, copies) if self._silences.may_try(copy.storage.id)]
 
         def at_home() -> BinaryIO:
+            self._require_compared(located, home)
             return self.home_tree(home, located.space).open(located.path)
 
         for copy in own:
@@ -228,6 +240,15 @@ class Sources:
                 return self._from_elsewhere([] if _is_gone(home, error) else elsewhere, error)
             except FileNotFoundError as gone:
                 raise errors.posix("enodata" if isinstance(gone, _Lost) else "enoent") from gone
+
+    def _require_compared(self, located: Located, home: StorageRecord) -> None:
+        """Let nobody read what has come in the place of a file and may still be found to be wrong: only buckets must be read back."""
+        if home.imported or not isinstance(home.place, Bucket):
+            return
+        with self._indexes.using(located.space) as index:
+            if self._uncompared(index, home.opened_for(located.space), located.path):
+                said = "What replaces this file is being compared with what arrived: try again later."
+                raise errors.error_of("temporaryFailure", said)
 
     def own_copy(self, located: Located) -> str | None:
         """Return where the asked provider's own storage has a checked copy of a file in its registered state, if it has.

@@ -56,7 +56,7 @@ def uncompared(index: SpaceIndex, storage: Storage, path: str) -> list[Arrival]:
     Raises:
         StorageError: It cannot be looked at.
     """
-    of_path = [each for each in noted.under_way(index) if each.upload.path == path]
+    of_path = [each for each in noted.ending(index) if each.upload.path == path]
     return [each for each in of_path if made(index, storage, each) is not None]
 
 
