@@ -12,7 +12,7 @@ from pathlib import Path
 from fs2od.answering import SILENT, in_thread, silent_among
 from fs2od.client import Connection
 from fs2od.configuration import Configuration, mail_transport
-from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageMissing
+from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageFull, StorageMissing
 from fs2od.facility._passes import Passes
 from fs2od.facility._postman import Postman
 from fs2od.facility._refused_mail import ALWAYS_TOLD, always_told
@@ -191,7 +191,9 @@ class Facility:
             with contextlib.closing(Database(self._data / DATABASE_NAME, JOURNAL_SCHEMA)) as database:
                 journal = Journal(database, fault_point=self._fault_point)
                 if journal.known(ALWAYS_TOLD) != (always := always_told(self._configuration.mail)):
-                    journal.know(ALWAYS_TOLD, always)
+                    # For the operator's page alone: on a full disk the next start writes it down.
+                    with contextlib.suppress(StorageFull):
+                        journal.know(ALWAYS_TOLD, always)
                 roots = {record.root for record in journal.records()}
                 watches = by_known_names(self._configuration.watch, roots, away=away)
                 configuration = self._configuration.model_copy(update={"watch": watches})
