@@ -175,18 +175,39 @@ def test_a_file_larger_than_this_account_may_write_is_a_matter_of_the_disk(
     assert download.run().returncode == 0
 
 
+LINK = "https://localhost:1/share/1a2b"
+
+
 @pytest.mark.parametrize(
-    "words",
-    [("mirror", "--delete", "--yes"), ("download",), ("stage", "in"), ("get.py",)],
-    ids=["mirror", "download", "stage in", "get.py"],
+    ("words", "what"),
+    [
+        (["mirror", "--delete", "--yes", LINK, ""], "an argument"),
+        (["download", LINK, ""], "an argument"),
+        (["download", LINK, "out", "--include", ""], "--include"),
+        (["download", LINK, "out", "--exclude="], "--exclude"),
+        (["stage", "in", LINK, ""], "an argument"),
+        (["stage", "clean", ""], "an argument"),
+        (["stage", "out", "", "space"], "an argument"),
+        (["put", "get.py", ""], "an argument"),
+        (["mount", LINK, ""], "an argument"),
+        (["mount", LINK, "mnt", "--spool", ""], "--spool"),
+        (["unmount", ""], "an argument"),
+        (["use", ""], "an argument"),
+        (["get.py", "", "out"], "an argument"),
+        (["get.py", LINK, ""], "an argument"),
+        (["get.py", LINK, "out", "--include", ""], "--include"),
+        (["get.py", LINK, "out", "--token-file="], "--token-file"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else None,
 )
-def test_an_empty_folder_as_of_an_unset_variable_is_wrong_usage(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_an_empty_word_as_of_an_unset_variable_is_wrong_usage(words: list[str], what: str, tmp_path: Path) -> None:
     (tmp_path / "get.py").write_text(bundle())
-    front = (sys.executable, "get.py") if words == ("get.py",) else (sys.executable, "-m", "fs2od", *words)
-    command = [*front, "https://localhost:1/share/1a2b", ""]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LONGEST_S, check=False)
-    assert said.returncode == 2, said.stderr
-    assert "it is empty" in said.stderr
+    front = [sys.executable] if words[0] == "get.py" else [sys.executable, "-m", "fs2od"]
+    said = subprocess.run(
+        [*front, *words], cwd=tmp_path, capture_output=True, text=True, timeout=LONGEST_S, check=False
+    )
+    name = "get.py" if words[0] == "get.py" else "fs2od"
+    assert (said.returncode, said.stderr) == (2, f"{name}: {what} is empty, as a variable that is not set\n")
     assert [each.name for each in tmp_path.iterdir()] == ["get.py"]
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILES_FROM_OPTION",
-    "Folder",
     "bringing_options",
     "interrupted",
     "only",
@@ -38,24 +37,6 @@ FILES_FROM_OPTION = click.option(
     metavar="FILE",
     help="Bring only the files and folders that FILE names, one path a line.",
 )
-
-
-class Folder(click.Path):
-    """A folder to fill, as an argument. An empty one is wrong usage: that is what "$DIR" is where DIR is not set, not this folder."""
-
-    def __init__(self) -> None:
-        """Take any path that is no file."""
-        super().__init__(path_type=Path, file_okay=False)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
-        """Return the path.
-
-        Raises:
-            BadParameter: It is empty, or a file stands there.
-        """
-        if value == "":
-            self.fail('it is empty, as a variable that is not set: "." is the current folder', param, ctx)
-        return super().convert(value, param, ctx)
 
 
 def bringing_options(command: Callable[..., Any]) -> Callable[..., Any]:

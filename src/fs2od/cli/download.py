@@ -8,7 +8,6 @@ import click
 
 from fs2od.cli.access_options import access_options
 from fs2od.cli.bringing import (
-    Folder,
     bringing_options,
     interrupted,
     only,
@@ -19,6 +18,7 @@ from fs2od.cli.bringing import (
     tell,
     try_place_of,
 )
+from fs2od.cli.filled import FilledCommand
 from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
@@ -28,6 +28,7 @@ __all__ = ["download"]
 
 
 @click.command(
+    cls=FilledCommand,
     epilog="Exit codes: 0 everything is there, 2 wrong usage, 3 configuration, 4 network or service, 5 not permitted or "
     "the link has ended, 6 not found, 7 disk, 8 integrity, 130 interrupted. "
     "After any of them, the same command goes on where it was.\n\n"
@@ -35,10 +36,10 @@ __all__ = ["download"]
     "  fs2od download LINK /scratch/grid2 --include '*.mrc' --limit-rate 50M\n\n"
     "  fs2od download LINK /scratch/grid2 --follow --report grid2.json\n\n"
     "  fs2od download LINK /scratch/grid2 --verify\n\n"
-    "  fs2od download 'my space/grid2' /scratch/grid2 --token-file job.token"
+    "  fs2od download 'my space/grid2' /scratch/grid2 --token-file job.token",
 )
 @click.argument("link")
-@click.argument("dest", required=False, type=Folder())
+@click.argument("dest", required=False, type=click.Path(path_type=Path, file_okay=False))
 @access_options
 @bringing_options
 @click.option("--dry-run", is_flag=True, help="Say how much would come, and how long it would take; write nothing.")

@@ -11,7 +11,6 @@ import click
 
 from fs2od.cli.access_options import access_options
 from fs2od.cli.bringing import (
-    Folder,
     bringing_options,
     interrupted,
     only,
@@ -22,6 +21,7 @@ from fs2od.cli.bringing import (
     tell,
     try_place_of,
 )
+from fs2od.cli.filled import FilledCommand
 from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
@@ -36,15 +36,16 @@ _MOST_SHOWN = 20
 
 
 @click.command(
+    cls=FilledCommand,
     epilog="Exit codes: 0 the folder is as the dataset is, 2 wrong usage, 3 configuration, 4 network or service, 5 not "
     "permitted or the token has ended, 6 not found, 7 disk, 8 integrity, 130 interrupted. "
     "After any of them, the same command goes on where it was.\n\n"
     "Examples:\n\n  fs2od mirror https://zone.example.org/share/1a2b3c /scratch/grid2 --follow\n\n"
     "  fs2od mirror 'ribosome/grid2' /scratch/grid2 --token-file job.token --delete --yes\n\n"
-    "  srun --nodes 4 fs2od mirror 'ribosome' /scratch/ribosome"
+    "  srun --nodes 4 fs2od mirror 'ribosome' /scratch/ribosome",
 )
 @click.argument("place")
-@click.argument("dest", type=Folder())
+@click.argument("dest", type=click.Path(path_type=Path, file_okay=False))
 @access_options
 @bringing_options
 @click.option("--delete", is_flag=True, help="Remove what the dataset has not, after showing it; asks, or needs --yes.")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options
+from fs2od.cli.filled import FilledCommand
 from fs2od.cli.mount_log import MountLog
 from fs2od.cli.unsent import kept_folder, tell_unsent
 from fs2od.errors import Fs2odError, StorageError
@@ -33,12 +34,13 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command(
+    cls=FilledCommand,
     epilog="Exit codes: 0 unmounted, 2 wrong usage, 3 this machine cannot mount, 4 network or service, or something was not sent, 5 not permitted, "
     "6 not found, 7 the mountpoint or the cache cannot be used.\n\n"
     "Examples:\n\n  fs2od mount https://zone.example.org/share/1a2b3c /mnt/grid2 --daemon\n\n"
     "  fs2od mount 'my space' $TMPDIR/data --token-file job.token --cache /scratch/blocks --cache-size 200G --daemon\n\n"
     "  fs2od mount 'grid 7 results' ~/results --token-file job.token --spool /scratch/unsent --daemon\n\n"
-    "  fs2od unmount /mnt/grid2"
+    "  fs2od unmount /mnt/grid2",
 )
 @click.argument("place", required=False)
 @click.argument("mountpoint", required=False, type=click.Path(path_type=Path))

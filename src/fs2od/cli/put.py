@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from fs2od.cli.access_options import access_options, wait_option
+from fs2od.cli.filled import FilledCommand
 from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
@@ -33,11 +34,12 @@ T = TypeVar("T")
 
 
 @click.command(
+    cls=FilledCommand,
     epilog="Exit codes: 0 everything is there, 2 wrong usage, 3 configuration, 4 network or service, 5 not permitted, "
     "6 not found, 7 a name that is taken or cannot be had there, a file that cannot be read, or no room, 8 integrity, 130 interrupted. "
     "After any of them, the same command goes on where it was.\n\n"
     "Examples:\n\n  fs2od put results/ 'grid 7 results/run 3' --token-file job.token\n\n"
-    "  fs2od put *.star SPACE_ID --from-dataset https://zone.example.org/share/1a2b3c"
+    "  fs2od put *.star SPACE_ID --from-dataset https://zone.example.org/share/1a2b3c",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.argument("target")

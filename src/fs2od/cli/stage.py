@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options, wait_option
-from fs2od.cli.bringing import FILES_FROM_OPTION, Folder
+from fs2od.cli.bringing import FILES_FROM_OPTION
+from fs2od.cli.filled import FilledCommand
 from fs2od.errors import ConfigurationError
 
 __all__ = ["stage"]
@@ -23,9 +24,9 @@ def stage() -> None:
     """Bring data to a job, and its results back."""
 
 
-@stage.command("in")
+@stage.command("in", cls=FilledCommand)
 @click.argument("place")
-@click.argument("folder", type=Folder())
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @access_options
 @THROUGH_PROVIDER_OPTION
 @click.option("-j", "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="The most connections.")
@@ -81,7 +82,7 @@ def in_(
     tell_end(access_of(zone_url, token_file, ca_file, text=place).token)
 
 
-@stage.command("out")
+@stage.command("out", cls=FilledCommand)
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("target")
 @access_options
@@ -130,7 +131,7 @@ def out(
             clean_sent(folder, sources, own_mark)
 
 
-@stage.command("clean")
+@stage.command("clean", cls=FilledCommand)
 @click.argument("folder")
 @click.option("--anyway", is_flag=True, help="Remove also results that were not brought back.")
 def clean(*, folder: str, anyway: bool) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fs2od.cli.filled import FilledCommand
 from fs2od.cli.unsent import kept_folder, tell_unsent
 
 __all__ = ["unmount"]
@@ -14,7 +15,8 @@ _NOT_SENT = 4
 
 
 @click.command(
-    epilog="Exit codes: 0 taken away, 4 taken away and not everything that was written could be sent, 7 it cannot be taken away."
+    cls=FilledCommand,
+    epilog="Exit codes: 0 taken away, 4 taken away and not everything that was written could be sent, 7 it cannot be taken away.",
 )
 @click.argument("mountpoint", type=click.Path(path_type=Path))
 @click.option(

@@ -14,6 +14,7 @@ import click
 from fs2od.cli.access import access_of
 from fs2od.cli.access_options import access_options
 from fs2od.cli.administering import SIZE, site_called
+from fs2od.cli.filled import FilledCommand
 from fs2od.cli.member import Member, asked
 from fs2od.cli.secret_output import keep_private
 from fs2od.cli.zone_options import JSON_OPTION
@@ -32,10 +33,11 @@ __all__ = ["use"]
 
 
 @click.command(
+    cls=FilledCommand,
     epilog="Examples:\n\n  fs2od use 'grid 7' --site centre --size 5T"
     "\n\n  fs2od use 'grid 7' --support-token > support.token"
     "\n\n  fs2od use 'grid 7'"
-    "\n\n  fs2od use 'grid 7' --site centre --stop"
+    "\n\n  fs2od use 'grid 7' --site centre --stop",
 )
 @click.argument("dataset")
 @click.option("--site", help="The site that it is wanted at, by its name or id.")

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _JOBS = 8
+_WRONG_USAGE = 2
 _LONGEST_WAIT_S = 3600.0
 
 _EPILOG = (
@@ -62,6 +63,10 @@ def main(arguments: Sequence[str], *, origin: str | None = None) -> int:
 
 def _exit_code(arguments: Sequence[str], origin: str | None) -> int:
     parser = _parser()
+    empty = _named_empty(arguments)
+    if empty is not None:
+        _say(f"get.py: {empty} is empty, as a variable that is not set")
+        return _WRONG_USAGE
     # The folder may stand behind options, too; where "--" says what is none, the library understands only the usual order.
     given = parser.parse_args(arguments) if "--" in arguments else parser.parse_intermixed_args(arguments)
     if given.until_quiet is not None and not given.follow:
@@ -89,7 +94,6 @@ def _parser() -> argparse.ArgumentParser:
         "dest",
         metavar="DEST",
         nargs="?",
-        type=_folder,
         help="the folder to fill; by default one named after the dataset",
     )
     add("--ca", metavar="FILE", help="certificates (PEM) to trust besides the system's")
@@ -120,10 +124,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _folder(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError('it is empty, as a variable that is not set: "." is the current folder')
-    return text
+def _named_empty(arguments: Sequence[str]) -> str | None:
+    """Return what is given as an empty word, which is what "$DIR" is where DIR is not set; None where nothing is."""
+    for before, word in zip(["", *arguments], arguments):
+        if not word:
+            return before if before.startswith("-") and before != "--" else "an argument"
+        if word.startswith("--") and word.endswith("="):
+            return word[:-1]
+    return None
 
 
 def _text_of(parse: Callable[[str], float]) -> Callable[[str], str]:
