@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fs2od.cli.job_folder import clean_sent
+from fs2od.cli.job_folder import clean_sent, marked
 from fs2od.errors import StorageError
 from fs2od.mount import mounted_in
 from fs2od.results import gather, mark
@@ -113,3 +113,19 @@ def test_stage_out_asks_what_has_changed_before_it_takes_a_mount_away_and_takes_
             clean_sent(results, sent, "")
         assert (results / "disk" / "b").read_text() == "not sent"
         assert (results / "a").read_text() == "first"
+
+
+def test_what_is_mounted_in_a_folder_whose_results_are_back_is_named_alone(
+    jobs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (results := jobs / "77").mkdir()
+    (results / "r.mrc").write_text("sent")
+    command = ["fs2od", "stage", "out", str(results), "space"]
+    with small_disk(results / "disk", size_mb=1):
+        with (
+            pytest.raises(StorageError, match=r"tmpfs is mounted on .*: nothing is removed"),
+            marked(results, "space", command) as own,
+        ):
+            clean_sent(results, gather([results], nameless=True), own)
+        assert sorted(each.name for each in results.iterdir()) == ["disk", "r.mrc"]
+    assert capsys.readouterr().err == ""

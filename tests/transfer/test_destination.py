@@ -3,8 +3,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.nobody import as_nobody
 
-from fs2od.errors import IntegrityFailure, StorageError, StorageMissing
+from fs2od.errors import IntegrityFailure, StorageError, StorageMissing, StorageRefused
 from fs2od.testing.small_disks import small_disk
 from fs2od.transfer import EntryKind, Present
 from fs2od.transfer._destination import Destination
@@ -237,6 +238,25 @@ def test_the_disk_is_asked_whether_it_tells_case_apart_and_nothing_is_left(tmp_p
     with Destination(tmp_path) as destination:
         assert destination.folding().case is (tmp_path / "X").exists()
         assert sorted(destination.scan(())) == ["x"]
+
+
+def test_what_cannot_be_removed_is_named_and_all_else_goes(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if request.node.callspec.params["way"] == "by path":
+        pytest.skip("nobody comes to a test's folder by its path")
+    job = tmp_path / "job"
+    for name in ("a", "kept", "z"):
+        (job / name / "deep").mkdir(parents=True)
+        (job / name / "deep" / "file").touch()
+        (job / name / "other").touch()
+    for path in (tmp_path, job, *job.rglob("*")):
+        path.chmod(0o777)
+    (job / "kept" / "deep").chmod(0o555)
+    with Destination(tmp_path) as destination:
+        with as_nobody(), pytest.raises(StorageRefused) as raised:
+            remove_all(destination, ("job",))
+        assert str(raised.value) == f"{job}/kept/deep/file cannot be removed: the disk says: Permission denied"
+        left = sorted(str(path.relative_to(job)) for path in job.rglob("*"))
+        assert left == ["kept", "kept/deep", "kept/deep/file"]
 
 
 def test_nothing_of_another_file_system_is_removed(tmp_path: Path) -> None:

@@ -39,9 +39,16 @@ class _Left:
     unsent: int = 0
 
 
+class StillUsed(StorageError):
+    """Something is mounted in a folder that was to be removed, and nothing of it was."""
+
+
 @contextmanager
 def marked(folder: Path, target: str, command: list[str]) -> Iterator[str]:
-    """Mark a folder while its results are brought back; unless that ends well, they are not cleaned away. Yields the mark's name."""
+    """Mark a folder while its results are brought back; unless that ends well, they are not cleaned away. Yields the mark's name.
+
+    Where only something mounted keeps a folder whose results are back, it needs no mark.
+    """
     made = None
     try:
         made = mark(folder, target, command)
@@ -49,6 +56,10 @@ def marked(folder: Path, target: str, command: list[str]) -> Iterator[str]:
         say(f"{folder} cannot be marked ({error.strerror}): should this fail, stage clean will remove what is in it")
     try:
         yield made.name if made is not None else ""
+    except StillUsed:
+        if made is not None:
+            made.unlink(missing_ok=True)
+        raise
     except (Fs2odError, SystemExit) as error:
         if made is not None:
             with suppress(OSError):
@@ -145,7 +156,7 @@ def _take_mounts_away(path: Path) -> None:
     """Take fs2od's mounts in a folder away: what is in them is at the service, or in a spool.
 
     Raises:
-        StorageError: Something else is mounted there. What is in that may be nowhere else, or, as with a folder mounted twice,
+        StillUsed: Something else is mounted there. What is in that may be nowhere else, or, as with a folder mounted twice,
             somebody's who knows of no job.
     """
     left = unmount_own(path)
@@ -154,9 +165,9 @@ def _take_mounts_away(path: Path) -> None:
         top = others[-1]
         more = f", and {len(others) - 1:,} more" if len(others) > 1 else ""
         what = f"{for_shell([top.kind])} is mounted on {_shown(top.path)}{more}, which is not fs2od's"
-        raise StorageError(f"{what}: nothing is removed. Unmount it yourself once nothing in it is needed")
+        raise StillUsed(f"{what}: nothing is removed. Unmount it yourself once nothing in it is needed")
     if left:
-        raise StorageError(f"{_shown(left[0].path)} is still mounted: nothing is removed")
+        raise StillUsed(f"{_shown(left[0].path)} is still mounted: nothing is removed")
 
 
 def _keeping(top: Path, kept: list[_Left], own_mark: str = "") -> Callable[[Descent, Collection[str]], bool]:

@@ -28,7 +28,9 @@ __all__ = [
 _LONGEST_LINK: Final = 2_000
 _PORTS: Final = {"https": 443, "http": 80}
 # Mail programs and word processors wrap links in these.
-_WRAPPING: Final = " \t\r\n\"'`<>().,;\u00a0\u2018\u2019\u201c\u201d\u00ab\u00bb"
+_WRAPPING: Final = "\"'`<>()[]{}*_|!?.,;\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026"
+# Nobody sees them, and they are copied along.
+_UNSEEN: Final = re.compile("[\\s\u00ad\u200b-\u200f\u2060\ufeff]+")
 _ENTITY: Final = re.compile(r"[0-9a-h]{1,64}")
 # A link that was copied without its beginning, as some browsers show it.
 _BARE: Final = re.compile(
@@ -156,7 +158,7 @@ def parse_link(text: str) -> Link:
     Raises:
         InvalidLink: It is no https link to a share; ask for the link again. Plain http is for this machine only.
     """
-    cleaned = re.sub(r"\s+", "", text).strip(_WRAPPING)
+    cleaned = _UNSEEN.sub("", text).strip(_WRAPPING)
     if len(cleaned) > _LONGEST_LINK:
         raise InvalidLink("The link is too long to be one to a share.")
     try:

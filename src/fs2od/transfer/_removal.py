@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from typing import Callable, Collection
+from typing import Callable, Collection, Final, Iterator
 
 from fs2od.errors import StorageError
 from fs2od.transfer._descent import Descent
 from fs2od.transfer._destination import Destination
-from fs2od.transfer._disk import told
+from fs2od.transfer._disk import storage_error, told
 from fs2od.transfer._entries import Names, shown_path
+from fs2od.transfer._folders import Folder
 
 __all__ = ["Keeps", "Spares", "remove_all"]
 
@@ -33,12 +34,25 @@ def remove_all(destination: Destination, path: Names, keeps: Keeps | None = None
     with told(), destination.opened(path[:-1]) as parent, contextlib.closing(Descent(parent.again())) as way:
         removal = _Removal(way, keeps or (lambda _, __: False), spares or (lambda _, __: False))
         removal.remove(path[-1])
-    elsewhere = [(*path[:-1], *each) for each in removal.elsewhere]
-    if elsewhere:
-        more = f", and {len(elsewhere) - 1:,} more" if len(elsewhere) > 1 else ""
-        raise StorageError(
-            f"{destination.path}/{shown_path(elsewhere[0])} is another file system: it is left as it is{more}"
-        )
+    if removal.refused:
+        first, error = removal.refused[0]
+        said = storage_error(error)
+        left = _left(destination, (*path[:-1], *first))
+        raise type(said)(f"{left} cannot be removed: {said}{_more(len(removal.refused))}")
+    if removal.elsewhere:
+        left = _left(destination, (*path[:-1], *removal.elsewhere[0]))
+        raise StorageError(f"{left} is another file system: it is left as it is{_more(len(removal.elsewhere))}")
+
+
+def _left(destination: Destination, path: Names) -> str:
+    return f"{destination.path}/{shown_path(path)}"
+
+
+def _more(count: int) -> str:
+    return f", and {count - 1:,} more" if count > 1 else ""
+
+
+_MOST_REFUSED: Final = 1000
 
 
 class _Removal:
@@ -49,6 +63,7 @@ class _Removal:
         self._keeps = keeps
         self._spares = spares
         self.elsewhere: list[Names] = []
+        self.refused: list[tuple[Names, OSError]] = []
 
     def remove(self, name: str) -> None:
         """Remove what has a name in the folder, unless it is gone already."""
@@ -67,33 +82,48 @@ class _Removal:
             if rest.is_kept:
                 rests[-1].is_kept = True
             else:
-                with contextlib.suppress(FileNotFoundError):
+                with self._going_on(left, rests[-1]):
                     self._way.folder.rmdir(left)
 
     def _gone_into(self, name: str, rest: _Rest) -> _Rest | None:
         """Remove what is no folder; go into what is one, and return what is in it, unless it is kept."""
         here = self._way.folder
-        try:
+        with self._going_on(name, rest):
             facts = here.stat(name)
-            if not stat.S_ISDIR(facts.st_mode):
-                if self._spares(name, facts):
-                    rest.is_kept = True
-                else:
-                    here.unlink(name)
-                return None
-            self._way.down(name)
-        except FileNotFoundError:
-            return None
+            if stat.S_ISDIR(facts.st_mode):
+                self._way.down(name)
+            elif self._spares(name, facts):
+                rest.is_kept = True
+            else:
+                here.unlink(name)
+        return None if self._way.folder is here else self._inside(here, rest)
+
+    def _inside(self, above: Folder, rest: _Rest) -> _Rest | None:
         inside = self._way.folder
-        if inside.identity()[0] == here.identity()[0]:
-            names = inside.names()
-            if not self._keeps(self._way, names):
+        if inside.identity()[0] == above.identity()[0]:
+            names: list[str] | None = None
+            with self._going_on("", rest):
+                names = inside.names()
+            if names is not None and not self._keeps(self._way, names):
                 return _Rest(names)
         else:
             self.elsewhere.append(self._way.path())
         self._way.up()
         rest.is_kept = True
         return None
+
+    @contextlib.contextmanager
+    def _going_on(self, name: str, rest: _Rest) -> Iterator[None]:
+        """Note what the disk refuses of something here, and that its folder is kept: all else can go."""
+        try:
+            yield
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            rest.is_kept = True
+            if len(self.refused) < _MOST_REFUSED:
+                path = self._way.path()
+                self.refused.append(((*path, name) if name else path, error))
 
 
 class _Rest:
