@@ -101,11 +101,13 @@ class _Removal:
     def _inside(self, above: Folder, rest: _Rest) -> _Rest | None:
         inside = self._way.folder
         if inside.identity()[0] == above.identity()[0]:
-            names: list[str] | None = None
-            with self._going_on("", rest):
+            try:
                 names = inside.names()
-            if names is not None and not self._keeps(self._way, names):
-                return _Rest(names)
+            except OSError as error:
+                self._note(self._way.path(), error, rest)
+            else:
+                if not self._keeps(self._way, names):
+                    return _Rest(names)
         else:
             self.elsewhere.append(self._way.path())
         self._way.up()
@@ -120,10 +122,12 @@ class _Removal:
         except FileNotFoundError:
             pass
         except OSError as error:
-            rest.is_kept = True
-            if len(self.refused) < _MOST_REFUSED:
-                path = self._way.path()
-                self.refused.append(((*path, name) if name else path, error))
+            self._note((*self._way.path(), name), error, rest)
+
+    def _note(self, path: Names, error: OSError, rest: _Rest) -> None:
+        rest.is_kept = True
+        if len(self.refused) < _MOST_REFUSED:
+            self.refused.append((path, error))
 
 
 class _Rest:
