@@ -36,6 +36,37 @@ def test_connections_that_are_still_coming_up_to_speed_are_not_given_more() -> N
         assert pace.allowed == 4
 
 
+def looked(pace: Pace, rate_at: dict[int, float], looks: int) -> list[int]:
+    """Look every tenth of a second at a line that brings so much with so many connections; return how many there were."""
+    moved, seen = 0.0, []
+    pace.observe(0.0, 0)
+    for number in range(1, looks + 1):
+        moved += 0.1 * rate_at[pace.allowed]
+        pace.observe(0.1 * number, int(moved))
+        seen.append(pace.allowed)
+    return seen
+
+
+def test_connections_that_losses_hold_back_are_soon_given_company() -> None:
+    rates = {2: 2e6, 4: 4e6, 8: 8e6, 16: 16e6}
+    assert 8 in looked(Pace(8, round_trip_s=0.02), rates, 9)
+    assert looked(Pace(8), rates, 9) == [4] * 9, "near, nothing is known so soon"
+
+
+def test_connections_that_losses_hold_back_keep_their_company() -> None:
+    assert looked(Pace(8, round_trip_s=0.02), {4: 4e6, 8: 4.1e6}, 30)[-1] == 8
+    assert looked(Pace(8), {4: 4e6, 8: 4.1e6}, 60)[-1] == 4
+
+
+def test_connections_that_fill_a_far_line_are_not_given_company_so_soon() -> None:
+    assert looked(Pace(8, round_trip_s=0.02), {4: 100e6, 8: 100e6}, 9) == [4] * 9
+
+
+def test_a_line_on_which_nothing_came_yet_is_not_judged() -> None:
+    assert looked(Pace(8, round_trip_s=0.02), {4: 0.0}, 4) == [4] * 4
+    assert looked(Pace(8, round_trip_s=float("inf")), {4: 0.0, 8: 0.0}, 4) == [4] * 4
+
+
 def test_a_busy_service_gets_half_as_many() -> None:
     pace = Pace(16)
     walked(pace, {2: 10e6, 4: 20e6, 8: 40e6, 16: 80e6}, 6)

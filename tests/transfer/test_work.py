@@ -50,6 +50,19 @@ def test_many_files_of_a_few_pieces_are_asked_for_whole() -> None:
     assert sum(map(sum, asked)) == 100
 
 
+def test_small_files_come_from_far_away_in_as_many_streams_as_there_are_connections() -> None:
+    def at_once(*, is_far: bool) -> int:
+        pace = Pace(8)
+        pace.allowed = 8
+        work = Work(pace, Ending(lambda: None), in_bulk=True, is_far=is_far)
+        work.put(small=[Wanted((), _file(number, 1)) for number in range(64)])
+        jobs = [work.next() for _ in range(8 if is_far else 4)]
+        return sum(job is not None and job.kind == "bulk" for job in jobs)
+
+    assert at_once(is_far=True) == 8
+    assert at_once(is_far=False) == 4
+
+
 def test_nothing_is_handed_out_once_all_is_to_end() -> None:
     ending = Ending(lambda: None)
     work = Work(Pace(4), ending, in_bulk=True)

@@ -250,11 +250,12 @@ class _Course:
         return replace(report, undeliverable=self._undeliverable, unmatched=unmatched, left_behind=self._left_behind)
 
     def _surroundings(self, destination: Destination) -> Run:
+        http = self._shared.http
         return Run(
             self._shared,
             destination,
             self._tally,
-            Pace(self._options.jobs),
+            Pace(self._options.jobs, round_trip_s=http.round_trip_s if http.is_far else 0.0),
             self._ending,
             self._options.patience,
             self._sleep,

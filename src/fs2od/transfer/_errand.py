@@ -99,7 +99,8 @@ class Errand:
 
     def _begun(self) -> tuple[Work, Labour]:
         """Return an empty queue, and who does what will be in it."""
-        work = Work(self._run.pace, self._run.ending, in_bulk=self._address is not None)
+        is_far = self._run.shared.http.is_far
+        work = Work(self._run.pace, self._run.ending, in_bulk=self._address is not None, is_far=is_far)
         labour = Labour(
             self._run, work, self._promises, self._mates, self._setbacks, self._vanished, address=self._address
         )

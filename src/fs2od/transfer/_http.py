@@ -210,6 +210,11 @@ class Http:
         return self._connections.has_ended
 
     @property
+    def round_trip_s(self) -> float:
+        """How long the quickest answer so far has taken."""
+        return self._round_trip_s
+
+    @property
     def is_far(self) -> bool:
         """Whether even the quickest answer so far took its time."""
         return self._round_trip_s > _FAR_S

@@ -8,6 +8,9 @@ from typing import Callable, Final
 __all__ = ["Pace", "RateLimit"]
 
 _WINDOW_S: Final = 0.5
+_SHORT_WINDOW_S: Final = 0.2
+# A connection without losses has several times as much on its way as soon as it has come up to speed.
+_HELD_BYTES: Final = 64 << 10
 _GAIN: Final = 1.1
 _FIRST: Final = 4
 _REST_WINDOWS: Final = 20
@@ -20,9 +23,15 @@ class Pace:
     Belongs to one thread but for `allowed`, which any may read, and `busy`, which any may call.
     """
 
-    def __init__(self, most: int) -> None:
-        """Begin with four connections, if `most` allows so many."""
+    def __init__(self, most: int, *, round_trip_s: float = 0.0) -> None:
+        """Begin with four connections, if `most` allows so many.
+
+        Args:
+            most: The most of them.
+            round_trip_s: How long a service takes to answer that is far away; else 0.
+        """
         self._most = most
+        self._round_trip_s = round_trip_s
         self.allowed = min(most, _FIRST)
         self._best = 0.0
         self._before = self.allowed
@@ -43,9 +52,9 @@ class Pace:
             self._began_s, self._began_bytes = now_s, moved_bytes
             return
         passed_s = now_s - self._began_s
-        if passed_s < _WINDOW_S:
+        rate = (moved_bytes - self._began_bytes) / passed_s if passed_s > 0 else 0.0
+        if passed_s < (_SHORT_WINDOW_S if rate and self._is_held(rate) else _WINDOW_S):
             return
-        rate = (moved_bytes - self._began_bytes) / passed_s
         self._began_s, self._began_bytes = now_s, moved_bytes
         self._judge(rate)
 
@@ -66,8 +75,13 @@ class Pace:
             self.allowed = min(self._most, self.allowed * 2)
             self._resting = 0 if self.allowed > self._before else _REST_WINDOWS
         else:
-            self.allowed = self._before
+            # Files come whole and one by one: where little is on its way, a look does not tell whether it has become more.
+            self.allowed = self.allowed if self._is_held(rate) else self._before
             self._resting = _REST_WINDOWS
+
+    def _is_held(self, rate: float) -> bool:
+        """Say whether losses hold the connections back, and not the line: little is on its way in each. Then a short look is enough."""
+        return self._round_trip_s > 0 and rate * self._round_trip_s < _HELD_BYTES * self.allowed
 
     def _is_growing(self, rate: float) -> bool:
         """Say whether these connections are still coming up to speed: what they will bring is not known before."""

@@ -33,10 +33,14 @@ class Job(NamedTuple):
 
 
 class Work:
-    """The queues of one run. `listing_ended` is called when nothing new will be found in listings."""
+    """The queues of one run. `listing_ended` is called when nothing new will be found in listings.
 
-    def __init__(self, pace: Pace, ending: Ending, *, in_bulk: bool) -> None:
+    From a service that `is_far`, small files come in as many streams as there are connections.
+    """
+
+    def __init__(self, pace: Pace, ending: Ending, *, in_bulk: bool, is_far: bool = False) -> None:
         self.in_bulk = in_bulk
+        self._is_far = is_far
         self._pace = pace
         self._ending = ending
         self._changed = threading.Condition()
@@ -115,6 +119,11 @@ class Work:
         for large in left:
             large.close()
 
+    @property
+    def _streams(self) -> int:
+        """How many streams of small files there may be: four are enough to write all that comes, but not always to bring it."""
+        return max(_MOST_STREAMS, self._pace.allowed) if self._is_far else _MOST_STREAMS
+
     def _is_empty(self) -> bool:
         return not (self._checks or self._small or self._singles or self._folders or self._large)
 
@@ -134,18 +143,18 @@ class Work:
         return Job("check", (self._checks.popleft(),)) if self._checks else None
 
     def _next_folder(self) -> Job | None:
-        return self._folders.popleft() if self._folders and self._at_work["folder"] < _MOST_STREAMS else None
+        return self._folders.popleft() if self._folders and self._at_work["folder"] < self._streams else None
 
     def _next_small(self) -> Job | None:
-        if self.in_bulk and self._small and self._at_work["bulk"] < _MOST_STREAMS:
+        if self.in_bulk and self._small and self._at_work["bulk"] < self._streams:
             return self._next_stream()
         queue = self._singles or (None if self.in_bulk else self._small)
         return Job("single", (queue.popleft(),)) if queue else None
 
     def _next_stream(self) -> Job:
         """Return files for one stream; the less is left, the fewer, so that all streams end at about the same time."""
-        most = max(_LEAST_IN_STREAM, min(_MOST_IN_STREAM, len(self._small) // _MOST_STREAMS))
-        most_bytes = max(_LEAST_STREAM_BYTES, min(_MOST_STREAM_BYTES, self._small_bytes // _MOST_STREAMS))
+        most = max(_LEAST_IN_STREAM, min(_MOST_IN_STREAM, len(self._small) // self._streams))
+        most_bytes = max(_LEAST_STREAM_BYTES, min(_MOST_STREAM_BYTES, self._small_bytes // self._streams))
         batch: list[Wanted] = []
         size = 0
         while self._small and len(batch) < most and size < most_bytes:
