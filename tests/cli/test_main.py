@@ -14,7 +14,7 @@ HEAVY = ("numpy", "httpx", "starlette", "pydantic", "rich", "cryptography", "PIL
 
 def fs2od(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fs2od", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_help_lists_every_command_and_every_exit_code() -> None:
@@ -46,7 +46,7 @@ def test_the_command_starts_without_what_it_does_not_need(arguments: list[str]) 
         f"try:\n    main({arguments!r})\nexcept SystemExit:\n    pass\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
@@ -90,7 +90,7 @@ def test_the_command_starts_without_what_it_does_not_need(arguments: list[str]) 
 )
 def test_a_service_or_command_loads_nothing_that_only_others_use(service: str, others: tuple[str, ...]) -> None:
     script = f"import sys\nimport fs2od.cli.{service}\nprint([name for name in {others!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=True)
     assert done.stdout == "[]\n"
 
 
@@ -100,7 +100,7 @@ def test_a_command_that_asks_services_loads_no_command_line_of_httpx() -> None:
         "try:\n    main(['token', '--help'])\nexcept SystemExit:\n    pass\n"
         "print([name for name in ('httpx', 'pygments', 'rich') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=True)
     assert done.stdout.splitlines()[-1] == "['httpx']"
 
 
@@ -109,7 +109,7 @@ def test_garbage_is_searched_again_once_a_command_is_loaded() -> None:
         "import gc\nfrom fs2od.cli import main\n"
         "try:\n    main(['plan', '--help'])\nexcept SystemExit:\n    pass\nprint(gc.isenabled())"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=True)
     assert done.stdout.splitlines()[-1] == "True"
 
 
@@ -118,7 +118,7 @@ def test_what_draws_progress_is_imported_only_for_a_terminal() -> None:
         "import sys\nfrom fs2od.cli.progress import progress_bar\n"
         "with progress_bar('listing') as draw:\n    print(draw, 'rich' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=True)
     assert done.stdout == "None False\n"
 
 
@@ -193,7 +193,7 @@ def test_plan_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
 
 def said_into(output: int, arguments: list[str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fs2od", *arguments]
-    return subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    return subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
 
 
 @pytest.mark.parametrize("arguments", [["config", "example"], ["--version"], ["download", "--help"]])
@@ -219,13 +219,13 @@ def test_output_that_cannot_be_written_is_one_clear_line(arguments: list[str]) -
 
 def test_output_that_nobody_wants_is_no_error() -> None:
     closed = f"{sys.executable} -m fs2od config example >&-"
-    done = subprocess.run(["/bin/sh", "-c", closed], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["/bin/sh", "-c", closed], capture_output=True, text=True, timeout=600, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 def test_where_streams_are_closed_wrong_usage_is_still_code_2(closed: str) -> None:
     done = subprocess.run(
-        ["/bin/sh", "-c", f"{sys.executable} -m fs2od download {closed}"], capture_output=True, timeout=60, check=False
+        ["/bin/sh", "-c", f"{sys.executable} -m fs2od download {closed}"], capture_output=True, timeout=600, check=False
     )
     assert (done.returncode, done.stdout) == (2, b"")

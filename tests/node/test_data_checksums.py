@@ -46,6 +46,7 @@ def sums(world: World) -> Checksums:
 
 
 def known(world: World, dataset: Dataset, path: str) -> bytes | None:
+    sums(world).load(dataset.space)  # who only asks does not wait for long
     found = sums(world).of(dataset.space, entry_of(world, dataset, path))
     return None if found is None else found.sha256
 
