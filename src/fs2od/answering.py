@@ -11,7 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["ANSWERS_WITHIN_S", "SILENT", "in_thread", "in_time", "open_folder", "require_readable", "silent_among"]
+__all__ = [
+    "ANSWERS_WITHIN_S",
+    "SILENT",
+    "fulfil",
+    "in_thread",
+    "in_time",
+    "open_folder",
+    "require_readable",
+    "silent_among",
+]
 
 SILENT = "it does not answer: is its file server away?"
 
@@ -25,14 +34,16 @@ def in_thread(work: Callable[[], _T]) -> Future[_T]:
     working = Future[_T]()
     working.set_running_or_notify_cancel()
 
-    def run() -> None:
-        try:
-            working.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - for whoever waits
-            working.set_exception(error)
-
-    threading.Thread(target=run, name="fs2od-folders", daemon=True).start()
+    threading.Thread(target=fulfil, args=(working, work), name="fs2od-folders", daemon=True).start()
     return working
+
+
+def fulfil(working: Future[_T], work: Callable[[], _T]) -> None:
+    """Do a work, and give what it brings or raises to whoever waits for it."""
+    try:
+        working.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - none is lost: it is raised where the work is waited for
+        working.set_exception(error)
 
 
 def in_time(work: Callable[[], _T]) -> _T:

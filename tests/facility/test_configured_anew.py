@@ -31,6 +31,12 @@ async def onboarded(world: World, configuration: Configuration | None = None) ->
     return world.records()[NAME]
 
 
+async def completed(world: World, record: Record) -> None:
+    (record.path / ".running").unlink()
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, lambda: world.is_in("complete", NAME)() and len(world.letters()) == 2)
+
+
 async def restarted(world: World, configuration: Configuration, *, passes: int = 4) -> None:
     async with world.facility(configuration=configuration).opened() as one_pass:
         for _ in range(passes):
@@ -45,9 +51,7 @@ async def test_a_key_that_is_taken_off_the_list_is_public_no_longer_after_the_ne
 ) -> None:
     record = await onboarded(world)
     if is_complete:
-        (record.path / ".running").unlink()
-        async with world.facility().opened() as one_pass:
-            await world.until(one_pass, lambda: world.is_in("complete", NAME)() and len(world.letters()) == 2)
+        await completed(world, record)
     assert "Ribosomes" in await published(world)
     assert "70S ribosome" in await published(world)
     if is_of_an_earlier_version:
@@ -71,9 +75,7 @@ async def test_another_name_of_the_instrument_is_published_after_the_next_start(
 ) -> None:
     record = await onboarded(world)
     if is_complete:
-        (record.path / ".running").unlink()
-        async with world.facility().opened() as one_pass:
-            await world.until(one_pass, lambda: world.is_in("complete", NAME)() and len(world.letters()) == 2)
+        await completed(world, record)
     letters = len(world.letters())
     instrument: dict[str, object] = {"instrument": "Krios 2"}
     renamed = world.configuration(watch=instrument) if section == "watch" else world.configuration(facility=instrument)

@@ -35,6 +35,15 @@ def with_another(world: World, **settings: object) -> tuple[Configuration, Path]
     return configuration.model_copy(update={"watch": (watch.model_copy(update={"path": away}), watch)}), away
 
 
+async def acquiring_in_two(world: World) -> tuple[Configuration, Path]:
+    """Take up a dataset in each of two folders, "second" in the one that may fall silent; else as `with_another`."""
+    configuration, away = with_another(world)
+    copytree(world.dataset("first", running=True), away / "second")
+    async with world.facility(configuration=configuration).opened() as one_pass:
+        await world.until(one_pass, world.is_in("acquiring", "first", "second"))
+    return configuration, away
+
+
 def passed_over(world: World) -> list[tuple[str, str]]:
     with world.database() as database:
         return [(each.path, each.said) for each in Datasets(database).passed_over()]
@@ -122,10 +131,7 @@ async def test_a_plan_names_it_and_says_what_is_done_with_the_others(world: Worl
 
 
 async def test_checksums_of_the_others_are_made_while_one_is_silent_and_its_own_afterwards(world: World) -> None:
-    configuration, away = with_another(world)
-    copytree(world.dataset("first", running=True), away / "second")
-    async with world.facility(configuration=configuration).opened() as one_pass:
-        await world.until(one_pass, world.is_in("acquiring", "first", "second"))
+    configuration, away = await acquiring_in_two(world)
     with world.database() as database:
         journal = Journal(database)
         hashing = Hashing(configuration, journal, clock=world.clock)
@@ -144,10 +150,7 @@ async def test_checksums_of_the_others_are_made_while_one_is_silent_and_its_own_
 
 
 async def test_a_metadata_file_in_one_that_falls_silent_is_not_waited_for(world: World) -> None:
-    configuration, away = with_another(world)
-    copytree(world.dataset("first", running=True), away / "second")
-    async with world.facility(configuration=configuration).opened() as one_pass:
-        await world.until(one_pass, world.is_in("acquiring", "first", "second"))
+    configuration, away = await acquiring_in_two(world)
     with world.database() as database:
         journal = Journal(database)
         record = next(each for each in journal.records() if each.name == "second")

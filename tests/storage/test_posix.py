@@ -11,8 +11,9 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pytest
 
@@ -299,7 +300,8 @@ def test_failed_calls_leave_no_descriptor_open(root: Path) -> None:
 
 def test_a_disk_that_fails_while_a_file_is_read_is_an_error_of_the_storage() -> None:
     # Nothing is mapped at the first address: the kernel says EIO.
-    with PosixStorage(Path(f"/proc/{os.getpid()}")).open("mem") as file:
-        for read in (lambda: file.read(10), file.readall, lambda: file.readinto(bytearray(10))):  # type: ignore[attr-defined]  # unbuffered
+    with PosixStorage(Path(f"/proc/{os.getpid()}")).open("mem") as opened:
+        file = cast("FileIO", opened)
+        for read in (lambda: file.read(10), file.readall, lambda: file.readinto(bytearray(10))):
             with pytest.raises(StorageError, match="check its rights and the disk"):
                 read()

@@ -9,7 +9,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from fs2od.answering import ANSWERS_WITHIN_S, require_readable
+from fs2od.answering import ANSWERS_WITHIN_S, fulfil, require_readable
 from fs2od.facility.hashing._reading import be_gentle
 
 __all__ = ["Hand"]
@@ -62,8 +62,4 @@ def _work(tasks: SimpleQueue[_Task | None], *, gently: bool) -> None:
     if gently:
         be_gentle()
     while (task := tasks.get()) is not None:
-        working, work = task
-        try:
-            working.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - for whoever waits
-            working.set_exception(error)
+        fulfil(*task)

@@ -209,7 +209,7 @@ def said_of(at: AtSite, language: Language) -> str:
     if at.stage == "copying" and copies.bytes_s:
         parts.append(f"{language.bytes(round(copies.bytes_s))}/s")
         if copies.left_s is not None:
-            from fs2od.transfer import readable_duration  # noqa: PLC0415 - takes a moment to load
+            from fs2od.transfer import readable_duration  # noqa: PLC0415 - takes a moment to load, which a node's start does not need
 
             parts.append(language.text("about %(time)s left", time=readable_duration(copies.left_s)))
     elif at.stage == "copying" and copies.waits:
