@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 
 from fs2od.errors import ConfigurationError, StateError
-from fs2od.node.certificates import ensure_certificate
+from fs2od.node.certificates import ensure_certificate, renew
 from fs2od.node.serving import listen
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -52,6 +52,17 @@ def test_new_names_or_a_near_end_make_a_new_certificate_of_the_same_authority(
     again = ensure_certificate(tmp_path, hosts, now=NOW + timedelta(days=later))
     assert again.certificate.read_bytes() != certificate
     assert again.ca.read_bytes() == authority
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=2), timedelta(days=400)])
+def test_what_a_clock_made_that_ran_ahead_is_good_when_it_is_set_back(tmp_path: Path, ahead: timedelta) -> None:
+    first = ensure_certificate(tmp_path, ["a.example.org"], now=NOW + ahead)
+    authority = first.ca.read_bytes()
+    renew(first, now=NOW)
+    for each in (first.certificate, first.ca):
+        certificate = x509.load_pem_x509_certificate(each.read_bytes())
+        assert certificate.not_valid_before_utc < NOW < certificate.not_valid_after_utc
+    assert first.ca.read_bytes() == authority, "nobody has to fetch it again"
 
 
 def test_a_damaged_authority_is_told(tmp_path: Path) -> None:

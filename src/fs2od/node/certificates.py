@@ -26,6 +26,10 @@ __all__ = ["RENEW_BEFORE", "LocalCertificate", "ServerCertificate", "ensure_cert
 
 _CA_VALID = timedelta(days=3650)
 _SERVER_VALID = timedelta(days=397)
+# A clock that runs ahead here when they are made, or is slow elsewhere, should not make them wait to be good. Whoever trusts
+# the authority has its file, which nobody can make anew for them; the limit on others is 825 days in all, on Apple's devices.
+_CA_VALID_BEFORE = timedelta(days=3650)
+_SERVER_VALID_BEFORE = timedelta(days=30)
 RENEW_BEFORE = timedelta(days=30)
 """So long before its end a certificate is renewed, or its end is told."""
 _ALWAYS = ("localhost", "127.0.0.1", "::1")
@@ -54,8 +58,9 @@ class LocalCertificate(ServerCertificate):
 def ensure_certificate(folder: Path, hosts: Iterable[str], *, now: datetime | None = None) -> LocalCertificate:
     """Return a certificate for `hosts`, localhost, 127.0.0.1 and ::1, signed by the local authority in `folder`.
 
-    The authority is made once; the server's certificate is renewed 30 days before its end, or when a name is missing, and
-    keeps the names that it had: others may serve with it. One that somebody else signed stays as it is.
+    The authority is made once; the server's certificate is renewed 30 days before its end, when it is not good yet because the
+    clock was set back, or when a name is missing, and keeps the names that it had: others may serve with it. One that somebody
+    else signed stays as it is.
 
     Raises:
         StateError: A file in `folder` is damaged.
@@ -67,7 +72,7 @@ def ensure_certificate(folder: Path, hosts: Iterable[str], *, now: datetime | No
 
 
 def renew(found: ServerCertificate, *, now: datetime) -> None:
-    """Make a new certificate of the same names if the local authority's ends within 30 days. Others are not ours to renew.
+    """Make a new certificate of the same names if the local authority's ends within 30 days, or is not good yet. Others are not ours to renew.
 
     Raises:
         StateError: A file in its folder is damaged.
@@ -89,7 +94,7 @@ def _bring_up_to_date(found: LocalCertificate, names: Iterable[x509.GeneralName]
                 return
             known = () if present is None else _names(present)
             wanted = tuple(dict.fromkeys([*names, *known]))
-            if present is None or now >= present.not_valid_after_utc - RENEW_BEFORE or len(wanted) > len(known):
+            if present is None or not _is_good(present, now) or len(wanted) > len(known):
                 _make_server(found, wanted, now)
         except ValueError as error:
             raise StateError(
@@ -111,6 +116,10 @@ def _present(found: LocalCertificate) -> x509.Certificate | None:
     if not (found.certificate.exists() and found.key.exists()):
         return None
     return x509.load_pem_x509_certificate(found.certificate.read_bytes())
+
+
+def _is_good(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - RENEW_BEFORE
 
 
 def _is_ours(found: LocalCertificate, certificate: x509.Certificate) -> bool:
@@ -147,7 +156,7 @@ def _make_authority(folder: Path, now: datetime) -> None:
         decipher_only=False,
     )
     authority = (
-        _builder(name, name, key.public_key(), now, _CA_VALID)
+        _builder(name, name, key.public_key(), now - _CA_VALID_BEFORE, now + _CA_VALID)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -165,7 +174,7 @@ def _make_server(found: LocalCertificate, names: tuple[x509.GeneralName, ...], n
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(names[0].value)[:64])])
     certificate = (
-        _builder(subject, authority.subject, key.public_key(), now, _SERVER_VALID)
+        _builder(subject, authority.subject, key.public_key(), now - _SERVER_VALID_BEFORE, now + _SERVER_VALID)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -177,7 +186,7 @@ def _make_server(found: LocalCertificate, names: tuple[x509.GeneralName, ...], n
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, now: datetime, valid: timedelta
+    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, begins: datetime, ends: datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -185,9 +194,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        # A clock that is a little slow elsewhere should not refuse what was made just now.
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + valid)
+        .not_valid_before(begins)
+        .not_valid_after(ends)
     )
 
 
