@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -138,6 +138,65 @@ async def test_it_is_said_what_is_lost_and_asked_first(world: World) -> None:
         assert "its space is deleted for everybody" in done.stderr
         await one_pass()
         assert world.rows()[NAME].state == "needs you"
+
+
+class Lost:
+    """Dies with the answer of the first request that makes something of a kind."""
+
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
+        self.has_died = False
+
+    def before_request(self, _: str, operation: str) -> None:
+        """Nothing to do."""
+
+    def after_response(self, _: str, operation: str, __: int) -> None:
+        if operation == self.operation and not self.has_died:
+            self.has_died = True
+            raise RuntimeError("killed")
+
+
+async def killed_at(world: World, making: str) -> None:
+    """Bring up a dataset until the answer of a request is lost, and remove its folder."""
+    folder, lost = world.dataset(running=True), Lost(making)
+    async with world.facility(observer=lost).opened() as one_pass:
+        await world.until(one_pass, lambda: lost.has_died)
+    shutil.rmtree(folder)
+
+
+async def put_away(world: World, onedata: str) -> None:
+    async with world.facility().opened() as one_pass:
+        await world.until(one_pass, world.is_in("needs you", NAME))
+        assert asked(world, "--onedata", onedata, "--yes").exit_code == 0
+        await world.until(one_pass, world.is_in("retired", NAME))
+        await world.until(one_pass, lambda: world.records()[NAME].retiring is None)
+
+
+@pytest.mark.parametrize(
+    "making", ["create_space_for_group", "add_storage", "create_child_group", "create_named_token_for_current_user"]
+)
+async def test_what_was_made_and_not_noted_before_it_was_killed_is_deleted_as_well(world: World, making: str) -> None:
+    await killed_at(world, making)
+    assert any(await at_onedata(world))
+    await put_away(world, "delete")
+    assert not any(await at_onedata(world))
+
+
+async def test_a_link_that_was_made_and_not_noted_before_it_was_killed_ends_as_well(world: World) -> None:
+    await killed_at(world, "create_share")
+    await put_away(world, "close")
+    async with world.onedata() as (zone, _, _):
+        (space,) = await zone.user.effective_spaces()
+        assert await zone.spaces.shares(space) == ()
+
+
+async def at_onedata(world: World) -> list[Sequence[str]]:
+    """Return the spaces, storages and groups of datasets, and the invites into one, that there are."""
+    async with world.onedata() as (zone, _, panel):
+        parents = [each for each in await zone.user.groups() if (await zone.groups.get(each)).name == "fs2od datasets"]
+        groups = [child for parent in parents for child in await zone.groups.children(parent)]
+        tokens = [each for each in await zone.tokens.list_named() if NAME in (await zone.tokens.named(each)).name]
+        return [await zone.user.effective_spaces(), await panel.storages.list(), groups, tokens]
 
 
 async def test_killed_at_any_request_it_is_put_away_at_the_next_start(world: World) -> None:

@@ -310,7 +310,7 @@ class Passes:
             return False
         try:
             if isinstance(action, ApartAction):
-                await self._performer.perform_apart(action, reached[0])
+                await self._performer.perform_apart(action, *reached)
             elif sighting is not None:
                 await self._performer.perform(action, sighting, *reached)
         except (StorageError, StateError):

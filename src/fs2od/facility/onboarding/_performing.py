@@ -176,7 +176,7 @@ class Performer:
             case _:
                 assert_never(action)
 
-    async def perform_apart(self, action: ApartAction, services: Services) -> None:
+    async def perform_apart(self, action: ApartAction, services: Services, groups: Groups) -> None:
         """Carry out what needs no folder, whatever stands in its place.
 
         Raises:
@@ -187,7 +187,7 @@ class Performer:
             case EndImport():
                 await Importer(self.journal, self.surveys, self.clock).end(record, services)
             case Retire():
-                await self._retire(record, services)
+                await self._retire(record, services, groups)
             case SetLinks():
                 await self._set_links(record, services)
             case Publish():
@@ -255,8 +255,8 @@ class Performer:
         done = {**scene.record.done, Step.MEMBERS_RIGHTS: bundles_fingerprint()}
         await self._write(replace(scene.record, done=done), "rights", said)
 
-    async def _retire(self, record: Record, services: Services) -> None:
-        after, said = await end_at_onedata(record, services)
+    async def _retire(self, record: Record, services: Services, groups: Groups) -> None:
+        after, said = await end_at_onedata(record, services, groups, self.journal)
         # What waits would bring people a link and invites that work no longer.
         withdrawing = partial(self.journal.write, after, kind="retired", said=said, now=self.clock())
         await asyncio.to_thread(withdrawing, withdraw=record.unique_name)

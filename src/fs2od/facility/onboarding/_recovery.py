@@ -8,16 +8,58 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from fs2od.facility.journal import Journal, Step
+from msgspec.structs import replace
+
+from fs2od.facility.journal import Journal, Record, Step
+from fs2od.facility.onboarding._provisioning import Groups
 from fs2od.facility.onboarding._services import Services
 from fs2od.facility.onboarding._setbacks import NotYet
 from fs2od.onedata import wire
 from fs2od.onedata.errors import Forbidden, NotFound
 from fs2od.onedata.ids import GroupId, ShareId, SpaceId, StorageId
 
-__all__ = ["find_child", "find_share", "find_space", "find_storage", "find_token"]
+__all__ = ["find_child", "find_share", "find_space", "find_storage", "find_token", "is_early", "with_unnoted"]
+
+_SHOWN_AFTER_TRIES = 25
 
 Id = TypeVar("Id", bound=str)
+
+
+def is_early(record: Record) -> bool:
+    """Say whether it may be too early yet for Onedata to show what was made; pure."""
+    return record.attempts < _SHOWN_AFTER_TRIES
+
+
+async def with_unnoted(record: Record, services: Services, groups: Groups, journal: Journal) -> Record:
+    """Return a dataset as it is known, with what the step that it was killed at had made, if that can be found.
+
+    Raises:
+        NotYet: It may be something that is listed and not shown yet.
+    """
+    step = record.begun
+    if step is None or step in record.done:
+        return record
+    found = await _made_by(step, record, services, groups, journal)
+    return replace(record, done={**record.done, step: found}) if found else record
+
+
+async def _made_by(step: Step, record: Record, services: Services, groups: Groups, journal: Journal) -> str | None:
+    name, waits = record.unique_name, is_early(record)
+    kind = "owners" if step in {Step.OWNERS, Step.OWNERS_TOKEN} else "members"
+    match step:
+        case Step.SPACE:
+            return await find_space(services, journal, groups.managing, name, waits=waits)
+        case Step.STORAGE:
+            return await find_storage(services, journal, name, waits=waits)
+        case Step.OWNERS | Step.MEMBERS:
+            return await find_child(services, journal, groups.parent, f"{name} {kind}", waits=waits)
+        case Step.OWNERS_TOKEN | Step.MEMBERS_TOKEN:
+            token = await find_token(services, f"{name} {kind}")
+            return token.id if token else None
+        case Step.SHARE:
+            return await find_share(services, SpaceId(record.done[Step.SPACE]), name, waits=waits)
+        case _:
+            return None
 
 
 async def find_space(services: Services, journal: Journal, owner: GroupId, name: str, *, waits: bool) -> SpaceId | None:

@@ -9,8 +9,10 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from fs2od.facility.deciding import STRUCTURAL
-from fs2od.facility.journal import Problem, ProblemKind, Record, Step, Wish
+from fs2od.facility.journal import Journal, Problem, ProblemKind, Record, Step, Wish
 from fs2od.facility.onboarding._names import unique_name
+from fs2od.facility.onboarding._provisioning import Groups
+from fs2od.facility.onboarding._recovery import with_unnoted
 from fs2od.facility.onboarding._services import Services
 from fs2od.onedata.errors import NotFound
 from fs2od.onedata.ids import GroupId, ShareId, SpaceId, StorageId, TokenId
@@ -28,16 +30,20 @@ def retired(record: Record, wish: Wish, now: datetime) -> tuple[Record, str]:
     """Return a dataset as it is once it was retired, and what is said of it; pure. One whose folder is in order stays."""
     if record.problem is None or record.problem.kind not in STRUCTURAL:
         return record, "its folder is there: it stays"
-    retiring = wish if wish is not Wish.RETIRE and Step.SPACE in record.done else None
+    retiring = wish if wish is not Wish.RETIRE and Step.SPACE in {record.begun, *record.done} else None
     problem = record.problem if record.is_retired else Problem(ProblemKind.RETIRED, _SAID[wish], now)
     return replace(record, problem=problem, retiring=retiring or record.retiring), _SAID[wish]
 
 
-async def end_at_onedata(record: Record, services: Services) -> tuple[Record, str]:
+async def end_at_onedata(record: Record, services: Services, groups: Groups, journal: Journal) -> tuple[Record, str]:
     """Carry out what is still to be done of a dataset that was retired, and return it after that, with a sentence for the history.
 
-    Everything may have been done by an earlier try, or by somebody else.
+    Everything may have been done by an earlier try, or by somebody else; and what a killed try made last may not be noted.
+
+    Raises:
+        NotYet: What was made last may be listed and not shown yet.
     """
+    record = await with_unnoted(record, services, groups, journal)
     await _close(record, services)
     if record.retiring is not Wish.DELETE:
         return _eased(replace(record, retiring=None)), "its link and its invites have ended"
@@ -68,6 +74,8 @@ async def _close(record: Record, services: Services) -> None:
 
 
 async def _delete(record: Record, services: Services) -> None:
+    if Step.SPACE not in record.done:
+        return
     space, zone, panel = SpaceId(record.done[Step.SPACE]), services.zone, services.panel
     if Step.SUPPORT in record.done or record.begun is Step.SUPPORT:
         await _gone(panel.spaces.end_support(space))

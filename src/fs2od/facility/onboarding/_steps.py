@@ -17,7 +17,7 @@ from fs2od.facility.journal import Journal, LinkTerms, Phase, Record, Step
 from fs2od.facility.metadata import publication_of
 from fs2od.facility.onboarding._names import provider_path
 from fs2od.facility.onboarding._provisioning import Groups
-from fs2od.facility.onboarding._recovery import find_child, find_share, find_space, find_storage, find_token
+from fs2od.facility.onboarding._recovery import find_child, find_share, find_space, find_storage, find_token, is_early
 from fs2od.facility.onboarding._services import Services
 from fs2od.facility.onboarding._setbacks import NotYet
 from fs2od.facility.watching import SeenFolder
@@ -51,7 +51,6 @@ __all__ = [
 _SUPPORT_TOKEN_S = 300
 _CLOSED = 0o640
 _ASK_AGAIN = 8
-_SHOWN_AFTER_TRIES = 25
 _PUBLIC_ONLY = "this Onedata knows public links only: set link, embargo_days and link_days back, so that one is made"
 
 
@@ -76,7 +75,7 @@ class Scene:
     @property
     def waits(self) -> bool:
         """Whether it may be too early yet for Onedata to show what was made."""
-        return self.record.attempts < _SHOWN_AFTER_TRIES
+        return is_early(self.record)
 
 
 @dataclass(frozen=True)
