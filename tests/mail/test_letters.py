@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fs2od.mail import Attachment, Letter, LetterError, Mailbox
-from fs2od.mail._letters import compose
+from fs2od.mail._letters import compose, in_seven_bits
 
 NOW = datetime(2026, 11, 5, 14, 2, 3, tzinfo=UTC)
 SENDER = Mailbox("data@facility.example.org", "Example Facility")
@@ -55,6 +55,22 @@ def test_a_file_comes_with_the_letter_byte_by_byte_and_the_text_stays_as_it_is(h
     assert part(message, "plain").get_content() == "Åse\r\n"
     assert raw == compose(with_file, message_id=ID, now=NOW)
     assert "BEGIN" not in repr(with_file)
+
+
+def test_for_a_server_that_takes_ascii_alone_nothing_of_a_letter_is_lost() -> None:
+    long_name = Mailbox("alex@example.org", "Ž" * 70)
+    file = Attachment("fs2od-ca.pem", b"\xff\r\n" * 40)
+    text = f"Åse\n\nhttps://x/{'=' * 300}\n"
+    whole = compose(letter(text, html="<p>Åse</p>", to=(long_name,), attachments=(file,)), message_id=ID, now=NOW)
+    message = parsed(in_seven_bits(whole))
+    assert in_seven_bits(whole).isascii()
+    assert in_seven_bits(whole).partition(b"\r\n\r\n")[0] == whole.partition(b"\r\n\r\n")[0]
+    assert b"\n" not in in_seven_bits(whole).replace(b"\r\n", b"")
+    assert [each["Content-Transfer-Encoding"] for each in message.walk() if not each.is_multipart()] == ["base64"] * 3
+    assert part(message, "plain").get_content().replace("\r\n", "\n") == text
+    assert part(message, "html").get_content().strip() == "<p>Åse</p>"
+    plain = compose(letter("ASCII\n"), message_id=ID, now=NOW)
+    assert in_seven_bits(plain) == plain
 
 
 @pytest.mark.parametrize("length", [79, 500, 998])

@@ -2,6 +2,7 @@
 
 import asyncio
 import email
+import email.policy
 import socket
 import ssl
 import subprocess
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from pydantic import SecretStr
 
 from fs2od.errors import ConfigurationError
 from fs2od.mail import DeliveryPass, Letter, Mailbox, Outbox, Outcome, SmtpSettings, SmtpTransport
+from fs2od.mail._letters import compose
 from fs2od.sqlite import Database
 
 OpenDatabase = Callable[[], Database]
@@ -189,6 +191,21 @@ def test_starttls_with_a_login_delivers_the_very_bytes(starttls: Server, desk: D
     assert (envelope.mail_from, envelope.rcpt_tos) == ("data@example.org", [ALEX, BO])
     assert "BODY=8BITMIME" in envelope.mail_options
     assert desk.encrypted == [True]
+
+
+def test_a_server_that_takes_no_8_bit_text_is_given_none(serve: Callable[..., Server], desk: Desk) -> None:
+    server = serve(lambda: SMTP(desk, hostname="mail.example.org", decode_data=True))
+    letter = Letter(Mailbox("data@example.org"), (Mailbox(ALEX),), "Größe", f"Größe\nhttps://x/{'=' * 300}\n")
+    message = compose(letter, message_id="<1@example.org>", now=datetime(2026, 11, 5, tzinfo=UTC))
+    outcome = over_plain(server.port).send(message, "data@example.org", (ALEX,), name="x")
+    assert outcome == Outcome(delivered=(ALEX,))
+    (envelope,) = desk.taken
+    taken = envelope.original_content
+    assert taken is not None
+    assert taken.isascii()
+    text = email.message_from_bytes(taken, policy=email.policy.default).get_content()
+    assert text.splitlines() == letter.text.splitlines()
+    assert "BODY=8BITMIME" not in envelope.mail_options
 
 
 # aiosmtpd does not count TLS from the first byte as TLS.

@@ -1,11 +1,12 @@
 """A letter, and its bytes as RFC 5322 and MIME want them.
 
 The text part is 7bit or 8bit and nothing else: links and tokens in it stand unbroken, for people who copy them and for
-scripts which look for them.
+scripts which look for them. Only on the way to a mail server that takes no 8-bit text it is base64, whose lines break nothing.
 """
 
 from __future__ import annotations
 
+import email
 import email.policy
 import hashlib
 import re
@@ -19,13 +20,15 @@ from fs2od.mail._addresses import Mailbox
 from fs2od.mail._errors import LetterError
 from fs2od.mail._lines import one_line
 
-__all__ = ["LINE_LIMIT_BYTES", "Attachment", "Letter", "compose"]
+__all__ = ["LINE_LIMIT_BYTES", "Attachment", "Letter", "compose", "in_seven_bits"]
 
 # RFC 5321 §4.5.3.1.6: 1000 octets with CRLF. Servers cut or refuse what is longer.
 LINE_LIMIT_BYTES = 998
 
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~ -]+")
 _POLICY = email.policy.SMTP.clone(cte_type="8bit")
+# Headers stay as they were written.
+_SEVEN_BITS = email.policy.SMTP.clone(cte_type="7bit", refold_source="none")
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,14 @@ def compose(letter: Letter, *, message_id: str, now: datetime) -> bytes:
         _set_boundary(body, f"{message_id} with files")
     headers = _headers(letter, message_id=message_id, now=now)
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii") + body.as_bytes()
+
+
+def in_seven_bits(message: bytes) -> bytes:
+    """Return the same letter for a server that takes ASCII alone (RFC 6152 §3): what is 8bit in it becomes base64.
+
+    Quoted-printable would break a long link, and change every "=" in it, for whoever looks for it without decoding.
+    """
+    return message if message.isascii() else email.message_from_bytes(message, policy=_SEVEN_BITS).as_bytes()
 
 
 # Written here and not by EmailMessage: Python 3.11 folds long names that are not ASCII so that addresses after them are lost.

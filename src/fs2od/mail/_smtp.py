@@ -22,6 +22,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 from fs2od.errors import ConfigurationError, masked
+from fs2od.mail._letters import in_seven_bits
 from fs2od.mail._lines import one_line
 from fs2od.mail._transports import NotDelivered, Outcome
 
@@ -82,9 +83,13 @@ class SmtpTransport:
         """Hand the letter to the server. Wrong credentials or certificates mean: try again, for the letter is not at fault."""
         try:
             with self._connected() as client:
-                # Not every server says 8BITMIME; those that do not take 8-bit text all the same.
-                options = ["BODY=8BITMIME"] if client.has_extn("8bitmime") else []
-                turned_down = client.sendmail(sender, recipients, message, mail_options=options)
+                takes_8_bits = client.has_extn("8bitmime")
+                turned_down = client.sendmail(
+                    sender,
+                    recipients,
+                    message if takes_8_bits else in_seven_bits(message),
+                    mail_options=["BODY=8BITMIME"] if takes_8_bits else [],
+                )
                 with suppress(smtplib.SMTPException, OSError):
                     client.quit()
         except smtplib.SMTPRecipientsRefused as error:
