@@ -1,4 +1,4 @@
-"""What time it is, as an argument: tests hand in their own."""
+"""What time it is, as an argument: tests hand in their own. It may be set back, by which nothing is put off."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock"]
+__all__ = ["Clock", "SystemClock", "is_awaited"]
 
 
 class Clock(Protocol):
@@ -31,3 +31,11 @@ class SystemClock:
     def now_s(self) -> int:
         """Return the present moment in whole seconds since 1970."""
         return int(time.time())
+
+
+def is_awaited(moment_s: float, now_s: float, *, at_most_s: float) -> bool:
+    """Say whether to wait for a moment, when no wait for it lasts longer than `at_most_s`; pure.
+
+    One that is farther off was reckoned before the clock was set back, so it counts as past.
+    """
+    return now_s < moment_s <= now_s + at_most_s

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from fs2od.errors import Fs2odError, StorageFull
-from fs2od.node.clock import Clock
+from fs2od.node.clock import Clock, is_awaited
 from fs2od.node.index import Indexes, SpaceIndex
 from fs2od.node.index.closing import close_earlier
 from fs2od.node.index.scans import ScanEnd, ScanRecord, begin_scan, end_scan, last_scan, undeliverable
@@ -185,7 +185,9 @@ class Imports:
 
     def _is_due(self, space: SpaceId, now_s: int) -> bool:
         support, pause = self._supports.find(space), self._pauses.get(space)
-        if support is None or support.config is None or (pause is not None and now_s < pause.until_s):
+        if support is None or support.config is None:
+            return False
+        if pause is not None and is_awaited(pause.until_s, now_s, at_most_s=_LONGEST_PAUSE_S):
             return False
         record = self._record(space)
         next_scan_s = _next_scan(support, record)

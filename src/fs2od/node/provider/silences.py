@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from fs2od.node.clock import Clock
+from fs2od.node.clock import Clock, is_awaited
 from fs2od.onedata.ids import StorageId
 
 __all__ = ["Silences"]
@@ -26,9 +26,10 @@ class Silences:
             until_s = self._until_s.get(storage)
             if until_s is None:
                 return True
-            if self._clock.now_s() < until_s:
+            now_s = self._clock.now_s()
+            if is_awaited(until_s, now_s, at_most_s=_LEFT_ALONE_S):
                 return False
-            self._until_s[storage] = self._clock.now_s() + _LEFT_ALONE_S
+            self._until_s[storage] = now_s + _LEFT_ALONE_S
             return True
 
     def silent(self, storage: StorageId) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from fs2od.errors import Fs2odError, Interrupted
-from fs2od.node.clock import Clock
+from fs2od.node.clock import Clock, is_awaited
 from fs2od.node.index import Indexes, SpaceIndex, inherited
 from fs2od.node.index.inherited import Inherited
 from fs2od.node.index.replicas import inherits
@@ -38,9 +38,10 @@ class Inheritance:
 
     def is_due(self, index: SpaceIndex, home: StorageRecord | None) -> bool:
         """Say whether there is something to check at a space's home."""
-        if home is None or home.imported or self._clock.now_s() < self._next_s.get(index.space, 0):
+        if home is None or home.imported:
             return False
-        return inherits(index, home.id)
+        next_s = self._next_s.get(index.space, 0)
+        return not is_awaited(next_s, self._clock.now_s(), at_most_s=_LOOK_EVERY_S) and inherits(index, home.id)
 
     def check(self, index: SpaceIndex, home: StorageRecord, *, goes_on: Callable[[], bool]) -> None:
         """Check the copies at a home whose time has come, by what the store says of them, and those that are missed.

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fs2od.errors import Fs2odError
-from fs2od.node.clock import Clock
+from fs2od.node.clock import Clock, is_awaited
 from fs2od.node.index import Indexes, SpaceIndex
 from fs2od.node.index.replicas import Sum, counts, problem
 from fs2od.node.panel.homes import Homes
@@ -161,8 +161,8 @@ class Replicator:
             self._moved -= self._gone
             for space in {*wanted, *self._moved} - self._gone:
                 state = self._states.setdefault(space, _State())
-                # A clock that was set back must not put anything off.
-                is_due = now_s >= state.due_s or state.due_s > now_s + max(LONGEST_PAUSE_S, self._settings.look_every_s)
+                longest_s = max(LONGEST_PAUSE_S, self._settings.look_every_s)
+                is_due = not is_awaited(state.due_s, now_s, at_most_s=longest_s)
                 if is_due and space not in self._looking and not self._closed.is_set():
                     has_moved = space in self._moved
                     self._moved.discard(space)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fs2od.errors import Fs2odError, StorageMissing
-from fs2od.node.clock import Clock
+from fs2od.node.clock import Clock, is_awaited
 from fs2od.node.copy_problems import for_people
 from fs2od.node.index import Indexes, SpaceIndex
 from fs2od.node.index.replicas import check_again
@@ -50,7 +50,7 @@ class Target:
         not_before_s: It is left alone until then.
         pause_s: How long it is left alone the next time.
         rate: How copies come.
-        swept_s: When it is looked for abandoned uploads again.
+        sweeps_at_s: When it is looked for abandoned uploads again.
         place: Where the last turn's pass ended: the row that was asked for, and the last one that had begun.
         running: The transfer that is run.
         has_order: Whether a transfer has come that is run before other copies.
@@ -60,7 +60,7 @@ class Target:
     not_before_s: int = 0
     pause_s: int = _FIRST_PAUSE_S
     rate: Rate = field(default_factory=Rate)
-    swept_s: int = 0
+    sweeps_at_s: int = 0
     place: tuple[int, int] | None = None
     running: TransferId | None = None
     has_order: bool = False
@@ -75,8 +75,8 @@ class Target:
         self.not_before_s, self.pause_s = 0, _FIRST_PAUSE_S
 
     def is_left_alone(self, now_s: int) -> bool:
-        """Say whether it is left alone; a clock that was set back puts nothing off."""
-        return now_s < self.not_before_s <= now_s + LONGEST_PAUSE_S
+        """Say whether it is left alone."""
+        return is_awaited(self.not_before_s, now_s, at_most_s=LONGEST_PAUSE_S)
 
 
 @dataclass(frozen=True)
@@ -204,8 +204,8 @@ class Turns:
     ) -> None:
         """Look whether copies are still there; and once a day, and after each start, for what uploads left behind."""
         now_s = self._clock.now_s()
-        if now_s >= target.swept_s:
-            target.swept_s = now_s + _SWEEP_EVERY_S
+        if not is_awaited(target.sweeps_at_s, now_s, at_most_s=_SWEEP_EVERY_S):
+            target.sweeps_at_s = now_s + _SWEEP_EVERY_S
             sweep(route, now_s=now_s)
         lost = turn.passing.check(route, before_s=now_s - self._settings.check_every_s, goes_on=may_begin)
         if lost:

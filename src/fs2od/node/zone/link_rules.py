@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from fs2od.node.clock import Clock
+from fs2od.node.clock import Clock, is_awaited
 from fs2od.node.zone.activity import Activity
 from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.epoch import Epoch
@@ -198,7 +198,7 @@ class LinkRules:
 
     def write_down_if_due(self) -> bool:
         """Write the counters down if that was not done for some seconds; say whether it was."""
-        is_due = self._clock.now_s() - self._written_s >= _WRITE_EVERY_S
+        is_due = not is_awaited(self._written_s + _WRITE_EVERY_S, self._clock.now_s(), at_most_s=_WRITE_EVERY_S)
         if is_due:
             self.write_down()
         return is_due
@@ -216,7 +216,7 @@ class LinkRules:
     def is_look_due(self) -> bool:
         """Say whether it is time to look for links that end soon, which is once in a while; asking resets it."""
         now_s = self._clock.now_s()
-        is_due = now_s - self._looked_s >= _LOOK_EVERY_S
+        is_due = not is_awaited(self._looked_s + _LOOK_EVERY_S, now_s, at_most_s=_LOOK_EVERY_S)
         self._looked_s = now_s if is_due else self._looked_s
         return is_due
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict, deque
 from datetime import timedelta
 
-from fs2od.node.clock import Clock
+from fs2od.node.clock import Clock, is_awaited
 
 __all__ = ["Pace"]
 
@@ -40,5 +41,5 @@ class Pace:
     def _left_s(self, times: deque[float] | None) -> int:
         if times is None or len(times) < self._most:
             return 0
-        left_s = times[0] + self._within_s - self._clock.now().timestamp()
-        return max(0, -int(-left_s // 1))
+        now_s, until_s = self._clock.now().timestamp(), times[0] + self._within_s
+        return math.ceil(until_s - now_s) if is_awaited(until_s, now_s, at_most_s=self._within_s) else 0
