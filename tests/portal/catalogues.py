@@ -14,7 +14,7 @@ from fs2od.node.copy_problems import PROBLEMS
 from fs2od.node.zone.refusals import SENTENCES
 
 PORTAL = Path(fs2od.portal.__file__).parent
-_CALLS = {"sentence": None, "text": None, "plural": (1, 2), "term": ((1, "c"), 2)}
+_CALLS = {"sentence": None, "text": None, "plural": (1, 2)}
 _TEMPLATES = {"_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2), "npgettext": ((1, "c"), 2, 3)}
 _OPTIONS = {
     "trimmed": "true",

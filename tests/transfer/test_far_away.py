@@ -82,7 +82,8 @@ def test_the_manifest_is_asked_for_together(share: HostileShare, tmp_path: Path)
     }
     sidecar = Sidecar()
     with SharedDataset(parse_link(share.link)) as dataset:
-        sidecar.refresh(dataset, ROOT, most=1000)
+        sidecar.look(dataset, ROOT, most=1000)
+        sidecar.read(dataset)
     assert sidecar.sealed
     assert sorted(sidecar.manifest) == ["a", "b", "c"]
 

@@ -39,7 +39,7 @@ _TOKEN = click.option(
 
 @click.group(
     epilog="Examples:\n\n  fs2od user add alex --name 'Alex Example' --mail alex@example.org --zone https://localhost:8443"
-    " --token-file state/node/admin.token --ca state/node/tls/ca.pem\n\n  fs2od user list\n\n  fs2od user block alex"
+    " --token-file state/node/admin.token --ca state/node/tls/ca.pem\n\n  fs2od user list\n\n  fs2od user block ID"
 )
 def user() -> None:
     """Add, list and block the people of a zone."""

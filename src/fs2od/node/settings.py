@@ -62,14 +62,13 @@ class ReplicationSettings:
 
 @dataclass(frozen=True)
 class Limits:
-    """Every bound of the node, in one place."""
+    """What requests to the node and its answers may take at most."""
 
     body_bytes: int = 1 << 20
     upload_bytes: int = 1 << 36
     """The longest body that is written into a file; longer files come in several, each from where the last one ended."""
     upload_silence_s: float = 60.0
     """How long a body that is being written may send nothing."""
-    listing_items: int = 10_000
     open_indexes: int = 64
     chunk_bytes: int = 1 << 20
     recheck_bytes: int = 8 << 20
@@ -98,7 +97,6 @@ class NodeSettings:
     provider_name: str = "facility"
     file_mode: int = 0o664
     directory_mode: int = 0o775
-    continuous_scan_interval_s: int = 60
     excluded_names: tuple[str, ...] = ("fs2od-access.yml", ".fs2od")
     """Files of ours that hold access information: never imported, listed or delivered."""
     closed_names: frozenset[str] = frozenset({"fs2od-access.yml"})

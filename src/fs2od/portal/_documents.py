@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -16,6 +15,7 @@ from fs2od.portal._listings import Listing, Wanted
 from fs2od.portal._paging import LAST
 from fs2od.portal._selections import Selection
 from fs2od.portal._sentences import sentence
+from fs2od.portal._words import iso
 
 __all__ = [
     "dataset_document",
@@ -110,15 +110,15 @@ def dataset_document(
         "facility": facts.facility or None,
         "contact": facts.contact or None,
         "state": facts.state,
-        "since": _iso(facts.since),
-        "completed": _iso(facts.completed),
+        "since": iso(facts.since),
+        "completed": iso(facts.completed),
         "available_until": facts.available_until.isoformat() if facts.available_until else None,
         "files": dataset.files,
         "size_bytes": dataset.size_bytes,
         "sidecar": None if sidecar is None else {"files": sidecar.files, "size_bytes": sidecar.size_bytes},
         "sealed": dataset.is_sealed,
         "checksums": {"known": dataset.known_checksums, "files": dataset.files, "published": facts.checksums},
-        "newest": _iso(dataset.newest),
+        "newest": iso(dataset.newest),
         "undeliverable": {"count": dataset.undeliverable, "names": list(dataset.undeliverable_names)},
         "values": {label: str(value) for label, value in facts.values},
         "files_url": f"{link}/files?format=json",
@@ -126,7 +126,7 @@ def dataset_document(
         **_data_addresses(dataset, data),
         "commands": {command.tool: command.line for command in commands},
         "platforms": {command.tool: list(command.platforms) for command in commands},
-        "as_of": _iso(dataset.now),
+        "as_of": iso(dataset.now),
         "poll_after_s": poll_after_s(dataset),
         "version": dataset_version(dataset),
         "words": dataset_words(dataset, language),
@@ -156,7 +156,7 @@ def item_document(share: str, item: Item) -> dict[str, Any]:
         "type": entry.kind.value,
         "size_bytes": entry.size_bytes,
         "files": entry.files if item.is_folder else None,
-        "modified": _iso(item.modified),
+        "modified": iso(item.modified),
         "target": entry.target,
         "url": item_url(share, "files", item),
         "download_url": item_url(share, verb, item) if readable and entry.target is None else None,
@@ -204,7 +204,3 @@ def page_url(share: str, listing: Listing, wanted: Wanted, *, as_json: bool = Fa
     query = urlencode({**wanted.query, **({"format": "json"} if as_json else {})})
     here = item_url(share, "files", listing.folder)
     return f"{here}{'?' if query else ''}{query}{'' if as_json else '#files'}"
-
-
-def _iso(when: datetime | None) -> str | None:
-    return None if when is None else when.isoformat().replace("+00:00", "Z")

@@ -46,10 +46,6 @@ class Language:
         """Return the text that fits a number, which stands in it as `%(count)s`: `plural("%(count)s file", "%(count)s files", 3)`."""
         return self.translations.ngettext(one, many, number) % self.shown({"count": number, **values})
 
-    def term(self, context: str, english: str, /, **values: object) -> str:
-        """Return a text that is short enough to mean several things in English; the context tells translators which."""
-        return self.translations.pgettext(context, english) % self.shown(values)
-
     def translated(self, value: object) -> object:
         """Return a `Sentence` in this language, and whatever else unchanged: people's own words are never translated."""
         return self.text(value) if isinstance(value, Sentence) else value

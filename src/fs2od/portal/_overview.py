@@ -13,6 +13,7 @@ from unicodedata import normalize
 from fs2od.facility import DatasetEventRow, DatasetRow, DatasetState, RefusedAlways, Supported, Unheeded
 from fs2od.mail import LetterRow, LetterState
 from fs2od.portal._sentences import sentence
+from fs2od.portal._words import iso
 
 __all__ = [
     "Glance",
@@ -166,13 +167,13 @@ def glance_document(glance: Glance) -> dict[str, Any]:
         "onedata_unwell": glance.onedata_unwell,
         "datasets": [dataset_document(row) for row in glance.rows],
         "passed_over": [
-            {"path": each.path, "said": each.said, "since": _iso(each.since)} for each in glance.passed_over
+            {"path": each.path, "said": each.said, "since": iso(each.since)} for each in glance.passed_over
         ],
         "refused_always": [
-            {"address": each.address, "said": each.said, "since": _iso(each.since), "datasets": each.datasets}
+            {"address": each.address, "said": each.said, "since": iso(each.since), "datasets": each.datasets}
             for each in glance.refused_always
         ],
-        "as_of": _iso(glance.now),
+        "as_of": iso(glance.now),
         "poll_after_s": _POLL_S,
         "version": glance.version,
         "state": str(len(glance.stuck)),
@@ -188,12 +189,12 @@ def dataset_document(row: DatasetRow) -> dict[str, Any]:
         "path": row.path,
         "state": row.state,
         "stuck": row.stuck or None,
-        "stuck_since": _iso(row.stuck_since),
+        "stuck_since": iso(row.stuck_since),
         "unreached": [
-            {"address": each.address, "said": each.said, "since": _iso(each.since), "letter": each.letter}
+            {"address": each.address, "said": each.said, "since": iso(each.since), "letter": each.letter}
             for each in row.unreached
         ],
-        "next_attempt_at": _iso(row.next_attempt_at),
+        "next_attempt_at": iso(row.next_attempt_at),
         "stages": {stage.name: stage.state for stage in stages_of(row)},
         "files": row.files,
         "size_bytes": row.size_bytes,
@@ -201,12 +202,12 @@ def dataset_document(row: DatasetRow) -> dict[str, Any]:
         "link": row.link or None,
         "space_id": row.space or None,
         "share_id": row.share or None,
-        "detected_at": _iso(row.detected_at),
-        "completed_at": _iso(row.completed_at),
+        "detected_at": iso(row.detected_at),
+        "completed_at": iso(row.completed_at),
         "changed_after_completion": row.changed_later or None,
         "last_event": None if row.last_event is None else event_document(row.last_event),
         "sites": [site_document(site) for site in row.sites],
-        "sites_asked_at": _iso(row.sites_asked_at),
+        "sites_asked_at": iso(row.sites_asked_at),
     }
 
 
@@ -228,7 +229,7 @@ def site_document(site: Supported) -> dict[str, Any]:
 
 def event_document(event: DatasetEventRow) -> dict[str, Any]:
     """Return one step of a history."""
-    return {"at": _iso(event.at), "kind": event.kind, "said": event.said}
+    return {"at": iso(event.at), "kind": event.kind, "said": event.said}
 
 
 def letter_document(letter: LetterRow) -> dict[str, Any]:
@@ -243,9 +244,9 @@ def letter_document(letter: LetterRow) -> dict[str, Any]:
         "recipients": recipients,
         "state": letter.state,
         "attempts": letter.attempts,
-        "queued_at": _iso(letter.queued_at),
-        "next_attempt_at": _iso(letter.next_attempt_at),
-        "finished_at": _iso(letter.finished_at),
+        "queued_at": iso(letter.queued_at),
+        "next_attempt_at": iso(letter.next_attempt_at),
+        "finished_at": iso(letter.finished_at),
         "last_error": letter.last_error or None,
     }
 
@@ -253,7 +254,3 @@ def letter_document(letter: LetterRow) -> dict[str, Any]:
 def _told(row: DatasetRow) -> tuple[object, ...]:
     last = row.last_event.at if row.last_event else None
     return (row.name, row.state, row.stuck, row.files, row.size_bytes, row.steps_done, last, row.sites)
-
-
-def _iso(when: datetime | None) -> str | None:
-    return None if when is None else when.isoformat().replace("+00:00", "Z")

@@ -7,7 +7,7 @@ import hashlib
 import mimetypes
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from types import CodeType
@@ -26,7 +26,7 @@ from fs2od.portal._copy_problems import said_problem
 from fs2od.portal._language import Language
 from fs2od.portal._texts import CHOICE, Texts, language_of, languages_for
 from fs2od.portal._visitors import visitor_of
-from fs2od.portal._words import plural, shown_name
+from fs2od.portal._words import iso, shown_name
 
 __all__ = [
     "PAGE_HEADERS",
@@ -222,7 +222,6 @@ def _environment(language: Language) -> Environment:
         "files": _when_rendered(language.files),
         "moment": language.moment,
         "on": _on,
-        "plural": plural,
         "problem": partial(said_problem, language),
         "shown": shown_name,
         "since": partial(_since, language),
@@ -295,7 +294,7 @@ def _time(language: Language, when: datetime, form: Literal["long", "short", "cl
     """Return a moment in UTC, which the script turns into the reader's zone."""
     text = escape(language.moment(when)) if form == "long" else when.strftime(_FORMS[form])
     # Digits and our own words only; a page may hold a thousand of these.
-    return Markup(f'<time datetime="{_iso(when)}" data-form="{form}">{text}</time>')  # noqa: S704 - digits and our own words
+    return Markup(f'<time datetime="{iso(when)}" data-form="{form}">{text}</time>')  # noqa: S704 - digits and our own words
 
 
 def _at(moment_s: int) -> datetime:
@@ -305,9 +304,5 @@ def _at(moment_s: int) -> datetime:
 def _since(language: Language, when: datetime, now: datetime) -> Markup:
     """Return how long ago a moment was, with the exact moment on hover."""
     return Markup('<time datetime="{}" title="{}" data-form="title">{}</time>').format(
-        _iso(when), language.moment(when), language.ago(when, now)
+        iso(when), language.moment(when), language.ago(when, now)
     )
-
-
-def _iso(when: date) -> str:
-    return when.isoformat().replace("+00:00", "Z")

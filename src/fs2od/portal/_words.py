@@ -1,49 +1,26 @@
-"""Words for people: moments, names and folder names as pages show them. Pure."""
+"""Names as pages show them to people, and moments as their twins tell them to programs. Pure."""
 
 from __future__ import annotations
 
 import unicodedata
 from datetime import UTC, date, datetime
 
-__all__ = ["ago", "day", "moment", "plural", "shown_name"]
+__all__ = ["iso", "iso_of_s", "shown_name"]
 
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 # They turn the reading direction of what follows, so that a name could pose as another one.
 _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _FIRST_PICTURE = 0x2400
 _DELETE, _PICTURE_OF_DELETE = 0x7F, "\u2421"
 
 
-def ago(then: datetime, now: datetime) -> str:
-    """Say how long ago a moment was: `12 s ago`, `3 h ago`, and the day itself after two weeks."""
-    seconds = (now - then).total_seconds()
-    if seconds < 1.5:
-        return "just now"
-    if seconds < 1.5 * _MINUTE_S:
-        return f"{seconds:.0f} s ago"
-    if seconds < 1.5 * _HOUR_S:
-        return f"{seconds / _MINUTE_S:.0f} min ago"
-    if seconds < 1.5 * _DAY_S:
-        return f"{seconds / _HOUR_S:.0f} h ago"
-    if seconds < 14 * _DAY_S:
-        return f"{seconds / _DAY_S:.0f} days ago"
-    return f"on {day(then.astimezone(UTC).date())}"
+def iso(when: date | None) -> str | None:
+    """Write a moment, or a day, for programs: `2026-11-05T14:02:00Z`; None stays None."""
+    return None if when is None else when.isoformat().replace("+00:00", "Z")
 
 
-def moment(when: datetime) -> str:
-    """Write a moment with its zone: `5 November 2026, 14:02 UTC`."""
-    utc = when.astimezone(UTC)
-    return f"{day(utc.date())}, {utc:%H:%M} UTC"
-
-
-def day(when: date) -> str:
-    """Write a day: `5 November 2026`."""
-    return f"{when.day} {when:%B %Y}"
-
-
-def plural(count: int, noun: str) -> str:
-    """Write a count with its noun: `1 file`, `9,120 files`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def iso_of_s(seconds: int | None) -> str | None:
+    """Write a moment for programs that is known in seconds since 1970; None stays None."""
+    return None if seconds is None else iso(datetime.fromtimestamp(seconds, UTC))
 
 
 def shown_name(name: str) -> str:

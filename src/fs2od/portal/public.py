@@ -64,9 +64,6 @@ from fs2od.portal.sites import site_routes
 
 __all__ = ["public_pages"]
 
-# Finding out what state a dataset has costs a look at each of its files: 50 ms for so many.
-_MOST_PLANNED = 10_000
-
 Handler = Callable[[Request], Response]
 
 _MOST_BODY_BYTES = 8 << 20

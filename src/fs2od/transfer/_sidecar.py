@@ -105,20 +105,6 @@ class Sidecar:
             if inside is not None:
                 yield promise._replace(path=inside)
 
-    def refresh(self, shared: Dataset, root: Entry, *, most: int) -> None:
-        """Read the parts that are new in the share, as far as they are sound.
-
-        Args:
-            shared: The share.
-            root: Its root.
-            most: Entries in one folder that are still believed.
-
-        Raises:
-            ConnectionLost: The share cannot be read just now.
-        """
-        self.look(shared, root, most=most)
-        self.read(shared)
-
     def look(
         self,
         shared: Dataset,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-__all__ = ["Part", "State", "Unsatisfiable", "Verdict", "judge", "parse_range", "parse_ranges"]
+__all__ = ["Part", "State", "Unsatisfiable", "Verdict", "judge", "parse_ranges"]
 
 _ONE = re.compile(r"(?:(?P<first>\d+)-(?P<last>\d*)|-(?P<suffix>\d+))", re.ASCII)
 _MOST_DIGITS = 19
@@ -90,18 +90,6 @@ def parse_ranges(header: str, size: int) -> tuple[Part, ...] | None:
     if not parts:
         raise Unsatisfiable
     return _joined(parts)
-
-
-def parse_range(header: str, size: int) -> Part:
-    """Return the first byte and the number of bytes that a Range header with one range asks for.
-
-    Raises:
-        Unsatisfiable: Nothing of it lies in a file of `size` bytes, or it is not one range of bytes.
-    """
-    parts = parse_ranges(header, size)
-    if parts is None or len(parts) != 1:
-        raise Unsatisfiable
-    return parts[0]
 
 
 def _part(text: str, size: int) -> Part | None:

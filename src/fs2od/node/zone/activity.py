@@ -11,13 +11,13 @@ import threading
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from fs2od.node.clock import Clock
 from fs2od.onedata.ids import ShareId, SpaceId, UserId
 from fs2od.sqlite import Database
 
-__all__ = ["KINDS", "PRIVATE", "Activity", "Event", "Happening", "Taker"]
+__all__ = ["PRIVATE", "Activity", "Event", "Happening", "Taker"]
 
 Happening = Literal[
     "joined",
@@ -34,7 +34,6 @@ Happening = Literal[
     "rule_changed",
     "downloaded",
 ]
-KINDS: tuple[Happening, ...] = get_args(Happening)
 PRIVATE: frozenset[Happening] = frozenset({"invited", "invite_ended"})
 """What only those see who may invite."""
 

@@ -24,6 +24,7 @@ from fs2od.portal._problems import NO_PAGE
 from fs2od.portal._rendering import json_twin
 from fs2od.portal._sentences import sentence
 from fs2od.portal._texts import language_of
+from fs2od.portal._words import iso_of_s
 from fs2od.portal.mine._held import LONGEST_HELD, Held, forget, held_in, hold
 from fs2od.portal.mine._listing import listed_document
 from fs2od.portal.mine._summaries import Summaries
@@ -184,11 +185,7 @@ def _document(seen: Preview, titles: tuple[str, ...], facility: str) -> Mapping[
         "facility": facility,
         "inviter": seen.inviter_name,
         "rights": list(seen.rights),
-        "until": None if seen.until_s is None else _iso(seen.until_s),
+        "until": iso_of_s(seen.until_s),
         "uses_left": seen.uses_left,
         "is_member": seen.is_member,
     }
-
-
-def _iso(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

@@ -7,6 +7,7 @@ from typing import Any
 
 from fs2od.node.zone.catalogue import Listed
 from fs2od.node.zone.zone import Zone
+from fs2od.portal._words import iso
 
 __all__ = ["listed_document", "newest_of"]
 
@@ -32,5 +33,5 @@ def listed_document(zone: Zone, listed: Listed) -> dict[str, Any]:
         "instrument": (known.instrument or None) if known else None,
         "files": known.files if known else None,
         "size_bytes": known.size_bytes if known else None,
-        "newest": newest.isoformat().replace("+00:00", "Z") if newest else None,
+        "newest": iso(newest),
     }

@@ -26,6 +26,7 @@ from fs2od.portal._problems import NO_PAGE
 from fs2od.portal._rendering import json_twin
 from fs2od.portal._sentences import Sentence, sentence
 from fs2od.portal._texts import language_of
+from fs2od.portal._words import iso
 from fs2od.portal.mine._places import Places
 from fs2od.portal.mine._token_commands import confine_command, token_commands
 from fs2od.portal.mine._token_form import DEFAULTS, SPANS, FieldRefused, Fields, kind_of, restrictions
@@ -310,8 +311,8 @@ class TokenPages:
             "can": self._sentence(request, token.kind, token.caveats),
             "caveats": [tokens.caveat_to_json(each) for each in token.caveats],
             "state": self._state(token),
-            "created": _iso(token.created_s),
-            "until": None if until_s is None else _iso(until_s),
+            "created": iso(_moment(token.created_s)),
+            "until": None if until_s is None else iso(_moment(until_s)),
             "usage_limit": token.usage_limit,
             "usage_count": token.usage_count,
         }
@@ -356,8 +357,3 @@ def _moment(seconds: int) -> datetime | None:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _iso(seconds: int) -> str | None:
-    moment = _moment(seconds)
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")

@@ -23,6 +23,7 @@ from fs2od.portal._problems import SIGN_IN_FIRST, Problem, problem_page
 from fs2od.portal._rendering import json_twin, wants_json
 from fs2od.portal._sentences import sentence
 from fs2od.portal._texts import languages_for
+from fs2od.portal._words import iso_of_s
 from fs2od.portal.signin._desk import HEADERS, Desk, Form, to
 
 __all__ = ["AccountPages"]
@@ -148,7 +149,7 @@ class AccountPages:
                     "label": self._label(each),
                     "issuer": each.issuer,
                     "address": each.address,
-                    "last_used": _iso(each.used_s),
+                    "last_used": iso_of_s(each.used_s),
                 }
                 for each in account.identities
             ],
@@ -157,8 +158,8 @@ class AccountPages:
                     "id": each.id,
                     "browser": each.browser,
                     "address": each.address,
-                    "began": _iso(each.created_s),
-                    "last_used": _iso(each.used_s),
+                    "began": iso_of_s(each.created_s),
+                    "last_used": iso_of_s(each.used_s),
                     "this": each.id == here,
                 }
                 for each in sessions
@@ -175,7 +176,3 @@ class AccountPages:
 
 def _moment(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _iso(seconds: int | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

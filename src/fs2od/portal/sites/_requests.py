@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -19,6 +18,7 @@ from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import Token
 from fs2od.portal._sizes import NO_SIZE, size_of
 from fs2od.portal._texts import language_of
+from fs2od.portal._words import iso_of_s
 from fs2od.portal.sites._counters import Counters, Form, Visit, json_wanted, to
 from fs2od.portal.sites._words import is_of_token, of_token, why
 
@@ -143,10 +143,6 @@ def _document(request: SupportRequest) -> dict[str, Any]:
         "note": request.note,
         "state": request.state,
         "answer": request.answer,
-        "asked": _iso(request.created_s),
-        "answered": None if request.answered_s is None else _iso(request.answered_s),
+        "asked": iso_of_s(request.created_s),
+        "answered": iso_of_s(request.answered_s),
     }
-
-
-def _iso(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

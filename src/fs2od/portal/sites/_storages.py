@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -14,6 +13,7 @@ from fs2od.node.panel.granted import Room
 from fs2od.node.panel.storage_records import Bucket, StorageRecord
 from fs2od.node.panel.storages import Trial
 from fs2od.onedata.ids import StorageId
+from fs2od.portal._words import iso_of_s
 from fs2od.portal.sites._counters import Counters, Form, Visit, json_wanted, to
 
 __all__ = ["StoragePages"]
@@ -94,7 +94,7 @@ def _document(shown: Shown) -> dict[str, Any]:
         "granted_bytes": shown.room.granted_bytes,
         "free_bytes": shown.room.free_bytes,
         "total_bytes": shown.room.total_bytes,
-        "tried": None if trial is None else datetime.fromtimestamp(trial.at_s, UTC).isoformat().replace("+00:00", "Z"),
+        "tried": None if trial is None else iso_of_s(trial.at_s),
         "keeps_versions": None if trial is None else trial.keeps_versions,
         "works": None if trial is None else failure is None,
         "problem": None if failure is None else f"{failure.operation}: {failure.reason}",
