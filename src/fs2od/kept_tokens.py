@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fs2od.errors import ConfigurationError, StorageError
+from fs2od.home import home
 
 __all__ = ["KeptTokens"]
 
@@ -35,7 +36,7 @@ class KeptTokens:
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> KeptTokens:
         """Return those of the person that an environment is of: below XDG_CONFIG_HOME, else below ~/.config."""
-        return cls(Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "fs2od")
+        return cls(Path(environment.get("XDG_CONFIG_HOME") or home() / ".config") / "fs2od")
 
     def keep(self, zone_url: str, token: str, *, in_keyring: bool) -> str:
         """Keep a token, make its zone the one that is meant from now on, and return where the token lies, for a person.
@@ -110,9 +111,13 @@ def _write(path: Path, text: str) -> None:
     """Write a file that only its owner reads, at one stroke."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    partial.replace(path)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        partial.replace(path)
+    except OSError:
+        partial.unlink()
+        raise
 
 
 @contextmanager

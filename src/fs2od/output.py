@@ -12,7 +12,8 @@ from fs2od.errors import StorageError
 
 __all__ = ["OutputRefused", "ReaderLeft", "checked_output", "last_word", "talk"]
 
-_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+_STREAMS = (("stdin", "r", os.O_RDONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_WRONLY))
+"""How each is read or written, and what a closed one allows: data on standard output that is closed are refused."""
 
 
 class OutputRefused(StorageError):
@@ -30,9 +31,9 @@ def talk() -> Iterator[None]:
     Streams that are closed lead nowhere from then on: a file of the data would get the number of one else, and be written into
     by whatever talks there.
     """
-    for name, mode in _STREAMS:
+    for name, mode, allowed in _STREAMS:
         if getattr(sys, name) is None:
-            setattr(sys, name, _nowhere(mode))
+            setattr(sys, name, _nowhere(mode, allowed))
     before = sys.stderr
     sys.stderr = cast("TextIO", _Talk(before))
     try:
@@ -82,9 +83,9 @@ def last_word(text: str, exit_code: int) -> int:
     return exit_code
 
 
-def _nowhere(mode: str) -> TextIO:
+def _nowhere(mode: str, allowed: int) -> TextIO:
     # The system gives the lowest number that is free: that of the stream, if nothing else has taken it.
-    handle = os.open(os.devnull, os.O_RDWR)
+    handle = os.open(os.devnull, allowed)
     os.set_inheritable(handle, True)
     return cast("TextIO", open(handle, mode, encoding="utf-8", errors="replace"))  # noqa: PTH123 - a handle, open to the end
 

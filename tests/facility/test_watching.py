@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,9 @@ from fs2od.configuration import Watch
 from fs2od.errors import StorageMissing
 from fs2od.facility.hashing._walking import Walk
 from fs2od.facility.watching import Settling, Survey, Uncounted, Waking, look, require_watchable
+from fs2od.manifests import MOST_UNDELIVERABLE_NAMES
 from fs2od.storage import PosixStorage, generation_of, noted_root
+from fs2od.transfer._undeliverable import told_of
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 
@@ -108,6 +111,16 @@ def test_settling_counts_from_when_we_saw_it_first(tmp_path: Path) -> None:
     assert since(NOW + timedelta(seconds=1)) == NOW
     (folder / "SPA.yml").write_text("a: 2, longer\n")
     assert since(NOW + timedelta(seconds=2)) == NOW + timedelta(seconds=2)
+
+
+def test_a_survey_names_as_many_as_a_mirror_needs_to_tell_them_from_what_is_to_go(tmp_path: Path) -> None:
+    for number in range(MOST_UNDELIVERABLE_NAMES + 1):
+        (tmp_path / f"{number:03}").symlink_to("/etc/passwd")
+    tally = Survey(tmp_path).look()
+    assert tally.undeliverable == MOST_UNDELIVERABLE_NAMES + 1
+    own = {"undeliverable": tally.undeliverable, "undeliverable_names": tally.undeliverable_names}
+    assert told_of(json.dumps({"fs2od": own}).encode()) == (tally.undeliverable, tally.undeliverable_names)
+    assert len(tally.undeliverable_names) == MOST_UNDELIVERABLE_NAMES
 
 
 def test_a_survey_counts_files_bytes_and_what_cannot_be_delivered(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 import json
 import re
+import time
 from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,20 @@ def test_a_service_that_is_busy_is_asked_again_as_late_as_it_says(status: int) -
     error = refusal_of(status, b"<html>", retry_after="17")
     assert isinstance(error, Busy)
     assert error.retry_after_s == 17
+
+
+@pytest.mark.parametrize(("at_s", "asked_s"), [(100, 100), (-100, 0)])
+def test_a_service_that_says_until_when_it_is_busy_is_left_alone_so_long(at_s: int, asked_s: int) -> None:
+    error = refusal_of(503, b"", retry_after=formatdate(time.time() + at_s, usegmt=True))
+    assert isinstance(error, Busy)
+    assert error.retry_after_s == pytest.approx(asked_s, abs=5)
+
+
+@pytest.mark.parametrize("said", ["", "soon", "-1", "9" * 20, "Mon, 99 Nov 99999 12:00:20 GMT"])
+def test_a_time_that_is_none_is_as_good_as_none(said: str) -> None:
+    error = refusal_of(503, b"", retry_after=said)
+    assert isinstance(error, Busy)
+    assert error.retry_after_s is None
 
 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"error":7}', b'{"error":{"id":["x"]}}', b"[" * 100_000])

@@ -39,7 +39,7 @@ __all__ = ["download"]
     "  fs2od download 'my space/grid2' /scratch/grid2 --token-file job.token",
 )
 @click.argument("link")
-@click.argument("dest", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.argument("dest", required=False, type=click.Path(path_type=Path))
 @access_options
 @bringing_options
 @click.option("--dry-run", is_flag=True, help="Say how much would come, and how long it would take; write nothing.")

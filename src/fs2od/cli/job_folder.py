@@ -16,6 +16,7 @@ from fs2od.cli.access import say
 from fs2od.cli.going_on import for_shell
 from fs2od.cli.stage import out
 from fs2od.errors import ConfigurationError, Fs2odError, Interrupted, StorageError
+from fs2od.home import home
 from fs2od.mount import unmount_own, unsent_in
 from fs2od.results import Mark, Sources, gather, is_mark, mark, marks_in
 from fs2od.transfer import Descent, remove_folder, shown_path
@@ -146,7 +147,7 @@ def _changed_meanwhile(folder: Path, changed: list[str]) -> StorageError:
 
 def _path_of(folder: Path) -> Path:
     path = folder.parent.resolve() / folder.name
-    homes = {each for home in (Path.home(), Path.home().resolve()) for each in (home, *home.parents)}
+    homes = {each for known in (home(), home().resolve()) for each in (known, *known.parents)}
     if len(path.parts) < _LEAST_DEPTH or folder.name in {"", ".", ".."} or path in homes:
         raise ConfigurationError(f"{folder} is not a job's folder: it is not removed")
     return path

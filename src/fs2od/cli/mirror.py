@@ -45,7 +45,7 @@ _MOST_SHOWN = 20
     "  srun --nodes 4 fs2od mirror 'ribosome' /scratch/ribosome",
 )
 @click.argument("place")
-@click.argument("dest", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("dest", type=click.Path(path_type=Path))
 @access_options
 @bringing_options
 @click.option("--delete", is_flag=True, help="Remove what the dataset has not, after showing it; asks, or needs --yes.")

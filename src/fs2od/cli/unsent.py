@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from fs2od.home import home
+
 __all__ = ["kept_folder", "tell_unsent"]
 
 _MOST_LINES = 20
@@ -15,7 +17,7 @@ _MOST_LINES = 20
 
 def kept_folder(name: str) -> Path:
     """Return where mounts keep something of a user on this machine, unless they are told where."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fs2od" / name
+    return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache") / "fs2od" / name
 
 
 def tell_unsent(*tops: Path, mountpoint: Path | None = None, wait_s: float = 0.0) -> int:

@@ -17,7 +17,16 @@ from fs2od.manifests._entries import (
 from fs2od.manifests._folder_names import folder_name
 from fs2od.manifests._manifest import Manifest
 from fs2od.manifests._parts import MOST_PART_BYTES, BrokenPart, Part, dump_part, parse_part
-from fs2od.manifests._places import MANIFEST, MIRROR_STATE, SEAL, SIDECAR, SUMS, part_name, part_number
+from fs2od.manifests._places import (
+    MANIFEST,
+    MIRROR_STATE,
+    MOST_UNDELIVERABLE_NAMES,
+    SEAL,
+    SIDECAR,
+    SUMS,
+    part_name,
+    part_number,
+)
 from fs2od.manifests._resembling import resembles
 from fs2od.manifests._seal import Seal, dump_seal, parse_seal, seal_of, seal_over
 from fs2od.manifests._symlinks import is_straight, link_fault, straight_target, target_fault
@@ -27,6 +36,7 @@ __all__ = [
     "MIRROR_STATE",
     "MOST_FILE_BYTES",
     "MOST_PART_BYTES",
+    "MOST_UNDELIVERABLE_NAMES",
     "PIECE_BYTES",
     "SEAL",
     "SIDECAR",

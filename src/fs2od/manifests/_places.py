@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MANIFEST", "MIRROR_STATE", "SEAL", "SIDECAR", "SUMS", "part_name", "part_number"]
+__all__ = [
+    "MANIFEST",
+    "MIRROR_STATE",
+    "MOST_UNDELIVERABLE_NAMES",
+    "SEAL",
+    "SIDECAR",
+    "SUMS",
+    "part_name",
+    "part_number",
+]
 
 SIDECAR = "fs2od-sidecar"
 """The folder in a dataset's root that only the facility writes."""
@@ -20,6 +29,9 @@ SEAL = "sealed.json"
 
 MIRROR_STATE = ".fs2od-mirror"
 """The folder in a mirror where what is known of it lies. It is nobody's data."""
+
+MOST_UNDELIVERABLE_NAMES = 100
+"""How many of what nobody can deliver a dataset's metadata name, at most."""
 
 # ASCII digits only; six of them, or more without a leading zero, so that each number has one name.
 _PART = re.compile(r"([0-9]{6}|[1-9][0-9]{6,11})\.jsonl")

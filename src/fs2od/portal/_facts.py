@@ -12,12 +12,12 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, Literal
 
+from fs2od.manifests import MOST_UNDELIVERABLE_NAMES
 from fs2od.portal._sentences import sentence
 
 __all__ = ["Facts", "parse_facts"]
 
 _MOST_VALUES = 40
-_MOST_NAMES = 100
 _MOST_CHARACTERS = 300
 _DEEPEST = 5
 _OWN = "fs2od"
@@ -99,7 +99,11 @@ def _count(value: object) -> int:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    return tuple(str(name)[:_MOST_CHARACTERS] for name in value[:_MOST_NAMES]) if isinstance(value, list) else ()
+    return (
+        tuple(str(name)[:_MOST_CHARACTERS] for name in value[:MOST_UNDELIVERABLE_NAMES])
+        if isinstance(value, list)
+        else ()
+    )
 
 
 def _values(published: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

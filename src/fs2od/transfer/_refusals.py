@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
+from email.utils import parsedate_to_datetime
 from typing import Final, Mapping, NoReturn
 
 from fs2od.errors import Fs2odError
@@ -98,4 +100,8 @@ def _word(value: object) -> str:
 
 def _seconds(retry_after: str | None) -> float | None:
     text = (retry_after or "").strip()
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 8 else None
+    if text.isascii() and text.isdigit():
+        return float(text) if len(text) < 8 else None
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    return None

@@ -9,13 +9,13 @@ import json
 from dataclasses import dataclass
 from typing import Final, Mapping
 
+from fs2od.manifests import MOST_UNDELIVERABLE_NAMES
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._entries import Entry, shown_path
 
 __all__ = ["Undeliverable", "says_complete", "told_of", "undeliverable_in", "undeliverable_of"]
 
 _OWN: Final = "fs2od"
-_MOST_NAMES: Final = 100
 _LONGEST_NAME: Final = 300
 _MOST_DIGITS: Final = 9
 
@@ -80,7 +80,7 @@ def told_of(body: bytes) -> tuple[int, tuple[str, ...]] | None:
         return None
     told = [each for each in names if isinstance(each, str)] if isinstance(names, list) else []
     # Of as many names as there are to be, a few do.
-    return count, tuple(told[: min(count, _MOST_NAMES)])
+    return count, tuple(told[: min(count, MOST_UNDELIVERABLE_NAMES)])
 
 
 def says_complete(body: bytes) -> bool:

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from fs2od.manifests import link_fault, resembles
+from fs2od.manifests import MOST_UNDELIVERABLE_NAMES, link_fault, resembles
 
 __all__ = ["Survey", "Tally", "Uncounted"]
 
-_MOST_NAMES = 20
 _SECOND_NS = 10**9
 _FRESH_NS = 60 * _SECOND_NS
 _LEAST_RECOUNT_NS = 60 * _SECOND_NS
@@ -190,7 +189,7 @@ def _tally(directories: dict[str, _Directory], closed: list[str]) -> Tally:
         files=files,
         size_bytes=size_bytes,
         undeliverable=len(refused),
-        undeliverable_names=tuple(refused[:_MOST_NAMES]),
+        undeliverable_names=tuple(refused[:MOST_UNDELIVERABLE_NAMES]),
         # Folders' times do not count: we write into the dataset's folder ourselves.
         newest_ns=since_ns or top.since_ns,
         signature=f"{files}-{size_bytes}-{newest_ns}-{len(directories)}-{len(refused)}",
