@@ -175,6 +175,13 @@ class _Refusing:
         pass
 
 
+class _PuttingOff(_Refusing):
+    """A mail server that says "later" each time."""
+
+    def send(self, message: bytes, sender: str, recipients: Sequence[str], *, name: str) -> Outcome:  # noqa: ARG002 - the shape of a transport
+        return Outcome.all_retry(recipients, "451 later")
+
+
 @pytest.mark.parametrize("search", ["krios_7", "title OF krios_7", "  Krios_7 "])
 async def test_a_dataset_is_found_by_a_part_of_its_name_or_title(operator: OperatorPages, search: str) -> None:
     for number in range(12):
@@ -273,6 +280,17 @@ async def test_the_outbox_shows_letters_and_why_they_were_refused(operator: Oper
     assert document["letters"][0]["recipients"] == [
         {"address": "alex@example.org", "state": "refused", "reason": "550 <no such user>"}
     ]
+
+
+async def test_a_letter_that_is_put_off_for_hours_is_pointed_at(operator: OperatorPages) -> None:
+    operator.world.letter("Subject")
+    await operator.sign_in()
+    for shown in ("1 waiting", '<a href="/outbox" class="alarm">1 late</a>'):
+        operator.world.journal.outbox.deliver(_PuttingOff(), operator.world.now)
+        assert shown in await operator.get("/")
+        operator.world.now += timedelta(hours=4, minutes=1)
+    assert '<dt>Waiting for hours</dt><dd class="alarm">1</dd>' in await operator.get("/outbox")
+    assert json.loads(await operator.get("/datasets.json"))["late_letters"] == 1
 
 
 async def test_a_refused_letter_can_be_sent_again(operator: OperatorPages) -> None:

@@ -69,6 +69,8 @@ CREATE TABLE mail_recipients (
 
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(hours=1)
+# Mail systems tell a sender after as long, and try for days (RFC 5321 §4.5.4.1).
+_LATE_AFTER = timedelta(hours=4)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 
@@ -229,6 +231,12 @@ class Outbox:
         with self._database.reading() as connection:
             found.update(connection.execute(_COUNTS).fetchall())
         return found
+
+    def late(self, now: datetime) -> int:
+        """Return how many letters wait for more than four hours, although they were tried; they still are."""
+        query = "SELECT count(*) FROM mail_letters WHERE state = 'queued' AND attempts > 0 AND queued_at_us < ?"
+        with self._database.reading() as connection:
+            return int(connection.execute(query, (_to_us(now - _LATE_AFTER),)).fetchone()[0])
 
     def message(self, letter_id: int) -> bytes:
         """Return a letter's bytes. They hold tokens: show them to nobody but its recipients and the operator.

@@ -49,6 +49,8 @@ class Glance:
     now: datetime
     passed_over: tuple[Unheeded, ...] = ()
     refused_always: tuple[RefusedAlways, ...] = ()
+    late_letters: int = 0
+    """How many letters the mail server has put off for hours."""
 
     @property
     def stuck(self) -> tuple[DatasetRow, ...]:
@@ -89,7 +91,8 @@ class Glance:
     def version(self) -> str:
         """A text that changes whenever the page would."""
         rows, letters = [_told(row) for row in self.rows], sorted(self.letters.items())
-        told = repr((rows, letters, self.onedata_trouble, self.onedata_unwell, self.passed_over, self.refused_always))
+        troubles = (self.onedata_trouble, self.onedata_unwell, self.passed_over, self.refused_always, self.late_letters)
+        told = repr((rows, letters, *troubles))
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     @property
@@ -163,6 +166,7 @@ def glance_document(glance: Glance) -> dict[str, Any]:
     return {
         "summary": {**Counter(row.state for row in glance.rows), "datasets": len(glance.rows)},
         "letters": glance.letters,
+        "late_letters": glance.late_letters,
         "onedata_trouble": glance.onedata_trouble or None,
         "onedata_unwell": glance.onedata_unwell,
         "datasets": [dataset_document(row) for row in glance.rows],

@@ -150,12 +150,17 @@ class _OperatorPages:
         found = self._letters(request)
         if wants_json(request):
             return self.letters_twin(request)
-        values = {"letters": found[:_LETTERS], "counts": self.outbox.counts(), "more": len(found) > _LETTERS}
+        values = {
+            "letters": found[:_LETTERS],
+            "counts": self.outbox.counts(),
+            "late": self.outbox.late(self.clock()),
+            "more": len(found) > _LETTERS,
+        }
         return self._page(request, "outbox.html", values)
 
     def letters_twin(self, request: Request) -> Response:
         letters = [letter_document(letter) for letter in self._letters(request)[:_LETTERS]]
-        document = {"counts": self.outbox.counts(), "letters": letters}
+        document = {"counts": self.outbox.counts(), "late": self.outbox.late(self.clock()), "letters": letters}
         return json_twin(request, document, headers=OPERATOR_HEADERS)
 
     def letter(self, request: Request) -> Response:
@@ -184,8 +189,8 @@ class _OperatorPages:
     def _glance(self) -> Glance:
         trouble, is_unwell = self.datasets.onedata_trouble(), self.datasets.onedata_unwell()
         rows, counts, unheeded = self.datasets.list(), self.outbox.counts(), self.datasets.passed_over()
-        always = self.datasets.refused_always()
-        return Glance(rows, counts, trouble, is_unwell, self.clock(), unheeded, always)
+        always, now = self.datasets.refused_always(), self.clock()
+        return Glance(rows, counts, trouble, is_unwell, now, unheeded, always, self.outbox.late(now))
 
     def _letters(self, request: Request) -> tuple[LetterRow, ...]:
         return self.outbox.list_letters(limit=_LETTERS + 1, before=_number(request, "before") or None)
