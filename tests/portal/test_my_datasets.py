@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 from urllib.parse import urlencode
 
 import pytest
@@ -98,6 +100,16 @@ async def test_datasets_are_found_by_their_words_state_role_and_facility(shelf: 
     assert sorted(await shelf.titles(role="member")) == ["2026_P3", "Ribosome"]
     assert await shelf.titles(facility="CEITEC", role="owner") == []
     assert "None of your datasets is like that" in await shelf.person.open("/datasets?search=nothing")
+
+
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+@pytest.mark.parametrize("named", ["NFC", "NFD"])
+async def test_a_name_and_a_title_are_found_in_every_form_of_their_letters(
+    shelf: Shelf, named: Literal["NFC", "NFD"], typed: Literal["NFC", "NFD"]
+) -> None:
+    shelf.put("2026_Žížala", {}, title=normalize(named, "Pražský vzorek"))
+    for typed_in in ("ŽÍŽ", "žíž", "ský V"):
+        assert len(await shelf.titles(search=normalize(typed, typed_in))) == 1
 
 
 async def test_datasets_are_sorted_by_each_column_both_ways(shelf: Shelf) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.portal.browser.conftest import PHONE, assert_accessible, assert_fits, open_page, shoot
+from tests.portal.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_fits, open_page, shoot
 from tests.portal.conftest import describe, serve_portal
 from tests.portal.signing_in import links_in
 
@@ -127,6 +127,9 @@ def test_from_the_link_in_a_mail_to_the_data_on_the_disk(site: Site, browser: Br
     page.get_by_role("link", name="All your datasets").click()
     expect(page.get_by_role("row", name=re.compile("70S ribosome, grid 2.*complete.*member"))).to_be_visible()
     look(page, "my-datasets")
+    page.set_viewport_size({"width": 320, "height": 740})
+    assert page.locator(".scroll").evaluate("(list) => list.scrollWidth <= list.clientWidth")
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]  # a plain dictionary will do
     page.get_by_role("link", name="70S ribosome, grid 2").click()
     expect(page.get_by_text("for members only")).to_be_visible()
     look(page, "members-dataset")

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
+from unicodedata import normalize
 
 from fs2od.node.clock import Clock
 from fs2od.node.zone.callers import Caller
@@ -14,6 +15,8 @@ from fs2od.onedata.ids import ShareId, SpaceId
 from fs2od.sqlite import Database
 
 __all__ = ["Catalogue", "Choice", "Listed", "Order", "Role", "Shelf", "Summary"]
+
+_FOLD = "fs2od_folded"
 
 Role = Literal["owner", "member"]
 Order = Literal["name", "size", "files", "newest", "state"]
@@ -127,6 +130,8 @@ class Catalogue:
         counting = f"""{_REACHED} SELECT known.facility, count(*) FROM of_mine
             LEFT JOIN space_summary AS known ON known.space = of_mine.space GROUP BY known.facility ORDER BY known.facility"""
         with self._database.reading() as db:
+            if choice.search:
+                db.create_function(_FOLD, 1, _folded, deterministic=True)
             rows = db.execute(query, values).fetchall()
             counted = db.execute(counting, {"user": user}).fetchall()
         return Shelf(
@@ -189,9 +194,14 @@ class Catalogue:
             db.execute(query, row)
 
 
+def _folded(text: str) -> str:
+    """Return what is the same of texts that differ only in case, or in how their letters are composed."""
+    return normalize("NFC", normalize("NFC", text).casefold())
+
+
 def _conditions(choice: Choice) -> tuple[str, dict[str, Any]]:
     wanted: list[tuple[object, str]] = [
-        (choice.search, "(instr(coalesce(known.words, ''), :search) OR instr(lower(space.name), :search))"),
+        (choice.search, f"(instr({_FOLD}(coalesce(known.words, '')), :search) OR instr({_FOLD}(space.name), :search))"),
         (choice.named, f"(:named IN (space.id, space.name, {_TITLE}) OR space.id = (SELECT space FROM share WHERE id = :named))"),
         (choice.state, "known.state = :state"),
         (choice.role, "owns = :owns"),
@@ -199,7 +209,7 @@ def _conditions(choice: Choice) -> tuple[str, dict[str, Any]]:
     ]  # fmt: skip
     found = [condition for asked, condition in wanted if asked]
     values = {
-        "search": choice.search.casefold(),
+        "search": _folded(choice.search),
         "named": choice.named,
         "state": choice.state,
         "owns": choice.role == "owner",
