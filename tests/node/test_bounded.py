@@ -148,9 +148,18 @@ def test_half_a_request_cuts_no_answer_off_that_is_under_way(monkeypatch: pytest
     assert b"\r\n\r\nabc" in found
 
 
-def test_a_socket_that_speaks_of_other_protocols_is_answered(caplog: pytest.LogCaptureFixture) -> None:
-    asked = REQUEST + b"Connection: upgrade, close\r\nUpgrade: websocket\r\n\r\n"
-    assert said_to(answering(b"abc"), asked).startswith(b"HTTP/1.1 200 ")
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        (REQUEST + b"Connection: upgrade, close\r\nUpgrade: websocket\r\n\r\n", b"200"),
+        (b"\x16\x03\x01\x02\r\n\r\n", b"400"),
+    ],
+    ids=["another protocol offered", "another protocol spoken"],
+)
+def test_whoever_speaks_of_other_protocols_is_answered_and_fills_no_log(
+    asked: bytes, status: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert said_to(answering(b"abc"), asked).startswith(b"HTTP/1.1 " + status)
     assert caplog.records == []
 
 

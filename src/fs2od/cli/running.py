@@ -30,8 +30,6 @@ def set_up_logging(*, verbose: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         datefmt="%Y-%m-%dT%H:%M:%S%z",
     )
-    # It reports every connection that a reader left early, which is their right.
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     logging.getLogger("fs2od").setLevel(logging.INFO if verbose else logging.WARNING)
 
 

@@ -102,9 +102,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Write nothing: it is answered in HTTP/1.1, as it may be, and nobody who reads the log can do anything about it."""
-
     def _be_patient(self, for_s: float) -> None:
         if self._patience is None:
             self._patience = self.loop.call_later(for_s, self._lose_patience)

@@ -203,7 +203,7 @@ def _configuration(service: Service, certificate: ServerCertificate | None) -> u
         lifespan="off",
         access_log=False,  # addresses may hold tickets and join links
         log_config=None,
-        log_level="warning",
+        log_level="error",  # what strangers send, such as TLS where none is spoken, is answered and no matter for the log
         server_header=False,
         date_header=True,
         proxy_headers=False,
