@@ -18,6 +18,7 @@ import httpx
 import pytest
 from tests.node.test_data_checksums import publish
 
+from fs2od.names import shown_name
 from fs2od.node.index import Entry
 from fs2od.node.provider.data.finding import find, given_in
 from fs2od.node.provider.data.folder_index import folder_page, link_to, short_size
@@ -104,6 +105,8 @@ async def test_every_name_is_reached_by_its_link(world: World) -> None:
     links = await where.links()
     assert all(re.fullmatch(r"\./[A-Za-z0-9_.~%-]+/?", link) for link in links)
     assert sorted(unquote(link[2:]) for link in links) == sorted((*HOSTILE, "deep/"))
+    # No name poses as another one by a turned reading direction.
+    assert "<bdi>[U+202E]gpj.exe</bdi>" in (await where.ask("/files/")).text
     base = f"{where.top}/files/"
     async with world.provider as client:
         for name in HOSTILE:
@@ -111,7 +114,7 @@ async def test_every_name_is_reached_by_its_link(world: World) -> None:
             assert (answer.status_code, answer.content) == (200, files[name])
             folder = urljoin(base, f"deep/{link_to(name, is_folder=True)}")
             assert (await client.get(urljoin(folder, "./x"))).content == files[f"deep/{name}/x"]
-            assert f"<h1>Index of <bdi>share/deep/{name[:3]}" in unescape((await client.get(folder)).text)
+            assert f"<h1>Index of <bdi>share/deep/{shown_name(name[:3])}" in unescape((await client.get(folder)).text)
 
 
 async def test_a_folder_without_its_slash_leads_to_the_one_with_it(world: World) -> None:

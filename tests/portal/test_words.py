@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from fs2od.portal._language import ENGLISH
-from fs2od.portal._words import shown_name
 
 NOW = datetime(2026, 11, 5, 14, 2, 11, tzinfo=UTC)
 
@@ -32,10 +31,3 @@ def test_a_moment_names_its_zone_and_is_told_in_it() -> None:
         ENGLISH.moment(datetime(2026, 11, 5, 15, 2, tzinfo=timezone(timedelta(hours=1))))
         == "5 November 2026, 14:02 UTC"
     )
-
-
-def test_what_cannot_be_seen_in_a_name_is_made_visible() -> None:
-    assert shown_name("a\nb\tc") == "a\u240ab\u2409c"
-    assert shown_name("photo\u202egpj.exe") == "photo[U+202E]gpj.exe"
-    assert shown_name("\x7f\x85\u2028") == "\u2421[U+0085][U+2028]"
-    assert shown_name("Größe 試料 🧊") == "Größe 試料 🧊"

@@ -20,13 +20,14 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fs2od.names import shown_name
 from fs2od.node.http.routing import Route
 from fs2od.portal._commands import LINUX, Command
 from fs2od.portal._copy_problems import said_problem
 from fs2od.portal._language import Language
 from fs2od.portal._texts import CHOICE, Texts, language_of, languages_for
 from fs2od.portal._visitors import visitor_of
-from fs2od.portal._words import iso, shown_name
+from fs2od.portal._words import iso
 
 __all__ = [
     "PAGE_HEADERS",

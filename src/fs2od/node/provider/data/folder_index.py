@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable
 from html import escape
 from urllib.parse import quote
 
+from fs2od.names import shown_name
 from fs2od.node.index import Entry
 from fs2od.node.provider.data.finding import Given
 from fs2od.node.provider.streaming import AccessEnded
@@ -71,7 +72,7 @@ def short_size(size_bytes: int) -> str:
 
 
 def _head(title: str, *, is_top: bool) -> str:
-    shown = escape(title)
+    shown = escape(shown_name(title))
     up = "" if is_top else '<tr><td><a href="../">Parent folder</a></td><td></td><td></td></tr>\n'
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Index of {shown}</title>'
@@ -87,5 +88,5 @@ def _row(name: str, entry: Entry) -> str:
     is_folder = entry.kind is Kind.DIRECTORY
     modified = time.strftime("%Y-%m-%d %H:%M", time.gmtime(entry.mtime_ns // _NS))
     size = "-" if is_folder else short_size(entry.size_bytes)
-    link, shown = link_to(name, is_folder=is_folder), escape(name) + ("/" if is_folder else "")
+    link, shown = link_to(name, is_folder=is_folder), escape(shown_name(name)) + ("/" if is_folder else "")
     return f'<tr><td><a href="{link}"><bdi>{shown}</bdi></a></td><td>{modified}</td><td>{size}</td></tr>\n'
