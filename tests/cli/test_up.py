@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,25 @@ def test_a_watched_folder_that_does_not_answer_keeps_nobody_waiting(tmp_path: Pa
         done = CliRunner().invoke(fs2od, ["up", "--data", str(tmp_path / "state"), *watched])
     assert isinstance(done.exception, StorageMissing)
     assert f"the watched folder {gone} is not there" in str(done.exception)
+
+
+def test_the_command_for_the_first_start_waits_for_no_folder_either(tmp_path: Path) -> None:
+    # Only the set-up is left out.
+    (tmp_path / "setup").mkdir()
+    said = 'state=$root/.fs2od; say() { echo "$*"; }; provide_project() { echo goes on; exit 0; }'
+    (tmp_path / "setup" / "environment.sh").write_text(said)
+    command = ["sh", str(shutil.copy(Path(__file__).parents[2] / "run", tmp_path))]
+
+    def run(folder: Path) -> tuple[int, str]:
+        done = subprocess.run([*command, str(folder)], capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stdout.strip()
+
+    silent, gone = tmp_path / "silent", tmp_path / "gone"
+    silent.mkdir()
+    assert run(silent) == (0, "goes on")
+    assert run(gone) == (7, f"there is no folder {gone}")
+    with silent_folder(silent):
+        assert run(silent) == (0, "goes on")
 
 
 @pytest.mark.parametrize("below", ["", "node", "linked"])
