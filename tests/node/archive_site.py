@@ -149,8 +149,8 @@ class ArchiveSite:
         assert answer.headers["Location"].startswith(f"{self.origin}/download/")
         return urlsplit(answer.headers["Location"]).path
 
-    def bulk(self, paths: Iterable[object]) -> Answer:
-        return self.ask(f"{self.base}/bulk", method="POST", body=json.dumps({"paths": list(paths)}).encode())
+    def bulk(self, paths: Iterable[object], **more: object) -> Answer:
+        return self.ask(f"{self.base}/bulk", method="POST", body=json.dumps({"paths": list(paths), **more}).encode())
 
 
 def query(paths: Iterable[str]) -> str:

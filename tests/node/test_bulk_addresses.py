@@ -26,6 +26,13 @@ def test_a_bulk_has_exactly_the_files_that_were_asked_for_in_that_order(shown: A
     assert answer.tar() == HOSTILE
 
 
+def test_a_bulk_is_compressed_for_whoever_asks_for_that(site: ArchiveSite) -> None:
+    answer = site.bulk(["four", "a/one"], gzip=True)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/gzip")
+    with tarfile.open(fileobj=io.BytesIO(answer.body), mode="r:gz") as archive:
+        assert archive.getnames() == ["four", "a/one"]
+
+
 def test_a_bulk_names_what_it_cannot_give(site: ArchiveSite) -> None:
     (site.folder / "link").symlink_to("a/one")
     (site.folder / "out").symlink_to("b")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import os
 import re
 import tracemalloc
@@ -12,6 +14,7 @@ from collections.abc import Callable, Generator
 from hashlib import sha256
 from html import unescape
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote, urljoin
 
 import httpx
@@ -218,6 +221,46 @@ async def test_only_what_the_share_gives_is_listed_and_sent(world: World) -> Non
             assert (await client.send(request)).status_code == 404
 
 
+async def children(where: Site, folder: str) -> list[dict[str, Any]]:
+    """Return what Onedata's own requests list in a folder and below it."""
+    wanted = {"attributes": ["fileId", "name", "type", "size", "mtime", "symlinkValue", "posixPermissions"]}
+    address = f"{where.world.node.settings.provider_url}/api/v3/oneprovider/data/{folder}/children"
+    async with where.world.provider as client:
+        found: list[dict[str, Any]] = (await client.request("GET", address, json=wanted)).json()["children"]
+    return found + [below for each in found if each["type"] == "DIR" for below in await children(where, each["fileId"])]
+
+
+async def test_a_small_folder_is_listed_at_once_with_all_below_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = site(world, {"a/b/c": b"1", "a/d": b"22", "e": b"333"})
+    (where.dataset.folder / "a" / "link").symlink_to("d")
+    (where.dataset.folder / "empty").mkdir()
+    world.rescan(where.dataset.space)
+    answer = await where.ask("/tree.json.gz")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/gzip")
+    entries = json.loads(gzip.decompress(answer.content))["entries"]
+    assert [each.pop("path") for each in entries] == ["a", "a/b", "a/b/c", "a/d", "a/link", "e", "empty"]
+    listed = await children(where, world.id_of(where.dataset, share=where.share))
+    assert sorted(entries, key=str) == sorted(listed, key=str)
+
+    async with world.provider as client:
+        address = f"{world.node.settings.provider_url}/data/{world.id_of(where.dataset, 'a')}/tree.json.gz"
+        assert (await client.get(address)).status_code == 404
+        token = {"X-Auth-Token": world.token(where.owner).reveal()}
+        entries = json.loads(gzip.decompress((await client.get(address, headers=token)).content))["entries"]
+    assert [each["path"] for each in entries] == ["b", "b/c", "d", "link"]
+
+    monkeypatch.setattr("fs2od.node.provider.data.tree.MOST_ENTRIES", 6)
+    assert (await where.ask("/tree.json.gz")).status_code == 404
+    monkeypatch.undo()
+    with world.node.provider.indexes.using(where.dataset.space) as index:
+        closed = index.lookup(["a", "b"])
+        assert closed is not None
+        index.set_mode(closed.row, 0o770)
+    assert (await where.ask("/tree.json.gz")).status_code == 404
+
+
 async def test_a_shared_folder_gives_nothing_from_beside_it(world: World) -> None:
     where = site(world, {"in/a": b"1", "out/b": b"2"}, path="in")
     assert await where.links() == ["./a"]
@@ -255,7 +298,7 @@ async def test_links_to_files_are_files_and_links_to_folders_are_not_walked(worl
 async def test_an_ended_share_and_one_that_never_was_are_gone(world: World) -> None:
     where = site(world, {"a": b"1"})
     world.node.zone.shares.end(where.owner.caller, where.share)
-    for path in ("/files/", "/files/a", "/SHA256SUMS", "/files.meta4"):
+    for path in ("/files/", "/files/a", "/SHA256SUMS", "/files.meta4", "/tree.json.gz"):
         assert (await where.ask(path)).status_code == 404
         assert (await where.ask(path, "HEAD")).status_code == 404
 
@@ -271,7 +314,7 @@ async def test_a_file_that_left_the_disk_is_not_there(world: World) -> None:
 async def test_plain_switches_all_of_it_off(tmp_path: Path) -> None:
     with open_world(tmp_path, plain=True) as world:
         where = site(world, {"a": b"1"})
-        for path in ("/files", "/files/", "/files/a", "/SHA256SUMS", "/files.meta4"):
+        for path in ("/files", "/files/", "/files/a", "/SHA256SUMS", "/files.meta4", "/tree.json.gz"):
             assert (await where.ask(path)).status_code == 404
         async with world.zone as client:
             settings = world.node.settings

@@ -30,7 +30,8 @@ from fs2od.transfer._errors import (
 from fs2od.transfer._extras import STATE, Extra, extras_document, remove_folder
 from fs2od.transfer._following import NeverComplete
 from fs2od.transfer._http import Timeouts
-from fs2od.transfer._ledger import KeptLedger, Ledger
+from fs2od.transfer._kept_ledger import KeptLedger
+from fs2od.transfer._ledger import Ledger
 from fs2od.transfer._links import (
     InvalidLink,
     Link,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from typing import Any, Callable, Final, Mapping
 from urllib.parse import urlsplit
@@ -14,12 +15,23 @@ from fs2od.transfer._errors import MalformedAnswer
 from fs2od.transfer._http import Answer
 from fs2od.transfer._refusals import raise_refusal
 
-__all__ = ["Content", "DataAddress", "checked_range", "data_address", "document_of", "entry_of", "number_of", "text_of"]
+__all__ = [
+    "Content",
+    "DataAddress",
+    "checked_range",
+    "data_address",
+    "document_of",
+    "entry_of",
+    "number_of",
+    "text_of",
+    "unpacked",
+]
 
 _EARLIEST_S: Final = -62_135_596_800
 _LATEST_S: Final = 253_402_300_799
 _LARGEST_ANSWER_BYTES: Final = 64 << 20
 _MOST_BULK_PATHS: Final = 20_000
+_GZIP: Final = 31
 _OCTAL: Final = re.compile(r"[0-7]{1,5}", re.ASCII)
 _RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _KINDS: Final[Mapping[str, EntryKind]] = {
@@ -69,6 +81,18 @@ def document_of(answer: Answer) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise MalformedAnswer("an answer is no JSON object")
     return document
+
+
+def unpacked(data: bytes, most_bytes: int) -> bytes:
+    """Return what was compressed by gzip, or at most so much of its beginning.
+
+    Raises:
+        MalformedAnswer: It is something else.
+    """
+    try:
+        return zlib.decompressobj(_GZIP).decompress(data, most_bytes)
+    except zlib.error as error:
+        raise MalformedAnswer("an answer is not compressed as it says") from error
 
 
 def text_of(document: Mapping[str, Any], key: str) -> str:

@@ -13,7 +13,17 @@ _PACKAGES: Final = ("fs2od.manifests", "fs2od.transfer")
 # What only programs ask of the package: to get.py it would be a longer way through a pipe, and a later start.
 _LEFT_OUT: Final = frozenset(
     f"fs2od.transfer.{name}"
-    for name in ("_bundle", "_descent", "_doubts", "_extras", "_mirror", "_removal", "_signing_in")
+    for name in (
+        "_bundle",
+        "_crew",
+        "_descent",
+        "_doubts",
+        "_extras",
+        "_kept_ledger",
+        "_mirror",
+        "_removal",
+        "_signing_in",
+    )
 )
 _NOTHING_MORE: Final = {"fs2od": "fs2od, as far as a download needs it.", "fs2od.transfer": "The engine of a download."}
 _HEAD: Final = '''\

@@ -35,6 +35,7 @@ _PAGE: Final = 1_000
 _SOME_TRIES: Final = 5
 _FEW_TRIES: Final = 3
 _MOST_METADATA_BYTES: Final = 256 << 10
+_MOST_TREE_BYTES: Final = 16 << 20
 _STEP_BYTES: Final = 256 << 10
 MOST_ENTRIES: Final = 1_000_000
 """Entries in one folder that are still believed."""
@@ -358,14 +359,27 @@ class Dataset(abc.ABC):
             yield answer
 
     @contextlib.contextmanager
-    def bulk(self, address: DataAddress, paths: Sequence[str]) -> Iterator[Answer]:
-        """Yield exactly these files, in this order, as a TAR stream. Tried once."""
-        body = json.dumps({"paths": list(paths)}).encode()
+    def bulk(self, address: DataAddress, paths: Sequence[str], *, gzip: bool = False) -> Iterator[Answer]:
+        """Yield exactly these files, in this order, as a TAR stream. Tried once.
+
+        Args:
+            address: Where they are had.
+            paths: Which files.
+            gzip: Whether the stream is to be compressed, if the node can do that: its type tells.
+        """
+        body = json.dumps({"paths": list(paths), **({"gzip": True} if gzip else {})}).encode()
         headers = {"Content-Type": "application/json"}
         with self._authorised("POST", f"{address.url}/bulk", headers=headers, body=body) as answer:
             if answer.status != 200:
                 raise_refusal(answer)
             yield answer
+
+    def tree(self, address: DataAddress) -> bytes:
+        """Return what an fs2od node answers that is asked for all folders at once. Tried once."""
+        with self._authorised("GET", f"{address.url}/tree.json.gz") as answer:
+            if answer.status != 200:
+                raise_refusal(answer)
+            return answer.read_all(_MOST_TREE_BYTES)
 
     @contextlib.contextmanager
     def sums(self, url: str) -> Iterator[Answer]:

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Callable, Final
+from typing import TYPE_CHECKING, Callable, Final
 
 from fs2od.errors import Fs2odError, Interrupted, StorageError, StorageMissing
 from fs2od.manifests import MIRROR_STATE
@@ -17,7 +17,6 @@ from fs2od.manifests import folder_name as plain_name
 from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._breaking_off import breaking_off
 from fs2od.transfer._checklist import checklist, with_what_came_since
-from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entrance import Entrance
@@ -40,6 +39,9 @@ from fs2od.transfer._standing import standing_besides
 from fs2od.transfer._tally import Tally
 from fs2od.transfer._undeliverable import Undeliverable, says_complete, undeliverable_in
 from fs2od.transfer._verification import Verification
+
+if TYPE_CHECKING:
+    from fs2od.transfer._crew import Crew
 
 __all__ = ["Download", "folder_name"]
 
@@ -190,7 +192,7 @@ class _Course:
             with Destination(self._path) as destination:
                 self._pass(entrance, destination)
                 if self._options.follow:
-                    self._follow(replace(entrance, listing=None, early=None), destination)
+                    self._follow(replace(entrance, listing=None, early=None, tree=None), destination)
                     self._left_behind = self._no_longer_listed(destination)
                     # Facilities say it of complete datasets.
                     lacking = Ahead(ask)
@@ -282,6 +284,7 @@ class _Course:
             jobs=options.jobs,
             address=entrance.address,
             sums_url=entrance.sums_url,
+            tree=entrance.tree,
         )
         if self._crew is not None:
             self._crew.work()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from functools import partial
 from typing import TYPE_CHECKING, Callable, Final, Iterator
 
 from fs2od.errors import Fs2odError
 from fs2od.manifests import MANIFEST, SEAL, SIDECAR, BrokenPart, Seal, parse_seal, part_name
 from fs2od.transfer._ahead import Ahead
-from fs2od.transfer._answers import DataAddress
-from fs2od.transfer._errors import NotFound
-from fs2od.transfer._http import Answer
+from fs2od.transfer._answers import DataAddress, unpacked
+from fs2od.transfer._errors import MalformedAnswer, NotFound
 from fs2od.transfer._tar import ROOM_BESIDE, TarStream
 
 if TYPE_CHECKING:
@@ -65,21 +65,27 @@ class EarlySidecar:
             address = self._address()
             if address is None or len(names) > address.bulk_paths:
                 return brought
-            with self._shared.bulk(address, [f"{folder}/{name}" for name in names]) as answer:
-                brought.update(_files(answer, folder))
+            # Compressed, the manifest of a small dataset comes in one round trip instead of three.
+            with self._shared.bulk(address, [f"{folder}/{name}" for name in names], gzip=True) as answer:
+                data, is_packed = answer.read_all(_MOST_BYTES), answer.header("content-type") == "application/gzip"
+            brought.update(_files(unpacked(data, _MOST_BYTES) if is_packed else data, folder))
         return brought
 
 
-def _files(answer: Answer, folder: str) -> Iterator[tuple[str, bytes]]:
-    """Yield names and bytes of the files of one folder in a TAR, as they come, and as long as that is not too much."""
+def _files(data: bytes, folder: str) -> Iterator[tuple[str, bytes]]:
+    """Yield names and bytes of the files of one folder in a TAR, up to where it ends or is cut off."""
+    source = io.BytesIO(data)
+
+    def read(view: memoryview) -> None:
+        if source.readinto(view) < len(view):
+            raise MalformedAnswer("an archive is not whole")
 
     def skip(count: int) -> None:
-        answer.read_exactly(memoryview(bytearray(count)))
+        source.seek(count, io.SEEK_CUR)
 
-    stream, left = TarStream(answer.read_exactly, skip), _MOST_BYTES
+    stream = TarStream(read, skip)
     for member in stream.members():
-        left -= member.size_bytes
-        if left < 0:
+        if member.size_bytes > len(data):
             return
         above, _, name = member.name.rpartition("/")
         if above == folder and member.is_file:

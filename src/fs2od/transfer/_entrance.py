@@ -8,6 +8,7 @@ from fs2od.transfer._ahead import Ahead
 from fs2od.transfer._answers import DataAddress
 from fs2od.transfer._early_sidecar import EarlySidecar
 from fs2od.transfer._entries import Entry, EntryKind
+from fs2od.transfer._tree import Tree
 
 __all__ = ["Entrance"]
 
@@ -21,6 +22,7 @@ class Entrance:
         address: Where its files are to be had in bulk; None at a plain Onedata, and for a single file.
         listing: The root's entries, if they were asked for beside the rest.
         early: The seal and the first parts of the manifest, if they were.
+        tree: What lies in all folders, if it was.
         sums_url: Where the checksums are to be had that an fs2od node knows of the share; None where there are none.
     """
 
@@ -28,6 +30,7 @@ class Entrance:
     address: DataAddress | None
     listing: Ahead[list[Entry]] | None = None
     early: EarlySidecar | None = None
+    tree: Tree | None = None
     sums_url: str | None = None
 
     @property

@@ -27,6 +27,7 @@ from fs2od.transfer._selection import Selection
 from fs2od.transfer._setbacks import Setbacks
 from fs2od.transfer._sidecar import Promise, Sidecar
 from fs2od.transfer._sums import Sums
+from fs2od.transfer._tree import Tree
 from fs2od.transfer._vanished import Listed, Vanished
 from fs2od.transfer._walk import DownloadLimits, Walk
 from fs2od.transfer._work import Job, Work
@@ -53,6 +54,7 @@ class Errand:
         jobs: int,
         address: DataAddress | None,
         sums_url: str | None,
+        tree: Tree | None,
     ) -> None:
         self._run = run
         self._sidecar = sidecar
@@ -60,6 +62,7 @@ class Errand:
         self._limits = limits
         self._jobs = jobs
         self._address = address
+        self._tree = tree
         self._folding = run.destination.folding()
         self._setbacks = Setbacks(run, jobs=jobs)
         self._postponed = Postponed(self._setbacks)
@@ -167,13 +170,20 @@ class Errand:
     def _walk(self, root: Entry, known: dict[str, list[Entry]]) -> None:
         if root.kind is EntryKind.FOLDER:
             with self._promises.being_read(self._safely):
-                self._new_walk(known).run(root)
+                self._new_walk({**self._told_at_once(), **known}).run(root)
             self._name_absent()
         else:
             self._promises.read()
             self._visit((), root, [root])
         self._run.tally.listing_ended()
         self._work.listing_ended()
+
+    def _told_at_once(self) -> dict[str, list[Entry]]:
+        """Return the listings that came beside the first answers, where the manifest of a complete dataset speaks for them."""
+        if self._tree is None or self._sidecar.may_grow or not self._tree.has_come():
+            return {}
+        self._promises.wait_until_read()
+        return self._tree.listings(self._sidecar.promises()) if self._sidecar.sealed else {}
 
     def _new_walk(self, known: dict[str, list[Entry]] | None = None) -> Walk:
         shared, ending = self._run.shared, self._run.ending

@@ -13,7 +13,7 @@ from fs2od.transfer._crew import Crew
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._download import Download
 from fs2od.transfer._extras import STATE, Extra, find_extras, remove_extras
-from fs2od.transfer._ledger import KeptLedger
+from fs2od.transfer._kept_ledger import KeptLedger
 from fs2od.transfer._links import Place
 from fs2od.transfer._options import Options, opened_dataset
 from fs2od.transfer._report import Estimate, Progress, Report

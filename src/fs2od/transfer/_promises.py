@@ -88,6 +88,11 @@ class Promises:
                 return
         call()
 
+    def wait_until_read(self) -> None:
+        """Wait until the manifest was read, or everything is to end."""
+        while not self._run.ending.has_come and not self._is_read.wait(_POLL_S):
+            pass
+
     def wait_for_room(self) -> None:
         """Wait while so much waits for the manifest that more need not be known yet."""
         while self._files > _MOST_WAITING and not self._run.ending.has_come and not self._is_read.wait(_POLL_S):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import mmap
 import threading
 from dataclasses import dataclass, field
-from typing import Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.manifests import PIECE_BYTES
-from fs2od.transfer._crew import Crew
 from fs2od.transfer._dataset import Dataset
 from fs2od.transfer._destination import Destination
 from fs2od.transfer._entries import Entry, Names
@@ -21,6 +20,9 @@ from fs2od.transfer._patience import Patience, Tries
 from fs2od.transfer._sidecar import Promise
 from fs2od.transfer._tally import Tally
 from fs2od.transfer._tar import ROOM_BESIDE
+
+if TYPE_CHECKING:
+    from fs2od.transfer._crew import Crew
 
 __all__ = ["Changed", "Ending", "Run", "Wanted"]
 

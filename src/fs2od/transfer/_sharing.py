@@ -18,6 +18,7 @@ from fs2od.transfer._http import Answer, Proxies, Timeouts
 from fs2od.transfer._links import Link, UnknownLink
 from fs2od.transfer._patience import Patience, patiently
 from fs2od.transfer._tokens import AccessToken
+from fs2od.transfer._tree import Tree
 
 __all__ = ["SharedDataset"]
 
@@ -96,12 +97,13 @@ class SharedDataset(Dataset):
         is_known = public.get("fileType") == "dir"
         listing = Ahead(lambda: self.children(top, most=most)) if is_known else None
         early = EarlySidecar(self, address.result) if is_known else None
+        tree = Tree(self, address.result) if is_known else None
         root = self._root(root_id)
         found = address.result()
         is_folder = root.kind is EntryKind.FOLDER
         if not is_folder:
             return Entrance(root, None, sums_url=_sums_of(found))
-        return Entrance(root, found, listing, early, sums_url=_sums_of(found))
+        return Entrance(root, found, listing, early, tree, sums_url=_sums_of(found))
 
     def sums_url(self, root: Entry) -> str | None:  # noqa: ARG002 - a link has one list, whatever its root is
         """Return where the checksums are to be had that the node knows of what is shared."""

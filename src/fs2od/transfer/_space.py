@@ -24,6 +24,7 @@ from fs2od.transfer._links import SpacePlace, UnknownSpace
 from fs2od.transfer._patience import Patience, patiently
 from fs2od.transfer._store import Addressed, Store, address_in
 from fs2od.transfer._tokens import AccessToken
+from fs2od.transfer._tree import Tree
 from fs2od.transfer._whole import Whole
 
 __all__ = ["SpaceDataset"]
@@ -162,7 +163,8 @@ class SpaceDataset(Dataset):
         if found is None:
             return Entrance(root, None, listing)
         early = EarlySidecar(self, lambda: found) if is_folder else None
-        return Entrance(root, found if is_folder else None, listing, early, f"{found.url}/SHA256SUMS")
+        tree = Tree(self, lambda: found) if is_folder else None
+        return Entrance(root, found if is_folder else None, listing, early, tree, f"{found.url}/SHA256SUMS")
 
     def sums_url(self, root: Entry) -> str | None:
         """Return where the checksums are to be had that the node knows of the space, or the folder or file in it."""

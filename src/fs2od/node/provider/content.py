@@ -204,7 +204,9 @@ def _file_chunks(
     yield held + framed.end if framed.end else held
 
 
-def archive_answer(pieces: Generator[bytes, None, None], *, name: str) -> Response:
+def archive_answer(
+    pieces: Generator[bytes, None, None], *, name: str, content_type: str = "application/x-tar"
+) -> Response:
     """Return a TAR as a download whose length nobody knows beforehand."""
-    headers = {"Content-Disposition": content_disposition(f"{name}.tar"), "Content-Type": "application/x-tar"}
+    headers = {"Content-Disposition": content_disposition(name), "Content-Type": content_type}
     return StreamedResponse(pieces, pieces.close, headers=headers)

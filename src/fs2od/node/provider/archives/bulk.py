@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
+import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
@@ -24,11 +26,12 @@ from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata import errors
 from fs2od.storage import Kind
 
-__all__ = ["MISSING", "bulk_stream"]
+__all__ = ["MISSING", "bulk_stream", "gzipped"]
 
 MISSING = ".fs2od-missing"
 """The last member: a JSON list of [path, reason] of the files that could not be given."""
 _AT_ONCE = 500
+_GZIP = 31
 
 
 class _Source(NamedTuple):
@@ -71,6 +74,16 @@ def bulk_stream(
     """
     pieces = _pieces(storage, _found(top, indexes, paths, follow), chunk_bytes)
     return gathered(pieces, stands=stands, chunk_bytes=chunk_bytes, recheck_bytes=recheck_bytes)
+
+
+def gzipped(pieces: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
+    """Yield a stream compressed: lists of checksums, as manifests are, are sent in half of the bytes."""
+    packing = zlib.compressobj(wbits=_GZIP)
+    with closing(pieces):
+        for piece in pieces:
+            if packed := packing.compress(piece):
+                yield packed
+    yield packing.flush()
 
 
 def _pieces(storage: Files, found: Iterator[tuple[str, _Found]], chunk_bytes: int) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from fs2od.node.http.routing import PlainRoute
 from fs2od.node.http.working import in_worker
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.archives.answers import archive_response
+from fs2od.node.provider.archives.bulk import gzipped
 from fs2od.node.provider.archives.contents import Changed
 from fs2od.node.provider.archives.handing import archive_address, archive_name
 from fs2od.node.provider.archives.layouts import Format
@@ -59,6 +60,7 @@ _ANSWERS: dict[type[Exception], tuple[int, str]] = {
 
 class _BulkRequest(msgspec.Struct):
     paths: list[str]
+    gzip: bool = False
 
 
 class _Refused(Exception):  # an answer rather than a failure
@@ -185,15 +187,19 @@ class _Addresses:
 
     def bulk(self, request: Request, body: bytes) -> Response:
         """Answer with many files of a share."""
-        paths = _paths(body)
-        top = self._top(request)
-        return archive_answer(self._archives.bulk(top, paths), name=root_name(top))
+        wanted = _wanted(body)
+        return self._bulk(self._top(request), wanted)
 
     def members_bulk(self, request: Request, body: bytes) -> Response:
         """Answer with many files below a folder, which a token reaches as a whole."""
-        paths = _paths(body)
-        top = self._members_top(request)
-        return archive_answer(self._archives.bulk(top, paths), name=root_name(top))
+        wanted = _wanted(body)
+        return self._bulk(self._members_top(request), wanted)
+
+    def _bulk(self, top: Located, wanted: _BulkRequest) -> Response:
+        pieces = self._archives.bulk(top, wanted.paths)
+        if wanted.gzip:
+            return archive_answer(gzipped(pieces), name=f"{root_name(top)}.tar.gz", content_type="application/gzip")
+        return archive_answer(pieces, name=f"{root_name(top)}.tar")
 
     def _top(self, request: Request) -> Located:
         top = self._located(ShareId(str(request.path_params["id"])), self._authenticate(request))
@@ -250,14 +256,14 @@ class _Addresses:
                 self._sessions.write_down(session, at_once=True)
 
 
-def _paths(body: bytes) -> list[str]:
+def _wanted(body: bytes) -> _BulkRequest:
     try:
-        paths = msgspec.json.decode(body, type=_BulkRequest).paths
+        wanted = msgspec.json.decode(body, type=_BulkRequest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _Refused(400, 'This is not {"paths": [...]}.') from error
-    if len(paths) > MOST_PATHS:
+    if len(wanted.paths) > MOST_PATHS:
         raise _Refused(413, f"These are more than {MOST_PATHS} paths: ask for fewer at once.")
-    return paths
+    return wanted
 
 
 def _format(text: str) -> Format:

@@ -1,4 +1,4 @@
-"""The routes of the data's plain addresses: /share/ID/files/…, /share/ID/SHA256SUMS, /share/ID/files.meta4, /data/FILE_ID/SHA256SUMS."""
+"""The routes of the data's plain addresses: /share/ID/files/…, /share/ID/SHA256SUMS, /share/ID/files.meta4, /share/ID/tree.json.gz, and of some for members."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fs2od.errors import Fs2odError
 from fs2od.node.http.endpoints import token_text
 from fs2od.node.http.routing import PlainRoute, Route, is_text
 from fs2od.node.http.working import in_worker
-from fs2od.node.provider.access import Located
+from fs2od.node.provider.access import Located, Need
 from fs2od.node.provider.archives.selections import MOST_PATHS
 from fs2od.node.provider.content import content_disposition
 from fs2od.node.provider.counting import say_who_takes
@@ -22,6 +22,7 @@ from fs2od.node.provider.data.file_addresses import file_at
 from fs2od.node.provider.data.finding import find, given_in
 from fs2od.node.provider.data.folder_index import INDEX_HEADERS, STYLE, folder_page
 from fs2od.node.provider.data.listings import everything, metalink, sha256sums
+from fs2od.node.provider.data.tree import tree
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.provider.streaming import StreamedResponse
 from fs2od.node.zone.callers import Caller
@@ -75,6 +76,8 @@ def file_routes(provider: Oneprovider, authenticate: Callable[[Request], Caller]
         ("/share/{id}/SHA256SUMS", addresses.sums),
         ("/data/{file_id}/SHA256SUMS", addresses.members_sums),
         ("/share/{id}/files.meta4", addresses.metalink),
+        ("/share/{id}/tree.json.gz", addresses.tree),
+        ("/data/{file_id}/tree.json.gz", addresses.members_tree),
     ]
     return [*(PlainRoute(path, _guarded(handler)) for path, handler in handlers), PlainRoute("/files.css", _style)]
 
@@ -115,6 +118,18 @@ class _Addresses:
     def _sums(self, top: Located) -> Response:
         headers = {**_DOCUMENT, "Content-Type": "text/plain; charset=utf-8"}
         return _streamed(sha256sums(everything(self._provider, top, stands=self._stands(top))), headers)
+
+    def tree(self, request: Request) -> Response:
+        return self._tree(request, self._find(request, "").file_id)
+
+    def members_tree(self, request: Request) -> Response:
+        """Answer with what lies below a folder that a token reaches by its id."""
+        return self._tree(request, str(request.path_params["file_id"]))
+
+    def _tree(self, request: Request, folder: str) -> Response:
+        top = self._provider.access.locate(self._authenticate(request), folder, Need.LIST)
+        say_who_takes(request.scope, top)
+        return Response(tree(self._provider, top), headers={**_DOCUMENT, "Content-Type": "application/gzip"})
 
     def metalink(self, request: Request) -> Response:
         share = _share(request)
