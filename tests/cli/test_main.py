@@ -29,6 +29,7 @@ def test_every_command_explains_itself(name: str) -> None:
     done = fs2od(name, "--help")
     assert done.returncode == 0
     assert f"fs2od {name}" in done.stdout
+    assert "..." not in done.stdout.partition("\nCommands:\n")[2], "no sentence is broken off"
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["up"], ["node", "--port", "many"], ["download"]])

@@ -8,13 +8,16 @@ from pathlib import Path
 import click
 
 from fs2od.cli.configuration_files import complaints_about_files, notes_about_folders
+from fs2od.cli.listed import ListedGroup
 from fs2od.configuration import example, load_configuration
 from fs2od.errors import ConfigurationError, StorageMissing
 
 __all__ = ["config"]
 
 
-@click.group(epilog="Examples:\n\n  fs2od config example > fs2od.toml\n\n  fs2od config check fs2od.toml")
+@click.group(
+    cls=ListedGroup, epilog="Examples:\n\n  fs2od config example > fs2od.toml\n\n  fs2od config check fs2od.toml"
+)
 def config() -> None:
     """Check the facility's configuration, or print an example."""
 

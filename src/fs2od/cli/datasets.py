@@ -13,6 +13,7 @@ import msgspec
 from click.core import ParameterSource
 
 from fs2od.cli.datasets_retiring import RETIREMENTS, consequences
+from fs2od.cli.listed import ListedGroup
 from fs2od.errors import ConfigurationError, Fs2odError, Interrupted
 from fs2od.facility import DATABASE_NAME, JOURNAL_SCHEMA, DatasetRow, Datasets, Retirement
 from fs2od.quantities import human_bytes, human_count
@@ -55,6 +56,7 @@ class UnknownDataset(Fs2odError):
 
 
 @click.group(
+    cls=ListedGroup,
     invoke_without_command=True,
     epilog="Examples:\n\n  fs2od datasets --data ./state/facility\n\n  fs2od datasets show 20261105_A --data ./state/facility --json",
 )

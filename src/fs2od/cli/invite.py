@@ -13,6 +13,7 @@ import click
 from fs2od.cli.access import access_of
 from fs2od.cli.access_options import access_options
 from fs2od.cli.caveats import duration
+from fs2od.cli.listed import ListedGroup
 from fs2od.cli.member import Member, asked
 from fs2od.cli.zone_options import JSON_OPTION
 from fs2od.onedata.ids import TokenId
@@ -24,8 +25,9 @@ __all__ = ["invite"]
 
 
 @click.group(
+    cls=ListedGroup,
     epilog="Examples:\n\n  fs2od invite create 'grid 7 results' --label review --uses 3 --valid-for 14d"
-    "\n\n  fs2od invite list 'grid 7 results'\n\n  fs2od invite end INVITE_ID --memberships"
+    "\n\n  fs2od invite list 'grid 7 results'\n\n  fs2od invite end INVITE_ID --memberships",
 )
 def invite() -> None:
     """Make, list and end invites into a space. Who uses one becomes a member, until an owner ends that."""

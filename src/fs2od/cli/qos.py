@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from fs2od.cli.access import access_of, say
 from fs2od.cli.access_options import access_options
+from fs2od.cli.listed import ListedGroup
 from fs2od.cli.member import Member, asked
 from fs2od.cli.placed import knowing, placed
 from fs2od.cli.zone_options import JSON_OPTION
@@ -23,9 +24,10 @@ __all__ = ["qos"]
 
 
 @click.group(
+    cls=ListedGroup,
     epilog="Examples:\n\n  fs2od qos add 'grid 7' 'geo=CZ & type=disk' --dry-run"
     "\n\n  fs2od qos add 'grid 7/averages' anyStorage --replicas 2"
-    "\n\n  fs2od qos list 'grid 7'\n\n  fs2od qos remove REQUIREMENT"
+    "\n\n  fs2od qos list 'grid 7'\n\n  fs2od qos remove REQUIREMENT",
 )
 def qos() -> None:
     """Say where copies are to be, for as long as the requirement stands: new files are copied as well. By Onedata's own calls only (not yet run against a federation)."""

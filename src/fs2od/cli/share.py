@@ -13,6 +13,7 @@ import click
 from fs2od.cli.access import Access, access_of
 from fs2od.cli.access_options import access_options
 from fs2od.cli.caveats import duration
+from fs2od.cli.listed import ListedGroup
 from fs2od.cli.member import Member, asked
 from fs2od.cli.zone_options import JSON_OPTION
 from fs2od.onedata import wire
@@ -25,8 +26,9 @@ __all__ = ["share"]
 
 
 @click.group(
+    cls=ListedGroup,
     epilog="Examples:\n\n  fs2od share create 'grid 7 results/run 3' --valid-for 30d\n\n  fs2od share list 'grid 7 results'"
-    "\n\n  fs2od share end https://zone.example.org/share/1a2b3c"
+    "\n\n  fs2od share end https://zone.example.org/share/1a2b3c",
 )
 def share() -> None:
     """Make, list and end the links of a space's data. A link opens what lies below it to everybody who has it."""

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from fs2od.cli.administering import SIZE, Speaker, panel_options, speaker_options
 from fs2od.cli.hosts import public_host
+from fs2od.cli.listed import ListedGroup
 from fs2od.cli.site_members import COMMANDS
 from fs2od.cli.site_removing import remove
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
@@ -23,8 +24,9 @@ __all__ = ["site"]
 
 
 @click.group(
+    cls=ListedGroup,
     epilog="Examples:\n\n  fs2od site add centre --zone https://localhost:8443 --token-file state/node/admin.token --ca state/node/tls/ca.pem"
-    "\n\n  fs2od site list\n\n  fs2od site offer --accept --largest 50T --hint 'S3, kept for 90 days' --provider https://localhost:8446"
+    "\n\n  fs2od site list\n\n  fs2od site offer --accept --largest 50T --hint 'S3, kept for 90 days' --provider https://localhost:8446",
 )
 def site() -> None:
     """Add, list and remove the sites of a node, say what one offers, and who administers it."""

@@ -9,16 +9,18 @@ import click
 from fs2od.cli.access_options import THROUGH_PROVIDER_OPTION, access_options, wait_option
 from fs2od.cli.bringing import FILES_FROM_OPTION
 from fs2od.cli.filled import FilledCommand
+from fs2od.cli.listed import ListedGroup
 from fs2od.errors import ConfigurationError
 
 __all__ = ["stage"]
 
 
 @click.group(
+    cls=ListedGroup,
     epilog="In a job script:\n\n  fs2od stage in 'ribosome/grid2' \"$DIR/data\" || exit\n\n"
     '  my-program "$DIR/data" "$DIR/results" || exit\n\n'
     "  fs2od stage out \"$DIR/results\" 'grid 2 results/run 1'\n\n"
-    'In the cluster\'s Epilog:\n\n  fs2od stage clean "/scratch/fs2od/$SLURM_JOB_ID"'
+    'In the cluster\'s Epilog:\n\n  fs2od stage clean "/scratch/fs2od/$SLURM_JOB_ID"',
 )
 def stage() -> None:
     """Bring data to a job, and its results back."""

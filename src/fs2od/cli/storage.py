@@ -10,6 +10,7 @@ import click
 from msgspec import UNSET, structs
 
 from fs2od.cli.administering import Speaker, panel_options, secret_of
+from fs2od.cli.listed import ListedGroup
 from fs2od.cli.zone_options import JSON_OPTION
 from fs2od.client import Onepanel
 from fs2od.errors import StorageError
@@ -25,11 +26,12 @@ _KEEPS_VERSIONS = (
 
 
 @click.group(
+    cls=ListedGroup,
     epilog="Examples:\n\n  fs2od storage add scratch --posix /data/scratch --provider https://localhost:8446"
     "\n\n  fs2od storage add bucket --s3 https://s3.example.org --bucket cryoem --access-key fs2od --secret-file s3.secret"
     " --provider https://localhost:8446\n\n  fs2od storage check STORAGE --provider https://localhost:8446"
     "\n\n  fs2od storage move STORAGE /data/scratch --provider https://localhost:8446"
-    "\n\n  fs2od storage direct STORAGE --allow --at https://s3.example.org --provider https://localhost:8446"
+    "\n\n  fs2od storage direct STORAGE --allow --at https://s3.example.org --provider https://localhost:8446",
 )
 def storage() -> None:
     """Add, list, check, move and remove the storages of a site, and let clients read straight from its buckets."""

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fs2od.cli.administering import SIZE, Speaker, panel_options, secret_of, site_named, speaker_options
+from fs2od.cli.listed import ListedGroup
 from fs2od.cli.secret_output import keep_private
 from fs2od.cli.support_ending import end
 from fs2od.cli.support_granted import granted, resize
@@ -26,13 +27,14 @@ __all__ = ["support"]
 
 
 @click.group(
+    cls=ListedGroup,
     epilog="Examples:\n\n  fs2od support request SPACE --site centre --size 5T --zone https://localhost:8443"
     "\n\n  fs2od support approve REQUEST --storage STORAGE --provider https://localhost:8446"
     "\n\n  fs2od support token SPACE --zone https://localhost:8443 > support.token"
     "\n\n  fs2od support grant --storage STORAGE --size 5T --provider https://localhost:8446 < support.token"
     "\n\n  fs2od support granted --provider https://localhost:8446"
     "\n\n  fs2od support resize SPACE 8T --provider https://localhost:8446"
-    "\n\n  fs2od support end SPACE --provider https://localhost:8446"
+    "\n\n  fs2od support end SPACE --provider https://localhost:8446",
 )
 def support() -> None:
     """Ask sites for storage, answer as a site's administrator, hand over a support token, see what is granted, change or end it."""

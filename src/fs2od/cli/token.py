@@ -19,6 +19,7 @@ from msgspec import UNSET
 from fs2od.cli.caveats import Restrictions, caveat_options, caveats_of
 from fs2od.cli.connecting import require_of, through
 from fs2od.cli.job_token import job
+from fs2od.cli.listed import ListedGroup
 from fs2od.cli.secret_output import keep_private
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.client import Connection, Onezone
@@ -57,8 +58,9 @@ def _zone_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.group(
+    cls=ListedGroup,
     epilog="Examples:\n\n  fs2od token create laptop --readonly --valid-for 30d --zone https://zone.example.org --token-file me.token"
-    "\n\n  fs2od token confine --path SPACE_ID/grid2 --valid-for 12h < me.token > job.token"
+    "\n\n  fs2od token confine --path SPACE_ID/grid2 --valid-for 12h < me.token > job.token",
 )
 def token() -> None:
     """Make, narrow, look at and end tokens. A token is never an argument: other users of a machine see those."""

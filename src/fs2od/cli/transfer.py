@@ -10,6 +10,7 @@ import click
 
 from fs2od.cli.access import Access, access_of
 from fs2od.cli.access_options import access_options
+from fs2od.cli.listed import ListedGroup
 from fs2od.cli.member import Member, asked
 from fs2od.cli.placed import knowing, placed
 from fs2od.cli.transfer_listing import list_, show
@@ -26,9 +27,10 @@ _WATCH_OPTION = click.option("--watch", is_flag=True, help="Wait until it has en
 
 
 @click.group(
+    cls=ListedGroup,
     epilog="Examples:\n\n  fs2od transfer start replicate 'grid 7' --to centre --watch"
     "\n\n  fs2od transfer start evict 'grid 7/movies' --from centre"
-    "\n\n  fs2od transfer list 'grid 7' --ended\n\n  fs2od transfer watch TRANSFER"
+    "\n\n  fs2od transfer list 'grid 7' --ended\n\n  fs2od transfer watch TRANSFER",
 )
 def transfer() -> None:
     """Copy data to a site once, or take it away from one. What a requirement (fs2od qos) asks for is kept. By Onedata's own calls only (not yet run against a federation)."""

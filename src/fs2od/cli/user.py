@@ -12,6 +12,7 @@ from typing import TypeVar
 import click
 
 from fs2od.cli.connecting import require_of, through
+from fs2od.cli.listed import ListedGroup
 from fs2od.cli.zone_options import JSON_OPTION, zone_options
 from fs2od.client import Connection, Onepanel, Onezone
 from fs2od.errors import ConfigurationError
@@ -38,8 +39,9 @@ _TOKEN = click.option(
 
 
 @click.group(
+    cls=ListedGroup,
     epilog="Examples:\n\n  fs2od user add alex --name 'Alex Example' --mail alex@example.org --zone https://localhost:8443"
-    " --token-file state/node/admin.token --ca state/node/tls/ca.pem\n\n  fs2od user list\n\n  fs2od user block ID"
+    " --token-file state/node/admin.token --ca state/node/tls/ca.pem\n\n  fs2od user list\n\n  fs2od user block ID",
 )
 def user() -> None:
     """Add, list and block the people of a zone."""
