@@ -218,10 +218,10 @@ def test_output_that_cannot_be_written_is_one_clear_line(arguments: list[str]) -
     )
 
 
-def test_output_that_nobody_wants_is_no_error() -> None:
+def test_data_for_an_output_that_is_closed_are_one_clear_line() -> None:
     closed = f"{sys.executable} -m fs2od config example >&-"
     done = subprocess.run(["/bin/sh", "-c", closed], capture_output=True, text=True, timeout=600, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (7, "fs2od: standard output cannot be written (Bad file descriptor)\n")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
