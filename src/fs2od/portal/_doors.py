@@ -17,7 +17,7 @@ from fs2od.node.http.endpoints import peer_ip
 from fs2od.node.http.neighbours import neighbourhood
 from fs2od.node.http.routing import Route
 from fs2od.portal._problems import Problem, problem_page
-from fs2od.portal._rendering import html_page, wants_json
+from fs2od.portal._rendering import html_page, wants_twin
 from fs2od.portal._sentences import sentence
 from fs2od.portal._sessions import SESSION_LASTS, Attempts, Sessions
 
@@ -105,7 +105,7 @@ class Doors:
         return origin in (self.origin, f"https://{request.headers.get('Host', '')}")
 
     def _turned_away(self, request: Request) -> Response:
-        if wants_json(request) or request.url.path.endswith(".json"):
+        if wants_twin(request):
             return problem_page(request, _KEY_FIRST, self.frame, headers=OPERATOR_HEADERS)
         return _to("/sign-in")
 

@@ -17,11 +17,11 @@ from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.zone import Zone
 from fs2od.onedata.ids import UserId
 from fs2od.portal._problems import Problem
-from fs2od.portal._rendering import wants_json
+from fs2od.portal._rendering import wants_twin
 from fs2od.portal._sentences import sentence
 from fs2od.portal.signin import Desk, Form, to
 
-__all__ = ["Guarded", "Guest", "json_wanted", "sign_in_first"]
+__all__ = ["Guarded", "Guest", "sign_in_first"]
 
 
 class Guest(Protocol):
@@ -89,7 +89,7 @@ class Guarded(ABC, Generic[Let]):
     def _guarded(self, request: Request, handler: Callable[[Let], Response], done_at: str = "") -> Response:
         visitor = self.desk.visitor(request)
         if visitor.caller is None:
-            return self.desk.problem(request, self.sign_in_first) if json_wanted(request) else to(visitor.sign_in)
+            return self.desk.problem(request, self.sign_in_first) if wants_twin(request) else to(visitor.sign_in)
         try:
             visit = self.enter(request, visitor.caller)
             answer = handler(visit)
@@ -103,8 +103,3 @@ class Guarded(ABC, Generic[Let]):
 def sign_in_first(who_sees_it: str) -> Problem:
     """Return the words for programs of those who are not signed in; `who_sees_it` is one sentence, marked for translation."""
     return Problem(401, sentence("Sign in first"), who_sees_it, sentence("Open /sign-in in a browser."))
-
-
-def json_wanted(request: Request) -> bool:
-    """Say whether the JSON twin is asked for."""
-    return wants_json(request) or request.url.path.endswith(".json")

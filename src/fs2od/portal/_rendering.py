@@ -38,6 +38,7 @@ __all__ = [
     "json_twin",
     "sending_forms_to",
     "wants_json",
+    "wants_twin",
 ]
 
 _HERE = Path(__file__).parent
@@ -114,6 +115,11 @@ def wants_json(request: Request) -> bool:
     return request.query_params.get("format") == "json" or (
         "application/json" in accepted and "text/html" not in accepted
     )
+
+
+def wants_twin(request: Request) -> bool:
+    """Say whether the JSON twin of a page is asked for, also by its name; not for pages of files, whose own names may end so."""
+    return wants_json(request) or request.url.path.endswith(".json")
 
 
 def asset_url(name: str) -> str:

@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute
 
 from fs2od.node.zone.activity import PRIVATE, Event
 from fs2od.portal._paging import Page, Position, page_of
-from fs2od.portal.members._rooms import Rooms, Visit, json_wanted
+from fs2od.portal._rendering import wants_twin
+from fs2od.portal.members._rooms import Rooms, Visit
 
 __all__ = ["ActivityPages"]
 
@@ -33,7 +34,7 @@ class ActivityPages:
     def activity(self, visit: Visit) -> Response:
         """Show a page of what happened."""
         page = self._page(visit)
-        if json_wanted(visit.request):
+        if wants_twin(visit.request):
             following = None if page.next is None else f"{visit.base}/activity.json?{_query(page.next)}"
             return self.rooms.twin(visit, {"events": [_document(each) for each in page.items], "next_url": following})
         values = {"page": page, "at": lambda position: f"{visit.base}/activity?{_query(position)}"}

@@ -25,13 +25,14 @@ from fs2od.onedata.ids import ProviderId, SpaceId
 from fs2od.onedata.tokens import InviteToken, InviteType, Time
 from fs2od.portal._facts import parse_facts
 from fs2od.portal._language import Language
+from fs2od.portal._rendering import wants_twin
 from fs2od.portal._results import results_of
 from fs2od.portal._sentences import Sentence, sentence
 from fs2od.portal._sizes import NO_SIZE, size_of, written
 from fs2od.portal._texts import language_of
 from fs2od.portal.members._copies import AtSite, Counting, at_sites, live_document, problem_of, said_of, state_of
 from fs2od.portal.members._job_commands import JobPlaces, job_commands
-from fs2od.portal.members._rooms import Form, Rooms, Visit, json_wanted, to
+from fs2od.portal.members._rooms import Form, Rooms, Visit, to
 from fs2od.portal.mine._token_words import what_it_can
 
 __all__ = ["ComputePages"]
@@ -82,7 +83,7 @@ class ComputePages:
 
     def show(self, visit: Visit) -> Response:
         """Show the sites, the requests and the forms."""
-        if not json_wanted(visit.request):
+        if not wants_twin(visit.request):
             return self._page(visit, {})
         sites, requests = self._sites(visit), self._requests(visit)
         known = {at.id: at for at in self._at(visit, sites)}

@@ -15,9 +15,10 @@ from fs2od.node.zone.link_rules import Link, Rule
 from fs2od.node.zone.shares import RootType, Share
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId, space_root_uuid
+from fs2od.portal._rendering import wants_twin
 from fs2od.portal._sentences import Sentence, sentence
 from fs2od.portal.members._days import day_shown, last_day_shown, rule_given
-from fs2od.portal.members._rooms import Form, Rooms, Visit, json_wanted, to
+from fs2od.portal.members._rooms import Form, Rooms, Visit, to
 from fs2od.storage import Kind
 
 __all__ = ["LinkPages"]
@@ -88,7 +89,7 @@ class LinkPages:
 
     def links(self, visit: Visit) -> Response:
         """Show all links of the dataset."""
-        if not json_wanted(visit.request):
+        if not wants_twin(visit.request):
             return self._show(visit)
         rule = self.rooms.zone.link_rules.of_space(visit.caller, visit.space.id)
         found = [_document(each) for each in self._seen(visit)]

@@ -8,9 +8,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from fs2od.node.index.schema import ROOT
+from fs2od.portal._rendering import wants_twin
 from fs2od.portal._results import results_of
 from fs2od.portal._tabs import main_link
-from fs2od.portal.members._rooms import Rooms, Visit, json_wanted, to
+from fs2od.portal.members._rooms import Rooms, Visit, to
 
 __all__ = ["OverviewPages"]
 
@@ -30,7 +31,7 @@ class OverviewPages:
         zone, space = self.rooms.zone, visit.space
         share, count, size = main_link(zone, visit.caller, space.id), zone.people.count(space.id), self._size(visit)
         results = results_of(zone, visit.caller, space.id)
-        if json_wanted(visit.request):
+        if wants_twin(visit.request):
             document = {
                 "share": share,
                 "url": None if share is None else zone.public_url(share),

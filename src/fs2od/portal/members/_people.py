@@ -16,9 +16,10 @@ from fs2od.onedata import errors
 from fs2od.onedata.ids import UserId
 from fs2od.onedata.roles import Role
 from fs2od.portal._paging import Page, Position, page_of
+from fs2od.portal._rendering import wants_twin
 from fs2od.portal.members._invites import invites_document, invites_seen
 from fs2od.portal.members._results_end import may_remove
-from fs2od.portal.members._rooms import Form, Rooms, Visit, json_wanted, to
+from fs2od.portal.members._rooms import Form, Rooms, Visit, to
 
 __all__ = ["PeoplePages"]
 
@@ -52,7 +53,7 @@ class PeoplePages:
 
     def people(self, visit: Visit) -> Response:
         """Show who is in, and the invites to those who may invite."""
-        if not json_wanted(visit.request):
+        if not wants_twin(visit.request):
             return self.show(visit)
         page, zone = self._page(visit), self.rooms.zone
         document = {

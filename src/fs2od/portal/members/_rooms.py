@@ -16,14 +16,14 @@ from fs2od.node.zone.people import Standing
 from fs2od.node.zone.spaces import Space
 from fs2od.onedata import errors
 from fs2od.onedata.ids import SpaceId, UserId
-from fs2od.portal._guarding import Guarded, json_wanted, sign_in_first
+from fs2od.portal._guarding import Guarded, sign_in_first
 from fs2od.portal._problems import Problem
 from fs2od.portal._rendering import json_twin
 from fs2od.portal._sentences import sentence
 from fs2od.portal._tabs import tabs_of
 from fs2od.portal.signin import HEADERS, Form, to
 
-__all__ = ["Form", "Rooms", "Visit", "json_wanted", "to"]
+__all__ = ["Form", "Rooms", "Visit", "to"]
 
 _FOR_MEMBERS = Problem(
     403,

@@ -13,10 +13,10 @@ from starlette.routing import BaseRoute
 
 from fs2od.node.http.routing import Route
 from fs2od.node.zone.catalogue import Choice, Order, Shelf
-from fs2od.portal._rendering import json_twin
+from fs2od.portal._rendering import json_twin, wants_twin
 from fs2od.portal.mine._listing import listed_document, newest_of
 from fs2od.portal.mine._summaries import Summaries
-from fs2od.portal.mine._twins import signed_out, wants_twin
+from fs2od.portal.mine._twins import signed_out
 from fs2od.portal.signin import HEADERS, Desk
 
 __all__ = ["DatasetsPage", "choice_of", "query_of"]

@@ -21,14 +21,14 @@ from fs2od.onedata.errors import Busy, ServiceError
 from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import InviteToken, InviteType, Token, examine
 from fs2od.portal._problems import NO_PAGE
-from fs2od.portal._rendering import json_twin
+from fs2od.portal._rendering import json_twin, wants_twin
 from fs2od.portal._sentences import sentence
 from fs2od.portal._texts import language_of
 from fs2od.portal._words import iso_of_s
 from fs2od.portal.mine._held import LONGEST_HELD, Held, forget, held_in, hold
 from fs2od.portal.mine._listing import listed_document
 from fs2od.portal.mine._summaries import Summaries
-from fs2od.portal.mine._twins import signed_out, wants_twin
+from fs2od.portal.mine._twins import signed_out
 from fs2od.portal.signin import HEADERS, Desk, Form, to, vouch
 
 __all__ = ["JoinPages"]

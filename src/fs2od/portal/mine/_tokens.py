@@ -23,7 +23,7 @@ from fs2od.onedata.ids import TokenId, UserId
 from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import AccessToken, Caveat, DataPath, IdentityToken, InviteToken, Token, TokenKind
 from fs2od.portal._problems import NO_PAGE
-from fs2od.portal._rendering import json_twin
+from fs2od.portal._rendering import json_twin, wants_twin
 from fs2od.portal._sentences import Sentence, sentence
 from fs2od.portal._texts import language_of
 from fs2od.portal._words import iso
@@ -31,7 +31,7 @@ from fs2od.portal.mine._places import Places
 from fs2od.portal.mine._token_commands import confine_command, token_commands
 from fs2od.portal.mine._token_form import DEFAULTS, SPANS, FieldRefused, Fields, kind_of, restrictions
 from fs2od.portal.mine._token_words import what_it_can
-from fs2od.portal.mine._twins import signed_out, wants_twin
+from fs2od.portal.mine._twins import signed_out
 from fs2od.portal.signin import HEADERS, Desk, Form, to
 
 __all__ = ["TokenPages"]

@@ -8,15 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fs2od.portal._problems import SIGN_IN_FIRST, problem_page
-from fs2od.portal._rendering import wants_json
+from fs2od.portal._rendering import wants_twin
 from fs2od.portal.signin import HEADERS, to
 
-__all__ = ["signed_out", "wants_twin"]
-
-
-def wants_twin(request: Request) -> bool:
-    """Say whether a page's JSON twin is asked for, by its name, `?format=json` or the Accept header."""
-    return wants_json(request) or request.url.path.endswith(".json")
+__all__ = ["signed_out"]
 
 
 def signed_out(request: Request) -> Response:

@@ -20,7 +20,7 @@ from fs2od.onedata.ids import UserId
 from fs2od.portal._attending import session_cookie
 from fs2od.portal._places import local_path
 from fs2od.portal._problems import SIGN_IN_FIRST, Problem, problem_page
-from fs2od.portal._rendering import json_twin, wants_json
+from fs2od.portal._rendering import json_twin, wants_twin
 from fs2od.portal._sentences import sentence
 from fs2od.portal._texts import languages_for
 from fs2od.portal._words import iso_of_s
@@ -113,7 +113,7 @@ class AccountPages:
 
     def _show(self, request: Request, *, said: str = "", status: int = 200) -> Response:
         visitor = self.desk.visitor(request)
-        json = wants_json(request) or request.url.path.endswith(".json")
+        json = wants_twin(request)
         if visitor.caller is None or visitor.caller.user is None or visitor.session is None:
             if json:
                 return problem_page(request, SIGN_IN_FIRST, self.desk.frame, headers=HEADERS)

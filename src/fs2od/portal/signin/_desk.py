@@ -22,7 +22,7 @@ from fs2od.portal._attending import session_cookie
 from fs2od.portal._forms import FOREIGN, is_ours, read_form
 from fs2od.portal._places import local_path
 from fs2od.portal._problems import Problem, problem_page
-from fs2od.portal._rendering import html_page, json_twin, wants_json
+from fs2od.portal._rendering import html_page, json_twin, wants_twin
 from fs2od.portal._sentences import sentence
 from fs2od.portal._visitors import Visitor, visitor_of
 from fs2od.portal.signin._browsers import browser_family
@@ -80,7 +80,7 @@ class Desk:
         """Return the sign-in page, with what went wrong before, if anything did."""
         wanted = local_path(request.query_params.get("next", "")) if target is None else target
         providers = self.settings.providers
-        if wants_json(request) or request.url.path.endswith(".json"):
+        if wants_twin(request):
             document = {
                 "mail": self.settings.by_mail,
                 "providers": [{"key": each.key, "name": each.name} for each in providers],

@@ -16,7 +16,7 @@ from fs2od.node.zone.callers import Caller
 from fs2od.node.zone.support_requests import SupportRequest
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ProviderId, UserId
-from fs2od.portal._guarding import Guarded, json_wanted, sign_in_first
+from fs2od.portal._guarding import Guarded, sign_in_first
 from fs2od.portal._problems import Problem
 from fs2od.portal._rendering import json_twin
 from fs2od.portal._sentences import sentence
@@ -24,7 +24,7 @@ from fs2od.portal._sizes import written
 from fs2od.portal._tabs import Tab
 from fs2od.portal.signin import HEADERS, Form, to
 
-__all__ = ["Counters", "Form", "Visit", "json_wanted", "to"]
+__all__ = ["Counters", "Form", "Visit", "to"]
 
 _TO_SITES = {"link": "/sites", "link_says": sentence("To your sites")}
 _FOR_ADMINISTRATORS = Problem(

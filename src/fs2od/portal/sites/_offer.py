@@ -13,9 +13,10 @@ from starlette.routing import BaseRoute
 from fs2od.node.zone.offers import Offer
 from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.ids import StorageId
+from fs2od.portal._rendering import wants_twin
 from fs2od.portal._sentences import sentence
 from fs2od.portal._sizes import NO_SIZE, size_of, written
-from fs2od.portal.sites._counters import Counters, Form, Visit, json_wanted, to
+from fs2od.portal.sites._counters import Counters, Form, Visit, to
 
 __all__ = ["OfferPages"]
 
@@ -43,7 +44,7 @@ class OfferPages:
         """Show the offer."""
         zone, site = self.counters.zone, visit.provider.record.id
         offer = zone.offers.of(site)
-        if json_wanted(visit.request):
+        if wants_twin(visit.request):
             document = {
                 "accepts": offer.accepts,
                 "largest_bytes": offer.largest_bytes,

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from fs2od.node.http.routing import Route
-from fs2od.portal._rendering import json_twin
-from fs2od.portal.mine._twins import signed_out, wants_twin
+from fs2od.portal._rendering import json_twin, wants_twin
+from fs2od.portal.mine._twins import signed_out
 from fs2od.portal.signin import HEADERS
 from fs2od.portal.sites._counters import Counters
 

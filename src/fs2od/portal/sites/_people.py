@@ -14,8 +14,9 @@ from fs2od.node.zone import site_people
 from fs2od.node.zone.site_people import Role, SiteMember
 from fs2od.onedata import errors, tokens
 from fs2od.onedata.ids import TokenId, UserId
+from fs2od.portal._rendering import wants_twin
 from fs2od.portal._sentences import sentence
-from fs2od.portal.sites._counters import Counters, Form, Visit, json_wanted, to
+from fs2od.portal.sites._counters import Counters, Form, Visit, to
 
 __all__ = ["PeoplePages"]
 
@@ -43,7 +44,7 @@ class PeoplePages:
 
     def every(self, visit: Visit) -> Response:
         """Show who belongs to the site, and the invites that work."""
-        if not json_wanted(visit.request):
+        if not wants_twin(visit.request):
             return self._page(visit)
         people = [{"user_id": each.user, "name": each.name, "role": each.role} for each in self._members(visit)]
         invites = [

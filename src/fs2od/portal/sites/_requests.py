@@ -16,10 +16,11 @@ from fs2od.onedata.errors import Busy, ServiceError
 from fs2od.onedata.ids import StorageId
 from fs2od.onedata.pasted import pasted
 from fs2od.onedata.tokens import Token
+from fs2od.portal._rendering import wants_twin
 from fs2od.portal._sizes import NO_SIZE, size_of
 from fs2od.portal._texts import language_of
 from fs2od.portal._words import iso_of_s
-from fs2od.portal.sites._counters import Counters, Form, Visit, json_wanted, to
+from fs2od.portal.sites._counters import Counters, Form, Visit, to
 from fs2od.portal.sites._words import is_of_token, of_token, why
 
 __all__ = ["RequestPages"]
@@ -47,7 +48,7 @@ class RequestPages:
 
     def show(self, visit: Visit) -> Response:
         """Show the requests and the form for a token."""
-        if json_wanted(visit.request):
+        if wants_twin(visit.request):
             return self.counters.twin(visit, {"requests": [_document(each) for each in self._asked(visit)]})
         return self._page(visit, {})
 

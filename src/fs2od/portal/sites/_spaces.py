@@ -15,9 +15,10 @@ from fs2od.node.panel.clearances import Clearance, Clearances
 from fs2od.node.panel.granted import Granted
 from fs2od.onedata.errors import ServiceError
 from fs2od.onedata.ids import SpaceId
+from fs2od.portal._rendering import wants_twin
 from fs2od.portal._sizes import NO_SIZE, size_of
 from fs2od.portal._texts import language_of
-from fs2od.portal.sites._counters import Counters, Form, Visit, json_wanted, to
+from fs2od.portal.sites._counters import Counters, Form, Visit, to
 from fs2od.portal.sites._words import why
 
 __all__ = ["SpacePages"]
@@ -57,7 +58,7 @@ class SpacePages:
             return f"{path}?{asked}" if asked else path
 
         removed = Clearances(self.counters.zone.database).of_provider(visit.provider.record.id, limit=_AT_ONCE)
-        if json_wanted(visit.request):
+        if wants_twin(visit.request):
             following = address(page + 1, f"{visit.base}/spaces.json") if has_more else None
             document = {
                 "spaces": [_document(each) for each in shelf.rows],
@@ -79,7 +80,7 @@ class SpacePages:
     def one(self, visit: Visit) -> Response:
         """Show one support, and the form that changes its size."""
         found = granted.one(visit.provider, _space(visit))
-        if json_wanted(visit.request):
+        if wants_twin(visit.request):
             return self.counters.twin(visit, _document(found))
         return self._one(visit, found, {})
 
@@ -102,7 +103,7 @@ class SpacePages:
         """Say what the end of a support would mean."""
         visit.require_update()
         found = granted.ending(visit.provider, _space(visit))
-        if json_wanted(visit.request):
+        if wants_twin(visit.request):
             document = {
                 **_document(found.granted),
                 "is_only_support": found.is_only,

@@ -13,8 +13,9 @@ from fs2od.node.panel.granted import Room
 from fs2od.node.panel.storage_records import Bucket, StorageRecord
 from fs2od.node.panel.storages import Trial
 from fs2od.onedata.ids import StorageId
+from fs2od.portal._rendering import wants_twin
 from fs2od.portal._words import iso_of_s
-from fs2od.portal.sites._counters import Counters, Form, Visit, json_wanted, to
+from fs2od.portal.sites._counters import Counters, Form, Visit, to
 
 __all__ = ["StoragePages"]
 
@@ -57,7 +58,7 @@ class StoragePages:
             )
             for each in visit.storages()
         ]
-        if json_wanted(visit.request):
+        if wants_twin(visit.request):
             return self.counters.twin(visit, {"storages": [_document(each) for each in found]})
         return self.counters.page(visit, "site_storages.html", "storages", {"storages": found})
 
