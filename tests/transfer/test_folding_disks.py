@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fs2od.testing.folding_disks import Folding, folding_disk
-from fs2od.testing.network import HostileShare, listed
+from fs2od.testing.network import HostileShare, listed, reply_of
 from fs2od.transfer import Mirror, Options, parse_link
 
 COMPOSED = "Grön.mrc"
@@ -66,3 +66,20 @@ def test_of_two_names_that_the_disk_takes_for_one_the_second_is_named_and_the_fi
         assert [each.path for each in mirror.estimate().failures] == [(other,)]
         assert (disk / COMPOSED).read_bytes() == b"this"
     assert len(list(behind.glob("*.mrc"))) == 1
+
+
+def test_a_folder_that_folds_names_by_itself_is_asked_itself(tmp_path: Path) -> None:
+    inside, behind = tmp_path / "to" / "sub", tmp_path / "behind"
+    inside.mkdir(parents=True)
+    behind.mkdir()
+    contents = {"Movie.mrc": b"this", "movie.MRC": b"second"}
+    with (
+        HostileShare([listed("sub", kind="DIR")], contents) as share,
+        folding_disk(inside, behind, Folding.CASE),
+    ):
+        children = [listed(name, len(content)) for name, content in contents.items()]
+        share.answers["children of id-sub"] = lambda _: reply_of({"children": children, "isLast": True})
+        mirror = Mirror(parse_link(share.link), tmp_path / "to", Options())
+        for report in (mirror.run(), mirror.run(), mirror.estimate()):
+            assert [each.path for each in report.failures] == [("sub", "movie.MRC")]
+    assert [each.read_bytes() for each in behind.iterdir()] == [b"this"]

@@ -61,27 +61,19 @@ class Destination:
         """Close the folder's handle."""
         self._root.close()
 
-    def folding(self) -> Folding:
-        """Say which names the disk takes for the same.
+    def folding(self, folder: Names = ()) -> Folding:
+        """Say which names the disk takes for the same in a folder: some say so by folder, and further disks may be mounted in it.
 
         Raises:
             StorageError: Nothing can be written there.
         """
-        with self._probe() as probe:
-            case = self._finds(probe.upper())
-        # Where no such name can be made, no two of them are.
-        with contextlib.suppress(StorageError), self._probe("\N{LATIN SMALL LETTER E WITH ACUTE}") as probe:
-            return Folding(case, self._finds(other_form(probe)))
-        return Folding(case)
-
-    def _finds(self, name: str) -> bool:
-        try:
-            self._root.stat(name)
-        except OSError as error:
-            if error.errno not in _NO_SUCH_NAME:
-                raise
-            return False
-        return True
+        with told(self.path.joinpath(*folder)), self.opened(folder) as inside:
+            with _probe(inside) as probe:
+                case = _finds(inside, probe.upper())
+            # Where no such name can be made, no two of them are.
+            with contextlib.suppress(OSError), _probe(inside, "\N{LATIN SMALL LETTER E WITH ACUTE}") as probe:
+                return Folding(case, _finds(inside, other_form(probe)))
+            return Folding(case)
 
     def check(self) -> None:
         """Make sure that the folder itself is still there, and takes new files.
@@ -89,7 +81,7 @@ class Destination:
         Raises:
             StorageError: It is gone, or takes none any more.
         """
-        with self._probe():
+        with told(self.path), _probe(self._root):
             pass
 
     def now_ns(self) -> int:
@@ -98,19 +90,8 @@ class Destination:
         Raises:
             StorageError: Nothing can be written there.
         """
-        with self._probe() as probe:
+        with told(self.path), _probe(self._root) as probe:
             return self._root.stat(probe).st_mtime_ns
-
-    @contextlib.contextmanager
-    def _probe(self, letter: str = "") -> Iterator[str]:
-        """Yield the name of a new file, which is removed afterwards."""
-        name = f".fs2od-{secrets.token_hex(8)}-probe{letter}"
-        with told(self.path):
-            os.close(self._root.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            try:
-                yield name
-            finally:
-                self._root.unlink(name)
 
     def scan(self, folder: Names) -> dict[str, Present]:
         """Return what stands in a folder, by name; nothing where there is no such folder.
@@ -300,6 +281,27 @@ class Destination:
             yield inside
         finally:
             inside.close()
+
+
+@contextlib.contextmanager
+def _probe(folder: Folder, letter: str = "") -> Iterator[str]:
+    """Yield the name of a new file, which is removed afterwards."""
+    name = f".fs2od-{secrets.token_hex(8)}-probe{letter}"
+    os.close(folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        yield name
+    finally:
+        folder.unlink(name)
+
+
+def _finds(folder: Folder, name: str) -> bool:
+    try:
+        folder.stat(name)
+    except OSError as error:
+        if error.errno not in _NO_SUCH_NAME:
+            raise
+        return False
+    return True
 
 
 def kind_of(facts: os.stat_result) -> EntryKind:

@@ -19,7 +19,7 @@ from fs2od.transfer._leftovers import clear_leftovers, leftovers_among
 from fs2od.transfer._link_making import LinkMaking
 from fs2od.transfer._mates import Mates
 from fs2od.transfer._other_names import as_listed
-from fs2od.transfer._plan import Plan, narrowed, plan_download
+from fs2od.transfer._plan import Folding, Plan, are_alike, narrowed, plan_download
 from fs2od.transfer._postponed import Postponed
 from fs2od.transfer._promises import Promises
 from fs2od.transfer._run import Run, Wanted
@@ -63,7 +63,7 @@ class Errand:
         self._jobs = jobs
         self._address = address
         self._tree = tree
-        self._folding = run.destination.folding()
+        run.destination.check()
         self._setbacks = Setbacks(run, jobs=jobs)
         self._postponed = Postponed(self._setbacks)
         self._links = LinkMaking(run, self._setbacks)
@@ -269,7 +269,8 @@ class Errand:
     def _planned(self, folder: Names, listing: list[Entry], present: dict[str, Present]) -> Plan:
         wanted = [each for each in listing if self._wants(folder, each)]
         there = as_listed(self._run.destination, folder, present, wanted)
-        return plan_download(wanted, there, depth=len(folder), folding=self._folding, on_windows=os.name == "nt")
+        folding = self._run.destination.folding(folder) if are_alike(wanted) else Folding()
+        return plan_download(wanted, there, depth=len(folder), folding=folding, on_windows=os.name == "nt")
 
     def _wants(self, folder: Names, entry: Entry) -> bool:
         path = (*folder, entry.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Callable, Final, Iterable, Iterator, Mapping, NamedTuple
+from typing import Callable, Final, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from fs2od.errors import Fs2odError, IntegrityFailure, StorageError
 from fs2od.manifests import MOST_FILE_BYTES, PIECE_BYTES, is_straight, link_fault, target_fault
@@ -12,7 +12,18 @@ from fs2od.transfer._entries import Entry, EntryKind, Present
 from fs2od.transfer._errors import LinkLeftOut
 from fs2od.transfer._partials import PartialName, partial_name, partials_of
 
-__all__ = ["Fetch", "Folding", "Plan", "Refusal", "folded", "name_fault", "narrowed", "other_form", "plan_download"]
+__all__ = [
+    "Fetch",
+    "Folding",
+    "Plan",
+    "Refusal",
+    "are_alike",
+    "folded",
+    "name_fault",
+    "narrowed",
+    "other_form",
+    "plan_download",
+]
 
 _LONGEST_NAME: Final = 255
 # Signs with a meaning in paths there, what is dropped from a name's end, and the names of devices.
@@ -313,4 +324,11 @@ def other_form(name: str) -> str:
 
 def folded(name: str) -> str:
     """Return what is the same of names that differ only in case, or in how their letters are composed."""
+    if name.isascii():  # as nearly all are
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def are_alike(entries: Sequence[Entry]) -> bool:
+    """Say whether there are two among these that some disk may take for one."""
+    return len({folded(entry.name) for entry in entries}) < len(entries)

@@ -19,7 +19,7 @@ from fs2od.transfer._errors import NotFound
 from fs2od.transfer._folders import is_folder
 from fs2od.transfer._other_names import as_listed
 from fs2od.transfer._pace import RateLimit
-from fs2od.transfer._plan import Fetch, Folding, other_form, plan_download
+from fs2od.transfer._plan import Fetch, Folding, are_alike, other_form, plan_download
 from fs2od.transfer._report import Estimate, Failure
 from fs2od.transfer._run import Ending
 from fs2od.transfer._selection import Selection
@@ -62,7 +62,6 @@ class Rehearsal:
         """
         self._limit = limit
         self._on_windows = on_windows
-        self._folding = folding_of(path)
         self._shared = shared
         self._path = path
         self._selection = selection
@@ -112,7 +111,8 @@ class Rehearsal:
         present: Mapping[str, Present] = {}
         if self._destination is not None:
             present = as_listed(self._destination, folder, self._destination.scan(folder), wanted)
-        plan = plan_download(wanted, present, depth=len(folder), folding=self._folding, on_windows=self._on_windows)
+        folding = folding_of(self._path.joinpath(*folder)) if are_alike(wanted) else Folding()
+        plan = plan_download(wanted, present, depth=len(folder), folding=folding, on_windows=self._on_windows)
         lacking_bytes = sum(fetch.entry.size_bytes - self._begun(folder, fetch) for fetch in plan.fetch)
         with self._lock:
             self._files += len(plan.fetch)
