@@ -15,12 +15,12 @@ from typing import BinaryIO
 import pytest
 
 from fs2od.node.clock import SystemClock
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.index import Indexes
 from fs2od.node.panel.scanning import Counts, ScanRules, scan
 from fs2od.node.panel.support import Support
 from fs2od.node.provider.archives import header, tar_stream
 from fs2od.node.provider.located import Located
-from fs2od.node.provider.streaming import AccessEnded
 from fs2od.node.zone.callers import GUEST
 from fs2od.onedata.ids import ProviderId, SpaceId, StorageId
 from fs2od.onedata.tokens import DataAccess

@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.provider.byte_ranges import State, Unsatisfiable, judge, parse_ranges
 from fs2od.node.provider.content import archive_answer, content_disposition, file_answer
-from fs2od.node.provider.streaming import AccessEnded
 
 CHUNK, RECHECK = 1 << 20, 8 << 20
 

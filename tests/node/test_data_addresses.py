@@ -22,11 +22,11 @@ import pytest
 from tests.node.test_data_checksums import publish
 
 from fs2od.names import shown_name
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.index import Entry
 from fs2od.node.provider.data.finding import find, given_in
 from fs2od.node.provider.data.folder_index import folder_page, link_to, short_size
 from fs2od.node.provider.data.listings import everything, metalink, sha256sums
-from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata.ids import ShareId
 from fs2od.storage import Kind
 from fs2od.testing.world import Dataset, Person, World, open_world

@@ -11,6 +11,7 @@ import pytest
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.serving import Service, listen, serve
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
@@ -41,6 +42,17 @@ async def served(application: ASGIApp) -> AsyncIterator[int]:
             yield listening.getsockname()[1]
         finally:
             stop.set()
+
+
+def breaking_off(error: Exception) -> ASGIApp:
+    """Return an application that fails while its answer is sent."""
+
+    async def application(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise error
+
+    return application
 
 
 def received(port: int, request: bytes) -> list[bytes]:
@@ -96,3 +108,13 @@ def test_what_is_said_before_an_answer_comes_before_it(run: Callable[..., object
             assert said.find(b"100 Continue") < said.find(b"200 OK")
 
     run(scene())
+
+
+@pytest.mark.parametrize(("error", "reported"), [(AccessEnded("the access ended"), 0), (RuntimeError("oh"), 1)])
+async def test_what_is_cut_off_on_purpose_is_no_mistake_in_the_log(
+    caplog: pytest.LogCaptureFixture, error: Exception, reported: int
+) -> None:
+    async with served(breaking_off(error)) as port:
+        parts = await asyncio.to_thread(received, port, REQUEST + b"\r\n")
+    assert b"".join(parts).endswith(b"\r\n\r\nhalf")
+    assert len(caplog.records) == reported

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp
 from fs2od.errors import ConfigurationError
 from fs2od.node.bounded import BoundedProtocol
 from fs2od.node.certificates import ServerCertificate
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.memory import keep_freed
 from fs2od.node.open_files import open_as_many_as_allowed
 from fs2od.node.renewing import Renewal
@@ -194,7 +196,13 @@ async def serve(
     await asyncio.sleep(_LAST_S)
 
 
+def _is_mistake(record: logging.LogRecord) -> bool:
+    """Say whether what uvicorn reports is a mistake: answers are cut off on purpose, too."""
+    return not (record.exc_info and isinstance(record.exc_info[1], AccessEnded))
+
+
 def _configuration(service: Service, certificate: ServerCertificate | None) -> uvicorn.Config:
+    logging.getLogger("uvicorn.error").addFilter(_is_mistake)
     return uvicorn.Config(
         service.app,
         loop="none",

@@ -17,9 +17,10 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from fs2od.errors import StorageError
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.provider.attributes import content_type
 from fs2od.node.provider.byte_ranges import Part, State, judge
-from fs2od.node.provider.streaming import AccessEnded, StreamedResponse
+from fs2od.node.provider.streaming import StreamedResponse
 from fs2od.storage import facts_of
 
 __all__ = [

@@ -9,14 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-__all__ = ["AccessEnded", "StreamedResponse"]
+__all__ = ["StreamedResponse"]
 
 # Threads that wait for slow disks, beside those of the services, which must not wait for them.
 _READERS = ThreadPoolExecutor(32, thread_name_prefix="content")
-
-
-class AccessEnded(Exception):  # it reports what was done on purpose
-    """An answer is cut off, because its access ended or its file changed: nobody may take what was sent for the whole."""
 
 
 class StreamedResponse(Response):

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from fs2od.errors import StorageError
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.index import Indexes
 from fs2od.node.index.rows import Row, Seeing, row_of
 from fs2od.node.provider.access import Located
@@ -22,7 +23,6 @@ from fs2od.node.provider.archives.reading import gathered
 from fs2od.node.provider.archives.selections import Finder
 from fs2od.node.provider.archives.tar import TAR_END
 from fs2od.node.provider.sources import Files
-from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata import errors
 from fs2od.storage import Kind
 

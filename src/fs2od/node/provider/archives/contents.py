@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from fs2od.errors import Fs2odError, StorageError
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.index.rows import Row
 from fs2od.node.provider.sources import Files
-from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata.ids import SpaceId
 from fs2od.storage import facts_of
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO
 
 from fs2od.errors import StorageError
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.index import Indexes
 from fs2od.node.index.rows import Row, Seeing, row_of
 from fs2od.node.provider.access import Located
@@ -18,7 +19,6 @@ from fs2od.node.provider.archives.plans import SEGMENT, name_in
 from fs2od.node.provider.archives.reading import gathered
 from fs2od.node.provider.archives.tar import TAR_END, TarLayout
 from fs2od.node.provider.sources import Files
-from fs2od.node.provider.streaming import AccessEnded
 from fs2od.storage import Kind, facts_of
 
 __all__ = ["tar_of_file", "tar_stream"]

@@ -7,12 +7,12 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import NamedTuple
 
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.index import Indexes
 from fs2od.node.index.rows import Row
 from fs2od.node.provider.archives.contents import Changed, Checked
 from fs2od.node.provider.archives.members import Run, Walk
 from fs2od.node.provider.archives.plans import SEGMENT, Plan, Segment, name_in, rows_digest
-from fs2od.node.provider.streaming import AccessEnded
 
 __all__ = ["gathered", "part_of"]
 

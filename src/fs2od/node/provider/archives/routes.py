@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from fs2od.errors import Fs2odError
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.http.endpoints import token_text
 from fs2od.node.http.routing import PlainRoute
 from fs2od.node.http.working import in_worker
@@ -31,7 +32,6 @@ from fs2od.node.provider.data.finding import find
 from fs2od.node.provider.data.selected import LISTS, selected_list
 from fs2od.node.provider.provider import Oneprovider
 from fs2od.node.provider.sessions import SELECTION, Session
-from fs2od.node.provider.streaming import AccessEnded
 from fs2od.node.zone.callers import GUEST, Caller
 from fs2od.onedata import errors
 from fs2od.onedata.ids import ShareId

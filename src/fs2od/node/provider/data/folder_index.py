@@ -11,9 +11,9 @@ from html import escape
 from urllib.parse import quote
 
 from fs2od.names import shown_name
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.index import Entry
 from fs2od.node.provider.data.finding import Given
-from fs2od.node.provider.streaming import AccessEnded
 from fs2od.storage import Kind
 
 __all__ = ["INDEX_HEADERS", "STYLE", "folder_page", "link_to", "short_size"]

@@ -11,12 +11,12 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from fs2od.manifests import ManifestEntry, sha256sums_line
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.index import Entry
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.checksums import Checksum
 from fs2od.node.provider.data.finding import given_below
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.provider.streaming import AccessEnded
 from fs2od.storage import Kind
 
 __all__ = ["Page", "addresses", "everything", "metalink", "paths", "sha256sums"]

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fs2od.manifests import SEAL, SIDECAR
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.http import Answer, Call, Endpoint
 from fs2od.node.http.endpoints import headers_of
 from fs2od.node.http.working import in_worker
@@ -21,7 +22,6 @@ from fs2od.node.provider.archives.selections import root_name
 from fs2od.node.provider.content import archive_answer, file_answer
 from fs2od.node.provider.counting import say_who_takes
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.provider.streaming import AccessEnded
 from fs2od.onedata import errors
 from fs2od.storage import Kind
 
