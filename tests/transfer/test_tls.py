@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from fs2od.errors import Fs2odError, Interrupted
 from fs2od.node.certificates import LocalCertificate, ensure_certificate
+from fs2od.reaching import reached, reaching
+from fs2od.testing.network import HostileShare, server_context
 from fs2od.transfer._errors import ConnectionLost, UntrustedCertificate
 from fs2od.transfer._http import Http, Timeouts
 
@@ -71,6 +74,17 @@ def test_an_answer_arrives_whole_from_a_connection_that_closes(certificate: Loca
 
     with service(certificate, answer) as url:
         assert read(url, certificate.ca) == _BODY
+
+
+def test_a_connection_that_was_begun_while_the_program_loaded_is_used(certificate: LocalCertificate) -> None:
+    context = server_context(certificate.certificate, certificate.key)
+    with HostileShare(context=context) as share, reaching(share.link, {}):
+        assert read(share.link.replace("/share/", "/api/v3/onezone/shares/") + "/public", certificate.ca)
+        port = urlsplit(share.link).port or 0
+        left = reached("localhost", port)
+        assert left is not None
+        left.close()
+        assert reached("localhost", port) is None
 
 
 def test_an_answer_that_trickles_in_from_far_away_arrives_whole(certificate: LocalCertificate) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -22,6 +23,7 @@ from fs2od.cli.filled import FilledCommand
 from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
+from fs2od.reaching import reaching
 from fs2od.stopping import stopping
 
 __all__ = ["download"]
@@ -85,6 +87,8 @@ def download(
     from a file ends in the middle, the download waits until the file holds another, and goes on at the same byte. The proxy
     that HTTPS_PROXY names is used.
     """
+    # While the engine is loaded, the first connections are made.
+    click.get_current_context().with_resource(reaching(link.strip(), os.environ))
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
     from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `--help` quick
     from fs2od.transfer import Download, Options, UntrustedCertificate, claim, folder_name  # noqa: PLC0415 - keeps `--help` quick

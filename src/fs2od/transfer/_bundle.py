@@ -8,7 +8,7 @@ from typing import Callable, Final
 
 __all__ = ["bundle"]
 
-_MODULES: Final = ("fs2od.errors", "fs2od.output", "fs2od.stopping", "fs2od.trust")
+_MODULES: Final = ("fs2od.errors", "fs2od.output", "fs2od.reaching", "fs2od.stopping", "fs2od.trust")
 _PACKAGES: Final = ("fs2od.manifests", "fs2od.transfer")
 # What only programs ask of the package: to get.py it would be a longer way through a pipe, and a later start.
 _LEFT_OUT: Final = frozenset(
@@ -23,6 +23,7 @@ _LEFT_OUT: Final = frozenset(
         "_mirror",
         "_removal",
         "_signing_in",
+        "_steady",
     )
 )
 _NOTHING_MORE: Final = {"fs2od": "fs2od, as far as a download needs it.", "fs2od.transfer": "The engine of a download."}
@@ -106,6 +107,10 @@ if __name__ == "__main__":
     # Before any fs2od that is installed here: these sources belong together.
     sys.meta_path.insert(0, Sources())
     try:
+        from fs2od.reaching import reaching
+
+        begun = reaching(next((word for word in sys.argv[1:] if word.startswith("https://")), ""), os.environ)
+        begun.__enter__()  # until the process ends
         from fs2od.transfer._script import main
     except ImportError as error:
         give_up("%s lacks a module that this needs, %s: use another Python 3" % (sys.executable, error.name))

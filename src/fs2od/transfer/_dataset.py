@@ -15,10 +15,10 @@ from fs2od.transfer._answers import Content, DataAddress, checked_range, documen
 from fs2od.transfer._entrance import Entrance
 from fs2od.transfer._entries import Entry, EntryKind
 from fs2od.transfer._errors import AttributeRefused, ConnectionLost, MalformedAnswer, NotFound, ServiceError
+from fs2od.transfer._file_state import FileState
 from fs2od.transfer._http import Answer, Http, Proxies, Timeouts
 from fs2od.transfer._patience import News, Patience, Tries, may_pass, patiently
 from fs2od.transfer._refusals import raise_refusal, said_of
-from fs2od.transfer._steady import FileState
 from fs2od.transfer._store import Store
 from fs2od.transfer._tokens import AccessToken
 from fs2od.transfer._whole import Whole

@@ -15,6 +15,8 @@ import ssl
 import time
 from typing import Any, Callable, Final, cast
 
+from fs2od.reaching import reached
+
 __all__ = ["TlsConnection"]
 
 _TAKEN_BYTES: Final = 256 << 10
@@ -50,7 +52,12 @@ class TlsConnection(http.client.HTTPConnection):
         Raises:
             OSError: It cannot be reached, or cannot be trusted.
         """
-        super().connect()
+        begun = reached(self.host, self.port)
+        if begun is None:
+            super().connect()
+        else:
+            begun.settimeout(self.timeout)
+            self.sock = begun
         # Of a socket, the library uses only what `_TlsStream` has.
         self.sock = cast("socket.socket", _TlsStream(self.sock, self._context, self._service))
 
