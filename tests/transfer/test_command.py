@@ -296,4 +296,6 @@ def test_on_a_terminal_progress_is_shown(command: Callable[[dict[str, bytes]], C
             os.close(ours)
         assert process.wait(LONGEST_S) == 0
     assert b"of 1 files" in shown
+    # Whoever suspends or kills it has the cursor all the same.
+    assert shown.index(b"\x1b[?25h") < shown.index(b"of 1 files")
     assert b"MB" in shown

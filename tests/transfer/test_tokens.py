@@ -4,6 +4,7 @@ import json
 import os
 import random
 import socket
+import socketserver
 import ssl
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from fs2od.transfer import (
     Forbidden,
     Link,
     LinkEnded,
+    NeverReached,
     Options,
     Patience,
     SpaceDataset,
@@ -281,6 +283,26 @@ def test_a_proxy_that_the_environment_names_is_used(authority: trustme.CA, autho
     assert tunnels.asked == ["zone.test:443"]
     assert tunnels.shown == [f"Basic {b64encode(b'me:s@d').decode()}"]
     assert "s@d" not in repr(proxies)
+
+
+class Ssh(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+        self.request.recv(65536)
+
+
+def test_what_is_no_proxy_is_told_as_soon_as_one_that_is_not_there() -> None:
+    waited: list[float] = []
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Ssh) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        there = f"127.0.0.1:{server.server_address[1]}"
+        proxies = proxies_of({"HTTPS_PROXY": there})
+        link = Link("https://zone.test", "a" * 32)
+        told = pytest.raises(NeverReached, match=rf"by the proxy {there}\) is no HTTP")
+        with open_dataset(link, proxies=proxies, sleep=waited.append) as dataset, told:
+            dataset.name()
+        server.shutdown()
+    assert sum(waited) < 10
 
 
 @pytest.mark.parametrize("spared", ["zone.test", ".test", "*", "zone.test:443", "x, *.test"])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-__all__ = ["Far", "progress_bar"]
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+
+__all__ = ["Far", "drawn", "progress_bar"]
 
 
 class Far(Protocol):
@@ -30,13 +33,25 @@ class Far(Protocol):
 
 
 @contextmanager
+def drawn(*columns: ProgressColumn) -> Iterator[Progress]:
+    """Yield a bar on standard error that goes away at its end, and leaves the terminal its cursor."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+    from rich.progress import Progress  # noqa: PLC0415 - slow to import
+
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        # A process that is suspended or killed meanwhile would leave a terminal without.
+        console.show_cursor()
+        yield bar
+
+
+@contextmanager
 def progress_bar(beginning: str) -> Iterator[Callable[[Far], None] | None]:
     """Yield what draws the progress on a terminal's standard error; None elsewhere."""
     if not sys.stderr.isatty():
         yield None
         return
     from rich import progress as bars  # noqa: PLC0415 - slow to import
-    from rich.console import Console  # noqa: PLC0415 - slow to import
 
     from fs2od.transfer import readable_duration, readable_size  # noqa: PLC0415 - keeps `--help` quick
 
@@ -46,7 +61,7 @@ def progress_bar(beginning: str) -> Iterator[Callable[[Far], None] | None]:
         bars.DownloadColumn(),
         bars.TextColumn("{task.fields[rate]}"),
     )
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with drawn(*columns) as bar:
         task = bar.add_task("bytes", total=None, files=beginning, rate="")
 
         def draw(far: Far) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from fs2od.cli.progress import drawn
 from fs2od.errors import ConfigurationError, Interrupted
 from fs2od.stopping import stopping
 
@@ -99,12 +100,10 @@ def _quantity(text: str, units: dict[str, int], noun: str, example: str) -> floa
 @contextmanager
 def _shown(total_files: int) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on a terminal's standard error, and nothing elsewhere."""
-    from rich.console import Console  # noqa: PLC0415 - slow to import
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415 - slow to import
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn  # noqa: PLC0415 - slow to import
 
-    console = Console(stderr=True)
     columns = (TextColumn("writing"), BarColumn(), MofNCompleteColumn(), TextColumn("files, {task.fields[size]}"))
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with drawn(*columns) as bar:
         task = bar.add_task("files", total=total_files, size="0 MB")
 
         def show(files: int, size_bytes: int) -> None:

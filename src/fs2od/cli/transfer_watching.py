@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import click
 
+from fs2od.cli.progress import drawn
 from fs2od.client import Oneprovider, is_transient
 from fs2od.errors import Fs2odError
 from fs2od.onedata import wire
@@ -89,14 +91,12 @@ def how_far(found: wire.TransferDetails) -> str:
 def shown_progress() -> Iterator[Show]:
     """Yield what shows progress on standard error: a bar on a terminal, elsewhere a line for each state and minute."""
     from rich import progress as bars  # noqa: PLC0415 - slow to import, and most commands show none
-    from rich.console import Console  # noqa: PLC0415 - slow to import, and most commands show none
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield _telling()
         return
     columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.TextColumn("{task.fields[far]}"))
-    with bars.Progress(*columns, console=console, transient=True) as bar:
+    with drawn(*columns) as bar:
         task = bar.add_task("transfer", total=None, far="")
 
         def draw(found: wire.TransferDetails) -> None:

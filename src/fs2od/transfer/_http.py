@@ -371,7 +371,7 @@ def _explain(error: Exception, host: str, *, connecting: type[ConnectionLost] | 
         said = f"{host} did not answer in time" if is_late else f"the connection to {host} broke off ({reason})"
         raise ConnectionLost(said) from error
     if isinstance(error, (http.client.BadStatusLine, http.client.LineTooLong)):
-        raise ConnectionLost(f"the answer of {host} is no HTTP") from error
+        raise (connecting or ConnectionLost)(f"the answer of {host} is no HTTP") from error
     # A chunked body whose sizes are no numbers is a ValueError.
     raise MalformedAnswer(f"the exchange with {host} does not fit HTTP ({type(error).__name__})") from error
 
