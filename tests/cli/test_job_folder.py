@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -129,3 +129,15 @@ def test_what_is_mounted_in_a_folder_whose_results_are_back_is_named_alone(
             clean_sent(results, gather([results], nameless=True), own)
         assert sorted(each.name for each in results.iterdir()) == ["disk", "r.mrc"]
     assert capsys.readouterr().err == ""
+
+
+def test_a_folder_on_a_full_disk_is_marked_until_its_results_are_back_and_no_longer(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "jobs", size_mb=1) as disk:
+        results = disk / "results"
+        results.mkdir()
+        with (disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while True:
+                filler.write(bytes(1 << 12))
+        with marked(results, "space", ["fs2od", "stage", "out"]) as own:
+            assert [path.name for path in results.iterdir()] == [own]
+        assert not list(results.iterdir())

@@ -248,7 +248,7 @@ def test_a_zone_that_is_not_trusted_is_not_read_and_the_hint_names_the_option(
 def test_a_file_in_the_place_of_the_folder_is_told(command: Callable[[dict[str, bytes]], Command]) -> None:
     download = command({"a": b"x"})
     download.out.write_bytes(b"mine")
-    assert download.run().returncode == 2
+    assert download.run().returncode == 7
     download.out = download.out / "below"
     assert download.run().returncode == 7
 

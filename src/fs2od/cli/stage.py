@@ -28,7 +28,7 @@ def stage() -> None:
 
 @stage.command("in", cls=FilledCommand)
 @click.argument("place")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path))
 @access_options
 @THROUGH_PROVIDER_OPTION
 @click.option("-j", "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="The most connections.")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,10 +40,13 @@ def mark(folder: Path, target: str, command: Sequence[str]) -> Path:
         command: The words of the command that brings them back.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: It cannot be made.
     """
     made = folder / f"{_BEGINNING}{hashlib.sha256(os.fsencode(target)).hexdigest()[:12]}"
-    made.write_text(json.dumps(list(command)))
+    made.touch()
+    # On a full disk there is room for a name, and it is the name that marks.
+    with suppress(OSError):
+        made.write_text(json.dumps(list(command)))
     return made
 
 
