@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -195,6 +196,19 @@ def test_what_is_open_can_be_read_renamed_and_removed(desk: Desk) -> None:
             (mount.point / "l").symlink_to("d")
         with pytest.raises(PermissionError):
             (mount.point / "y").hardlink_to(mount.point / "d" / "x")
+
+
+def test_a_file_that_is_open_when_the_mount_ends_is_sent_as_it_is_and_named(desk: Desk) -> None:
+    with desk.mounted() as mount:
+        whole, begun = mount.point / "whole", (mount.point / "begun").open("wb", buffering=0)
+        whole.write_bytes(b"all of it")
+        begun.write(b"the first half")
+        assert mount.end() == 0
+        with suppress(OSError):
+            begun.close()
+        assert "fs2od: begun was still open: " in mount.said_after
+        assert "whole" not in mount.said_after
+        assert (desk.dataset.folder / "begun").read_bytes() == b"the first half"
 
 
 def test_nothing_is_written_where_the_token_or_its_owner_only_reads(desk: Desk) -> None:

@@ -249,6 +249,10 @@ class Writer:
         for draft in list(self._drafts.values()):
             # All together wait no longer for a service that is away than one would.
             waiting = Waiting(max(0.0, until_s - time.monotonic()), threading.Event())
+            if draft.openers:
+                self._say(
+                    f"{shown_path(draft.node.path)} was still open: what a program had written of it by then is sent"
+                )
             if draft.failed is None:
                 with suppress(Fs2odError):
                     self.flush(draft, waiting)
