@@ -10,15 +10,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.clubs import OWNER, Club, forged, of_one_who_left, revoked, to_what_is_gone, used_up
 
 from fs2od.node.apps import zone_app
-from fs2od.node.zone.memberships import GROUP_USER
 from fs2od.node.zone.notices import Accepted, AccessEnded, Invited, Notice
 from fs2od.node.zone.refusals import SENTENCES, Refusal, refusal_of
 from fs2od.onedata.errors import ServiceError
-from fs2od.onedata.ids import GroupId, TokenId
+from fs2od.onedata.ids import TokenId
 from fs2od.onedata.tokens import (
-    Caveat,
     Consumer,
     Identifier,
     InviteToken,
@@ -32,23 +31,14 @@ from fs2od.onedata.tokens import (
     create,
 )
 from fs2od.testing.descriptions import judge_error
-from fs2od.testing.world import Dataset, Person, World, open_world
-
-OWNER = frozenset({"group_view", "group_add_user", "group_remove_user", "group_set_privileges"})
+from fs2od.testing.world import Person, World, open_world
 
 
-class Club:
-    """A dataset with its members' group, an owner who may invite, and what was told meanwhile."""
+class ToldClub(Club):
+    """A club at the zone's REST, with what was told meanwhile."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
-        self.zone = world.node.zone
-        self.facility = world.person("Facility Example")
-        self.owner = world.person("Olive Owner")
-        self.members: GroupId = world.group(self.facility, "20261105 members")
-        world.join_group(self.members, self.owner, OWNER)
-        self.dataset: Dataset = world.dataset(self.facility, {"a.txt": b"a"}, name="20261105 Krios")
-        world.join_space(self.dataset.space, self.members, {"space_view", "space_read_data"})
+        super().__init__(world)
         self.told: list[Notice] = []
         self.zone.notices.listen(self.told.append)
 
@@ -68,19 +58,13 @@ class Club:
         headers = person.headers if person else {}
         return await self.world.zone.post("/fs2od/invites/preview", json={"token": token}, headers=headers)
 
-    def issue(self, *caveats: Caveat, usage_limit: int | None = 5, who: Person | None = None) -> Token:
-        kind = InviteToken(InviteType.USER_JOIN_GROUP, self.members)
-        name = f"invite {time.monotonic_ns()}"
-        user = (who or self.owner).id
-        return self.zone.tokens.issue_named(user, name, kind=kind, caveats=caveats, usage_limit=usage_limit).token
-
 
 @pytest.fixture
-def club(world: World) -> Club:
-    return Club(world)
+def club(world: World) -> ToldClub:
+    return ToldClub(world)
 
 
-async def test_an_invite_has_a_label_and_is_always_limited(club: Club) -> None:
+async def test_an_invite_has_a_label_and_is_always_limited(club: ToldClub) -> None:
     before_s = int(time.time())
     _, token = await club.invite(label="Group of Professor Example", uses=3, validForS=3600)
     after_s = time.time()
@@ -107,14 +91,14 @@ async def test_an_invite_has_a_label_and_is_always_limited(club: Club) -> None:
         ({"label": "a\nb"}, "label"),
     ],
 )
-async def test_an_invite_that_makes_no_sense_is_not_made(club: Club, body: dict[str, object], key: str) -> None:
+async def test_an_invite_that_makes_no_sense_is_not_made(club: ToldClub, body: dict[str, object], key: str) -> None:
     answer = await club.world.zone.post(club.path, json=body, headers=club.owner.headers)
     assert answer.status_code == 400
     assert answer.json()["error"]["details"]["key"] == key
     assert club.zone.tokens.invites_to(club.members) == []
 
 
-async def test_a_bearer_sees_what_an_invite_is_before_using_it(club: Club) -> None:
+async def test_a_bearer_sees_what_an_invite_is_before_using_it(club: ToldClub) -> None:
     _, token = await club.invite(uses=2, validForS=3600)
     seen = (await club.preview(f'  "{token[:40]}\n{token[40:]}" ')).json()
     assert seen.items() >= {
@@ -131,7 +115,7 @@ async def test_a_bearer_sees_what_an_invite_is_before_using_it(club: Club) -> No
     assert blair.id not in text
 
 
-async def test_an_invite_remembers_who_came_in_and_ends_alone_or_with_them(club: Club) -> None:
+async def test_an_invite_remembers_who_came_in_and_ends_alone_or_with_them(club: ToldClub) -> None:
     first, token = await club.invite(label="first")
     _, other = await club.invite(label="other")
     blair, casey, drew = (club.world.person(f"{name} Example") for name in ("Blair", "Casey", "Drew"))
@@ -159,12 +143,12 @@ async def test_an_invite_remembers_who_came_in_and_ends_alone_or_with_them(club:
     assert await reads(club, club.owner)
 
 
-async def reads(club: Club, person: Person) -> bool:
+async def reads(club: ToldClub, person: Person) -> bool:
     answer = await club.world.provider.get(f"/data/{club.dataset.root}", headers=person.headers)
     return answer.status_code == 200
 
 
-async def test_a_download_under_way_ends_with_the_invite_that_let_its_reader_in(club: Club) -> None:
+async def test_a_download_under_way_ends_with_the_invite_that_let_its_reader_in(club: ToldClub) -> None:
     invite, token = await club.invite()
     blair = club.world.person("Blair Example")
     await club.join(blair, token)
@@ -175,7 +159,7 @@ async def test_a_download_under_way_ends_with_the_invite_that_let_its_reader_in(
     assert not access.stands(located)
 
 
-async def test_whoever_ends_an_invite_that_they_came_in_through_stays(club: Club) -> None:
+async def test_whoever_ends_an_invite_that_they_came_in_through_stays(club: ToldClub) -> None:
     _, token = await club.invite(club.facility, privileges=sorted(OWNER))
     casey = club.world.person("Casey Example")
     await club.join(casey, token)
@@ -186,7 +170,7 @@ async def test_whoever_ends_an_invite_that_they_came_in_through_stays(club: Club
     assert await reads(club, casey)
 
 
-async def test_an_owner_renews_what_the_facility_made(club: Club) -> None:
+async def test_an_owner_renews_what_the_facility_made(club: ToldClub) -> None:
     kind = InviteToken(InviteType.USER_JOIN_GROUP, club.members)
     old = club.zone.tokens.issue_named(
         club.facility.id, "20261105 members", kind=kind, caveats=[Time(1)], usage_limit=1, privileges=["group_view"]
@@ -201,7 +185,7 @@ async def test_an_owner_renews_what_the_facility_made(club: Club) -> None:
     assert (await club.join(club.world.person("Blair Example"), answer.json()["token"])).status_code == 201
 
 
-async def test_only_those_who_may_invite_see_renew_and_end_invites(club: Club) -> None:
+async def test_only_those_who_may_invite_see_renew_and_end_invites(club: ToldClub) -> None:
     invite, token = await club.invite()
     member, stranger = club.world.person("Member Example"), club.world.person("Stranger Example")
     await club.join(member, token)
@@ -216,13 +200,13 @@ async def test_only_those_who_may_invite_see_renew_and_end_invites(club: Club) -
     judge_error(answer, "notFound")
 
 
-async def test_an_invite_by_mail_is_told_of_once_it_is_made(club: Club) -> None:
+async def test_an_invite_by_mail_is_told_of_once_it_is_made(club: ToldClub) -> None:
     invite, _ = await club.invite(address="blair@example.org")
     assert club.told == [Invited("blair@example.org", club.owner.id, invite, club.members, "group")]
     assert "blair" not in repr(club.told)
 
 
-async def test_a_member_who_is_removed_hears_of_it_and_one_who_leaves_does_not(club: Club) -> None:
+async def test_a_member_who_is_removed_hears_of_it_and_one_who_leaves_does_not(club: ToldClub) -> None:
     _, token = await club.invite()
     blair, casey = club.world.person("Blair Example"), club.world.person("Casey Example")
     for person in (blair, casey):
@@ -234,7 +218,7 @@ async def test_a_member_who_is_removed_hears_of_it_and_one_who_leaves_does_not(c
 
 
 def test_many_race_for_the_last_use_and_one_gets_in(world: World) -> None:
-    club = Club(world)
+    club = ToldClub(world)
     token = club.issue(usage_limit=3)
     people = [world.person(f"Racer {number}") for number in range(12)]
     start = threading.Barrier(len(people))
@@ -260,43 +244,13 @@ def test_many_race_for_the_last_use_and_one_gets_in(world: World) -> None:
 
 
 def test_a_token_taken_back_between_looking_and_joining_lets_nobody_in(world: World) -> None:
-    club = Club(world)
+    club = ToldClub(world)
     token = club.issue()
     (named,) = club.zone.tokens.invites_to(club.members)
     identifier, _ = club.zone.credentials.invitation(token, club.zone.credentials.circumstances(None))
     club.zone.tokens.change(named.id, revoked=True)
     with pytest.raises(ServiceError, match="revoked"), club.zone.database.writing() as db:
         club.zone.tokens.count_use(db, identifier)
-
-
-def forged(club: Club) -> Token:
-    kind = InviteToken(InviteType.USER_JOIN_GROUP, club.members)
-    return create("zone.test", Identifier(Named(), Subject("user", club.owner.id), kind, TokenId("a" * 32)), b"guessed")
-
-
-def used_up(club: Club) -> Token:
-    token = club.issue(usage_limit=1)
-    club.zone.invites.join(club.world.person().caller, token, InviteType.USER_JOIN_GROUP, peer_ip=None)
-    return token
-
-
-def revoked(club: Club) -> Token:
-    token = club.issue()
-    for named in club.zone.tokens.invites_to(club.members):
-        club.zone.tokens.change(named.id, revoked=True)
-    return token
-
-
-def of_one_who_left(club: Club) -> Token:
-    token = club.issue()
-    club.zone.memberships.remove(GROUP_USER, club.members, club.owner.id)
-    return token
-
-
-def to_what_is_gone(club: Club) -> Token:
-    token = club.issue()
-    club.zone.groups.remove(club.facility.caller, club.members)
-    return token
 
 
 SPOILT: Mapping[Refusal, Callable[[Club], Token]] = {
@@ -314,7 +268,7 @@ SPOILT: Mapping[Refusal, Callable[[Club], Token]] = {
 
 @pytest.mark.parametrize("reason", SPOILT)
 def test_a_refused_token_gets_one_sentence_that_says_why(world: World, reason: Refusal) -> None:
-    club = Club(world)
+    club = ToldClub(world)
     token, caller = SPOILT[reason](club), world.person("Blair Example").caller
     uses: list[Callable[[], object]] = [
         lambda: club.zone.invite_previews.preview(caller, token, peer_ip=None),
@@ -329,9 +283,9 @@ def test_a_refused_token_gets_one_sentence_that_says_why(world: World, reason: R
     assert len(SENTENCES[reason].split(". ")) == 1
 
 
-async def test_a_mistyped_token_and_one_of_another_service_are_told_apart(club: Club, tmp_path: Path) -> None:
+async def test_a_mistyped_token_and_one_of_another_service_are_told_apart(club: ToldClub, tmp_path: Path) -> None:
     with open_world(tmp_path / "elsewhere") as elsewhere:
-        other = Club(elsewhere)
+        other = ToldClub(elsewhere)
         foreign = other.issue()
     with pytest.raises(ServiceError) as caught:
         club.zone.invite_previews.preview(club.owner.caller, foreign, peer_ip=None)
@@ -345,7 +299,7 @@ async def test_a_mistyped_token_and_one_of_another_service_are_told_apart(club: 
         assert refusal_of(error) in (Refusal.MISTYPED, Refusal.WRONG), inner
 
 
-async def test_nobody_learns_from_a_made_up_token_what_exists(club: Club) -> None:
+async def test_nobody_learns_from_a_made_up_token_what_exists(club: ToldClub) -> None:
     def made_up(target: str) -> str:
         kind = InviteToken(InviteType.USER_JOIN_GROUP, target)
         identifier = Identifier(Named(), Subject("user", club.owner.id), kind, TokenId("a" * 32))
@@ -356,7 +310,7 @@ async def test_nobody_learns_from_a_made_up_token_what_exists(club: Club) -> Non
     assert told[0]["error"]["id"] == "tokenInvalid"
 
 
-async def test_anybody_narrows_an_invite_and_nobody_widens_it(club: Club) -> None:
+async def test_anybody_narrows_an_invite_and_nobody_widens_it(club: ToldClub) -> None:
     _, token = await club.invite(validForS=3600)
     narrowed = confine(Token(token), [Time(int(time.time()) - 1)])
     judge_error(await club.join(club.world.person(), narrowed.reveal()), "tokenCaveatUnverified")
@@ -386,7 +340,7 @@ def asking(world: World, address: str) -> httpx.AsyncClient:
 async def test_a_thousand_wrong_tokens_are_slowed_and_the_others_go_on(tmp_path: Path) -> None:
     watch = Watch()
     with open_world(tmp_path, clock=watch) as world:
-        club = Club(world)
+        club = ToldClub(world)
         guessed = Token(club.issue().reveal()[:-1] + "B").reveal()
         bad, good = asking(world, "192.0.2.1"), asking(world, "192.0.2.2")
         answers: list[httpx.Response] = []
@@ -415,7 +369,7 @@ async def test_a_thousand_wrong_tokens_are_slowed_and_the_others_go_on(tmp_path:
 
 async def test_a_plain_node_has_none_of_this(tmp_path: Path) -> None:
     with open_world(tmp_path, plain=True) as world:
-        club = Club(world)
+        club = ToldClub(world)
         assert (await club.world.zone.get(club.path, headers=club.owner.headers)).status_code == 404
         # As a Onezone says of what it takes for one of its pages.
         assert (await club.preview(club.issue().reveal())).status_code == 405

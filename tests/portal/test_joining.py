@@ -10,58 +10,26 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.clubs import Club, forged, of_one_who_left, revoked, to_what_is_gone, used_up
 from tests.portal.conftest import describe
 from tests.portal.signing_in import Hall, Person, open_hall
 
 from fs2od.node.zone.accounts import Proof
-from fs2od.node.zone.memberships import GROUP_USER
 from fs2od.node.zone.refusals import SENTENCES, Refusal
-from fs2od.onedata.ids import GroupId, ShareId, TokenId, UserId
-from fs2od.onedata.tokens import (
-    Caveat,
-    Consumer,
-    Identifier,
-    InviteToken,
-    InviteType,
-    Ip,
-    Named,
-    Subject,
-    Time,
-    Token,
-    create,
-)
+from fs2od.onedata.ids import ShareId, UserId
+from fs2od.onedata.tokens import Consumer, InviteType, Ip, Time
 from fs2od.portal.signin import SignInSettings
-from fs2od.testing.world import Dataset
 
-OWNER = frozenset({"group_view", "group_add_user", "group_remove_user", "group_set_privileges"})
 INVITE_COOKIE = "__Host-fs2od-invite"
 
 
-class Club:
-    """A dataset with its members' group and link, and an owner who invites."""
+class OpenClub(Club):
+    """A club whose dataset has a link, in a hall that people come into."""
 
     def __init__(self, hall: Hall) -> None:
-        self.hall, self.world, self.zone = hall, hall.world, hall.node.zone
-        self.facility = self.world.person("Facility Example")
-        self.owner = self.world.person("Olive Owner")
-        self.members: GroupId = self.world.group(self.facility, "20261105 members")
-        self.world.join_group(self.members, self.owner, OWNER)
-        self.dataset: Dataset = self.world.dataset(self.facility, {"a.txt": b"a"}, name="20261105 Krios")
-        self.world.join_space(self.dataset.space, self.members, {"space_view", "space_read_data"})
+        super().__init__(hall.world)
+        self.hall = hall
         self.share: ShareId = self.world.share(self.facility, self.dataset, name="70S ribosome")
-        self.made = 0
-
-    def issue(
-        self, *caveats: Caveat, usage_limit: int | None = 5, kind: InviteType = InviteType.USER_JOIN_GROUP
-    ) -> Token:
-        self.made += 1
-        target = (
-            self.members if "Group" in kind.value and kind is not InviteType.GROUP_JOIN_SPACE else self.dataset.space
-        )
-        invite = InviteToken(kind, target)
-        user = self.owner.id if kind is InviteType.USER_JOIN_GROUP else self.facility.id
-        name = f"invite {self.made}"
-        return self.zone.tokens.issue_named(user, name, kind=invite, caveats=caveats, usage_limit=usage_limit).token
 
     def user(self, address: str) -> UserId:
         return self.zone.accounts.sign_in(Proof.of_address(address), sign_up="invited")
@@ -77,8 +45,8 @@ def hall(tmp_path: Path) -> Iterator[Hall]:
 
 
 @pytest.fixture
-def club(hall: Hall) -> Club:
-    return Club(hall)
+def club(hall: Hall) -> OpenClub:
+    return OpenClub(hall)
 
 
 async def show(person: Person, text: str) -> str:
@@ -88,7 +56,7 @@ async def show(person: Person, text: str) -> str:
     return await person.follow() if person.status == 303 else person.page
 
 
-async def sign_in_from(person: Person, club: Club, address: str = "blair@example.org") -> None:
+async def sign_in_from(person: Person, club: OpenClub, address: str = "blair@example.org") -> None:
     await person.open("/sign-in?next=%2Fjoin")
     await person.press("/sign-in/mail", {"address": address})
     link = club.hall.link()
@@ -97,7 +65,7 @@ async def sign_in_from(person: Person, club: Club, address: str = "blair@example
     assert (person.status, person.place) == (303, "/join"), person.page
 
 
-async def test_an_invite_is_shown_before_it_is_accepted_and_the_dataset_is_then_among_ones_own(club: Club) -> None:
+async def test_an_invite_is_shown_before_it_is_accepted_and_the_dataset_is_then_among_ones_own(club: OpenClub) -> None:
     token = club.issue(Time(club.hall.clock.now_s() + 86400))
     blair = club.hall.person()
     card = await show(blair, token.reveal())
@@ -125,7 +93,7 @@ async def test_an_invite_is_shown_before_it_is_accepted_and_the_dataset_is_then_
     assert twin["datasets"][0]["files"] == 1
 
 
-async def test_a_card_says_the_title_and_the_facility_that_the_dataset_itself_says(club: Club) -> None:
+async def test_a_card_says_the_title_and_the_facility_that_the_dataset_itself_says(club: OpenClub) -> None:
     describe(club.world, club.facility, club.dataset, {"fs2od": {"title": "Apo form", "facility": "Example Facility"}})
     card = await show(club.hall.person(), club.issue().reveal())
     assert "Example Facility" in card
@@ -133,7 +101,7 @@ async def test_a_card_says_the_title_and_the_facility_that_the_dataset_itself_sa
     assert "70S ribosome" not in card
 
 
-async def test_the_token_stands_in_no_page_address_letter_or_cookie_in_clear(club: Club) -> None:
+async def test_the_token_stands_in_no_page_address_letter_or_cookie_in_clear(club: OpenClub) -> None:
     text = club.issue().reveal()
     blair = club.hall.person()
     card = await show(blair, text)
@@ -167,52 +135,17 @@ async def held(person: Person, text: str) -> list[str]:
         "\u200b{}\ufeff",
     ],
 )
-async def test_what_sticks_to_a_pasted_token_does_no_harm(club: Club, around: str) -> None:
+async def test_what_sticks_to_a_pasted_token_does_no_harm(club: OpenClub, around: str) -> None:
     token = club.issue().reveal()
     broken = f"{token[:40]}\r\n   {token[40:60]} {token[60:]}"
     for text in (token, broken):
         assert "Olive Owner" in await show(club.hall.person(), around.format(text))
 
 
-def forged(club: Club) -> Token:
-    kind = InviteToken(InviteType.USER_JOIN_GROUP, club.members)
-    return create("zone.test", Identifier(Named(), Subject("user", club.owner.id), kind, TokenId("a" * 32)), b"guessed")
-
-
-def foreign(club: Club) -> Token:
-    kind = InviteToken(InviteType.USER_JOIN_GROUP, club.members)
-    return create("other.test", Identifier(Named(), Subject("user", club.owner.id), kind, TokenId("a" * 32)), b"theirs")
-
-
-def used_up(club: Club) -> Token:
-    token = club.issue(usage_limit=1)
-    club.zone.invites.join(club.world.person().caller, token, InviteType.USER_JOIN_GROUP, peer_ip=None)
-    return token
-
-
-def revoked(club: Club) -> Token:
-    token = club.issue()
-    for named in club.zone.tokens.invites_to(club.members):
-        club.zone.tokens.change(named.id, revoked=True)
-    return token
-
-
-def of_one_who_left(club: Club) -> Token:
-    token = club.issue()
-    club.zone.memberships.remove(GROUP_USER, club.members, club.owner.id)
-    return token
-
-
-def to_what_is_gone(club: Club) -> Token:
-    token = club.issue()
-    club.zone.groups.remove(club.facility.caller, club.members)
-    return token
-
-
-REFUSED: Mapping[Refusal, Callable[[Club], str]] = {
+REFUSED: Mapping[Refusal, Callable[[OpenClub], str]] = {
     Refusal.MISTYPED: lambda club: club.issue().reveal()[:-7],
     Refusal.WRONG: lambda club: forged(club).reveal(),
-    Refusal.FOREIGN: lambda club: foreign(club).reveal(),
+    Refusal.FOREIGN: lambda club: forged(club, zone="other.test").reveal(),
     Refusal.EXPIRED: lambda club: club.issue(Time(club.hall.clock.now_s() - 1)).reveal(),
     Refusal.REVOKED: lambda club: revoked(club).reveal(),
     Refusal.USED_UP: lambda club: used_up(club).reveal(),
@@ -224,7 +157,7 @@ REFUSED: Mapping[Refusal, Callable[[Club], str]] = {
 
 
 @pytest.mark.parametrize("reason", REFUSED)
-async def test_a_token_that_is_refused_gets_the_one_sentence_that_says_why(club: Club, reason: Refusal) -> None:
+async def test_a_token_that_is_refused_gets_the_one_sentence_that_says_why(club: OpenClub, reason: Refusal) -> None:
     text = REFUSED[reason](club)
     blair = club.hall.person()
     page = await show(blair, text)
@@ -236,7 +169,7 @@ async def test_a_token_that_is_refused_gets_the_one_sentence_that_says_why(club:
     assert twin == {"invite": None}
 
 
-async def test_an_invite_for_somebody_is_shown_to_them_once_they_have_signed_in(club: Club) -> None:
+async def test_an_invite_for_somebody_is_shown_to_them_once_they_have_signed_in(club: OpenClub) -> None:
     await club.hall.signed_in("blair@example.org")
     token = club.issue(Consumer((f"usr-{club.user('blair@example.org')}",)))
     guest = club.hall.person()
@@ -249,7 +182,7 @@ async def test_an_invite_for_somebody_is_shown_to_them_once_they_have_signed_in(
     assert SENTENCES[Refusal.NOT_FOR_YOU] in await show(stranger, token.reveal())
 
 
-async def test_two_at_the_last_use_and_one_gets_in(club: Club) -> None:
+async def test_two_at_the_last_use_and_one_gets_in(club: OpenClub) -> None:
     token = club.issue(usage_limit=1).reveal()
     people = {name: await club.hall.signed_in(f"{name}@example.org") for name in ("blair", "casey")}
     for person in people.values():
@@ -262,7 +195,7 @@ async def test_two_at_the_last_use_and_one_gets_in(club: Club) -> None:
     assert SENTENCES[Refusal.USED_UP] in people[outside].page
 
 
-async def test_who_is_in_already_uses_nothing_up(club: Club) -> None:
+async def test_who_is_in_already_uses_nothing_up(club: OpenClub) -> None:
     token = club.issue(usage_limit=2)
     blair = await club.hall.signed_in("blair@example.org")
     await show(blair, token.reveal())
@@ -273,7 +206,7 @@ async def test_who_is_in_already_uses_nothing_up(club: Club) -> None:
     assert named.usage_count == 1
 
 
-async def test_what_is_accepted_is_what_was_shown(club: Club) -> None:
+async def test_what_is_accepted_is_what_was_shown(club: OpenClub) -> None:
     blair = await club.hall.signed_in("blair@example.org")
     await show(blair, club.issue().reveal())
     shown = blair.page
@@ -284,7 +217,7 @@ async def test_what_is_accepted_is_what_was_shown(club: Club) -> None:
     assert not club.is_in(club.user("blair@example.org"))
 
 
-async def test_the_browser_keeps_a_token_for_an_hour_and_no_longer(club: Club) -> None:
+async def test_the_browser_keeps_a_token_for_an_hour_and_no_longer(club: OpenClub) -> None:
     blair = club.hall.person()
     await show(blair, club.issue().reveal())
     club.hall.clock.moment += timedelta(minutes=59)
@@ -293,7 +226,7 @@ async def test_the_browser_keeps_a_token_for_an_hour_and_no_longer(club: Club) -
     assert "Olive Owner" not in await blair.open("/join")
 
 
-async def test_a_cookie_that_is_not_ours_is_no_token(club: Club) -> None:
+async def test_a_cookie_that_is_not_ours_is_no_token(club: OpenClub) -> None:
     for value in ("", "a", "A" * 200, "%00~!", "x" * 5000):
         blair = club.hall.person()
         blair.client.headers["Cookie"] = f"{INVITE_COOKIE}={value}"
@@ -301,7 +234,7 @@ async def test_a_cookie_that_is_not_ours_is_no_token(club: Club) -> None:
         assert blair.status == 200
 
 
-async def test_a_form_of_another_site_accepts_nothing(club: Club) -> None:
+async def test_a_form_of_another_site_accepts_nothing(club: OpenClub) -> None:
     blair = await club.hall.signed_in("blair@example.org")
     await show(blair, club.issue().reveal())
     fields = dict(re.findall(r'<input type="hidden" name="(invite)" value="([^"]*)"', blair.page))
@@ -317,13 +250,13 @@ async def test_a_form_of_another_site_accepts_nothing(club: Club) -> None:
 
 async def test_where_only_invited_people_may_come_a_token_that_holds_vouches_for_its_bearer(tmp_path: Path) -> None:
     with open_hall(tmp_path, SignInSettings(sign_up="invited")) as hall:
-        club, blair = Club(hall), hall.person()
+        club, blair = OpenClub(hall), hall.person()
         await show(blair, club.issue().reveal())
         await sign_in_from(blair, club)
         assert "Accept as blair" in await blair.follow()
 
 
-async def test_many_wrong_tokens_are_slowed_for_their_address_and_nobody_else(club: Club) -> None:
+async def test_many_wrong_tokens_are_slowed_for_their_address_and_nobody_else(club: OpenClub) -> None:
     bad, blair = club.hall.person("192.0.2.66"), club.hall.person("192.0.2.7")
     await bad.open("/join")
     page, wrong = bad.page, forged(club).reveal()
@@ -340,7 +273,7 @@ async def test_many_wrong_tokens_are_slowed_for_their_address_and_nobody_else(cl
     assert "Olive Owner" in await show(bad, club.issue().reveal())
 
 
-async def test_the_names_in_a_card_are_text_and_nothing_else(club: Club) -> None:
+async def test_the_names_in_a_card_are_text_and_nothing_else(club: OpenClub) -> None:
     evil = "<script>alert(1)</script>"
     with club.zone.database.writing() as db:
         db.execute("UPDATE share SET name = ?", (evil,))
@@ -352,7 +285,7 @@ async def test_the_names_in_a_card_are_text_and_nothing_else(club: Club) -> None
     assert "frame-ancestors 'none'" in blair.headers["Content-Security-Policy"]
 
 
-async def test_what_one_is_not_in_is_not_shown_as_joined(club: Club) -> None:
+async def test_what_one_is_not_in_is_not_shown_as_joined(club: OpenClub) -> None:
     guest, stranger = club.hall.person(), await club.hall.signed_in("stranger@example.org")
     await guest.open(f"/joined/{club.members}")
     assert guest.place == f"/sign-in?next=%2Fjoined%2F{club.members}"
@@ -362,7 +295,7 @@ async def test_what_one_is_not_in_is_not_shown_as_joined(club: Club) -> None:
     assert stranger.status == 404
 
 
-async def test_an_invite_for_a_space_works_and_one_for_groups_says_that_it_is_for_groups(club: Club) -> None:
+async def test_an_invite_for_a_space_works_and_one_for_groups_says_that_it_is_for_groups(club: OpenClub) -> None:
     blair = await club.hall.signed_in("blair@example.org")
     assert "lets a whole group in" in await show(blair, club.issue(kind=InviteType.GROUP_JOIN_SPACE).reveal())
     await show(blair, club.issue(kind=InviteType.USER_JOIN_SPACE).reveal())
