@@ -163,6 +163,63 @@ def test_whoever_speaks_of_other_protocols_is_answered_and_fills_no_log(
     assert caplog.records == []
 
 
+def test_a_client_that_takes_nothing_is_cut_and_one_that_is_slow_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, gone = asyncio.Event(), asyncio.Event()
+    look = BoundedProtocol._look_at_reader
+
+    def looking(connection: BoundedProtocol, before: tuple[int, int]) -> None:
+        look(connection, before)
+        looked.set()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(until_gone(scope, receive, send))
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            while not waiting.done():
+                await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+                await asyncio.sleep(0)
+        gone.set()
+
+    async def scene() -> None:
+        async with served(endless) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(REQUEST + b"\r\n")
+            for _ in range(3):
+                looked.clear()
+                while not looked.is_set():
+                    assert await reader.read(1 << 20)
+            await asyncio.wait_for(gone.wait(), 60)
+            writer.close()
+
+    monkeypatch.setattr(BoundedProtocol, "unread_s", 0.1)
+    monkeypatch.setattr(BoundedProtocol, "_look_at_reader", looking)
+    asyncio.run(scene())
+
+
+def test_no_address_holds_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = asyncio.Semaphore(0)
+    lose = BoundedProtocol.connection_lost
+
+    def losing(connection: BoundedProtocol, reason: Exception | None) -> None:
+        lose(connection, reason)
+        lost.release()
+
+    async def scene() -> None:
+        async with served(answering(b"abc")) as port:
+            held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+            assert b"".join(await asyncio.to_thread(received, port, b"")).startswith(b"HTTP/1.1 503 ")
+            await lost.acquire()
+            held[0][1].close()
+            await lost.acquire()
+            asked = REQUEST + b"Connection: close\r\n\r\n"
+            assert b"".join(await asyncio.to_thread(received, port, asked)).startswith(b"HTTP/1.1 200 ")
+            held[1][1].close()
+
+    monkeypatch.setattr(BoundedProtocol, "connection_lost", losing)
+    monkeypatch.setattr("fs2od.node.bounded.most_of_one_client", lambda: 2)
+    asyncio.run(scene())
+
+
 _LIMITS = """
 import asyncio, resource
 from fs2od.node.serving import serve

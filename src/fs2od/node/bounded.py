@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from fs2od.node.http.neighbours import neighbourhood
+from fs2od.node.open_files import most_of_one_client
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -25,10 +30,19 @@ class BoundedProtocol(HttpToolsProtocol):
     Attributes:
         head_s: So long may a client take for the head of a request, from its first byte or from the connection's beginning.
         body_s: So long may it send nothing of a body that is read.
+        unread_s: So long, or twice that, may it take nothing of an answer: longer than whoever pauses a download over lunch, and
+            what was cut off goes on at any byte.
     """
 
     head_s = 60.0
     body_s = 600.0
+    unread_s = 3600.0
+
+    _held: ClassVar[Counter[str]] = Counter()
+    """How many connections each client has, to whichever service of the process."""
+    _client = ""
+    _times_full = 0
+    _unread: asyncio.TimerHandle | None = None
 
     _is_refused = False
     _in_body = False
@@ -39,19 +53,36 @@ class BoundedProtocol(HttpToolsProtocol):
     _running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin to wait for the first head."""
+        """Begin to wait for the first head, unless its client has too many connections."""
         super().connection_made(transport)
-        self._be_patient(self.head_s)
+        self._client = neighbourhood(ip_address(self.client[0])) if self.client else ""
+        self._held[self._client] += 1
+        if self._held[self._client] > most_of_one_client():
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+        else:
+            self._be_patient(self.head_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell all who answer that nobody is there."""
+        self._held[self._client] -= 1
+        if not self._held[self._client]:
+            del self._held[self._client]
         self._wait_no_longer()
+        if self._unread is not None:
+            self._unread.cancel()
         # uvicorn tells the last request alone: an answer before it would be made to its end, for nobody.
         if self._running is not None and self._is_answering:
             self._running.disconnected = True
             self._running.message_event.set()
         self.pipeline.clear()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait for a client that takes what is written slower than it comes."""
+        super().pause_writing()
+        self._times_full += 1
+        if self._unread is None:
+            self._wait_for_reader()
 
     def data_received(self, data: bytes) -> None:
         """Take what came, if it comes to something."""
@@ -101,6 +132,20 @@ class BoundedProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _wait_for_reader(self) -> None:
+        self._unread = self.loop.call_later(self.unread_s, self._look_at_reader, self._left_to_read())
+
+    def _look_at_reader(self, before: tuple[int, int]) -> None:
+        self._unread = None
+        if self.flow.write_paused and self._left_to_read() == before:
+            self.transport.abort()
+        elif self.flow.write_paused:
+            self._wait_for_reader()
+
+    def _left_to_read(self) -> tuple[int, int]:
+        """Return what changes whenever anything is taken."""
+        return self._times_full, self.transport.get_write_buffer_size()
 
     def _be_patient(self, for_s: float) -> None:
         if self._patience is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import resource
 
-__all__ = ["open_as_many_as_allowed"]
+__all__ = ["most_of_one_client", "open_as_many_as_allowed"]
 
 _ENOUGH = 65_536
 
@@ -21,3 +21,12 @@ def open_as_many_as_allowed() -> None:
         return
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def most_of_one_client() -> int:
+    """Return how many connections one address may hold: half of all, 32,768 as a rule.
+
+    A thousand jobs behind one address have 8,000 and more; nobody alone is to keep all others out.
+    """
+    now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (_ENOUGH if now == resource.RLIM_INFINITY else now) // 2
