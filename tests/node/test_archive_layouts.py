@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fs2od.node.clock import SystemClock
+from fs2od.node.cut_off import AccessEnded
 from fs2od.node.index import Indexes
 from fs2od.node.index.rows import Row, Seeing, newest, row_of
 from fs2od.node.panel.scanning import Counts, ScanRules, scan
@@ -190,6 +191,26 @@ def test_what_ustar_cannot_say_stands_in_a_pax_header_as_python_writes_it(row: R
 def test_the_first_piece_leaves_early_and_the_others_are_whole() -> None:
     pieces = gathered(iter([b"x"] * 100), stands=lambda: True, chunk_bytes=40, recheck_bytes=1000, first_bytes=10)
     assert [len(piece) for piece in pieces] == [10, 40, 40, 10]
+
+
+def test_what_comes_slowly_leaves_after_a_second_as_long_as_the_access_stands() -> None:
+    passed_s, asked = 0.0, 0
+
+    def slowly() -> Iterator[bytes]:
+        nonlocal passed_s
+        for _ in range(9):
+            passed_s += 0.5
+            yield b"x"
+
+    def stands() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked < 4
+
+    pieces = gathered(slowly(), stands=stands, chunk_bytes=1000, recheck_bytes=8000, clock=lambda: passed_s)
+    assert [next(pieces) for _ in range(3)] == [b"x", b"xx", b"xx"]
+    with pytest.raises(AccessEnded):
+        next(pieces)
 
 
 HUGE = {"0 huge": 5 * GIB, "1 just below": 0xFFFFFFFE, "2 small": 3}

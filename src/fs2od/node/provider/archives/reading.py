@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -15,6 +16,8 @@ from fs2od.node.provider.archives.members import Run, Walk
 from fs2od.node.provider.archives.plans import SEGMENT, Plan, Segment, name_in, rows_digest
 
 __all__ = ["gathered", "part_of"]
+
+_HELD_S = 1.0
 
 
 class _Member(NamedTuple):
@@ -57,8 +60,11 @@ def gathered(
     chunk_bytes: int,
     recheck_bytes: int,
     first_bytes: int | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Generator[bytes, None, None]:
     """Yield pieces joined to chunks, as long as the access stands. An empty one tells that time passes.
+
+    From a slow store thousands of small files may take minutes to make a chunk: what has come leaves after a second.
 
     Args:
         pieces: What is sent.
@@ -66,6 +72,7 @@ def gathered(
         chunk_bytes: How much leaves at a time.
         recheck_bytes: After how much the access is asked for again.
         first_bytes: How much leaves first; less than a chunk where thousands of small files make one, and somebody waits.
+        clock: Seconds that only grow.
 
     Raises:
         AccessEnded: The access ended.
@@ -73,16 +80,18 @@ def gathered(
     held: list[bytes] = []
     size = unchecked = idle = 0
     enough = chunk_bytes if first_bytes is None else first_bytes
+    late_s = clock() + _HELD_S
     for piece in pieces:
         # A chunk leaves when more has come, so that nothing is left to do behind the last one.
-        if size >= enough or idle * chunk_bytes >= recheck_bytes:
+        is_late = clock() >= late_s
+        if size >= enough or is_late or idle * chunk_bytes >= recheck_bytes:
             unchecked += size + idle * chunk_bytes
-            if unchecked >= recheck_bytes:
+            if unchecked >= recheck_bytes or is_late:
                 unchecked = 0
                 if not stands():
                     raise AccessEnded("the access ended")
             yield b"".join(held)
-            held, size, idle, enough = [], 0, 0, chunk_bytes
+            held, size, idle, enough, late_s = [], 0, 0, chunk_bytes, clock() + _HELD_S
         size += len(piece)
         idle += not piece
         held.append(piece)
