@@ -103,7 +103,9 @@ async def test_other_credentials_are_tried_before_they_are_taken(world: World, b
     assert (await change(secretKey=bucket.secret_key)).json()["verificationPassed"] is True
 
 
-async def test_a_storage_that_works_no_more_says_so_when_checked(world: World, tmp_path: Path) -> None:
+async def test_a_storage_that_works_no_more_says_so_when_checked(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = tmp_path / "disk"
     folder.mkdir()
     storage = world.node.provider.storages.add_posix("disk", str(folder))
@@ -112,6 +114,7 @@ async def test_a_storage_that_works_no_more_says_so_when_checked(world: World, t
     assert (await world.panel.patch(path, json=body, headers=headers)).json()["verificationPassed"] is True
     folder.rmdir()
     assert (await world.panel.patch(path, json=body, headers=headers)).json()["verificationPassed"] is False
+    assert "storage 'disk' cannot be used (read): " in caplog.text, "who asks by a command is sent to the log"
 
 
 def test_what_is_sealed_opens_for_its_purpose_with_its_key_file_only(tmp_path: Path) -> None:

@@ -342,13 +342,15 @@ class Storages:
             db.execute("UPDATE storage SET details = ? WHERE id = ?", (msgspec.json.encode(bucket).decode(), storage))
 
     def tried(self, storage: StorageId) -> Trial:
-        """Try whether a storage can be used now as it was when it was added, and remember what was found.
+        """Try whether a storage can be used now as it was when it was added, and remember what was found; the log says it, too.
 
         Raises:
             NotFound: There is none.
         """
         record = self.get(storage)
         failure = failure_of(record)
+        if failure is not None:
+            _log.warning("storage '%s' cannot be used (%s): %s", record.name, failure.operation, failure.reason)
         is_asked = failure is None and not record.readonly
         kept = is_asked and self._keeps_versions(record.place, record.credentials)
         return self._noted(storage, failure, keeps_versions=kept)
