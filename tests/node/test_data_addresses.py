@@ -23,7 +23,7 @@ from tests.node.test_data_checksums import publish
 
 from fs2od.names import shown_name
 from fs2od.node.cut_off import AccessEnded
-from fs2od.node.index import Entry
+from fs2od.node.index import Entry, SpaceIndex
 from fs2od.node.provider.data.finding import find, given_in
 from fs2od.node.provider.data.folder_index import folder_page, link_to, short_size
 from fs2od.node.provider.data.listings import everything, metalink, sha256sums
@@ -259,6 +259,28 @@ async def test_a_small_folder_is_listed_at_once_with_all_below_it(
         assert closed is not None
         index.set_mode(closed.row, 0o770)
     assert (await where.ask("/tree.json.gz")).status_code == 404
+
+
+async def test_each_folder_of_a_tree_is_read_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = site(world, {f"{number}/file": b"1" for number in range(20)})
+    read: list[int] = []
+    children = SpaceIndex.children
+
+    def counted(
+        index: SpaceIndex,
+        parent: int,
+        *,
+        after: str | None = None,
+        limit: int,
+        offset: int = 0,
+        inclusive: bool = False,
+    ) -> list[Entry]:
+        read.append(parent)
+        return children(index, parent, after=after, limit=limit, offset=offset, inclusive=inclusive)
+
+    monkeypatch.setattr(SpaceIndex, "children", counted)
+    assert (await where.ask("/tree.json.gz")).status_code == 200
+    assert len(read) == len(set(read)) == 21
 
 
 async def test_a_shared_folder_gives_nothing_from_beside_it(world: World) -> None:

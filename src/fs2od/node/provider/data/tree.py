@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from itertools import islice
 
 import msgspec
 
 from fs2od.node.provider.access import Located
 from fs2od.node.provider.attributes import attributes
 from fs2od.node.provider.provider import Oneprovider
-from fs2od.node.provider.recursion import Wanted
 from fs2od.onedata import errors, wire
 from fs2od.storage import Kind
 
@@ -24,16 +24,18 @@ def tree(provider: Oneprovider, top: Located) -> bytes:
     """Return everything below a folder, as listings of its folders would show it, with paths: JSON, compressed.
 
     Raises:
-        PosixError: enotdir, it is no folder; enoent, it holds too much for one answer, or folders that the caller may not enter.
+        PosixError: enotdir, it is no folder; enoent, it holds too much for one answer, or what the caller may not see.
     """
     if top.entry.kind is not Kind.DIRECTORY:
         raise errors.posix("enotdir")
-    page = provider.files.below(top, Wanted(MOST_ENTRIES, with_directories=True))
-    if not page.is_last or page.inaccessible:
+    with provider.indexes.using(top.space) as index:
+        found = list(islice(index.walk(top.entry, page=MOST_ENTRIES + 1), MOST_ENTRIES + 1))
+    closed = any(entry.kind is Kind.DIRECTORY and not top.may_read(entry) for _, entry in found)
+    if len(found) > MOST_ENTRIES or closed or top.names_left() is not None:
         raise errors.posix("enoent")
     selection = wire.AttributesRequest(attributes=_TOLD).selection(public=top.share is not None)
     entries = []
-    for path, entry in page.files:
+    for path, entry in found:
         below = provider.access.below(top, entry, path)
         view = provider.files.view(below, with_parent=False, with_shares=False, with_metadata=False)
         entries.append({**selection.of(attributes(view), {}), "path": path})
