@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
@@ -11,7 +12,7 @@ import pytest
 from tests.facility.conftest import World
 from tests.facility.test_running import real_time, wait_for, wait_for_letters
 
-from fs2od.answering import in_thread
+from fs2od.answering import in_thread, open_folder
 from fs2od.configuration import Configuration
 from fs2od.errors import StorageMissing
 from fs2od.facility import Datasets, plan
@@ -19,7 +20,7 @@ from fs2od.facility.deciding import ReadMetadata
 from fs2od.facility.hashing import Hashing
 from fs2od.facility.journal import Journal
 from fs2od.facility.onboarding import Performer
-from fs2od.facility.watching import Sighting, Surveys, look
+from fs2od.facility.watching import Answers, Sighting, Surveys, look
 from fs2od.manifests import MANIFEST, SIDECAR
 from fs2od.testing.silent_folders import silent_folder
 
@@ -130,23 +131,41 @@ async def test_a_plan_names_it_and_says_what_is_done_with_the_others(world: Worl
     assert said["there"] == "take up there as a new dataset"
 
 
-async def test_checksums_of_the_others_are_made_while_one_is_silent_and_its_own_afterwards(world: World) -> None:
+@pytest.mark.parametrize("is_left", [False, True], ids=["it answers again", "something else is mounted there"])
+async def test_checksums_of_the_others_are_made_while_one_is_silent_and_its_own_afterwards(
+    world: World, is_left: bool
+) -> None:
     configuration, away = await acquiring_in_two(world)
     with world.database() as database:
         journal = Journal(database)
         hashing = Hashing(configuration, journal, clock=world.clock)
         folders = {record.name: record.path / SIDECAR / MANIFEST for record in journal.records()}
-        with silent_folder(away):
+
+        async def work() -> None:
             for _ in range(3):
                 async with asyncio.timeout(_PATIENCE_S):
                     await asyncio.wrap_future(in_thread(hashing.work))
                 world.clock.move(minutes=5)
+
+        with silent_folder(away) as leave:
+            await work()
             assert list(folders["first"].iterdir())
-        for _ in range(3):
-            async with asyncio.timeout(_PATIENCE_S):
-                await asyncio.wrap_future(in_thread(hashing.work))
-            world.clock.move(minutes=5)
+            if is_left:
+                leave()
+                await work()
+                assert list(folders["second"].iterdir())
+        await work()
         assert list(folders["second"].iterdir())
+
+
+async def test_where_one_is_unmounted_lazily_what_is_there_then_is_asked(tmp_path: Path) -> None:
+    answers, asking = Answers(), partial(open_folder, tmp_path)
+    with silent_folder(tmp_path) as leave:
+        for _ in range(2):
+            with pytest.raises(TimeoutError, match="does not answer"):
+                await answers.of(tmp_path, asking)
+        leave()
+        await answers.of(tmp_path, asking)
 
 
 async def test_a_metadata_file_in_one_that_falls_silent_is_not_waited_for(world: World) -> None:

@@ -6,12 +6,12 @@ Only `Mount.run` needs pyfuse3 (the extra `fs2od[mount]`) and the system's FUSE;
 from fs2od.mount._blocks import BlockStore
 from fs2od.mount._machine import Finding, check_machine
 from fs2od.mount._mount import Mount, MountOptions, NotMountable, NotSent
-from fs2od.mount._points import MountPoint, mounted_in
 from fs2od.mount._reading import Handle, Reader
 from fs2od.mount._spool import Kept, clear_spools, is_served, kept_in
 from fs2od.mount._spool_folder import unsent_in
 from fs2od.mount._tree import Node, Tree
 from fs2od.mount._unmounting import unmount, unmount_own
+from fs2od.mounted import MountPoint, mounted_in
 
 __all__ = [
     "BlockStore",

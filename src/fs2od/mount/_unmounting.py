@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fs2od.errors import StorageError
-from fs2od.mount._points import MountPoint, all_mounted, mounted_in
+from fs2od.mounted import MountPoint, all_mounted, mounted_in
 
 __all__ = ["unmount", "unmount_own"]
 

@@ -7,13 +7,15 @@ import os
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pyfuse3
 
+from fs2od.mounted import mounted_in
 from fs2od.testing.fuse_serving import serve
 
 __all__ = ["silent_folder"]
@@ -22,19 +24,24 @@ _FORKS = multiprocessing.get_context("forkserver")
 
 
 @contextmanager
-def silent_folder(folder: Path) -> Iterator[None]:
-    """Let a folder say nothing as long as the block runs."""
+def silent_folder(folder: Path) -> Iterator[Callable[[], None]]:
+    """Let a folder say nothing as long as the block runs; yield what unmounts it before, and lets those wait who wait in it."""
     mounted = _FORKS.Event()
     process = _FORKS.Process(target=_serve, args=(str(folder), mounted))
     process.start()
     try:
         assert mounted.wait(30)
         os.kill(process.pid or 0, signal.SIGSTOP)
-        yield
+        yield partial(_unmount, folder)
     finally:
         process.kill()
         process.join(30)
-        subprocess.run(["fusermount3", "-uz", str(folder)], check=True, timeout=30)  # noqa: S607 - wherever it is
+        if mounted_in(folder):
+            _unmount(folder)
+
+
+def _unmount(folder: Path) -> None:
+    subprocess.run(["fusermount3", "-uz", str(folder)], check=True, timeout=30)  # noqa: S607 - wherever it is
 
 
 class _Nothing(pyfuse3.Operations):

@@ -29,6 +29,7 @@ from fs2od.facility.hashing._walking import Walk
 from fs2od.facility.journal import TO_SEAL, Journal, Phase, Record
 from fs2od.facility.metadata import NotWritable
 from fs2od.manifests import SIDECAR
+from fs2od.mounted import mounted_over
 from fs2od.storage import PosixStorage, Root
 
 __all__ = ["Hashing"]
@@ -77,6 +78,8 @@ class _Turn:
     steps: Iterator[None]
     working: Future[bool] | None = None
     """What it is left with in a folder that does not answer."""
+    mounted: frozenset[int] = frozenset()
+    """What is mounted over that folder."""
 
     @property
     def root(self) -> str:
@@ -86,6 +89,11 @@ class _Turn:
     def is_stuck(self) -> bool:
         """Say whether it is still there."""
         return self.working is not None and not self.working.done()
+
+    @property
+    def is_lost(self) -> bool:
+        """Say whether it is still there, and the folder is mounted anew: it may be there for ever."""
+        return self.is_stuck and mounted_over(Path(self.root)) != self.mounted
 
 
 class Hashing:
@@ -183,6 +191,7 @@ class Hashing:
 
     def _silent_roots(self) -> frozenset[str]:
         """Return the watched folders in one of whose datasets the work is stuck."""
+        self._turns = {dataset: turn for dataset, turn in self._turns.items() if not turn.is_lost}
         return frozenset(turn.root for turn in self._turns.values() if turn.is_stuck)
 
     def _admit(self, silent: Collection[str]) -> None:
@@ -265,7 +274,7 @@ class Hashing:
         working = turn.working or self._hand.take(partial(self._take_steps, turn))
         turn.working = None
         if not self._hand.has_done(working, Path(turn.root)):
-            turn.working = working
+            turn.working, turn.mounted = working, mounted_over(Path(turn.root))
             return
         try:
             if working.result():

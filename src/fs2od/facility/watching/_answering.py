@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from fs2od.answering import ANSWERS_WITHIN_S, SILENT, in_thread, open_folder
 from fs2od.facility._waiting import wait_at_most
+from fs2od.mounted import mounted_over
 
 __all__ = ["Answers", "until_one_answers"]
 
@@ -29,6 +30,8 @@ class Answers:
         self._asked: dict[Path, tuple[float, Future[None]]] = {}
         self._left: dict[Path, list[Future[Any]]] = {}
         """By folder: works that nobody waits for any longer, and that may still be under way."""
+        self._silent: dict[Path, frozenset[int]] = {}
+        """By folder that does not answer: what is mounted over it."""
 
     async def of(self, folder: Path, work: Callable[[], _T]) -> _T:
         """Return what a work in a folder brings, however long that takes, as long as the folder answers meanwhile.
@@ -48,12 +51,17 @@ class Answers:
         return working.result()
 
     async def _require_answer(self, folder: Path) -> None:
+        if folder in self._silent and self._silent[folder] != mounted_over(folder):
+            # Unmounted lazily: who waits in what was there may wait for ever, and nobody else comes there.
+            for known in (self._silent, self._asked, self._left):
+                known.pop(folder, None)
         began_s, asked = self._asked.get(folder) or (0.0, None)
         if asked is None or asked.done():
             began_s, asked = time.monotonic(), in_thread(partial(open_folder, folder))
             self._asked[folder] = began_s, asked
         # One that was asked long ago is waited for no longer. An error is an answer: the work says more.
         if not await _is_done(asked, began_s + ANSWERS_WITHIN_S - time.monotonic()):
+            self._silent.setdefault(folder, mounted_over(folder))
             raise TimeoutError(errno.ETIMEDOUT, SILENT)
         self._asked.pop(folder, None)
 
@@ -63,6 +71,7 @@ class Answers:
             if not await _is_done(left, ANSWERS_WITHIN_S):
                 raise TimeoutError(errno.ETIMEDOUT, SILENT)
         self._left.pop(folder, None)
+        self._silent.pop(folder, None)
 
 
 async def until_one_answers(folders: Collection[Path]) -> None:

@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 from fs2od.mount import mounted_in
-from fs2od.mount._points import points_of
+from fs2od.mounted import points_of
 from fs2od.testing.small_disks import small_disk
 
 

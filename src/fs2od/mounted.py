@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["MountPoint", "all_mounted", "mounted_in", "points_of"]
+__all__ = ["MountPoint", "all_mounted", "mounted_in", "mounted_over", "points_of"]
 
 _OWN_KIND = "fuse.fs2od"
 """What the kernel calls fs2od's mounts: `fuse`, and the subtype that `_kernel` mounts them with."""
@@ -47,6 +48,16 @@ def mounted_in(path: Path) -> list[MountPoint]:
     """Return what is mounted at an absolute path and below it, the deepest first."""
     found = [each for each in all_mounted() if each.path == path or path in each.path.parents]
     return sorted(found, key=lambda each: len(each.path.parts), reverse=True)
+
+
+def mounted_over(path: Path) -> frozenset[int]:
+    """Return the numbers of what is mounted at an absolute path and on the way to it, as it is written; none where the system does not say.
+
+    No file system is asked. What is unmounted lazily keeps its number as long as somebody waits in it.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        return frozenset(each.number for each in all_mounted() if each.path == path or each.path in path.parents)
+    return frozenset()
 
 
 def all_mounted() -> list[MountPoint]:
