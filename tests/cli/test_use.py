@@ -83,6 +83,8 @@ def test_commands_alone_bring_a_dataset_to_a_site(
     stopped = user.run("use", "grid 7", "--site", "centre", "--stop")
     assert "what was copied stays" in stopped.output
     assert user.json("use", "grid 7") == {"spaceId": dataset.space, "wishes": [], "copies": []}
+    assert user.run("qos", "add", "grid 7", f"storageId={storage}").exit_code == 0
+    assert user.run("use", "grid 7").stdout == "centre: 2 of 2 files, 3 B of 3 B\n", "also what is required otherwise"
     # What is lent already is enough to begin again.
     assert "copies begin now" in user.run("use", "grid 7", "--site", "centre").output
 

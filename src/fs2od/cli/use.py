@@ -155,6 +155,8 @@ async def _standing(
         "copies": [json.loads(wire.write(each)) for each in copies],
     }
     lines = [_wish_line(each, names.get(each.provider_id, ""), copies, lent) for each in wishes]
+    # Requirements that nobody made here are copied for, too; what a wish says already is not said again.
+    lines += [_copies_line(names.get(each.provider_id, each.storage_name), each) for each in copies]
     return document, list(dict.fromkeys(lines)) or ["it is wanted at no other site"]
 
 
