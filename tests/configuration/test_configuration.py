@@ -252,3 +252,7 @@ def every_key() -> list[str]:
         for key, info in section.model_fields.items()
         if not is_section(info) and key not in {"smtp", "watch", "oidc", "grants", "storage"}
     ]
+
+
+def test_a_home_folder_that_nobody_has_is_named(tmp_path: Path) -> None:
+    assert "~nosuchuser/token" in complaint(tmp_path, SMALLEST.replace('token_file = "', 'token_file = "~nosuchuser/'))

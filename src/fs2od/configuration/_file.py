@@ -29,7 +29,11 @@ def load_configuration(path: Path) -> Configuration:
         ConfigurationError: The file cannot be read, is no TOML, or a key is missing, unknown or wrong; the message names
             the file and every such key.
     """
-    return _anchored(_judged(path, Configuration), path.absolute().parent)
+    found = _judged(path, Configuration)
+    try:
+        return _anchored(found, path.absolute().parent)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
 
 
 def load_node_configuration(path: Path) -> NodeConfiguration:
@@ -148,4 +152,9 @@ def _anchored_sign_in(sign_in: SignIn, folder: Path) -> SignIn:
 
 
 def _under(folder: Path, path: Path | None) -> Path | None:
-    return None if path is None else folder / path.expanduser()
+    if path is None:
+        return None
+    try:
+        return folder / path.expanduser()
+    except RuntimeError as error:
+        raise ConfigurationError(f"there is no such home folder as in {path}") from error
