@@ -1,4 +1,4 @@
-"""A clock that ran a day ahead and is set back: nothing waits as long as that was, also after a restart."""
+"""A clock that ran a day ahead and is set back: nothing waits as long as that was, also after a restart. Nor does a leap end anything."""
 
 from __future__ import annotations
 
@@ -140,6 +140,28 @@ def test_data_settle_as_long_as_always(tmp_path: Path) -> None:
         os.utime(path, ns=(now_ns + 3 * _DAY_NS, now_ns + 3 * _DAY_NS))
     survey.look(now_ns=now_ns + _DAY_NS)
     assert survey.look(now_ns=now_ns).newest_ns <= now_ns
+
+
+def test_data_that_is_written_is_not_at_rest_when_the_clock_leaps_ahead(tmp_path: Path) -> None:
+    survey, began_ns, second_ns = Survey(tmp_path), time.time_ns(), 10**9
+
+    def write(name: str, after_s: int) -> None:
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, ns=(began_ns, began_ns + after_s * second_ns))
+
+    def newest_s(after_s: int) -> int:
+        found = survey.look(now_ns=began_ns + after_s * second_ns).newest_ns - began_ns
+        return found // second_ns
+
+    write("a", 0)
+    assert newest_s(10) <= 1
+    write("b", 15)
+    assert 15 <= newest_s(20) <= 20
+    day_s = 86_400
+    for leap_s in (day_s, 2 * day_s, -day_s):
+        assert leap_s - 60 < newest_s(leap_s) <= leap_s
+    write("c", 25)
+    assert newest_s(2 * day_s) > 2 * day_s - 60
 
 
 def test_all_datasets_are_asked_about(tmp_path: Path, clock: Clock, world: World) -> None:

@@ -101,6 +101,12 @@ class Survey:
     _directories: dict[str, _Directory] = field(default_factory=dict)
     _counted_ns: int = 0
     _took_ns: int = 0
+    _newest_ns: int = 0
+    _looked_ns: int = 0
+    _unchanged_ns: int = 0
+    """When we looked last before something newer came; 0: nothing has as far as we saw."""
+    _apart_ns: int = 0
+    """How far the clock is from the one that only grows."""
 
     def look(self, *, anew: bool = False, now_ns: int | None = None) -> Tally:
         """Return what lies there now; `anew` looks at every file.
@@ -129,7 +135,22 @@ class Survey:
         self._directories = seen
         if anew:
             self._counted_ns, self._took_ns = now_ns, time.monotonic_ns() - began_ns
-        return _tally(seen, closed)
+        return self._as_seen(_tally(seen, closed), now_ns, began_ns)
+
+    def _as_seen(self, tally: Tally, now_ns: int, began_ns: int) -> Tally:
+        """Let no clock say that the last change is longer ago than we saw ourselves: it came after the look before it.
+
+        Where our clock leaps ahead, or runs ahead of the file server's, data that is being written would look long at rest.
+        """
+        leap_ns = now_ns - began_ns - self._apart_ns
+        self._apart_ns += leap_ns
+        if abs(leap_ns) > _SECOND_NS:
+            self._looked_ns += leap_ns
+            self._unchanged_ns += leap_ns if self._unchanged_ns else 0
+        if self._newest_ns and tally.newest_ns > self._newest_ns:
+            self._unchanged_ns = self._looked_ns - _SECOND_NS  # times of files are coarse
+        self._newest_ns, self._looked_ns = tally.newest_ns, now_ns
+        return msgspec.structs.replace(tally, newest_ns=max(tally.newest_ns, min(self._unchanged_ns, now_ns)))
 
     def _directory(self, relative: str, now_ns: int, *, anew: bool) -> _Directory:
         path = self.root / relative
