@@ -21,6 +21,7 @@ from fs2od.results import (
     Choice,
     NotWritable,
     Put,
+    Source,
     TargetFull,
     find_origin,
     find_target,
@@ -64,6 +65,27 @@ async def test_a_folder_is_put_whole_and_kept_when_it_is_put_again(desk: Desk) -
     again = await desk.put("run", to="results/grid 7/out")
     assert (again.count("kept"), again.count("put"), again.exit_code) == (6, 0, 0)
     assert desk.way.bytes_sent() == sent
+
+
+class Walked(tuple[Source, ...]):  # noqa: SLOT001 - a tuple takes no slots but empty ones
+    """Files, and how often somebody went through them all."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[Source]:
+        self.walks += 1
+        return super().__iter__()
+
+
+async def test_what_a_file_costs_does_not_grow_with_how_many_there_are(ours: Desk) -> None:
+    ours.write({f"run/{number}": b"x" for number in range(20)})
+    sources = gather([ours.home / "run"])
+    walked = Walked(sources.files)
+    async with ours.connection() as connection:
+        target = await find_target(connection, ours.world.node.settings.zone_url, ours.token, "results", "")
+        report = await Put(replace(sources, files=walked), target).run()
+    assert report.count("put") == 20
+    assert walked.walks < 20
 
 
 async def test_a_name_that_is_taken_is_refused_and_the_rest_is_put(desk: Desk) -> None:

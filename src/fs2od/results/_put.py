@@ -64,6 +64,8 @@ class Put:
     ) -> None:
         """Prepare; `show` is told how far it has come, and `say` sentences that a person should know meanwhile."""
         self._sources = sources
+        # Added up once: how far it has come is told at every file.
+        self._bytes_total = sources.size_bytes
         self._target = target
         self._options = options or Options()
         self._show = show
@@ -188,7 +190,7 @@ class Put:
         passed_s = max(time.monotonic() - self._began_s, 1e-3)
         total = len(self._sources.files)
         rate = self._bytes_done / passed_s
-        return Progress(len(self._done), total, self._bytes_done, self._sources.size_bytes, rate)
+        return Progress(len(self._done), total, self._bytes_done, self._bytes_total, rate)
 
 
 def _first(failed: BaseExceptionGroup[BaseException]) -> BaseException:
