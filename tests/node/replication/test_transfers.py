@@ -226,12 +226,15 @@ async def test_only_who_ordered_it_or_may_cancel_cancels(scene: Scene) -> None:
     assert answer.status_code == 403
 
 
-async def test_a_transfer_waits_for_a_storage_that_is_away(scene: Scene) -> None:
+async def test_a_transfer_waits_for_a_storage_that_is_away_and_the_log_says_so(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
     mount = scene.folder.parent
     mount.rename(mount.with_name("away"))
     transfer = await order(scene, "replication")
     scene.tick()
     assert (await seen(scene, transfer))["transferStatus"] == "replicating"
+    assert f"transfer {transfer} to storage " in caplog.text
     mount.with_name("away").rename(mount)
     scene.moments.forward(60)
     scene.tick()

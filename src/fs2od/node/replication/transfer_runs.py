@@ -229,7 +229,9 @@ class TransferRuns:
         place.troubled_s = place.troubled_s or now_s
         may_pass = outcome.problem is not None or outcome.cut_short
         if may_pass and now_s < place.troubled_s + _GIVES_UP_AFTER_S:
-            _log.info("transfer %s waits: %s", transfer, outcome.problem)
+            if outcome.problem is not None:
+                # Onedata's record of a transfer has no place for it.
+                _log.warning("transfer %s to storage %s waits: %s", transfer, storage.name, outcome.problem)
             return "waits"
         self._transfers.change(transfer, files_processed=there.files, files_failed=missing)
         return "failed"
