@@ -140,6 +140,22 @@ async def test_what_is_in_the_way_is_said_in_the_reader_s_language(scene: Scene,
     assert "0 ze 2\N{NO-BREAK SPACE}souborů" in page
 
 
+async def test_what_is_required_by_command_is_said_to_be_copied_and_what_is_in_the_way(
+    scene: Scene, owner: Person, centre: Site
+) -> None:
+    node, provider = scene.world.node, centre.node_provider
+    storage = scene.world.also_support(scene.space, provider)
+    (place,) = scene.world.folder.glob(f"storage/{provider.record.id}*")
+    place.rename(place.with_name("away"))
+    root = node.provider.access.locate(scene.olive.caller, scene.dataset.root)
+    node.provider.qos.add(root, f"storageId={storage}", 1)
+    node.sites.replicator.look_now(scene.space)
+    copy(scene)
+    page = await comes(owner, path(scene), "folder or bucket is not there: tell the site")
+    assert f'id="use-{provider.record.id}"' in page, "anybody may want it there as well"
+    assert f'id="drop-{provider.record.id}"' not in page
+
+
 async def test_copies_that_wait_for_their_turn_are_said_to(scene: Scene, owner: Person, centre: Site) -> None:
     world, site = scene.world, centre.node_provider.record.id
     other = world.dataset(scene.olive, {"a.mrc": b"other"}, name="other")

@@ -33,7 +33,7 @@ _IDLE_POLL_S = 20
 
 @dataclass(frozen=True)
 class Copies:
-    """How many files and bytes of a dataset are at a site, of how many, and how they come."""
+    """How many files and bytes of a dataset are at a site, of how many, how they come, and whether all of it is required there."""
 
     files: int
     size_bytes: int
@@ -43,6 +43,7 @@ class Copies:
     failed: int = 0
     problem: str | None = None
     waits: bool = False
+    are_required: bool = False
 
     @property
     def are_complete(self) -> bool:
@@ -97,12 +98,18 @@ class Counting:
         return self._counted.ask(space, state, lambda: self._count(space), wait_s=_WAIT_S) or {}
 
     def _count(self, space: SpaceId) -> Counted:
-        storages = self._provider.replicator.demands.storages(space)
+        demands = self._provider.replicator.demands
+        storages = demands.storages(space)
         home = self._provider.sources.of_space(space).id
         with self._provider.indexes.using(space) as index:
-            return {each.provider: self._at(index, each, is_home=each.id == home) for each in storages}
+            tops = [(each.storage.id, index.find(each.file_uuid)) for each in demands.of_space(space)]
+            required = {storage for storage, top in tops if top is not None and top.row == ROOT}
+            return {
+                each.provider: self._at(index, each, is_home=each.id == home, is_required=each.id in required)
+                for each in storages
+            }
 
-    def _at(self, index: SpaceIndex, storage: StorageRecord, *, is_home: bool) -> Copies:
+    def _at(self, index: SpaceIndex, storage: StorageRecord, *, is_home: bool, is_required: bool) -> Copies:
         sidecar = index.child(ROOT, SIDECAR)
         if is_home:
             root = index.get(ROOT)
@@ -129,6 +136,7 @@ class Counting:
             failed=failed,
             problem=replicator.problem(index.space, storage.id) or why,
             waits=replicator.waits(index.space, storage.id),
+            are_required=is_required,
         )
 
 
@@ -148,7 +156,7 @@ def at_sites(
             stage = "lost"
         elif site == home:
             stage = "home"
-        elif site in wanted:
+        elif site in wanted or (copies is not None and copies.are_required):
             stage = "ready" if copies is not None and copies.are_complete else "copying"
         found.append(AtSite(view, stage, support_bytes, copies, site in wanted))
     return found
