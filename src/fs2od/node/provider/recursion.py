@@ -5,7 +5,6 @@ Source: Oneprovider's GET /data/{id}/files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fs2od.node.index import Entry, SpaceIndex
@@ -13,8 +12,6 @@ from fs2od.node.provider.located import Located
 from fs2od.storage import Kind
 
 __all__ = ["FilesPage", "Wanted", "files_below"]
-
-_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -39,59 +36,25 @@ class FilesPage:
 def files_below(index: SpaceIndex, top: Located, wanted: Wanted) -> FilesPage:
     """Return a page of what lies below a directory, as far as modes and the caller's token let them see it."""
     page = FilesPage()
-    walk = _Walk(index, top, wanted, page)
-    for path, entry in walk.entries():
-        if len(page.files) == wanted.limit:
-            return page
-        page.files.append((path, entry))
+    after = "/".join(filter(None, wanted.after.split("/")))
+
+    def enters(path: str, entry: Entry) -> bool:
+        if not _is_left(top, path):
+            return False
+        # What leads to where this page begins was told of with an earlier one.
+        if not top.may_read(entry) and not f"{after}/".startswith(f"{path}/"):
+            page.inaccessible.append(path)
+        return top.may_read(entry)
+
+    for path, entry in index.walk(top.entry, after=after, prefix=wanted.prefix, enters=enters):
+        if _is_left(top, path) and (wanted.with_directories or entry.kind is not Kind.DIRECTORY):
+            if len(page.files) == wanted.limit:
+                return page
+            page.files.append((path, entry))
     page.is_last = True
     return page
 
 
-@dataclass
-class _Walk:
-    index: SpaceIndex
-    top: Located
-    wanted: Wanted
-    page: FilesPage
-
-    def entries(self) -> Iterator[tuple[str, Entry]]:
-        stack = self._start()
-        while stack:
-            below, parent, after = stack.pop()
-            found = self.index.children(parent, after=after, limit=_PAGE)
-            for position, entry in enumerate(found):
-                path = below + entry.name
-                if self._leads_on(path):
-                    is_directory = entry.kind is Kind.DIRECTORY
-                    if path.startswith(self.wanted.prefix) and (not is_directory or self.wanted.with_directories):
-                        yield path, entry
-                    if is_directory and self._enters(path, entry):
-                        stack += [(below, parent, entry.name), (f"{path}/", entry.row, None)]
-                        break
-                if position == _PAGE - 1:
-                    stack.append((below, parent, entry.name))
-
-    def _start(self) -> list[tuple[str, int, str | None]]:
-        """Return the directories to go on with, the innermost last: each with the name that was done last."""
-        below, row = "", self.top.entry.row
-        stack: list[tuple[str, int, str | None]] = []
-        for name in filter(None, self.wanted.after.split("/")):
-            stack.append((below, row, name))
-            entry = self.index.child(row, name)
-            if entry is None or entry.kind is not Kind.DIRECTORY or not self.top.may_read(entry):
-                return stack
-            below, row = f"{below}{name}/", entry.row
-        return [*stack, (below, row, None)]
-
-    def _leads_on(self, path: str) -> bool:
-        """Say whether the token and the wanted prefix leave something at or below `path`."""
-        prefix = self.wanted.prefix
-        is_wanted = path.startswith(prefix) or prefix.startswith(f"{path}/")
-        return is_wanted and self.top.remaining.leads_on(f"{self.top.canonical_path}/{path}")
-
-    def _enters(self, path: str, entry: Entry) -> bool:
-        if self.top.may_read(entry):
-            return True
-        self.page.inaccessible.append(path)
-        return False
+def _is_left(top: Located, path: str) -> bool:
+    """Say whether the token leaves something at or below a path."""
+    return top.remaining.leads_on(f"{top.canonical_path}/{path}")
