@@ -227,9 +227,9 @@ def read_token(file: Path) -> str:
 
 def _text(given: str) -> str:
     """Return a token as it was pasted, with whatever stands around it."""
-    from fs2od.onedata import tokens  # noqa: PLC0415 - most downloads need no token, and all would wait for it
-    from fs2od.onedata.errors import ServiceError  # noqa: PLC0415 - most downloads need no token, and all would wait for it
-    from fs2od.onedata.pasted import pasted  # noqa: PLC0415 - most downloads need no token, and all would wait for it
+    from fs2od.onedata import tokens
+    from fs2od.onedata.errors import ServiceError
+    from fs2od.onedata.pasted import pasted
 
     try:
         found = pasted(given)
@@ -241,8 +241,8 @@ def _text(given: str) -> str:
 
 def ends_at_s(text: str) -> int | None:
     """Return when a token ends by its own word, in seconds since 1970; None where it says nothing."""
-    from fs2od.onedata import tokens  # noqa: PLC0415 - most downloads need no token, and all would wait for it
-    from fs2od.onedata.errors import ServiceError  # noqa: PLC0415 - most downloads need no token, and all would wait for it
+    from fs2od.onedata import tokens
+    from fs2od.onedata.errors import ServiceError
 
     try:
         return tokens.valid_until_s(tokens.examine(tokens.Token(text)).caveats)

@@ -82,7 +82,7 @@ class Speaker:
             NotFound: The token reaches no such space.
             ConfigurationError: Several have that name, or the token is nobody's access token.
         """
-        from fs2od.results import space_of  # noqa: PLC0415 - an id needs none of it
+        from fs2od.results import space_of  # an id needs none of it
 
         if is_entity_id(named):
             return SpaceId(named)

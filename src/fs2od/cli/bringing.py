@@ -88,7 +88,7 @@ def only(files_from: Path | None) -> tuple[str, ...] | None:
     Raises:
         ConfigurationError: The file cannot be read, or lists none.
     """
-    from fs2od.transfer import listed_paths  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import listed_paths
 
     return None if files_from is None else listed_paths(str(files_from))
 
@@ -99,7 +99,7 @@ def rate(text: str | None) -> float | None:
     Raises:
         BadParameter: It is none.
     """
-    from fs2od.transfer import parse_rate  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import parse_rate
 
     try:
         return parse_rate(text) if text is not None else None
@@ -113,7 +113,7 @@ def quiet(text: str | None, *, follow: bool) -> float | None:
     Raises:
         UsageError: It is no duration, or there is no --follow that it would end.
     """
-    from fs2od.transfer import parse_duration  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import parse_duration
 
     if text is not None and not follow:
         raise click.UsageError("--until-quiet ends what --follow begins: give both")
@@ -125,7 +125,7 @@ def quiet(text: str | None, *, follow: bool) -> float | None:
 
 def rehearse(estimate: Estimate, *, as_json: bool, more: Mapping[str, object] | None = None) -> None:
     """Say what would come, with what JSON is to say besides, and end with the exit code of it if that is not 0."""
-    from fs2od.transfer import estimate_line  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import estimate_line
 
     code = estimate.exit_code
     if as_json:
@@ -138,7 +138,7 @@ def rehearse(estimate: Estimate, *, as_json: bool, more: Mapping[str, object] | 
 
 def tell(report: Report, folder: Path, *, again: str, report_file: Path | None, as_json: bool) -> None:
     """Say what has become of a run, also if the report cannot be written, and end with its exit code."""
-    from fs2od.transfer import report_lines, write_report  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import report_lines, write_report
 
     where = str(folder.absolute())
     code, trouble = report.exit_code, None
@@ -166,7 +166,7 @@ def try_place_of(report_file: Path | None, folder: Path) -> None:
     Raises:
         StorageError: It cannot.
     """
-    from fs2od.transfer import try_report  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import try_report
 
     if report_file is not None:
         try_report(str(report_file), str(folder))

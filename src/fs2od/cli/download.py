@@ -90,8 +90,8 @@ def download(
     # While the engine is loaded, the first connections are made.
     click.get_current_context().with_resource(reaching(link.strip(), os.environ))
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
-    from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.transfer import Download, Options, UntrustedCertificate, claim, folder_name  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.cli.access import access_of, say
+    from fs2od.transfer import Download, Options, UntrustedCertificate, claim, folder_name
 
     if dry_run and verify:
         raise click.UsageError("--dry-run and --verify exclude each other")

@@ -170,7 +170,7 @@ def _daemon(configuration: Configuration, data: Path, faults: KillAt | None, *, 
 def _faults(at: int | None, counter: Path | None) -> KillAt | None:
     if at is None:
         return None
-    from fs2od.testing.faults import KillAt  # noqa: PLC0415  # tests only
+    from fs2od.testing.faults import KillAt  # tests only
 
     return KillAt(at, counter=counter)
 

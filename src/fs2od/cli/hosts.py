@@ -30,7 +30,7 @@ def public_host(_: click.Context, __: click.Parameter, host: str) -> str:
 
 
 def _as_in_dns(host: str) -> str:
-    import idna  # noqa: PLC0415 - its tables take a while to load, and few hosts need them
+    import idna  # its tables take a while to load, and few hosts need them
 
     try:
         return idna.encode(host, uts46=True).decode()

@@ -31,9 +31,9 @@ def login(*, zone_url: str, ca_file: Path | None, token_file: Path | None, no_ke
     The token is kept in the keyring or in a file that only you can read. Commands that read data use it where neither
     --token-file nor FS2OD_TOKEN nor ONECLIENT_ACCESS_TOKEN gives one. fs2od logout removes it.
     """
-    from fs2od.cli.access import read_token  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.kept_tokens import KeptTokens  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.transfer import AccessToken, parse_zone  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.cli.access import read_token
+    from fs2od.kept_tokens import KeptTokens
+    from fs2od.transfer import AccessToken, parse_zone
 
     zone = parse_zone(zone_url)
     text = read_token(token_file) if token_file is not None else _signed_in(zone, ca_file)
@@ -44,7 +44,7 @@ def login(*, zone_url: str, ca_file: Path | None, token_file: Path | None, no_ke
 
 
 def _signed_in(zone: str, ca_file: Path | None) -> str:
-    from fs2od.transfer import DeviceSignIn, proxies_of, readable_duration  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import DeviceSignIn, proxies_of, readable_duration
 
     with DeviceSignIn(zone, ca_file=str(ca_file) if ca_file else None, proxies=proxies_of(os.environ)) as sign_in:
         grant = sign_in.begin(f"fs2od on {socket.gethostname()[:60]}")

@@ -19,8 +19,8 @@ def logout(*, zone_url: str | None) -> None:
     The token itself goes on working for whoever else has it, until it ends: revoke it in the zone's pages or with
     fs2od token revoke.
     """
-    from fs2od.kept_tokens import KeptTokens  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.transfer import parse_zone  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.kept_tokens import KeptTokens
+    from fs2od.transfer import parse_zone
 
     kept = KeptTokens.of(os.environ)
     zone = parse_zone(zone_url) if zone_url else kept.zone()

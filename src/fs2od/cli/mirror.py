@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -25,6 +26,7 @@ from fs2od.cli.filled import FilledCommand
 from fs2od.cli.going_on import going_on
 from fs2od.cli.progress import progress_bar
 from fs2od.errors import Interrupted
+from fs2od.reaching import reaching
 from fs2od.stopping import answering, stopping
 
 if TYPE_CHECKING:
@@ -83,8 +85,10 @@ def mirror(
         raise click.UsageError(
             "--delete asks at a terminal, and there is none: add --yes, or look first with --dry-run"
         )
-    from fs2od.cli.access import access_of, say  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.transfer import Mirror, Options, UntrustedCertificate  # noqa: PLC0415 - keeps `--help` quick
+    # While the engine is loaded, the first connections are made.
+    click.get_current_context().with_resource(reaching(place.strip(), os.environ))
+    from fs2od.cli.access import access_of, say
+    from fs2od.transfer import Mirror, Options, UntrustedCertificate
 
     access = access_of(zone_url, token_file, ca_file, text=place)
     again = going_on()
@@ -123,7 +127,7 @@ def mirror(
 
 
 def _rehearse(chosen: Mirror, stop: threading.Event, *, delete: bool, as_json: bool) -> None:
-    from fs2od.transfer import extras_document  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import extras_document
 
     estimate = chosen.estimate(stop)
     # Nothing would be removed when something does not come.
@@ -148,7 +152,7 @@ def _agreed() -> bool:
 
 
 def _show(extras: list[Extra]) -> None:
-    from fs2od.transfer import readable_size  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import readable_size
 
     going = [each for each in extras if not each.why_kept]
     if going:
@@ -162,7 +166,7 @@ def _show(extras: list[Extra]) -> None:
 
 
 def _show_each(extras: list[Extra]) -> None:
-    from fs2od.transfer import EntryKind, shown_path  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import EntryKind, shown_path
 
     for each in extras[:_MOST_SHOWN]:
         more = f"/ ({each.files:,} files)" if each.kind is EntryKind.FOLDER else ""

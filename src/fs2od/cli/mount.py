@@ -131,9 +131,9 @@ def mount(
     if daemon:
         _in_background()
         return
-    from fs2od.cli.access import EndNotice, access_of, say  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.cli.connecting import connection_of  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.mount import Mount, MountOptions  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.cli.access import EndNotice, access_of, say
+    from fs2od.cli.connecting import connection_of
+    from fs2od.mount import Mount, MountOptions
 
     log = _log(log_file, mountpoint, in_background=ready_fd is not None)
 
@@ -177,7 +177,7 @@ def mount(
 
 
 def _size(text: str, option: str) -> int:
-    from fs2od.transfer import parse_rate  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import parse_rate
 
     try:
         return int(parse_rate(text))
@@ -186,7 +186,7 @@ def _size(text: str, option: str) -> int:
 
 
 def _check(folder: Path | None, top: Path, known: Path) -> None:
-    from fs2od.mount import check_machine  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.mount import check_machine
 
     found = check_machine(folder, top, known)
     for each in found:

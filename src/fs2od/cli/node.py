@@ -170,7 +170,7 @@ def node(
 
 
 def _script(zone_url: str) -> str:
-    from fs2od.transfer import bundle  # noqa: PLC0415 - takes a moment to load, which few starts of a node need
+    from fs2od.transfer import bundle  # takes a moment to load, which few starts of a node need
 
     return bundle(zone_url)
 

@@ -35,8 +35,8 @@ class Far(Protocol):
 @contextmanager
 def drawn(*columns: ProgressColumn) -> Iterator[Progress]:
     """Yield a bar on standard error that goes away at its end, and leaves the terminal its cursor."""
-    from rich.console import Console  # noqa: PLC0415 - slow to import
-    from rich.progress import Progress  # noqa: PLC0415 - slow to import
+    from rich.console import Console
+    from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
@@ -51,9 +51,9 @@ def progress_bar(beginning: str) -> Iterator[Callable[[Far], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich import progress as bars  # noqa: PLC0415 - slow to import
+    from rich import progress as bars
 
-    from fs2od.transfer import readable_duration, readable_size  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import readable_duration, readable_size
 
     columns = (
         bars.TextColumn("{task.fields[files]}"),

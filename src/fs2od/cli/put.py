@@ -81,8 +81,8 @@ def put(
     A service that is away is waited for, which is said, and so is a token that has ended in its file.
     """
     # The engine is wanted only when the command really runs: `fs2od --help` stays quick.
-    from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.results import Options, gather  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.cli.access import access_of
+    from fs2od.results import Options, gather
 
     access = access_of(zone_url, token_file, ca_file)
     access.required()
@@ -111,7 +111,7 @@ def put_gathered(
     as_json: bool = False,
 ) -> None:
     """Put what was gathered into a target, and say what has become of it; end with an exit code unless all is there."""
-    from fs2od.transfer import SpacePlace  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import SpacePlace
 
     place = access.place(target)
     if not isinstance(place, SpacePlace):
@@ -219,8 +219,8 @@ class _Run:
 
     async def plan(self) -> dict[Choice, list[Source]]:
         """Return what would be done."""
-        from fs2od.cli.member import member_at  # noqa: PLC0415 - keeps `--help` quick
-        from fs2od.results import Put  # noqa: PLC0415 - keeps `--help` quick
+        from fs2od.cli.member import member_at
+        from fs2od.results import Put
 
         async with member_at(self._access, wait_s=self._wait_s) as member:
             target = await member.target(self._place.space, self._place.path)
@@ -228,9 +228,9 @@ class _Run:
 
     async def put(self, show: Callable[[Progress], None]) -> PutReport:
         """Put everything, and say where it came from."""
-        from fs2od.cli.access import say  # noqa: PLC0415 - keeps `--help` quick
-        from fs2od.cli.member import member_at  # noqa: PLC0415 - keeps `--help` quick
-        from fs2od.results import Put, find_origin, record_origin  # noqa: PLC0415 - keeps `--help` quick
+        from fs2od.cli.access import say
+        from fs2od.cli.member import member_at
+        from fs2od.results import Put, find_origin, record_origin
 
         async with member_at(self._access, wait_s=self._wait_s) as member:
             target = await member.target(self._place.space, self._place.path)
@@ -244,8 +244,8 @@ class _Run:
 
 
 def _rehearse(planned: dict[Choice, list[Source]], *, as_json: bool) -> None:
-    from fs2od.results import Choice  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.transfer import readable_size  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.results import Choice
+    from fs2od.transfer import readable_size
 
     if as_json:
         click.echo(json.dumps({choice.value: [source.path for source in files] for choice, files in planned.items()}))
@@ -262,7 +262,7 @@ def _rehearse(planned: dict[Choice, list[Source]], *, as_json: bool) -> None:
 
 
 def _tell(report: PutReport, sources: Sources, *, as_json: bool) -> None:
-    from fs2od.transfer import readable_size  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.transfer import readable_size
 
     code = report.exit_code
     if as_json:

@@ -51,7 +51,7 @@ def simulate(
     FOLDER must be new or empty. It gets its metadata file within the first second, and holds a running file as long
     as the acquisition goes on.
     """
-    from fs2od.testing import microscope  # noqa: PLC0415 - NumPy and Pillow are slow to load: `--help` needs none
+    from fs2od.testing import microscope  # NumPy and Pillow are slow to load: `--help` needs none
 
     like = microscope.Session(name=name or folder.resolve().name or "simulated", experimenter_email=email, seed=seed)
     session = microscope.Session.of_files(file_count, total_bytes=_size_bytes(size), like=like)
@@ -100,7 +100,7 @@ def _quantity(text: str, units: dict[str, int], noun: str, example: str) -> floa
 @contextmanager
 def _shown(total_files: int) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on a terminal's standard error, and nothing elsewhere."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn  # noqa: PLC0415 - slow to import
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
     columns = (TextColumn("writing"), BarColumn(), MofNCompleteColumn(), TextColumn("files, {task.fields[size]}"))
     with drawn(*columns) as bar:

@@ -56,9 +56,9 @@ def in_(
 
     All tasks of a job may call it at once with the same FOLDER: they share the work, and each comes back when all is there.
     """
-    from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.cli.job_end import tell_end  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.cli.mirror import mirror  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.cli.access import access_of
+    from fs2od.cli.job_end import tell_end
+    from fs2od.cli.mirror import mirror
 
     ctx.invoke(
         mirror,
@@ -113,12 +113,12 @@ def out(
     What is put and what is left out is as for fs2od put: links to folders and to nowhere are left out, and told. A
     service that is away is waited for, and so is a token that has ended in its file, for a day.
     """
-    from fs2od.cli.access import access_of  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.cli.going_on import words_going_on  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.cli.job_end import await_another  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.cli.job_folder import clean_sent, marked  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.cli.put import put_gathered, stopped_politely  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.results import Options, gather, is_mark  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.cli.access import access_of
+    from fs2od.cli.going_on import words_going_on
+    from fs2od.cli.job_end import await_another
+    from fs2od.cli.job_folder import clean_sent, marked
+    from fs2od.cli.put import put_gathered, stopped_politely
+    from fs2od.results import Options, gather, is_mark
 
     if all(is_mark(each.name) for each in folder.iterdir()):
         raise ConfigurationError(f"{folder} is empty: there is nothing to bring back")
@@ -147,7 +147,7 @@ def clean(*, folder: str, anyway: bool) -> None:
 
     A path that ends in a slash is refused: "/scratch/fs2od/$JOB" is one when there is no JOB, and holds everybody's jobs.
     """
-    from fs2od.cli.job_folder import clean_folder  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.cli.job_folder import clean_folder
 
     if folder.endswith(("/", "/.")):
         said = "ends in a slash, as a path does when the variable at its end is empty: nothing is removed"

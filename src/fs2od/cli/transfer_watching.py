@@ -90,7 +90,7 @@ def how_far(found: wire.TransferDetails) -> str:
 @contextmanager
 def shown_progress() -> Iterator[Show]:
     """Yield what shows progress on standard error: a bar on a terminal, elsewhere a line for each state and minute."""
-    from rich import progress as bars  # noqa: PLC0415 - slow to import, and most commands show none
+    from rich import progress as bars  # slow to import, and most commands show none
 
     if not sys.stderr.isatty():
         yield _telling()

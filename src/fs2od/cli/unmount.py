@@ -34,8 +34,8 @@ _NOT_SENT = 4
 )
 def unmount(*, mountpoint: Path, spool: Path | None, wait_s: float) -> None:
     """Take the mount at MOUNTPOINT away, also one that is in use or whose process is dead, and say what was not sent."""
-    from fs2od.mount import clear_spools, is_served  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.mount import unmount as take_away  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.mount import clear_spools, is_served
+    from fs2od.mount import unmount as take_away
 
     take_away(mountpoint)
     top = spool or kept_folder("unsent")

@@ -28,8 +28,8 @@ def tell_unsent(*tops: Path, mountpoint: Path | None = None, wait_s: float = 0.0
         mountpoint: Only what was written there.
         wait_s: How long to wait for a mount that is just ending.
     """
-    from fs2od.mount import kept_in  # noqa: PLC0415 - keeps `--help` quick
-    from fs2od.transfer import shown_path  # noqa: PLC0415 - keeps `--help` quick
+    from fs2od.mount import kept_in
+    from fs2od.transfer import shown_path
 
     kept = kept_in(*tops, mountpoint=mountpoint, wait_s=wait_s)
     for each in kept[:_MOST_LINES]:
