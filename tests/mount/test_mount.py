@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -262,6 +262,24 @@ def test_a_waiting_reader_can_be_killed_and_the_mount_ends(
             assert left.wait(LONGEST_S) != 0
             assert time.monotonic() - began_s < LONGEST_S
         assert not os.path.ismount(mount.point)
+
+
+def test_a_mount_that_is_killed_lets_go_of_those_who_wait(site: Site, tmp_path: Path) -> None:
+    behind, published = site
+    with mounted(published.link, tmp_path / "m", behind.world.ca, "--wait", "3600") as mount:
+        (mount.point / "big.mrc").stat()
+        with away(behind), ExitStack() as stack:
+            for _ in range(2):
+                reader = stack.enter_context(
+                    subprocess.Popen(
+                        ["cat", str(mount.point / "big.mrc")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                    )
+                )
+                wait_until(lambda: len(behind.proxy.struck()) > 0, LONGEST_S)
+                wait_until(partial(_waits_for_the_mount, reader.pid), LONGEST_S)
+                time.sleep(0.3)
+            mount.process.kill()
+            assert mount.process.wait(LONGEST_S) == -signal.SIGKILL
 
 
 def _waits_for_the_mount(process: int) -> bool:

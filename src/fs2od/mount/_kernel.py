@@ -12,9 +12,9 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -29,7 +29,7 @@ from fs2od.mount._mount import MountOptions
 from fs2od.mount._reading import Handle, Reader
 from fs2od.mount._tree import ROOT, Node, Tree
 from fs2od.mount._waiting import POLL_S, Waiting
-from fs2od.transfer import EntryKind, NotFound
+from fs2od.transfer import Entry, EntryKind, NotFound
 
 __all__ = ["Answers", "failed", "serve"]
 
@@ -128,6 +128,8 @@ class Answers(pyfuse3.Operations):
         self._listers = ThreadPoolExecutor(_LISTERS, "fs2od-list")
         self._handles: dict[int, Handle] = {}
         self._folders: dict[int, Sequence[Node]] = {}
+        self._under_way: dict[str, set[trio.Event]] = {}
+        """By file: what is being read of it."""
         self._next = 0
         self._owner = (os.getuid(), os.getgid())
 
@@ -176,20 +178,22 @@ class Answers(pyfuse3.Operations):
         state = node.entry.state()
         # What the kernel keeps of the bytes holds as long as the file is the same one; of one that is opened first it keeps none.
         is_same = not node.shown or (node.shown == state and not handle.age)
-        node.shown = state
         if not is_same:
             try:
-                await self._dropped(inode, ctx.pid)
+                await self._all_read(node, ctx.pid)
             except pyfuse3.FUSEError:
                 del self._handles[number]
                 raise
-        return pyfuse3.FileInfo(fh=number, keep_cache=True)
+        node.shown = state
+        return pyfuse3.FileInfo(fh=number, keep_cache=is_same)
 
     async def read(self, fh: int, off: int, size: int) -> bytes:
+        handle = self._handles[fh]
         try:
-            return await self._bytes(fh, off, size)
+            with self._reading(handle.entry):
+                return await self._bytes(fh, off, size)
         except Fs2odError as error:
-            self._complaints.about(self._handles[fh].path, "read", error)
+            self._complaints.about(handle.path, "read", error)
             failed(error)
 
     async def _bytes(self, fh: int, start: int, count: int) -> bytes:
@@ -257,27 +261,37 @@ class Answers(pyfuse3.Operations):
                 loop.run_sync_soon(has_come.set)
 
         coming.add_done_callback(tell)
-        while not has_come.is_set():
+        await self._happened(has_come, process)
+
+    async def _happened(self, event: trio.Event, process: int) -> None:
+        while not event.is_set():
             with trio.move_on_after(POLL_S):
-                await has_come.wait()
+                await event.wait()
                 return
             self._waiting.check(process)
 
-    async def _dropped(self, inode: int, process: int) -> None:
-        """Let the kernel drop what it keeps of a file's bytes.
-
-        If it was left to do so while it opens the file, the opener would wait, beyond any signal, for whoever reads already.
-        """
-        dropped = Future[None]()
-
-        def drop() -> None:
-            with suppress(OSError):  # it knows nothing of the file any more
-                pyfuse3.invalidate_inode(inode)
-            dropped.set_result(None)
-
-        threading.Thread(target=drop, name="fs2od-drop", daemon=True).start()
+    @contextmanager
+    def _reading(self, file: Entry) -> Iterator[None]:
+        """Note that bytes of a file are being read."""
+        read, under_way = trio.Event(), self._under_way.setdefault(file.file_id, set())
+        under_way.add(read)
         try:
-            await self._ended(dropped, process)
+            yield
+        finally:
+            read.set()
+            under_way.discard(read)
+            if not under_way:
+                self._under_way.pop(file.file_id, None)
+
+    async def _all_read(self, file: Node, process: int) -> None:
+        """Return once whatever is being read of a file has come: before, the kernel does not drop what it keeps of it.
+
+        Whoever opens the file would wait for that beyond any signal, and a thread of ours that asks the kernel to drop it would,
+        too: the mount could not end then, not even killed.
+        """
+        try:
+            for read in tuple(self._under_way.get(file.entry.file_id, ())):
+                await self._happened(read, process)
         except Fs2odError as error:
             failed(error)
 

@@ -55,12 +55,12 @@ class WritingAnswers(Answers):
         handle = await self._done(node.path, "opened", lambda: self._writer.open(node, flags, ctx.pid), ctx.pid)
         number = self._kept(handle)
         try:
-            await self._dropped(inode, ctx.pid)
+            await self._all_read(node, ctx.pid)
         except pyfuse3.FUSEError:
             await self.release(number)
             raise
         # What is appended goes where the file really ends, which the kernel need not know.
-        return pyfuse3.FileInfo(fh=number, keep_cache=True, direct_io=handle.appends)
+        return pyfuse3.FileInfo(fh=number, keep_cache=False, direct_io=handle.appends)
 
     async def create(
         self, parent_inode: int, name: bytes, mode: int, flags: int, ctx: pyfuse3.RequestContext
@@ -78,7 +78,8 @@ class WritingAnswers(Answers):
         handle = self._written.get(fh)
         if handle is not None:
             draft = handle.draft
-            return await self._done(draft.node.path, "read", lambda: draft.read(off, size), handle.process)
+            with self._reading(draft.node.entry):
+                return await self._done(draft.node.path, "read", lambda: draft.read(off, size), handle.process)
         return await super().read(fh, off, size)
 
     async def _bytes(self, fh: int, start: int, count: int) -> bytes:
