@@ -28,8 +28,9 @@ _BATCH = 500
 _TOGETHER, _TOGETHER_ENTRIES = 32, 400
 # As much as the largest transaction takes, so that listing goes on while it is written.
 _WAITING = 64
-# How many directories are opened before the first of them is read.
-_BEGUN = 8
+# How many directories are opened before the first of them is read: one more than the process beside is asked for at a time. That
+# one is listed here, when its turn comes: else this thread would only wait for the process.
+_BEGUN = 9
 _POLL_S = 0.2
 
 
