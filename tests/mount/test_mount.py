@@ -232,6 +232,28 @@ def test_a_read_fails_with_eio_when_the_service_stays_away(site: Site, tmp_path:
         assert "big.mrc could not be read: " in mount.said_after
 
 
+@contextmanager
+def two_who_wait(behind: BehindProxy, mount: Mounted) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Yield two processes, in the order in which they came, that wait for bytes which do not come."""
+    readers: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as stack:
+        for _ in range(2):
+            words = ["cat", str(mount.point / "big.mrc")]
+            reader = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            readers.append(stack.enter_context(reader))
+            stack.callback(reader.kill)
+            wait_until(lambda: len(behind.proxy.struck()) > 0, LONGEST_S)
+            wait_until(partial(_still_waits, reader.pid, []), LONGEST_S)
+        yield readers
+
+
+def _still_waits(process: int, calls: list[str]) -> bool:
+    """Say whether a process is in the same call of the kernel as at the last look, which opens a file or reads from it."""
+    calls.append(Path(f"/proc/{process}/syscall").read_text())
+    call, *arguments = calls[-1].split()
+    return calls[-1:] == calls[-2:-1] and ((call == "0" and arguments[0] != "0x0") or call == "257")
+
+
 @pytest.mark.parametrize("order", [1, -1], ids=["who came first", "who came later"])
 @pytest.mark.parametrize("is_young", [True, False], ids=["of a file just written", "of an old file"])
 def test_a_waiting_reader_can_be_killed_and_the_mount_ends(
@@ -242,17 +264,7 @@ def test_a_waiting_reader_can_be_killed_and_the_mount_ends(
         age(behind, published)
     with mounted(published.link, tmp_path / "m", behind.world.ca, "--wait", "3600") as mount:
         (mount.point / "big.mrc").stat()
-        with away(behind):
-            readers = []
-            for _ in range(2):
-                readers.append(
-                    subprocess.Popen(
-                        ["cat", str(mount.point / "big.mrc")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                    )
-                )
-                wait_until(lambda: len(behind.proxy.struck()) > 0, LONGEST_S)
-                wait_until(lambda: _waits_for_the_mount(readers[-1].pid), LONGEST_S)
-                time.sleep(0.3)
+        with away(behind), two_who_wait(behind, mount) as readers:
             killed, left = readers[::order]
             killed.kill()
             assert killed.wait(LONGEST_S) == -signal.SIGKILL
@@ -268,24 +280,9 @@ def test_a_mount_that_is_killed_lets_go_of_those_who_wait(site: Site, tmp_path: 
     behind, published = site
     with mounted(published.link, tmp_path / "m", behind.world.ca, "--wait", "3600") as mount:
         (mount.point / "big.mrc").stat()
-        with away(behind), ExitStack() as stack:
-            for _ in range(2):
-                reader = stack.enter_context(
-                    subprocess.Popen(
-                        ["cat", str(mount.point / "big.mrc")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                    )
-                )
-                wait_until(lambda: len(behind.proxy.struck()) > 0, LONGEST_S)
-                wait_until(partial(_waits_for_the_mount, reader.pid), LONGEST_S)
-                time.sleep(0.3)
+        with away(behind), two_who_wait(behind, mount):
             mount.process.kill()
             assert mount.process.wait(LONGEST_S) == -signal.SIGKILL
-
-
-def _waits_for_the_mount(process: int) -> bool:
-    """Say whether a process is in a call of the kernel that opens a file or reads from it."""
-    call, *arguments = Path(f"/proc/{process}/syscall").read_text().split()
-    return (call == "0" and arguments[0] != "0x0") or call == "257"
 
 
 def test_a_reader_can_be_killed_while_not_even_the_manifest_has_come(site: Site, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def look(page: Page, name: str) -> None:
     shoot(page, f"{name}-dark")
     page.emulate_media(color_scheme="light")
     size = page.viewport_size
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]  # a plain dictionary will do
+    page.set_viewport_size(PHONE)
     assert_fits(page)
     shoot(page, f"{name}-phone")
     if size is not None:
@@ -129,7 +129,7 @@ def test_from_the_link_in_a_mail_to_the_data_on_the_disk(site: Site, browser: Br
     look(page, "my-datasets")
     page.set_viewport_size({"width": 320, "height": 740})
     assert page.locator(".scroll").evaluate("(list) => list.scrollWidth <= list.clientWidth")
-    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]  # a plain dictionary will do
+    page.set_viewport_size(DESKTOP)
     page.get_by_role("link", name="70S ribosome, grid 2").click()
     expect(page.get_by_text("for members only")).to_be_visible()
     look(page, "members-dataset")
